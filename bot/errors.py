@@ -2,28 +2,29 @@
 
 from collections.abc import Sequence
 
-from bot.i18n import join_sentences
+from bot.phrase import Text, join_sentences
 
 
 class UserError(Exception):
     """The request cannot be done as it was made.
 
     The message says what is wrong and the hint what to type instead. Both are shown only to the person who made the
-    request. Nothing has been changed when this is raised.
+    request, in that person's language; `str()` of the error is English. Nothing has been changed when this is raised.
 
     Args:
         people: Slack ids of the people who can help.
     """
 
-    def __init__(self, message: str, hint: str = "", people: Sequence[str] = ()) -> None:
+    def __init__(self, message: Text, hint: Text = "", people: Sequence[str] = ()) -> None:
         super().__init__(message)
+        self.message = message
         self.hint = hint
         self.people = people
 
     @property
-    def sentence(self) -> str:
+    def sentence(self) -> Text:
         """Return message and hint as one line."""
-        return join_sentences(str(self), self.hint)
+        return join_sentences(self.message, self.hint)
 
 
 class Denied(UserError):
@@ -33,7 +34,7 @@ class Denied(UserError):
         act: what was not done, such as `stop`. on: a run's id, or what else the act was aimed at.
     """
 
-    def __init__(self, message: str, hint: str = "", people: Sequence[str] = (), act: str = "", on: str = "") -> None:
+    def __init__(self, message: Text, hint: Text = "", people: Sequence[str] = (), act: str = "", on: str = "") -> None:
         super().__init__(message, hint, people)
         self.act = act
         self.on = on
@@ -51,7 +52,14 @@ class Unavailable(Exception):
     """Something outside gave no answer that can be trusted: it may have acted or not.
 
     This is never a change of state. The code that catches it leaves the record as it is and looks again later.
+
+    Args:
+        message: what gave no answer, a sentence for people.
     """
+
+    def __init__(self, message: Text = "") -> None:
+        super().__init__(message)
+        self.message = message
 
 
 class UnreadableRecord(Exception):
@@ -66,7 +74,7 @@ class UnreadableRecord(Exception):
         is_open: whether the run had not ended when its record was last written.
     """
 
-    def __init__(self, run_id: str, why: str, is_open: bool = True) -> None:
+    def __init__(self, run_id: str, why: Text, is_open: bool = True) -> None:
         super().__init__(f"the record of {run_id} cannot be read: {why}")
         self.run_id = run_id
         self.why = why

@@ -2,26 +2,34 @@
 
 The English phrases are in the code and are their own keys (gettext's model); `languages/*.po` hold the translations.
 A phrase is a whole sentence with named fields, because another language may order them differently. The code that
-serves a reader sets the language once, by `use_language`; everything below it only translates. A phrase that has no
-translation is shown in English.
+serves a reader sets the language once, by `use_language`; the views translate, and render the phrases that come from
+below (bot/phrase.py). A phrase that has no translation is shown in English.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from importlib import resources
 from io import BytesIO
 from typing import ParamSpec, TypeVar
 
+from bot.phrase import (
+    ENGLISH,
+    ENGLISH_CATALOGUE,
+    LANGUAGES,
+    Phrase,
+    Text,
+    Value,
+    plural_phrase,
+    render_in,
+    translate_key,
+)
+
 P = ParamSpec("P")
 T = TypeVar("T")
-
-ENGLISH = "en"
-LANGUAGES = {ENGLISH: "English", "zh-CN": "简体中文"}
-"""The available languages, each with its name in itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ class ActiveLanguage:
     phrases: NullTranslations
 
 
-DEFAULT_LANGUAGE = ActiveLanguage(ENGLISH, NullTranslations())
+DEFAULT_LANGUAGE = ActiveLanguage(ENGLISH, ENGLISH_CATALOGUE)
 
 _active_language: ContextVar[ActiveLanguage] = ContextVar("spoken", default=DEFAULT_LANGUAGE)
 
@@ -75,7 +83,16 @@ def with_language_context(function: Callable[P, T]) -> Callable[P, T]:
     return call
 
 
-def translate(phrase: str, /, **fields: object) -> str:
+def render(text: Text) -> str:
+    """Return a phrase in the current language; a text from outside as it is.
+
+    >>> render(Phrase("{count} h", count=2)), render("as it is")
+    ('2 h', 'as it is')
+    """
+    return render_in(text, _active_language.get().phrases)
+
+
+def translate(phrase: str, /, **fields: Value) -> str:
     """Return the translated phrase with its named fields filled in. Text from outside must be escaped before.
 
     Text that is not one of the bot's phrases, such as the title of a team's own recipe, stays as it is.
@@ -83,63 +100,26 @@ def translate(phrase: str, /, **fields: object) -> str:
     >>> translate("{count} h", count=2), translate("as {it} is")
     ('2 h', 'as {it} is')
     """
-    return fill_fields(translate_template(phrase), phrase, fields)
+    return render(Phrase(phrase, **fields))
 
 
-def ngettext(singular: str, plural: str, count: int, /, **fields: object) -> str:
+def ngettext(singular: str, plural: str, count: int, /, **fields: Value) -> str:
     """Return the translated phrase for a number, which is its field `count`.
 
     >>> ngettext("{count} node", "{count} nodes", 1), ngettext("{count} node", "{count} nodes", 2)
     ('1 node', '2 nodes')
     """
-    english = singular if count == 1 else plural
-    return fill_fields(translate_plural(singular, plural, count), english, {"count": count} | fields)
+    return render(plural_phrase(singular, plural, count, **fields))
 
 
 def translate_template(phrase: str) -> str:
     """Return the phrase in the current language without its fields; unchanged where there is no translation."""
-    return _active_language.get().phrases.gettext(phrase) if phrase else ""  # the empty key is the catalogue's header
+    return translate_key(Phrase(phrase), _active_language.get().phrases)
 
 
 def translate_plural(singular: str, plural: str, count: int) -> str:
     """Return the phrase for a number in the current language without its fields."""
     return _active_language.get().phrases.ngettext(singular, plural, count)
-
-
-def N_(phrase: str) -> str:  # noqa: N802  # the name that every translator knows
-    """Return the phrase unchanged: it is translated later, and marked here for the catalogue."""
-    return phrase
-
-
-def join_sentences(*sentences: str) -> str:
-    """Return the sentences that are not empty, one after the other.
-
-    >>> join_sentences("One.", "", "Two.")
-    'One. Two.'
-    """
-    nonempty = [sentence for sentence in sentences if sentence]
-    return reduce(
-        lambda before, next_sentence: translate("{before} {next}", before=before, next=next_sentence), nonempty or [""]
-    )
-
-
-def join_list(items: Iterable[str]) -> str:
-    """Return the items as a list, separated as the language does it.
-
-    >>> join_list(["a", "b"])
-    'a, b'
-    """
-    return translate(", ").join(items)
-
-
-def fill_fields(translation: str, english: str, fields: Mapping[str, object]) -> str:
-    """Return the translation with its fields; the English phrase where the translation names other fields."""
-    if not fields:
-        return translation
-    try:
-        return translation.format_map(fields)
-    except (LookupError, ValueError):
-        return english.format_map(fields)
 
 
 @lru_cache

@@ -48,9 +48,11 @@ An arrow means *imports*; one that follows from others is left out. The picture 
 
 - **The pure core** has data with its transitions (`model`), what may be typed (`commands`) and decisions (`rules`). It
   does no input or output and has no clock; time, ids and observations are arguments. verl's log and what makes its
-  checkpoints complete are in `frameworks/verl`. Two rules are not kept yet: verl's metric keys and folder names are in
-  `model/metrics.py` and `model/checkpoint_paths.py`, and the core still makes sentences in the current language
-  (`bot/i18n.py`).
+  checkpoints complete are in `frameworks/verl`. One rule is not kept yet: verl's metric keys and folder names are in
+  `model/metrics.py` and `model/checkpoint_paths.py`.
+- **Text is a value** (`bot/phrase.py`): a sentence of the bot's own is a `Phrase`, its English key and what fills it,
+  until a view or the command line renders it in the reader's language (`bot/i18n.py`). So `decide` answers the same
+  under any language, and a reason that a record keeps is read by each reader in the reader's own.
 - **The running process** (`runtime`) has what each ring needs of it: the masking filter, the isolation of failures, the
   origin of a request.
 - **Adapters** translate between the core's words and one thing outside, and decide nothing. Each library has one home

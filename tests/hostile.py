@@ -17,6 +17,7 @@ from typing import Any
 
 from bot.core.model.characters import INVISIBLE
 from bot.errors import Unavailable, UserError
+from bot.phrase import Phrase
 from bot.slack.views.mrkdwn import CODE_SPAN, Markup, escape
 from slack_playground.checks import check_blocks, check_message, check_metadata, check_view
 from tests.builders import NOON
@@ -83,6 +84,7 @@ class Maker:
             object: self.text,
             UserError: lambda: UserError(self.text(), self.text(), [self.text(), "U0ANA"]),
             Unavailable: lambda: Unavailable(self.text()),
+            Phrase: lambda: Phrase(self.text(), what=self.text(), more=(self.text(), Phrase(self.text()))),
         }
 
     def text(self) -> str:
@@ -119,6 +121,8 @@ class Maker:
 
     def poisoned(self, value: Any, name: str = "") -> Any:
         """Return a record as it is, but with a hostile string in the place of each, wherever it is."""
+        if isinstance(value, Phrase):
+            return self.make(Phrase, name)
         if is_dataclass(value) and not isinstance(value, type):
             kind = type(value)
             own = {one.name: getattr(value, one.name) for one in fields(kind) if one.init}

@@ -4,7 +4,7 @@ import ast
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +14,13 @@ ROOT = Path(__file__).parents[1]
 PROPERTY_DECORATORS = frozenset({"property", "cached_property", "setter"})
 """Decorators that make a function an attribute, which may be a noun."""
 
-PHRASE_FUNCTIONS = frozenset({"translate", "ngettext", "N_", "render_phrase", "render_plural"})
+PHRASE_FUNCTIONS = frozenset(
+    {"Phrase", "plural_phrase", "translate", "ngettext", "N_", "render_phrase", "render_plural"}
+)
 """Functions whose first argument is a phrase for people."""
+
+RENDERING_FUNCTIONS = PHRASE_FUNCTIONS - {"Phrase", "plural_phrase", "N_"}
+"""Those of them that return the phrase as text in a language."""
 
 EN_VERBS = frozenset(
     """
@@ -177,15 +182,17 @@ class Module:
     @cached_property
     def phrases(self) -> Sequence[str]:
         """Return the phrases for people that it names."""
-        calls = (node for node in ast.walk(self.tree) if isinstance(node, ast.Call) and node.args)
         return tuple(
             part.value
-            for call in calls
-            if (call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", ""))
-            in PHRASE_FUNCTIONS
+            for call in self.find_calls(PHRASE_FUNCTIONS)
             for part in call.args[:2]
             if isinstance(part, ast.Constant) and isinstance(part.value, str)
         )
+
+    def find_calls(self, functions: Container[str]) -> Sequence[ast.Call]:
+        """Return the calls of functions of these names, with arguments."""
+        calls = (node for node in ast.walk(self.tree) if isinstance(node, ast.Call) and node.args)
+        return tuple(call for call in calls if isinstance(call.func, ast.Name) and call.func.id in functions)
 
     @cached_property
     def identifiers(self) -> frozenset[str]:

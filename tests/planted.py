@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, cast
 
 from bot.core.model.run import Run
+from bot.phrase import Phrase
 from tests.builders import NOON
 
 MARK = "planted"
@@ -58,7 +59,7 @@ def hints(kind: Any) -> dict[str, Any]:
 
 def holds_text(hint: Any) -> bool:
     """Return whether a value of this type can hold free text."""
-    if hint is str:
+    if hint in (str, Phrase):
         return True
     if is_dataclass(hint):
         return any(map(holds_text, hints(cast(Any, hint)).values()))
@@ -71,6 +72,8 @@ def planted(hint: Any, name: str) -> Any:
     simple = {str: f"{MARK}-{name}", bool: False, int: 1, float: 1.0, datetime: NOON, timedelta: timedelta(hours=1)}
     if hint in simple:
         return simple[hint]
+    if hint is Phrase:
+        return Phrase("{what}", what=planted(str, name))
     if origin in (typing.Union, types.UnionType):
         return planted(args[0], name)
     if origin is tuple and args[-1] is not Ellipsis:

@@ -42,7 +42,7 @@ from bot.core.rules.admission import admit_run
 from bot.core.rules.chart_data import Chart
 from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.errors import Unavailable
-from bot.i18n import ENGLISH
+from bot.phrase import ENGLISH
 from bot.runtime.secret_filter import SecretFilter
 from bot.slack.inbound.background import BackgroundReplies
 from bot.slack.inbound.button_listeners import ButtonListeners
@@ -99,7 +99,7 @@ class FakePainter:
     figures: list[Chart] = field(default_factory=list)
     answers: bool = True
 
-    def render(self, figure: Chart) -> bytes:
+    def render(self, figure: Chart, fallback: Chart | None = None) -> bytes:
         if not self.answers:
             raise Unavailable("No picture.")
         self.figures.append(figure)
@@ -193,11 +193,10 @@ class Bot:
             began_at=self.moment,
             is_leader=leads,
             log_lines=200,
-            language=language,
             summary_interval=rhythm,
             patience=timedelta(seconds=20),
         )
-        self.notices = NoticeSender(store, client, self.now, leads)
+        self.notices = NoticeSender(store, client, self.now, leads, language=language)
         announcer = Announcer(store, self.now, ops_channel)
         failing = self.reconciler.failing_since
         self.unreadable = UnreadableRunReconciler(
@@ -208,11 +207,10 @@ class Bot:
             self.rules,
             leads,
             failing_since=failing,
-            language=language,
             record=self.audit.record,
         )
         queries = RunQueries(store, RECIPES, machines, self.access)
-        self.memory_watch = MemoryWatch(store, announcer, self.now, leads, language)
+        self.memory_watch = MemoryWatch(store, announcer, self.now, leads)
         self.service = RunService(
             store=store,
             launch_planner=LaunchPlanner(RECIPES, machines, self.allowed),

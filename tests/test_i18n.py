@@ -8,10 +8,8 @@ import pytest
 from babel.messages.catalog import Message
 
 from bot.i18n import (
-    ENGLISH,
     catalogue_file_name,
     current_language,
-    join_sentences,
     load_catalogue,
     ngettext,
     set_language,
@@ -19,6 +17,7 @@ from bot.i18n import (
     use_language,
     with_language_context,
 )
+from bot.phrase import ENGLISH, join_sentences
 from tests import words
 from tests.words import CATALOGUES, CODE, FIELD, TRANSLATED, phrases, translated, unsayable, written
 

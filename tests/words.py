@@ -13,20 +13,26 @@ from babel.messages.pofile import read_po, write_po
 
 from bot.adapters.files.recipe_files import RecipeFolder
 from bot.config.operation_settings import SOURCE_RECIPES
-from bot.i18n import ENGLISH, LANGUAGES, catalogue_file_name
+from bot.i18n import catalogue_file_name
+from bot.phrase import ENGLISH, LANGUAGES
 
 ROOT = Path(__file__).parent.parent
 CATALOGUES = ROOT / "bot" / "languages"
 TRANSLATED = [language for language in LANGUAGES if language != ENGLISH]
 
 KEYWORDS: dict[str, Any] = {
+    "Phrase": None,
     "translate": None,
     "render_phrase": None,
     "N_": None,
     "ngettext": (1, 2),
+    "plural_phrase": (1, 2),
     "render_plural": (1, 2),
 }
 """What says a phrase, and which of its arguments are phrases."""
+
+PLURALS = ("ngettext", "plural_phrase", "render_plural")
+"""Those of them that take a singular and a plural."""
 
 FIELD = re.compile(r"(?<!\{)\{([^{}]*)\}(?!\})")
 CODE = re.compile(r"`[^`]*`")
@@ -46,7 +52,7 @@ def phrases_in(file: IO[bytes], keywords: Any, comment_tags: Any, options: Any) 
     """Babel's way to ask for the phrases of a file. Its own reader does not look into f-strings; this one does."""
     for call in calls(file.read(), keywords):
         if isinstance(call.func, ast.Name):
-            given = call.args[: 2 if call.func.id in ("ngettext", "render_plural") else 1]
+            given = call.args[: 2 if call.func.id in PLURALS else 1]
             texts = [one.value if isinstance(one, ast.Constant) else None for one in given]
             if None not in texts:
                 yield call.lineno, call.func.id, texts[0] if len(texts) == 1 else tuple(texts), []

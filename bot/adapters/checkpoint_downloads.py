@@ -25,7 +25,7 @@ from bot.core.frameworks.verl.checkpoint_files import PARTIAL_FOLDER, Checkpoint
 from bot.core.model.checkpoint import DownloadProgress
 from bot.core.model.checkpoint_paths import LATEST_STEP_FILE, CheckpointRef, parse_step_folder
 from bot.errors import BeingStopped, IncompleteCheckpoint, Unavailable, UserError
-from bot.i18n import N_, translate, with_language_context
+from bot.phrase import N_, Phrase
 
 MAX_PARALLEL_DOWNLOADS = 4
 """Maximum number of downloads at the same time."""
@@ -99,11 +99,11 @@ class CheckpointDownloads:
             if progress := self._find_recorded(name):
                 return progress
             if self.stopping.is_set():
-                raise BeingStopped(translate(BOT_STOPPING))
+                raise BeingStopped(Phrase(BOT_STOPPING))
             future = self.active.get(name)
             if future is None:
                 self.expected_bytes.pop(name, None)  # from an earlier attempt
-                self.active[name] = self.pool.submit(with_language_context(self._download), task)
+                self.active[name] = self.pool.submit(self._download, task)
             elif future.done():
                 del self.active[name]
                 future.result()
@@ -223,7 +223,7 @@ class CheckpointDownloads:
         size = sum(listing.values())
         if size > self.max_bytes:
             raise UserError(
-                translate(CHECKPOINT_TOO_BIG, size=format_gigabytes(size), most=format_gigabytes(self.max_bytes))
+                Phrase(CHECKPOINT_TOO_BIG, size=format_gigabytes(size), most=format_gigabytes(self.max_bytes))
             )
         present_bytes, files = measure_folder(target)
         # Without the lock, two downloads that begin at once would use the same space, or reject each other.
@@ -236,11 +236,11 @@ class CheckpointDownloads:
             )
             if size > available_bytes:
                 raise UserError(
-                    translate(NO_DISK_SPACE, size=format_gigabytes(size), free=format_gigabytes(available_bytes))
+                    Phrase(NO_DISK_SPACE, size=format_gigabytes(size), free=format_gigabytes(available_bytes))
                 )
             self.expected_bytes[name] = size
         if len(listing) - files > self.measure_free_files(target):
-            raise UserError(translate(NO_FILES_LEFT))
+            raise UserError(Phrase(NO_FILES_LEFT))
 
     def _count_pending_bytes(self, name: str) -> int:
         """Return the bytes that other active downloads still need. The caller has the lock."""
@@ -257,7 +257,7 @@ class CheckpointDownloads:
         A checkpoint that the training was still writing is not the model; the next attempt downloads the rest.
         """
         if task.list_files(self.max_files) != listing:
-            raise Unavailable(translate(CHECKPOINT_GROWING))
+            raise Unavailable(Phrase(CHECKPOINT_GROWING))
         if damage := find_damage(target, listing):
             raise IncompleteCheckpoint(damage)
 

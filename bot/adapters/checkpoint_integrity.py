@@ -17,7 +17,7 @@ from typing import BinaryIO
 import msgspec
 
 from bot.core.frameworks.verl.checkpoint_files import FILE_MISSING, SHARD_NAME, CheckpointFiles, display_path
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase, Text
 
 MAX_EXAMINED_BYTES = 512 * 1024 * 1024
 """Maximum bytes read of all files together; what is beyond is not checked."""
@@ -68,6 +68,10 @@ READER_ERRORS = (
 class UnreadableFile(Exception):
     """The content of a file does not match its name."""
 
+    def __init__(self, why: Text) -> None:
+        super().__init__(why)
+        self.why = why
+
 
 @dataclass(slots=True)
 class ReadingBudget:
@@ -84,7 +88,7 @@ class ReadingBudget:
         return file.read(size)
 
 
-def find_damage(folder: Path, listing: CheckpointFiles) -> str | None:
+def find_damage(folder: Path, listing: CheckpointFiles) -> Text | None:
     """Return a sentence on what part of a checkpoint cannot be opened; None if all of it can.
 
     Args:
@@ -99,12 +103,12 @@ def find_damage(folder: Path, listing: CheckpointFiles) -> str | None:
             with open_regular_file(folder / name) as file:
                 actual_size = os.fstat(file.fileno()).st_size
                 if actual_size != size:
-                    return translate(WRONG_FILE_SIZE, name=display_path(name), size=actual_size, of=size)
+                    return Phrase(WRONG_FILE_SIZE, name=display_path(name), size=actual_size, of=size)
                 check_file(file, name, size, listing, budget)
         except FileNotFoundError:
-            return translate(FILE_MISSING, name=display_path(name))
+            return Phrase(FILE_MISSING, name=display_path(name))
         except UnreadableFile as error:
-            return str(error)
+            return error.why
     return None
 
 
@@ -115,7 +119,7 @@ def check_file(file: BinaryIO, name: str, size: int, listing: CheckpointFiles, b
             try:
                 check(file, name, size, listing, budget)
             except READER_ERRORS as error:
-                raise UnreadableFile(translate(TRUNCATED_FILE, name=display_path(name), kind=kind)) from error
+                raise UnreadableFile(Phrase(TRUNCATED_FILE, name=display_path(name), kind=kind)) from error
             return
 
 
@@ -174,7 +178,7 @@ def check_index(name: str, index: SafetensorsIndex, listing: CheckpointFiles) ->
     folder = name.rpartition("/")[0]
     for file in sorted(set(index.weight_map.values())):
         if (path := f"{folder}/{file}" if folder else file) not in listing:
-            raise UnreadableFile(translate(FILE_MISSING, name=display_path(path)))
+            raise UnreadableFile(Phrase(FILE_MISSING, name=display_path(path)))
 
 
 def check_torch(file: BinaryIO, name: str, size: int, listing: CheckpointFiles, budget: ReadingBudget) -> None:

@@ -13,7 +13,7 @@ from threading import Event
 
 from bot.core.frameworks.verl.checkpoint_files import TOO_MANY
 from bot.errors import UserError
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase
 
 GIGABYTE = 10**9
 
@@ -100,16 +100,16 @@ class DiskAllowance:
     def check_limits(self, more_bytes: int = 0, more_files: int = 0) -> None:
         """Raise UserError if a limit is exceeded, or would be with so many more bytes and files."""
         if self._used_bytes > self.max_bytes:
-            raise CheckpointTooLarge(translate(CHECKPOINT_GREW, most=format_gigabytes(self.max_bytes)))
+            raise CheckpointTooLarge(Phrase(CHECKPOINT_GREW, most=format_gigabytes(self.max_bytes)))
         if self._used_files > self.max_files:
-            raise CheckpointTooLarge(translate(TOO_MANY, most=self.max_files))
+            raise CheckpointTooLarge(Phrase(TOO_MANY, most=self.max_files))
         free = self.measure_free_bytes(self.folder)
         if free - more_bytes < self.reserve_bytes:
             raise UserError(
-                translate(DISK_FULL, free=format_gigabytes(free), reserve=format_gigabytes(self.reserve_bytes))
+                Phrase(DISK_FULL, free=format_gigabytes(free), reserve=format_gigabytes(self.reserve_bytes))
             )
         if self.measure_free_files(self.folder) < more_files:
-            raise UserError(translate(NO_FILES_LEFT))
+            raise UserError(Phrase(NO_FILES_LEFT))
 
     @property
     def max_file_bytes(self) -> int:

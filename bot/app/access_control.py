@@ -10,7 +10,7 @@ from bot.core.model.policy import Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.errors import Denied, Unavailable, UserError
-from bot.i18n import translate
+from bot.phrase import Phrase, Text
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +50,12 @@ class AccessControl:
         policy = self.read_policy()
         person: Person | None = None
         channel: Channel | None = None
-        trouble = ""
+        trouble: Text = ""
         try:
             person = self.directory.get_person(user, team, policy.grants.groups, policy.member_workspaces)
             channel = self.directory.get_channel(channel_id) if channel_id else APP_HOME
         except Unavailable as error:
-            trouble = str(error)
+            trouble = error.message
             log.warning("who %s is in %s is not known: %s", user, channel_id or "the bot's page", error)
         if person is not None and channel is not None:
             return Actor(
@@ -104,10 +104,10 @@ class AccessControl:
                 return
         except Unavailable as error:
             raise UserError(
-                translate("Whether you are in that channel is not known: {trouble}", trouble=error)
+                Phrase("Whether you are in that channel is not known: {trouble}", trouble=error.message)
             ) from error
-        absent = translate("You are not in that channel, or I am not.")
-        raise Denied(absent, translate("Choose another, or invite me there."), act=Act.LAUNCH, on=channel_id)
+        absent = Phrase("You are not in that channel, or I am not.")
+        raise Denied(absent, Phrase("Choose another, or invite me there."), act=Act.LAUNCH, on=channel_id)
 
     def can_channel_see(self, channel_id: str, run: Run) -> bool:
         """Return whether everyone in a channel may read of a run.

@@ -274,7 +274,7 @@ def answer_launch(admin_policy: AdminPolicy, content: bytes) -> Response:
         request, body = decode_request(content)
         return Response(encode_response(body, request.task, admin_policy.judge(request)), media_type="application/json")
     except UserError as error:
-        return PlainTextResponse(error.sentence, status_code=REFUSED_STATUS)
+        return PlainTextResponse(str(error.sentence), status_code=REFUSED_STATUS)
     except UnreadableAdminRequest as error:
         return PlainTextResponse(str(error), status_code=REFUSED_STATUS)
     except Exception as error:

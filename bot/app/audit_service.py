@@ -16,7 +16,7 @@ from bot.core.model.run_state import RunStatus
 from bot.core.model.typed_text import format_inline_code
 from bot.core.rules.access import refuse_act
 from bot.errors import Denied, Unavailable, UnreadableRecord, UserError
-from bot.i18n import translate
+from bot.phrase import Phrase
 from bot.runtime.request_origin import get_origin
 
 log = logging.getLogger(__name__)
@@ -79,12 +79,12 @@ class AuditService:
         refuse_act(self.read_policy(), Act.FORGET, requester.actor, run)
         if run.id != name.lower():
             raise UserError(
-                translate(
+                Phrase(
                     "{name} is short for {run}, and what is forgotten is gone.",
                     name=format_inline_code(name),
                     run=f"`{run.id}`",
                 ),
-                translate("Type its whole name: `/verl forget {run}`.", run=run.id),
+                Phrase("Type its whole name: `/verl forget {run}`.", run=run.id),
             )
         is_open = run.status is not RunStatus.ENDED or run.id in {
             open_run.id for open_run in self.store.list_open_runs()
@@ -94,8 +94,8 @@ class AuditService:
     def _forget_by_id(self, run_id: str, is_open: bool) -> str:
         if is_open:
             raise UserError(
-                translate("{run} is not over, or not all of its end has been said yet.", run=f"`{run_id}`"),
-                translate("Stop it first: `/verl stop {run}`. Then try again.", run=run_id),
+                Phrase("{run} is not over, or not all of its end has been said yet.", run=f"`{run_id}`"),
+                Phrase("Stop it first: `/verl stop {run}`. Then try again.", run=run_id),
             )
         self.store.delete_run(run_id)
         self.audit.record(build_request_event(Act.FORGET, run_id, self.now(), get_origin()))

@@ -12,7 +12,7 @@ from bot.core.model.run import Run
 from bot.core.rules import save_grace
 from bot.core.rules.save_grace import CheckpointGrace
 from bot.errors import BeingStopped, IncompleteCheckpoint, Unavailable, UserError
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase, Text
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +48,10 @@ class CheckpointRescuer:
         except UserError as error:
             return self._record_failure(run, error.sentence, is_refusal=True)
         except Unavailable as error:
-            return self._record_failure(run, str(error))
+            return self._record_failure(run, error.message)
         except Exception:  # the cluster is billed, so people must know
             log.exception("run %s: its model cannot be fetched", run.id)
-            return self._record_failure(run, translate(MISTAKE))
+            return self._record_failure(run, Phrase(MISTAKE))
         return run
 
     def postpone_autostop(self, run: Run, until: datetime) -> Run:
@@ -139,14 +139,14 @@ class CheckpointRescuer:
         def change(run: Run) -> Run:
             # While the job runs, an unfinished checkpoint may still be completed.
             for unfinished_step in listing.incomplete_steps if job_ended else ():
-                run = run.record_torn_checkpoint(unfinished_step, translate(UNFINISHED), MIN_TORN_OBSERVATIONS)
+                run = run.record_torn_checkpoint(unfinished_step, Phrase(UNFINISHED), MIN_TORN_OBSERVATIONS)
             return run.record_newest_checkpoint(f"{folder.path}/global_step_{step}", step).record_checkpoint_integrity(
                 is_whole, self.now()
             )
 
         return self.store.update(run.id, change)
 
-    def _record_incomplete(self, run_id: str, why: str) -> Run:
+    def _record_incomplete(self, run_id: str, why: Text) -> Run:
         """Record that the newest checkpoint is incomplete; people must decide where there is no other checkpoint."""
         log.warning("run %s: its checkpoint is not whole: %s", run_id, why)
 
@@ -162,7 +162,7 @@ class CheckpointRescuer:
 
         return self.store.update(run_id, change)
 
-    def _record_failure(self, run: Run, why: str, is_refusal: bool = False) -> Run:
+    def _record_failure(self, run: Run, why: Text, is_refusal: bool = False) -> Run:
         """Record why the download failed, and whether a person must decide: after a refusal or the last try."""
         log.warning("run %s: its model is not fetched: %s", run.id, why)
 

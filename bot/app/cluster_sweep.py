@@ -28,7 +28,7 @@ from bot.core.model.policy import Policy
 from bot.core.model.run import Run
 from bot.core.rules.external_clusters import UNLISTED_AFTER, ExternalCluster, discover_cluster, needs_reservation
 from bot.errors import BeingStopped, Unavailable, UserError
-from bot.i18n import ENGLISH, N_, translate, use_language
+from bot.phrase import N_, Phrase
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,6 @@ class ClusterSweep:
         notify: called when a message may have to be sent or changed.
         channel: the channel of the people who run the machines; empty for none, and then the bot's own log is used.
         retry_period: between two sweeps while something is unsettled.
-        language: the language of texts in a record.
         external_clusters: tracks the reservations of external clusters; None where the admin policy is not used.
         announcer: reports clusters that are not listed any more; None for no reports.
         record: writes to the audit.
@@ -139,7 +138,6 @@ class ClusterSweep:
     channel: str = ""
     timings: OrphanTimings = field(default_factory=OrphanTimings)
     retry_period: timedelta = timedelta(seconds=30)
-    language: str = ENGLISH
     external_clusters: ExternalClusterTracker | None = None
     announcer: Announcer | None = None
     record: EventRecorder = discard_event
@@ -152,10 +150,6 @@ class ClusterSweep:
         """
         if not self.is_leader():
             return None
-        with use_language(self.language):
-            return self._sweep()
-
-    def _sweep(self) -> timedelta | None:
         # Listed before the runs are read: see `claim`.
         clusters = {cluster.id: cluster for cluster in self.cloud.list_clusters()}
         known_orphans = self.store.get_orphans()
@@ -270,7 +264,7 @@ class ClusterSweep:
             *targets,
             *((cluster.cluster_id, cluster.cluster, "") for cluster in external),
         ]:
-            self.announcer.announce(f"unlisted-{cluster_id}", translate(UNLISTED, cluster=name), channel)
+            self.announcer.announce(f"unlisted-{cluster_id}", Phrase(UNLISTED, cluster=name), channel)
 
     def _record_missing(self, orphan: Orphan, observation: Observation | None) -> None:
         """Record one orphan as not listed; delete the record where it is gone and was never reported."""
@@ -298,7 +292,7 @@ class ClusterSweep:
         except BeingStopped:  # nothing was refused: the next start tries again
             raise
         except (Unavailable, UserError) as error:
-            failure = str(error)
+            failure = error.message
         self.store.change_orphan(
             orphan.id, lambda record: record and record.record_teardown_request(failure, self.now())
         )

@@ -37,7 +37,7 @@ from bot.core.rules.monthly_budget import (
     sum_spending,
 )
 from bot.errors import Denied, UnreadableRecord
-from bot.i18n import join_sentences, translate
+from bot.phrase import Phrase, join_sentences
 from bot.runtime.failure_isolation import skip_failing_runs
 from bot.runtime.request_origin import get_origin
 
@@ -209,7 +209,7 @@ class MonthlyBudgetService:
         if exhausted:
             raise Denied(
                 join_sentences(*(cap_violation.sentence for cap_violation in exhausted)),
-                translate("Raise it first, such as `/verl budget team 5000`, and approve then."),
+                Phrase("Raise it first, such as `/verl budget team 5000`, and approve then."),
                 act=Act.APPROVE,
                 on=run.id,
             )

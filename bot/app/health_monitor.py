@@ -15,6 +15,7 @@ from bot.core.rules.health.custom_rules import adapt_rules
 from bot.core.rules.health.detectors.misleading import find_unreliable_metrics
 from bot.core.rules.health.judge import judge
 from bot.core.rules.health.stall import LivenessSignals, compute_dead_seconds, detect_stall
+from bot.phrase import Text
 
 STALL_KEY = "stall"
 
@@ -34,7 +35,7 @@ class HealthUpdate:
     """
 
     health: HealthState
-    unreliable_metrics: Mapping[str, str]
+    unreliable_metrics: Mapping[str, Text]
 
 
 @dataclass(frozen=True, slots=True)

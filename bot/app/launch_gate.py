@@ -23,7 +23,7 @@ from bot.core.rules.external_clusters import (
     is_own_launch,
 )
 from bot.errors import Unavailable, UnreadableRecord, UserError
-from bot.i18n import ENGLISH, use_language
+from bot.phrase import Text, join_sentences
 
 log = logging.getLogger(__name__)
 
@@ -67,12 +67,11 @@ class AdminPolicy:
             return request.task
         try:
             check_bounds(request.task)
-            with use_language(ENGLISH):
-                if self._is_own(request):
-                    return request.task
-                launchable_task = self._judge_or_fall_back(request)
+            if self._is_own(request):
+                return request.task
+            launchable_task = self._judge_or_fall_back(request)
         except UserError as error:
-            self._record("refuse outside launch", request, str(error))
+            self._record("refuse outside launch", request, error.message)
             raise
         self._record("allow outside launch", request)
         return launchable_task
@@ -147,10 +146,11 @@ class AdminPolicy:
         for rule in verdict.report_only_rules:
             log.warning("report-only rule %s would have refused cluster %s of %s", rule, launch.cluster, launch.user)
         if verdict.refusals:
-            log.info("cluster %s of %s is refused: %s", launch.cluster, launch.user, " ".join(verdict.refusals))
-            raise UserError(" ".join(verdict.refusals), CAP_SUGGESTION)
+            refusal = join_sentences(*verdict.refusals)
+            log.info("cluster %s of %s is refused: %s", launch.cluster, launch.user, refusal)
+            raise UserError(refusal, CAP_SUGGESTION)
 
-    def _record(self, what: str, request: AdminRequest, why: str = "") -> None:
+    def _record(self, what: str, request: AdminRequest, why: Text = "") -> None:
         """Write a verdict on a launch to the audit, with the person's Slack id where the policy has it."""
         if request.is_dry_run or request.kind not in (AdminRequestKind.LAUNCH, AdminRequestKind.SUBMIT):
             return

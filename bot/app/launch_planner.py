@@ -13,7 +13,7 @@ from bot.core.model.recipe import Recipe
 from bot.core.rules.access import refuse_act
 from bot.core.rules.launch_bounds import build_launch_request, refuse_out_of_bounds
 from bot.errors import Unavailable, UserError
-from bot.i18n import translate
+from bot.phrase import Phrase, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,12 @@ class LaunchPlanner:
             rate = self.cloud.estimate_rate(launch_plan.task)
             controller = self.cloud.find_missing_controller(launch_plan.task)
         except Unavailable as error:
-            failure = str(error)
+            failure = error.message
         yaml = self.recipes.to_yaml(shorten_task(launch_plan.task))
         refusal = self.cloud.explain_refusal(launch_plan.task) or self._find_refusal(launch_plan, caller)
         return LaunchPreview(launch_plan, yaml, rate, refusal, failure, controller)
 
-    def _find_refusal(self, launch_plan: LaunchPlan, caller: Requester) -> str | None:
+    def _find_refusal(self, launch_plan: LaunchPlan, caller: Requester) -> Text | None:
         """Return why the person may not launch this here; None where it is allowed."""
         try:
             refuse_act(self.policy, Act.LAUNCH, caller.actor)
@@ -83,8 +83,8 @@ class LaunchPlanner:
         """
         launch_plan = build_launch_plan(recipe, launch_command.parameters, launch_command.overrides, run_id)
         if why := self.cloud.explain_refusal(launch_plan.task):
-            message = translate("`{recipe}` cannot run here. {why}", recipe=recipe.name, why=why)
-            raise UserError(message, translate("`/verl recipes` shows what there is."))
+            message = Phrase("`{recipe}` cannot run here. {why}", recipe=recipe.name, why=why)
+            raise UserError(message, Phrase("`/verl recipes` shows what there is."))
         return launch_plan
 
     def refuse_out_of_bounds(self, launch_plan: LaunchPlan, caller: Requester) -> None:

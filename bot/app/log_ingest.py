@@ -33,6 +33,7 @@ from bot.core.rules.log_lines import (
 )
 from bot.core.rules.report_content import prepare_summary
 from bot.errors import Unavailable, UnreadableRecord
+from bot.phrase import Text
 from bot.runtime.failure_isolation import REPORTED_FAILURES, report_once
 
 
@@ -219,7 +220,7 @@ class LogIngest:
     def ingest_last_lines(self, run: Run, text: str) -> Run:
         """Ingest the last lines of a run whose cluster is about to be removed with the rest; return the run."""
         text = replace_surrogates(text)
-        detail: str | None = None
+        detail: Text | None = None
         failure_summary: FailureSummary | None = None
         with self._count_try(run) as is_allowed:
             cursor = self._load_cursor(run)
@@ -349,7 +350,7 @@ class LogIngest:
         """
         if run.reason is None or not run.reason.is_explained_by_log:
             return None
-        full_log = "\n".join([merge_logs(self.store.get_log(run.id), text), run.detail or ""])
+        full_log = "\n".join([merge_logs(self.store.get_log(run.id), text), str(run.detail or "")])
         return diagnose(full_log, run.nodes, self.limits.start_timer())
 
     def _detect_stall(self, run: Run, observation: Observation | None) -> Run:

@@ -13,7 +13,7 @@ from bot.core.model.cluster import Outage
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.model.sent_message import Notice
-from bot.i18n import ENGLISH, N_, join_list, translate, use_language
+from bot.phrase import N_, Phrase, Text, join_list
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +34,13 @@ class Announcer:
     wake: Callable[[], None] = lambda: None
     logged_keys: set[str] = field(default_factory=set)
 
-    def announce(self, key: str, text: str, channel: str = "", fallback: str = "") -> None:
+    def announce(self, key: str, text: Text, channel: str = "", fallback: str = "") -> None:
         """Record a notice once for the ops channel, and once for one more channel; write it to the bot's own log.
 
         Args:
             key: what it is about; the same key is not sent twice to one channel.
-            text: in the workspace's language, with Slack's `*bold*` and back-ticks; nothing in it mentions anyone.
+            text: rendered in the workspace's language when it is sent, with Slack's `*bold*` and back-ticks; nothing in
+                it mentions anyone.
             channel: a run's channel, beside the ops channel.
             fallback: the person who gets it if the bot may not post in `channel`.
         """
@@ -86,7 +87,6 @@ class MemoryWatch:
     announcer: Announcer
     now: Now
     is_leader: Callable[[], bool]
-    language: str = ENGLISH
 
     def check(self) -> timedelta | None:
         """Announce what is new. Return the delay until the next look, None for the usual period."""
@@ -100,12 +100,11 @@ class MemoryWatch:
         recovered = [
             (run, loss) for run, loss in losses if loss.until is not None and self.now() < loss.until + NEWS_PERIOD
         ]
-        with use_language(self.language):
-            if lost:
-                return self._announce("forgot", FORGOT, lost)
-            return self._announce("remembers", REMEMBERS, recovered) if recovered else None
+        if lost:
+            return self._announce("forgot", FORGOT, lost)
+        return self._announce("remembers", REMEMBERS, recovered) if recovered else None
 
-    def _announce(self, what: str, text: str, losses: Sequence[tuple[Run, Outage]]) -> timedelta | None:
+    def _announce(self, what: str, key: str, losses: Sequence[tuple[Run, Outage]]) -> timedelta | None:
         """Announce an incident, which is identified by when it began; return the delay if it is too early."""
         began = min(loss.since for _, loss in losses)
         # Other clusters may be forgotten at the same time: wait, so that one notice names them all.
@@ -113,7 +112,5 @@ class MemoryWatch:
             return wait
         names = [f"`{run.id}`" for run, _ in losses[:MAX_NAMED_RUNS]]
         more = [f"+{len(losses) - MAX_NAMED_RUNS}"] if len(losses) > MAX_NAMED_RUNS else []
-        self.announcer.announce(
-            f"memory-{what}-{began.timestamp():.0f}", translate(text, runs=join_list([*names, *more]))
-        )
+        self.announcer.announce(f"memory-{what}-{began.timestamp():.0f}", Phrase(key, runs=join_list([*names, *more])))
         return None

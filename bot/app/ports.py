@@ -25,6 +25,7 @@ from bot.core.rules.chart_data import Chart
 from bot.core.rules.external_clusters import ExternalCluster
 from bot.core.rules.log_cursor import LogCursor
 from bot.core.rules.unreadable_record import UnreadableRun
+from bot.phrase import Text
 
 
 class Cloud(Protocol):
@@ -37,7 +38,7 @@ class Cloud(Protocol):
     def describe_server(self) -> str:
         """Return a sentence for the log that says which server answers. Called once, when the bot starts."""
 
-    def explain_refusal(self, task: Task) -> str | None:
+    def explain_refusal(self, task: Task) -> Text | None:
         """Return why this cloud can never run the task, or None. Works offline and answers in milliseconds."""
 
     def estimate_rate(self, task: Task) -> Rate | None:
@@ -109,7 +110,7 @@ class Cloud(Protocol):
         A checkpoint that is complete to its last byte counts, even if that was never recorded: the cluster may be gone.
         """
 
-    def tear_down(self, cluster: ClusterRef) -> str | None:
+    def tear_down(self, cluster: ClusterRef) -> Text | None:
         """Request the removal of a cluster, a launch in progress included. No error where the cluster is gone.
 
         Returns why an earlier removal failed, a sentence; None where no failure is known.
@@ -195,7 +196,7 @@ class Store(Protocol):
             admit: called where anything is changed, as by `add`.
         """
 
-    def list_unreadable_runs(self) -> Sequence[tuple[RunStub, str]]:
+    def list_unreadable_runs(self) -> Sequence[tuple[RunStub, Text]]:
         """Return the stubs of open runs whose records cannot be read, each with what is wrong with the record."""
 
     def get_unreadable_run(self, run_id: str) -> UnreadableRun | None:
@@ -343,10 +344,14 @@ class Audit(Protocol):
 class ChartRenderer(Protocol):
     """Draws charts."""
 
-    def render(self, chart: Chart) -> bytes:
-        """Return the chart as a PNG, in the current language where its letters are available.
+    def render(self, chart: Chart, fallback: Chart | None = None) -> bytes:
+        """Return the chart as a PNG.
 
         The first chart takes a second, later ones less.
+
+        Args:
+            chart: its labels in the reader's language. fallback: the same in English, drawn where no font has the
+                letters of the first.
 
         Raises:
             Unavailable: the chart could not be drawn, or not in time.

@@ -11,7 +11,7 @@ from bot.app.ports import Now
 from bot.core.model.policy import Policy
 from bot.core.model.token_bucket import TokenBucket
 from bot.errors import UserError
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase
 
 MAX_PEOPLE = 10_000
 """Maximum number of people whose latest requests are remembered; the least recent is forgotten first."""
@@ -64,7 +64,7 @@ class RateLimits:
                 bucket.tokens = (bucket.tokens or 0.0) + 1
         if turn > now:
             seconds = max(int((turn - now).total_seconds()) + 1, 1)
-            raise UserError(translate(TOO_MANY[kind], most=most), translate(TRY_LATER, seconds=seconds))
+            raise UserError(Phrase(TOO_MANY[kind], most=most), Phrase(TRY_LATER, seconds=seconds))
 
 
 class InteractivePriority:

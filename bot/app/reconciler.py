@@ -43,7 +43,7 @@ from bot.core.rules.apply_action import apply_action, requeue_after
 from bot.core.rules.decide import decide
 from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.errors import BeingStopped, ClusterNameInUse, Unavailable, UnreadableRecord, UserError
-from bot.i18n import ENGLISH, translate, use_language, with_language_context
+from bot.phrase import Phrase
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,6 @@ class Reconciler:
         wake: called when an action is done that the tick did not wait for.
         priority: priority of the people who wait for an answer.
         log_lines: how many last lines are read and stored.
-        language: the language of texts in a run's record, which its channel reads.
         summary_interval: how often a run's thread gets a summary, unless a person has set that.
     """
 
@@ -88,7 +87,6 @@ class Reconciler:
     is_leader: Callable[[], bool]
     log_lines: int
     admit: AdmissionCheck = admit_all
-    language: str = ENGLISH
     summary_interval: SummaryInterval = field(default_factory=SummaryInterval)
     patience: timedelta = timedelta(seconds=0.5)
     limits: LogReadLimits = field(default_factory=LogReadLimits)
@@ -105,8 +103,7 @@ class Reconciler:
         if not self.is_leader():
             return None
         try:
-            with use_language(self.language):
-                return self._tick()
+            return self._tick()
         except BeingStopped:  # an aborted look is not silence of the cloud
             return None
 
@@ -131,7 +128,7 @@ class Reconciler:
         return min((pause for pause in late + self._collect_finished() if pause is not None), default=None)
 
     def _start_action(self, run: Run, observation: Observation | None, text: str | None) -> Future[timedelta | None]:
-        return self.pool.submit(with_language_context(self._reconcile_run), run, observation, text)
+        return self.pool.submit(self._reconcile_run, run, observation, text)
 
     def _collect_finished(self) -> list[timedelta | None]:
         """Return the delays that finished actions need. Runs with unfinished ones wait, and block no other run."""
@@ -276,7 +273,7 @@ class Reconciler:
             return self._give_up(run, error)
         # An approval is for exactly one task.
         if run.is_waiting and run.approval and run.approval.task_hash != hash_task(task):
-            mismatch = translate("The task that waits is not the one that was approved.")
+            mismatch = Phrase("The task that waits is not the one that was approved.")
             return self._update(run, lambda run: run.close(Reason.REFUSED, self.now(), detail=mismatch))
         # A run that was launched before may have a cluster, even if it is not allowed any more: do not check it again.
         if run.is_waiting:
@@ -315,7 +312,7 @@ class Reconciler:
         except Unavailable as error:
             log.warning("run %s: its launch may have been accepted or not: %s", run.id, error)
             # The next look shows whether it was accepted; until then the run counts as launched.
-            failure = str(error)
+            failure = error.message
             return self._update(run, lambda run: run.record_unconfirmed_launch(failure))
         return self._update(run, lambda run: run.record_launch_acceptance(request_id))
 
@@ -337,7 +334,7 @@ class Reconciler:
         A cluster that may have been launched by it is removed.
         """
         log.error("run %s: %s", run.id, error)
-        why = translate("Its task cannot be read, so it cannot be launched.")
+        why = Phrase("Its task cannot be read, so it cannot be launched.")
         if run.is_waiting:
             return self._update(run, lambda run: run.close(Reason.LAUNCH_FAILED, self.now(), detail=why))
         return self._update(run, lambda run: run.begin_teardown(Reason.LAUNCH_FAILED, why, self.now()))

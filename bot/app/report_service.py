@@ -16,7 +16,7 @@ from bot.core.model.typed_text import list_valid_names, unknown_name_error
 from bot.core.rules.costs import calendar_month
 from bot.core.rules.report_content import DigestContent, build_digest_content, compute_run_content, list_costs
 from bot.errors import UserError
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase
 from bot.runtime.failure_isolation import skip_failing_runs
 from bot.runtime.request_origin import get_origin
 
@@ -88,8 +88,8 @@ class ReportService:
         if duplicate := next((other for other in existing if schedule_key(other) == schedule_key(report)), None):
             return duplicate
         if len(existing) >= MAX_REPORTS:
-            message = translate("This channel has {count} reports already.", count=len(existing))
-            raise UserError(message, translate("`/verl report off report-1` takes one away."))
+            message = Phrase("This channel has {count} reports already.", count=len(existing))
+            raise UserError(message, Phrase("`/verl report off report-1` takes one away."))
         open_runs = filter(report.covers, self.store.list_open_runs())
         costs = list_costs(
             skip_failing_runs(open_runs, lambda run: compute_run_content(run, report.covered_until), []),
@@ -119,10 +119,10 @@ class ReportService:
         else:
             existing = self.list_for_channel(channel)
             if not existing:
-                raise UserError(translate("This channel has no report."), translate(REPORT_HINT))
+                raise UserError(Phrase("This channel has no report."), Phrase(REPORT_HINT))
             if len(existing) > 1:
                 raise UserError(
-                    translate("This channel has several reports."),
+                    Phrase("This channel has several reports."),
                     list_valid_names([candidate.id for candidate in existing]),
                 )
             report = existing[0]
@@ -142,7 +142,7 @@ class ReportService:
             if channel in (report.channel, report.fallback_channel) or report.by == user
         }
         if name not in visible:
-            raise unknown_name_error("report", name, visible, translate(REPORT_HINT))
+            raise unknown_name_error("report", name, visible, Phrase(REPORT_HINT))
         return visible[name]
 
     def list_for_channel(self, channel: str) -> Sequence[Report]:

@@ -25,7 +25,7 @@ from bot.core.model.typed_text import format_inline_code, list_valid_names, unkn
 from bot.core.rules import log_lines
 from bot.core.rules.chart_data import RunHistory
 from bot.errors import Denied, Unavailable, UnreadableRecord, UserError
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class LaunchPreview:
     plan: LaunchPlan
     yaml: str
     rate: Rate | None
-    refusal: str | None
-    trouble: str | None = None
+    refusal: Text | None
+    trouble: Text | None = None
     controller: JobsController | None = None
 
 
@@ -77,7 +77,7 @@ class LogExcerpt:
     run: Run
     request: command.ShowLogs
     lines: list[str]
-    trouble: str | None = None
+    trouble: Text | None = None
 
 
 def new_run(plan: LaunchPlan, requester: Requester, now: datetime, policy: Policy) -> Run:
@@ -147,13 +147,13 @@ def find_run(store: Store, name: str) -> Run:
     if near:
         several = SEVERAL_ACTIVE if active else SEVERAL_ENDED
         raise UserError(
-            translate(several, name=format_inline_code(name)),
+            Phrase(several, name=format_inline_code(name)),
             list_valid_names(sorted(run.id for run in active or near)),
         )
     for stub, why in store.list_unreadable_runs():
         if is_short_for(name.lower(), stub.run_id):
             raise UnreadableRecord(stub.run_id, why)
-    raise unknown_name_error("run", name, runs, translate("None has been launched yet: `/verl launch smoke`."))
+    raise unknown_name_error("run", name, runs, Phrase("None has been launched yet: `/verl launch smoke`."))
 
 
 def find_last_two(store: Store, user: str) -> tuple[str, str]:
@@ -164,8 +164,8 @@ def find_last_two(store: Store, user: str) -> tuple[str, str]:
     """
     with_metrics = [run for run in sort_newest_first(list_runs(store, "mine", user)) if run.progress.step is not None]
     if len(with_metrics) < 2:
-        message = translate("You have no two runs that have told numbers.")
-        raise UserError(message, translate("Name two: `compare A B`; `/verl list all` shows what there is."))
+        message = Phrase("You have no two runs that have told numbers.")
+        raise UserError(message, Phrase("Name two: `compare A B`; `/verl list all` shows what there is."))
     return with_metrics[1].id, with_metrics[0].id
 
 
@@ -246,14 +246,14 @@ class RunQueries:
             return
         if actor.is_channel_audience and self.visibility.can_see(replace(actor, is_channel_audience=False), run):
             raise UserError(
-                translate(
+                Phrase(
                     "`{run}` is not shown here, because others would read it who are not in its channel.", run=run.id
                 ),
-                translate("Type the same after `/verl`: then you alone are answered."),
+                Phrase("Type the same after `/verl`: then you alone are answered."),
             )
         raise Denied(
-            translate("`{run}` belongs to a private channel that you are not in.", run=run.id),
-            translate("Ask its owner, or to be invited there. `/verl list` shows that it exists and what it costs."),
+            Phrase("`{run}` belongs to a private channel that you are not in.", run=run.id),
+            Phrase("Ask its owner, or to be invited there. `/verl list` shows that it exists and what it costs."),
             (run.requester,),
             Act.READ,
             run.id,
@@ -288,7 +288,7 @@ class RunQueries:
         """Return every recipe by name, or what is wrong with its file."""
         return {name: self._load_recipe(name) for name in self.recipes.list_names()}
 
-    def find_refusals(self) -> Mapping[str, str]:
+    def find_refusals(self) -> Mapping[str, Text]:
         """Return why recipes cannot run here as they are, for those that cannot."""
         recipes = self.load_catalogue().items()
         why = {name: self.cloud.explain_refusal(recipe.task) for name, recipe in recipes if isinstance(recipe, Recipe)}
@@ -312,7 +312,7 @@ class RunQueries:
             try:
                 text = self.cloud.tail_log(run.cluster_ref, count_lines_to_read(logs_command))
             except Unavailable as error:
-                failure = str(error)
+                failure = error.message
         return LogExcerpt(
             run,
             logs_command,

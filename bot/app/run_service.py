@@ -27,7 +27,7 @@ from bot.core.rules.approval_rules import refuse_unapproved_change
 from bot.core.rules.launch_bounds import refuse_limits_out_of_bounds
 from bot.core.rules.relaunch import Relaunch, relaunch
 from bot.errors import Unavailable, UnreadableRecord, UserError
-from bot.i18n import translate
+from bot.phrase import Phrase
 
 MAX_ID_TRIES = 50
 
@@ -97,7 +97,7 @@ class RunService:
             run = new_run(launch_plan, caller, self.now(), self.policy)
             if added := self.store.add(run, launch_plan.task, caller.delivery_id, caller.permanent, self.admit):
                 return self._show_and_wake(added)
-        raise Unavailable(translate("No free name was found for the run."))
+        raise Unavailable(Phrase("No free name was found for the run."))
 
     def launch_again(self, relaunch_command: Relaunch, caller: Requester) -> Run:
         """Launch a finished run once more, in the first run's channel where the caller has none.
@@ -162,10 +162,10 @@ class RunService:
             raise
         self.refuse(act, caller, target)
         if gone and not target.memory.is_lost:
-            message = translate(
+            message = Phrase(
                 "SkyPilot remembers {run}, so I see by myself when its machines are gone.", run=f"`{target.id}`"
             )
-            raise UserError(message, translate("Type `/verl stop {run}` to end it.", run=target.id))
+            raise UserError(message, Phrase("Type `/verl stop {run}` to end it.", run=target.id))
 
         def change(run: Run) -> Run:
             return run.request_stop(caller.user, self.now(), False).confirm_gone(caller.user)
@@ -201,12 +201,12 @@ class RunService:
         run = run_queries.find_run(self.store, name)
         if run.requester != by and run.id != name.lower():
             raise UserError(
-                translate(
+                Phrase(
                     "{name} is short for `{run}`, which you did not launch.",
                     name=format_inline_code(name),
                     run=run.id,
                 ),
-                translate("Type its whole name: {run}.", run=f"`{run.id}`"),
+                Phrase("Type its whole name: {run}.", run=f"`{run.id}`"),
             )
         return run
 
@@ -232,8 +232,8 @@ class RunService:
 
         if run.lease + timedelta(hours=extend_command.hours) > longest:
             raise UserError(
-                translate("{run} may live for {most} days at the most.", run=f"`{run.id}`", most=longest.days),
-                translate("Extend it by less."),
+                Phrase("{run} may live for {most} days at the most.", run=f"`{run.id}`", most=longest.days),
+                Phrase("Extend it by less."),
             )
         self._refuse_change(run, longer, caller)
         extended = self.store.update(run.id, change)
@@ -243,10 +243,8 @@ class RunService:
         )
         if extended.limit_changes == run.limit_changes and not is_repeat:
             raise UserError(
-                translate("The lease of {run} was changed meanwhile, and is left as it is.", run=f"`{run.id}`"),
-                translate(
-                    "Its card says until when it lives; `/verl extend {run} 2h` lets it live longer.", run=run.id
-                ),
+                Phrase("The lease of {run} was changed meanwhile, and is left as it is.", run=f"`{run.id}`"),
+                Phrase("Its card says until when it lives; `/verl extend {run} 2h` lets it live longer.", run=run.id),
             )
         return self._show_and_wake(extended)
 
@@ -260,8 +258,8 @@ class RunService:
         cost = run.cost(self.now())
         if cost is not None and cost >= budget_command.dollars:
             raise UserError(
-                translate("{run} has spent ${spent} already.", run=f"`{run.id}`", spent=f"{cost:,.2f}"),
-                translate("Give more than that, or end it: `/verl stop {run}`.", run=run.id),
+                Phrase("{run} has spent ${spent} already.", run=f"`{run.id}`", spent=f"{cost:,.2f}"),
+                Phrase("Give more than that, or end it: `/verl stop {run}`.", run=run.id),
             )
         is_increase = budget_command.dollars > run.budget_dollars
         if is_increase:
@@ -319,8 +317,8 @@ class RunService:
         run = self._find_own(name, caller.user)
         self.refuse(Act.EXTEND, caller, run)
         if run.is_finished:
-            message = translate("`{run}` is over already.", run=run.id)
-            raise UserError(message, translate("Launch it again: `/verl retry {run}`.", run=run.id))
+            message = Phrase("`{run}` is over already.", run=run.id)
+            raise UserError(message, Phrase("Launch it again: `/verl retry {run}`.", run=run.id))
         return run
 
     def _show_and_wake(self, run: Run) -> Run:
@@ -339,8 +337,8 @@ class RunService:
         self.refuse(Act.TUNE, caller, run)
         refuse_unknown_node(run, logs_command.node)
         if run.is_finished:
-            message = translate("`{run}` is over and prints no more.", run=run.id)
-            raise UserError(message, translate("Its last lines: `logs {run}`.", run=run.id))
+            message = Phrase("`{run}` is over and prints no more.", run=run.id)
+            raise UserError(message, Phrase("Its last lines: `logs {run}`.", run=run.id))
         follow_request = LogFollow(
             caller.user, self.now() + self.follow_period, logs_command.line_count, logs_command.grep, logs_command.node
         )
@@ -355,5 +353,5 @@ class RunService:
         run = run_queries.find_run(self.store, name)
         self.refuse(Act.TUNE, caller, run)
         if run.is_finished:
-            raise UserError(translate("`{run}` is over and gets no more summaries.", run=run.id))
+            raise UserError(Phrase("`{run}` is over and gets no more summaries.", run=run.id))
         return self.store.update(run.id, lambda run: run.set_summary_interval(summary_interval))

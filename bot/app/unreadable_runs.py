@@ -14,7 +14,7 @@ from bot.core.model.run_stub import RunStub
 from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.core.rules.unreadable_record import UnreadableRun, UnreadableRunStep, decide_unreadable_step
 from bot.errors import BeingStopped, Unavailable, UnreadableRecord, UnwritableRecord, UserError
-from bot.i18n import ENGLISH, N_, join_sentences, translate, use_language
+from bot.phrase import N_, Phrase, Text, join_sentences
 
 log = logging.getLogger(__name__)
 
@@ -68,26 +68,22 @@ class UnreadableRunReconciler:
     is_leader: Callable[[], bool]
     wake: Callable[[], None] = lambda: None
     failing_since: Mapping[str, datetime] = field(default_factory=dict)
-    language: str = ENGLISH
     record: EventRecorder = discard_event
 
     def reconcile(self) -> timedelta | None:
         """Advance each run by one step. Return the delay until the next look, None for the usual period."""
         if not self.is_leader():
             return None
-        with use_language(self.language):
-            late = self.now() - FAILING_FOR
-            failing = [
-                (self.store.get_stub(run_id), translate(MISTAKE))
-                for run_id, at in self.failing_since.items()
-                if at <= late
-            ]
-            broken = [*self.store.list_unreadable_runs(), *failing]
-            if not broken:
-                return None
-            observations = self._observe([stub for stub, _ in broken])
-            for stub, why in broken:
-                self._try_step(stub, why, observations.get(stub.cluster))
+        late = self.now() - FAILING_FOR
+        failing: list[tuple[RunStub, Text]] = [
+            (self.store.get_stub(run_id), Phrase(MISTAKE)) for run_id, at in self.failing_since.items() if at <= late
+        ]
+        broken = [*self.store.list_unreadable_runs(), *failing]
+        if not broken:
+            return None
+        observations = self._observe([stub for stub, _ in broken])
+        for stub, why in broken:
+            self._try_step(stub, why, observations.get(stub.cluster))
         return self.read_timings().teardown_confirm
 
     def request_stop(self, run_id: str, by: str, gone: bool = False) -> None:
@@ -114,7 +110,7 @@ class UnreadableRunReconciler:
             log.exception("looking failed")
         return {}
 
-    def _try_step(self, stub: RunStub, why: str, observation: Observation | None) -> None:
+    def _try_step(self, stub: RunStub, why: Text, observation: Observation | None) -> None:
         """Take one step of one run; a failure is tried again, and blocks no other run."""
         try:
             self._take_step(stub, why, observation)
@@ -123,10 +119,10 @@ class UnreadableRunReconciler:
         except Exception:
             log.exception("run %s, whose record cannot be read: the look failed", stub.run_id)
 
-    def _take_step(self, stub: RunStub, why: str, observation: Observation | None) -> None:
+    def _take_step(self, stub: RunStub, why: Text, observation: Observation | None) -> None:
         self._announce_unreadable(stub, why)
         if is_lost := observation is not None and stub.is_forgotten_by(observation):
-            self._announce(stub, "forgotten", translate(FORGOTTEN, run=stub.run_id, cluster=stub.cluster))
+            self._announce(stub, "forgotten", Phrase(FORGOTTEN, run=stub.run_id, cluster=stub.cluster))
         usable_observation = None if is_lost else observation
         run = self._change(stub, lambda run: run.record_observation(usable_observation, self.now()))
         match decide_unreadable_step(run, stub, observation, self.now(), self.read_timings()):
@@ -136,10 +132,10 @@ class UnreadableRunReconciler:
                 self._remove(stub)
             case UnreadableRunStep.REPORT_OVERDUE:
                 command = self.cloud.teardown_command(stub.cluster_ref)
-                self._announce(stub, "not-gone", translate(DOES_NOT_GO, run=stub.run_id, command=command))
+                self._announce(stub, "not-gone", Phrase(DOES_NOT_GO, run=stub.run_id, command=command))
                 self._change(stub, UnreadableRun.record_overdue_report)
             case UnreadableRunStep.ARCHIVE:
-                self._announce(stub, "gone", translate(GONE_BY_HAND if is_lost else GONE, run=stub.run_id))
+                self._announce(stub, "gone", Phrase(GONE_BY_HAND if is_lost else GONE, run=stub.run_id))
                 self._close(stub)
 
     def _close(self, stub: RunStub) -> None:
@@ -169,23 +165,23 @@ class UnreadableRunReconciler:
         except BeingStopped:  # nothing was refused: the next start tries again
             raise
         except (Unavailable, UserError) as error:
-            failure = str(error)
+            failure = error.message
         self._change(stub, lambda run: run.record_teardown_request(self.now(), failure))
 
-    def _announce_unreadable(self, stub: RunStub, why: str) -> None:
+    def _announce_unreadable(self, stub: RunStub, why: Text) -> None:
         """Announce that the record cannot be read, and what becomes of the cluster."""
-        opening = translate(UNREADABLE, run=stub.run_id, why=why)
+        opening = Phrase(UNREADABLE, run=stub.run_id, why=why)
         if stub.lease_end_time is not None:
             end = f"{stub.lease_end_time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-            next_sentence = translate(LEASE, run=stub.run_id, cluster=stub.cluster, time=end)
-            self._announce(stub, "found", join_sentences(opening, next_sentence, translate(BY_HAND)))
+            next_sentence = Phrase(LEASE, run=stub.run_id, cluster=stub.cluster, time=end)
+            self._announce(stub, "found", join_sentences(opening, next_sentence, Phrase(BY_HAND)))
         elif stub.requester and stub.launch_requested_at is None:  # a complete stub, of a run that was never launched
             self._announce(
-                stub, "found", join_sentences(opening, translate(NO_CLUSTER, recipe=stub.run_id.rpartition("-")[0]))
+                stub, "found", join_sentences(opening, Phrase(NO_CLUSTER, recipe=stub.run_id.rpartition("-")[0]))
             )
         else:
-            no_lease = translate(NO_LEASE, run=stub.run_id, cluster=stub.cluster)
-            self._announce(stub, "found", join_sentences(opening, no_lease, translate(BY_HAND)))
+            no_lease = Phrase(NO_LEASE, run=stub.run_id, cluster=stub.cluster)
+            self._announce(stub, "found", join_sentences(opening, no_lease, Phrase(BY_HAND)))
 
-    def _announce(self, stub: RunStub, what: str, text: str) -> None:
+    def _announce(self, stub: RunStub, what: str, text: Text) -> None:
         self.announcer.announce(f"unreadable-{stub.run_id}-{what}", text, stub.channel, stub.requester)

@@ -55,6 +55,7 @@ from bot.config.compute_settings import LOCAL_HINT
 from bot.config.operation_settings import OPEN_PORT_HINT, OPEN_PORT_PROBLEM
 from bot.config.settings import Settings
 from bot.errors import UserError
+from bot.phrase import Phrase
 from bot.runtime.secret_filter import SecretFilter
 from bot.slack.inbound.background import BackgroundReplies
 from bot.slack.inbound.button_listeners import ButtonListeners
@@ -177,13 +178,14 @@ def build_parts(
         is_leader,
         lambda: scheduler.wake(UNREADABLE),
         failing_since,
-        settings.language,
         audit.record,
     )
     record_policy = policy_recorder(audit, settings.policy, now)
     record_policy(policy_source.policy)
     policy_source.on_change = lambda _, new_policy: record_policy(new_policy)
-    policy_source.on_error = lambda why: announcer.announce(f"policy-{policy_source.signature}", f":warning: {why}")
+    policy_source.on_error = lambda why: announcer.announce(
+        f"policy-{policy_source.signature}", Phrase(":warning: {why}", why=why)
+    )
     reports = ReportService(
         store, now, lambda: scheduler.wake(REPORTS), settings.timezone, access.can_channel_see, audit.record
     )
@@ -220,7 +222,6 @@ def build_parts(
         began_at=now(),
         is_leader=is_leader,
         log_lines=settings.log_lines,
-        language=settings.language,
         summary_interval=build_summary_interval(settings),
         limits=LogReadLimits(settings.log_look_seconds, interactive_priority.yield_to_interactive),
         failing_since=failing_since,
@@ -232,7 +233,6 @@ def build_parts(
         is_leader=is_leader,
         notify=lambda: scheduler.wake(ORPHANS),
         channel=settings.ops_channel,
-        language=settings.language,
         external_clusters=ExternalClusterTracker(store, read_policy, now) if settings.admin_policy_port else None,
         announcer=announcer,
         record=audit.record,
@@ -315,9 +315,9 @@ def build_parts(
         language_preferences=language_preferences,
         cluster_sweep=sweep,
         orphan_notifier=orphan_notifier,
-        notice_sender=NoticeSender(store, slack, now, is_leader, channel_limiter),
+        notice_sender=NoticeSender(store, slack, now, is_leader, channel_limiter, language=settings.language),
         unreadable_runs=unreadable,
-        memory_watch=MemoryWatch(store, announcer, now, is_leader, settings.language),
+        memory_watch=MemoryWatch(store, announcer, now, is_leader),
         budget_monitor=MonthlyBudgetMonitor(store, notifier, read_policy, now, is_leader, load_zone(settings.timezone)),
         connection=connection,
         background_replies=background,
@@ -325,7 +325,7 @@ def build_parts(
         valkey=valkey,
         lock=lock,
         clock=bot_clock,
-        clock_watch=ClockWatch(bot_clock, partial(fetch_time, settings.slack_api_url), announcer, settings.language),
+        clock_watch=ClockWatch(bot_clock, partial(fetch_time, settings.slack_api_url), announcer),
         admin_policy_server=build_admin_policy_server(admin_policy, settings),
         price_cache=price_cache,
         directory=directory,

@@ -13,7 +13,8 @@ from bot.core.model.managed_job import JobsController
 from bot.core.model.money import Rate
 from bot.core.model.orphan import ListedCluster
 from bot.core.model.recipe import Task
-from bot.errors import UserError
+from bot.errors import Unavailable, UserError
+from bot.phrase import Text, map_outside_text
 from bot.runtime.secret_filter import SecretFilter
 
 T = TypeVar("T")
@@ -34,9 +35,9 @@ class MaskingCloud:
     def describe_server(self) -> str:
         return self._mask(self._call(self._cloud.describe_server))
 
-    def explain_refusal(self, task: Task) -> str | None:
+    def explain_refusal(self, task: Task) -> Text | None:
         self._learn_secrets(task)
-        return self._mask_optional(self._call(lambda: self._cloud.explain_refusal(task)))
+        return self._mask_text(self._call(lambda: self._cloud.explain_refusal(task)))
 
     def estimate_rate(self, task: Task) -> Rate | None:
         rate = self._call(lambda: self._cloud.estimate_rate(task))
@@ -74,8 +75,8 @@ class MaskingCloud:
     def list_downloads(self, checkpoint: CheckpointRef) -> Mapping[int, DownloadProgress]:
         return self._call(lambda: self._cloud.list_downloads(checkpoint))
 
-    def tear_down(self, cluster: ClusterRef) -> str | None:
-        return self._mask_optional(self._call(lambda: self._cloud.tear_down(cluster)))
+    def tear_down(self, cluster: ClusterRef) -> Text | None:
+        return self._mask_text(self._call(lambda: self._cloud.tear_down(cluster)))
 
     def set_autostop(self, cluster: ClusterRef, minutes: int) -> AutostopSetting:
         setting = self._call(lambda: self._cloud.set_autostop(cluster, minutes))
@@ -115,14 +116,17 @@ class MaskingCloud:
     def _mask_optional(self, text: str | None) -> str | None:
         return text and self._mask(text)
 
+    def _mask_text(self, text: Text | None) -> Text | None:
+        return text and mask_text(text, self._mask)
+
     def _mask_observation(self, observation: Observation) -> Observation:
         if not (observation.error or observation.infra or observation.unhealthy):
             return observation
         return replace(
             observation,
-            error=self._mask_optional(observation.error),
+            error=self._mask_text(observation.error),
             infra=self._mask(observation.infra),
-            unhealthy=self._mask_optional(observation.unhealthy),
+            unhealthy=self._mask_text(observation.unhealthy),
         )
 
     def _learn_secrets(self, task: Task) -> None:
@@ -140,6 +144,13 @@ def mask_error(error: BaseException, mask: Mask) -> BaseException:
     return masked.with_traceback(error.__traceback__)
 
 
+def mask_text(text: Text, mask: Mask) -> Text:
+    """Return a text with the secrets in it masked. A phrase stays one, unless a secret is only visible in the whole."""
+    masked = map_outside_text(text, mask)
+    sentence = str(masked)
+    return masked if mask(sentence) == sentence else mask(sentence)
+
+
 def is_clean(error: BaseException | None, mask: Mask, depth: int = 0) -> bool:
     """Return whether neither an exception nor any that caused it has a text that must be masked."""
     if error is None:
@@ -155,7 +166,7 @@ MAX_CHAIN_LENGTH = 8
 
 def collect_texts(error: BaseException) -> list[str]:
     """Return all texts of an exception."""
-    return [str(error), *map(str, error.args), getattr(error, "hint", ""), *getattr(error, "__notes__", ())]
+    return [str(error), *map(str, error.args), str(getattr(error, "hint", "")), *getattr(error, "__notes__", ())]
 
 
 def rebuild_error(error: BaseException, mask: Mask) -> BaseException:
@@ -163,8 +174,10 @@ def rebuild_error(error: BaseException, mask: Mask) -> BaseException:
     needs more than a text."""
     kind = type(error)
     if isinstance(error, UserError):
-        return kind(mask(str(error)), mask(error.hint), error.people)
+        return kind(mask_text(error.message, mask), mask_text(error.hint, mask), error.people)
     try:
+        if isinstance(error, Unavailable):
+            return kind(mask_text(error.message, mask))
         return kind(mask(str(error)))
     except Exception:  # its class needs more than a text: keep at least the text
         return RuntimeError(f"{kind.__name__}: {mask(str(error))}")

@@ -17,6 +17,7 @@ from bot.core.model.audit import BOT, AuditEvent, AuditValue
 from bot.core.model.people import ROLES_IN_FILE, Role
 from bot.core.model.policy import SAFE_POLICY, Policy
 from bot.errors import Unavailable, UserError
+from bot.phrase import Text
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class PolicySource:
     policy: Policy = SAFE_POLICY
     signature: FileSignature | None = None
     on_change: PolicyListener = lambda before, after: None
-    on_error: Callable[[str], None] = log.error
+    on_error: Callable[[Text], None] = log.error
     lock: Lock = field(default_factory=Lock)
 
     @classmethod

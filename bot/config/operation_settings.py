@@ -17,7 +17,7 @@ from bot.config.validators import (
     parse_url_word,
     parse_whole_number,
 )
-from bot.i18n import ENGLISH, LANGUAGES
+from bot.phrase import ENGLISH, LANGUAGES
 
 OPEN_PORT_PROBLEM = "Others than this machine reach the admin policy's port, and no secret is set for it."
 OPEN_PORT_HINT = "Set VERLBOT_ADMIN_POLICY_SECRET to a long word, such as `openssl rand -hex 24` prints."

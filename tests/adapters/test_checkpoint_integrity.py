@@ -61,7 +61,8 @@ def written(content: bytes | str) -> Callable[[Path], None]:
 def damage_of(folder: Path) -> str | None:
     """What is found, of the files as they are listed now."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    return find_damage(folder, {str(path.relative_to(folder)): path.stat().st_size for path in files})
+    damage = find_damage(folder, {str(path.relative_to(folder)): path.stat().st_size for path in files})
+    return None if damage is None else str(damage)
 
 
 WHOLE: list[tuple[str, Callable[[Path], None]]] = [
@@ -191,12 +192,12 @@ def a_folder(path: Path) -> None:
 @pytest.mark.parametrize("make", [a_link, a_pipe, a_folder])
 def test_only_plain_files_count(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "x.json")
-    assert find_damage(tmp_path, {"x.json": 5}) == "`x.json` is missing."
+    assert str(find_damage(tmp_path, {"x.json": 5})) == "`x.json` is missing."
 
 
 def test_a_size_that_is_not_as_listed_is_told(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_text("five!")
-    assert find_damage(tmp_path, {"model.bin": 6}) == "`model.bin` has 5 bytes, and should have 6."
+    assert str(find_damage(tmp_path, {"model.bin": 6})) == "`model.bin` has 5 bytes, and should have 6."
 
 
 def test_nothing_is_unpickled(tmp_path: Path) -> None:

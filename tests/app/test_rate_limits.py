@@ -49,7 +49,7 @@ def test_one_too_many_is_refused_with_when_to_try_again() -> None:
     assert taken(found, "U0ANA", RateLimitKind.LAUNCH, 3) == 3
     with pytest.raises(UserError, match="more than 3 launches within a minute") as refused:
         found.count_request("U0ANA", RateLimitKind.LAUNCH)
-    assert refused.value.hint == "Try again in 21 s."
+    assert str(refused.value.hint) == "Try again in 21 s."
 
 
 def test_a_flood_costs_neither_others_nor_other_things_that_the_person_asks_for() -> None:

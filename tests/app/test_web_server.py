@@ -213,5 +213,5 @@ def test_an_address_that_is_taken_is_told_with_what_to_set(server: WebServer) ->
     other = WebServer("other", "127.0.0.1", port, {}, LIMITS, "VERLBOT_HTTP_PORT")
     with pytest.raises(UserError, match=f"Nothing can listen on 127.0.0.1:{port}") as refused:
         other.start()
-    assert "VERLBOT_HTTP_PORT" in refused.value.hint
+    assert "VERLBOT_HTTP_PORT" in str(refused.value.hint)
     other.stop()

@@ -9,6 +9,7 @@ from bot.bootstrap.masked_cloud import MaskingCloud
 from bot.core.model.cluster import AutostopSetting, ClusterState, Observation
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder
 from bot.errors import ClusterNameInUse, Unavailable, UserError
+from bot.phrase import Phrase
 from bot.runtime.secret_filter import SecretFilter
 from tests.doubles.cloud import FakeCloud
 
@@ -46,10 +47,24 @@ def test_names_by_which_clusters_are_removed_stay_as_they_are() -> None:
 def test_a_refusal_and_an_autostop_are_masked() -> None:
     cloud, masked = a_cloud()
     cloud.refuses = f"no image for {TOKEN}"
-    assert masked.explain_refusal({}) == "no image for hf_…(masked)"
+    assert str(masked.explain_refusal({})) == "no image for hf_…(masked)"
     cloud.seen["verl-a"] = Observation(cluster=ClusterState.UP)
     cloud.autostop_by = f"ana {TOKEN}"
     assert masked.set_autostop(ClusterRef("verl-a"), 5) == AutostopSetting("autostop-1", "ana hf_…(masked)")
+
+
+def test_a_phrase_is_masked_and_stays_a_phrase() -> None:
+    cloud, masked = a_cloud()
+    cloud.seen["verl-a"] = Observation(error=Phrase("It failed: {why}", why=f"401 for {TOKEN}"))
+    seen = masked.observe([ClusterRef("verl-a")])["verl-a"]
+    assert seen.error == Phrase("It failed: {why}", why="401 for hf_…(masked)")
+
+
+def test_a_secret_that_only_the_whole_phrase_shows_is_masked_too() -> None:
+    cloud, masked = a_cloud()
+    value = "Xk7pQ2vL9wR4tZ8m"
+    cloud.seen["verl-a"] = Observation(error=Phrase("{name}={value}", name="DB_PASSWORD", value=value))
+    assert value not in str(masked.observe([ClusterRef("verl-a")])["verl-a"].error)
 
 
 class Failing(FakeCloud):

@@ -23,7 +23,7 @@ class Heard:
         self.errors: list[str] = []
         self.source = PolicySource.from_file(path)
         self.source.on_change = lambda before, after: self.changes.append((before, after))
-        self.source.on_error = self.errors.append
+        self.source.on_error = lambda why: self.errors.append(str(why))
 
     def writes(self, text: str) -> None:
         """Replace the file as an editor or a ConfigMap does: by another one of that name."""

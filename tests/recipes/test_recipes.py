@@ -80,7 +80,7 @@ def test_a_mistake_in_a_recipe_is_named(old: str, new: str, why: str) -> None:
     assert old in text
     with pytest.raises(UserError, match="not valid") as refusal:
         parse_recipe("smoke", text.replace(old, new, 1))
-    assert why in refusal.value.sentence
+    assert why in str(refusal.value.sentence)
 
 
 def test_a_changed_recipe_counts_from_its_next_use(tmp_path: Path) -> None:

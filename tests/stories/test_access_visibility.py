@@ -86,7 +86,12 @@ def test_the_lower_role_counts(user: str, channel: str, role: Role, own_role: Ro
 
 def test_what_slack_does_not_say_is_left_open_and_gives_no_role() -> None:
     nobody, nowhere = actor(EVA, "C0TRAIN", "person"), actor(EVA, "C0TRAIN", "channel")
-    assert (nobody.person, nobody.role, nobody.own_role, nobody.trouble != "") == (None, Role.NONE, Role.NONE, True)
+    assert (nobody.person, nobody.role, nobody.own_role, str(nobody.trouble) != "") == (
+        None,
+        Role.NONE,
+        Role.NONE,
+        True,
+    )
     assert (nowhere.channel, nowhere.role, nowhere.own_role) == (None, Role.NONE, Role.ADMIN)
 
 

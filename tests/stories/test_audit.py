@@ -138,9 +138,9 @@ def test_a_refusal_is_written_down_with_who_what_and_why(bot: Bot) -> None:
     bot.click("extend-1", f"{RUN} 1 0", user="U0CLEO")
     refused, other = everything(bot)[:2]
     assert (refused.who, refused.what, refused.on, refused.door) == ("U0CLEO", "refused: extend", RUN, "button")
-    assert "I answer members of my own workspace" in refused.why
+    assert "I answer members of my own workspace" in str(refused.why)
     assert (other.who, other.what, other.channel) == (BEN, "refused: audit", TRAINING)
-    assert "you need the role `admin`" in other.why
+    assert "you need the role `admin`" in str(other.why)
     assert bot.store.get(RUN) == bot.run()
 
 
@@ -148,7 +148,7 @@ def test_that_a_line_held_a_secret_is_written_down_without_the_line(bot: Bot) ->
     bot.say(f"launch smoke trainer.token=hf_{'aB3' * 12}")
     (refused,) = everything(bot)
     assert (refused.who, refused.what, refused.door) == (ANA, "refused: type a secret", "command")
-    assert "looks like a secret: `hf_…`" in refused.why
+    assert "looks like a secret: `hf_…`" in str(refused.why)
     assert "aB3" not in str(refused)
     assert refused.on == ""
 

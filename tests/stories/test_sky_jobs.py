@@ -125,7 +125,7 @@ def test_a_launch_that_fails_is_told_with_why(cloud: SkyCloud, server: SkyServer
     request_id = cloud.launch(order())
     watched = ClusterRef("verl-x", request_id, launch_requested_at=ASKED, is_managed=True)
     seen = until(cloud, lambda seen: seen.request is RequestState.FAILED, watched)
-    assert "No such thing." in (seen.error or "")
+    assert "No such thing." in str(seen.error or "")
     assert server.world.jobs.launched == {}
 
 
@@ -139,7 +139,7 @@ def test_without_a_controller_nothing_is_rented_until_somebody_agrees(cloud: Sky
     assert seen == Observation(server="1 skypilot-system")  # so that it can be asked for
     with pytest.raises(UserError, match=r"first rent a machine.*\$0\.25/h") as refusal:
         cloud.launch(order())
-    assert "`controller=rent`" in (refusal.value.hint or "")
+    assert "`controller=rent`" in str(refusal.value.hint or "")
     assert server.calls["/jobs/launch"] == 0
 
     cloud.launch(order(controller="rent"))
@@ -183,7 +183,7 @@ def test_a_cluster_that_a_failed_controller_leaves_is_said_to_stand_and_removed(
     server.world.jobs.finish("verl-x", "FAILED_CONTROLLER", "It was killed.")
     seen = until(cloud, lambda seen: seen.cluster is not ClusterState.AUTOSTOPPING and seen.job)
     assert (seen.cluster, seen.job, seen.error) == (ClusterState.UP, JobState.FAILED_DRIVER, "It was killed.")
-    assert cloud.tear_down(X) == "It was killed."
+    assert str(cloud.tear_down(X)) == "It was killed."
     assert until(cloud, lambda seen: seen.ending).is_empty
     assert cloud.teardown_command(X) == "sky jobs cancel -n verl-x"
 

@@ -245,7 +245,7 @@ def test_a_launch_that_fails_after_it_has_provisioned_shows_what_is_left_and_why
     cloud.launch(ORDER)
     shown(lambda: cloud.observe([X])["verl-x"].request is RequestState.FAILED)
     seen = cloud.observe([X])["verl-x"]
-    assert (seen.cluster, "No room for H100" in (seen.error or "")) == (ClusterState.INIT, True)
+    assert (seen.cluster, "No room for H100" in str(seen.error or "")) == (ClusterState.INIT, True)
 
 
 @pytest.mark.long

@@ -9,9 +9,9 @@ from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from bot.core.rules.chart_data import Chart, ChartLine, Phrase
+from bot.core.rules.chart_data import Chart, ChartLine
 from bot.core.rules.downsample import SMOOTHED_FROM_POINTS, Point, downsample, smooth
-from bot.i18n import ENGLISH, use_language
+from bot.phrase import Text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,21 +62,31 @@ CHINESE_FONTS = (
 )
 """Fonts with Chinese letters, in the order of preference."""
 
+FIRST_CHINESE_CHARACTER = "\u2e80"
+"""First character of the blocks of Chinese, Japanese and Korean letters (Unicode, CJK Radicals Supplement)."""
+
 LATIN_FONT = "DejaVu Sans"
 """The font that comes with matplotlib."""
 
 
-def render_chart(chart: Chart, language: str = ENGLISH) -> bytes:
+def render_chart(chart: Chart, fallback: Chart | None = None) -> bytes:
     """Return the chart as a PNG; the same chart gives the same bytes.
 
-    The chart is in English if no font on this machine has the letters of the language.
+    Args:
+        fallback: the same chart in English; drawn if no font on this machine has the letters of the first.
     """
-    with use_language(language if language == ENGLISH or find_chinese_fonts() else ENGLISH):
-        return draw_chart(chart)
+    is_readable = fallback is None or not has_chinese_labels(chart) or find_chinese_fonts()
+    return draw_chart(chart if is_readable or fallback is None else fallback)
+
+
+def has_chinese_labels(chart: Chart) -> bool:
+    """Return whether a label has letters that the Latin font lacks."""
+    labels = (chart.title, chart.x_label, chart.y_label, chart.marks_label, *(line.name for line in chart.lines))
+    return any(char >= FIRST_CHINESE_CHARACTER for label in labels for char in str(label))
 
 
 def draw_chart(chart: Chart) -> bytes:
-    """Return the chart as a PNG, in the current language."""
+    """Return the chart as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  # 60 MB: loaded when needed
     from matplotlib.figure import Figure as Sheet  # noqa: PLC0415
 
@@ -269,9 +279,9 @@ def draw_legend(page: Sheet, chart: Chart) -> None:
         )  # fmt: skip
 
 
-def escape_formula(phrase: Phrase) -> str:
-    """Return a phrase as text that matplotlib does not read as a formula."""
-    return str(phrase).replace("$", r"\$")
+def escape_formula(text: Text) -> str:
+    """Return a text as text that matplotlib does not read as a formula."""
+    return str(text).replace("$", r"\$")
 
 
 def build_font_options(size: float, weight: str = "normal") -> dict[str, Any]:

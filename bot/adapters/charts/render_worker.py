@@ -18,7 +18,7 @@ import msgspec
 
 from bot.core.rules.chart_data import Chart
 from bot.errors import Unavailable
-from bot.i18n import N_, current_language, translate
+from bot.phrase import N_, Phrase
 
 IDLE_SECONDS = 60.0
 """Seconds without a request after which the process ends."""
@@ -33,7 +33,7 @@ class RenderRequest(msgspec.Struct):
     """One request to the process."""
 
     chart: Chart
-    language: str
+    fallback: Chart | None = None
 
 
 class ProcessChartRenderer:
@@ -52,18 +52,18 @@ class ProcessChartRenderer:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
 
-    def render(self, chart: Chart) -> bytes:
-        """Return the chart as a PNG, in the current language of the caller.
+    def render(self, chart: Chart, fallback: Chart | None = None) -> bytes:
+        """Return the chart as a PNG; see `ChartRenderer.render`.
 
         Raises:
             Unavailable: the chart could not be rendered, or not in time.
         """
-        request = msgspec.json.encode(RenderRequest(chart, current_language()))
+        request = msgspec.json.encode(RenderRequest(chart, fallback))
         with self._lock:
             # The idle process may have ended just now, so a second attempt starts a new one.
             image = self._request_png(request) or self._request_png(request)
         if not image:
-            raise Unavailable(translate(CHART_NOT_RENDERED))
+            raise Unavailable(Phrase(CHART_NOT_RENDERED))
         return image
 
     def stop(self) -> None:
@@ -117,7 +117,7 @@ def serve_requests(connection: Connection, idle_seconds: float) -> None:
     with suppress(EOFError, OSError):
         while connection.poll(idle_seconds):
             request = msgspec.json.decode(connection.recv_bytes(), type=RenderRequest)
-            connection.send_bytes(render_chart(request.chart, request.language))
+            connection.send_bytes(render_chart(request.chart, request.fallback))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from bot.core.model.finding import Finding, MetricRule, Severity
 from bot.core.model.metrics import StepMetrics
 from bot.core.rules.health.detectors import DETECTORS
 from bot.errors import UserError
-from bot.i18n import join_list, translate
+from bot.phrase import Phrase, join_list
 from bot.runtime.failure_isolation import report_once
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def read_rules(path: Path) -> tuple[MetricRule, ...]:
     Raises:
         UserError: the file has no such rules; the message names the place.
     """
-    hint = translate(
+    hint = Phrase(
         "It holds `findings:`, a list whose entries have `name`, `metric`, `above` or `below`, and where wanted"
         " `for_steps`, `after_step`, `severity`, `what` and `advice`."
     )
@@ -65,23 +65,25 @@ def read_rules(path: Path) -> tuple[MetricRule, ...]:
         rules = read_yaml_as(path, FindingsFileYaml).findings
     except READ_ERRORS as error:
         why = describe_error(error)
-        raise UserError(translate("The findings of {path} cannot be read: {why}", path=path, why=why), hint) from error
+        raise UserError(
+            Phrase("The findings of {path} cannot be read: {why}", path=str(path), why=why), hint
+        ) from error
     if problems := find_mistakes(rules):
         raise UserError(
-            translate("The findings of {path} cannot be used: {why}", path=path, why=join_list(problems)), hint
+            Phrase("The findings of {path} cannot be used: {why}", path=str(path), why=join_list(problems)), hint
         )
     return tuple(MetricRule(**msgspec.structs.asdict(rule)) for rule in rules)
 
 
-def find_mistakes(rules: Sequence[MetricRuleYaml]) -> list[str]:
+def find_mistakes(rules: Sequence[MetricRuleYaml]) -> list[Phrase]:
     """Return what is wrong with rules that can be parsed, a clause each."""
     names = [rule.name for rule in rules]
     duplicates = {name for name in names if names.count(name) > 1}
     boundless = [rule.name for rule in rules if rule.above is None and rule.below is None]
     return [
-        *(translate("`{name}` needs `above` or `below`", name=name) for name in boundless),
-        *(translate("`{name}` is there twice", name=name) for name in sorted(duplicates)),
-        *(translate("`{name}` is a finding of verlbot's own", name=name) for name in names if name in RESERVED_NAMES),
+        *(Phrase("`{name}` needs `above` or `below`", name=name) for name in boundless),
+        *(Phrase("`{name}` is there twice", name=name) for name in sorted(duplicates)),
+        *(Phrase("`{name}` is a finding of verlbot's own", name=name) for name in names if name in RESERVED_NAMES),
     ]
 
 

@@ -23,7 +23,7 @@ from bot.core.model.policy import (
     StoreOutageBehaviour,
 )
 from bot.errors import UserError
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase, Text
 
 POLICY_HINT = N_("`verlbot policy init` prints one with comments; docs/policy.md says what each line means.")
 
@@ -247,19 +247,19 @@ def read_policy(path: Path) -> Policy:
     except READ_ERRORS as error:
         why = explain_renamed_setting(error) or describe_error(error)
         raise UserError(
-            translate("The policy file {path} cannot be read: {why}.", path=path, why=why), translate(POLICY_HINT)
+            Phrase("The policy file {path} cannot be read: {why}.", path=str(path), why=why), Phrase(POLICY_HINT)
         ) from error
     if problems := policy.find_contradictions():
         why = " ".join(problems)
         raise UserError(
-            translate("The policy file {path} contradicts itself: {why}", path=path, why=why), translate(POLICY_HINT)
+            Phrase("The policy file {path} contradicts itself: {why}", path=str(path), why=why), Phrase(POLICY_HINT)
         )
     return policy
 
 
-def explain_renamed_setting(error: Exception) -> str:
+def explain_renamed_setting(error: Exception) -> Text:
     """Return what to write instead of a setting of an earlier version; empty if the error is a different one."""
-    return next((translate(new) for old, new in RENAMED_SETTINGS.items() if f"field `{old}`" in str(error)), "")
+    return next((Phrase(new) for old, new in RENAMED_SETTINGS.items() if f"field `{old}`" in str(error)), "")
 
 
 def list_differences(before: Policy, after: Policy) -> list[str]:

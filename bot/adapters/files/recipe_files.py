@@ -16,7 +16,7 @@ from bot.core.model.recipe import CheckpointSettings, Recipe, Task, build_common
 from bot.core.model.typed_text import compile_pattern, format_inline_code, unknown_name_error
 from bot.core.rules.health.detectors import DETECTORS
 from bot.errors import UserError
-from bot.i18n import translate
+from bot.phrase import N_, Phrase, Text
 from bot.runtime.secret_filter import GENERAL_MASKER
 
 
@@ -127,7 +127,7 @@ class RecipeFolder:
         names = self.list_names()
         name = name if name in names else name.lower()
         if name not in names:
-            raise unknown_name_error("recipe", name, names, translate("The folder of recipes is empty."))
+            raise unknown_name_error("recipe", name, names, Phrase("The folder of recipes is empty."))
         path = self._folder / f"{name}.yaml"
         modified_ns = path.stat().st_mtime_ns
         cached = self._cache.get(name)
@@ -158,7 +158,7 @@ def parse_recipe(name: str, text: str) -> Recipe:
     task = parse_task(name, text)
     raw_metadata = (task.get("_metadata") or {}).get("verlbot")
     if raw_metadata is None:
-        raise invalid_recipe_error(name, translate("it has no `{place}`", place=METADATA_PATH))
+        raise invalid_recipe_error(name, Phrase("it has no `{place}`", place=METADATA_PATH))
     try:
         metadata = msgspec.convert(raw_metadata, MetadataYaml)
     except msgspec.ValidationError as error:
@@ -209,7 +209,7 @@ def parse_task(name: str, text: str) -> dict[str, Any]:
     try:
         task = load_yaml(text)
         if not isinstance(task, dict):
-            raise invalid_recipe_error(name, translate("it is no mapping"))
+            raise invalid_recipe_error(name, Phrase("it is no mapping"))
         check_json_compatible(task)
         check_accelerators(name, msgspec.convert(task, TaskYaml).resources)
     except (yaml.YAMLError, msgspec.ValidationError) as error:
@@ -226,7 +226,7 @@ def check_accelerators(name: str, resources: ResourcesYaml | None) -> None:
             if not ACCELERATOR_PATTERN.fullmatch(kind):
                 raise invalid_recipe_error(
                     name,
-                    translate(
+                    Phrase(
                         "`{place}` cannot be {value}", place="resources.accelerators", value=format_inline_code(kind)
                     ),
                 )
@@ -251,10 +251,10 @@ def check_no_secret_values(name: str, task: dict[str, Any]) -> None:
 
 def secret_value_error(name: str, place: str) -> UserError:
     """Return the error for a recipe that contains the value of a secret."""
-    why = translate("it holds the value of a secret in `{place}`", place=place)
+    why = Phrase("it holds the value of a secret in `{place}`", place=place)
     return UserError(
-        translate("The recipe `{name}` is not valid: {why}.", name=name, why=why),
-        translate("Name it under `secrets:` with nothing after the colon, and set it in the bot's environment."),
+        Phrase("The recipe `{name}` is not valid: {why}.", name=name, why=why),
+        Phrase("Name it under `secrets:` with nothing after the colon, and set it in the bot's environment."),
     )
 
 
@@ -268,7 +268,7 @@ def build_parameter(recipe: str, name: str, entry: ParameterYaml, task: dict[str
         compile_pattern(entry.pattern or "")
     except UserError as error:
         raise invalid_recipe_error(
-            recipe, translate("the pattern of {name}: {why}", name=name, why=error.sentence)
+            recipe, Phrase("the pattern of {name}: {why}", name=name, why=error.sentence)
         ) from error
     sets = entry.sets or f"envs.{name.upper().replace('-', '_')}"
     new_parameter = Parameter(
@@ -289,7 +289,7 @@ def build_parameter(recipe: str, name: str, entry: ParameterYaml, task: dict[str
             new_parameter.parse(new_parameter.default)
     except UserError as error:
         raise invalid_recipe_error(
-            recipe, translate("the default of {name} in the task: {why}", name=name, why=error.sentence)
+            recipe, Phrase("the default of {name} in the task: {why}", name=name, why=error.sentence)
         ) from error
     return new_parameter
 
@@ -304,22 +304,25 @@ def read_task_value(recipe: str, task: dict[str, Any], path: str) -> str:
     for key in path.split("."):
         if not isinstance(value, dict) or key not in value:
             raise invalid_recipe_error(
-                recipe, translate("a parameter sets {path}, and the task holds nothing there", path=path)
+                recipe, Phrase("a parameter sets {path}, and the task holds nothing there", path=path)
             )
         value = value[key]
     if isinstance(value, dict | list):
         raise invalid_recipe_error(
-            recipe, translate("a parameter sets {path}, and the task holds more than one value there", path=path)
+            recipe, Phrase("a parameter sets {path}, and the task holds more than one value there", path=path)
         )
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def invalid_recipe_error(name: str, why: str) -> UserError:
+NOT_VALID_CLAUSE = N_("The recipe `{name}` is not valid: {why}.")
+NOT_VALID_SENTENCE = N_("The recipe `{name}` is not valid: {why}")
+
+
+def invalid_recipe_error(name: str, why: Text) -> UserError:
     """Return the error for a recipe that is not valid, and why."""
-    return UserError(
-        translate("The recipe `{name}` is not valid: {why}.", name=name, why=why.rstrip(".")),
-        translate("`verlbot recipes check` looks at all of them."),
-    )
+    is_sentence = str(why).endswith(".")
+    key = NOT_VALID_SENTENCE if is_sentence else NOT_VALID_CLAUSE
+    return UserError(Phrase(key, name=name, why=why), Phrase("`verlbot recipes check` looks at all of them."))
 
 
 class ReadableDumper(yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper):  # type: ignore[misc]  # either base

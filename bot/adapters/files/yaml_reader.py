@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase, Text, join_alternatives
 
 T = TypeVar("T")
 
@@ -38,11 +38,23 @@ SURROGATE_PATTERN = re.compile(r"[\ud800-\udfff]")
 """Half of a character, which no file can contain."""
 
 
-class YamlTooLarge(yaml.YAMLError):
+class RefusedYaml(yaml.YAMLError):
+    """YAML that the bot does not take, for a reason of its own.
+
+    Args:
+        why: a clause.
+    """
+
+    def __init__(self, why: Text) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class YamlTooLarge(RefusedYaml):
     """A file that would take too long to read, or too much memory."""
 
 
-class UnsupportedYamlValue(yaml.YAMLError):
+class UnsupportedYamlValue(RefusedYaml):
     """A value that its tag does not fit, such as `!!int x`: PyYAML fails on it with errors of various types."""
 
 
@@ -68,9 +80,9 @@ def load_yaml(text: str) -> Any:
         yaml.YAMLError: the text is not a document, or is larger than people write by hand.
     """
     if len(text.encode(errors="replace")) > MAX_FILE_BYTES:
-        raise YamlTooLarge(translate("it has more than {count} bytes", count=f"{MAX_FILE_BYTES:,}"))
+        raise YamlTooLarge(Phrase("it has more than {count} bytes", count=f"{MAX_FILE_BYTES:,}"))
     if max(text.count("["), text.count("{")) > MAX_BRACKETS:
-        raise YamlTooLarge(translate("it has more than {count} brackets", count=f"{MAX_BRACKETS:,}"))
+        raise YamlTooLarge(Phrase("it has more than {count} brackets", count=f"{MAX_BRACKETS:,}"))
     try:
         document = yaml.load(text, Loader=StrictLoader)  # noqa: S506  # a safe loader
     # Such as for a date in month 13, or for 10,000 brackets.
@@ -78,7 +90,7 @@ def load_yaml(text: str) -> Any:
         raise YamlTooLarge(" ".join(str(error).split())[:200]) from error
     except (AttributeError, LookupError, TypeError) as error:
         raise UnsupportedYamlValue(
-            translate("a value in it is not what its tag says, such as `{example}`", example="!!int x")
+            Phrase("a value in it is not what its tag says, such as `{example}`", example="!!int x")
         ) from error
     check_expanded_size(document)
     return document
@@ -96,7 +108,7 @@ def check_expanded_size(document: Any) -> None:
         level += 1
         count += len(pending)
         if level > MAX_DEPTH or count > MAX_VALUES:
-            raise YamlTooLarge(translate("it is nested too deeply, or its aliases expand too far"))
+            raise YamlTooLarge(Phrase("it is nested too deeply, or its aliases expand too far"))
         pending = [inner for value in pending for inner in list_inner_values(value)]
 
 
@@ -114,13 +126,13 @@ def check_json_compatible(document: Any) -> None:
             bad_key = next((key for key in value if not isinstance(key, str)), None)
             if bad_key is not None or None in value:
                 raise UnsupportedYamlValue(
-                    translate("the key `{key}` must be text: write it in quotes", key=f"{place}.{bad_key}".lstrip("."))
+                    Phrase("the key `{key}` must be text: write it in quotes", key=f"{place}.{bad_key}".lstrip("."))
                 )
         elif isinstance(value, list):
             pending += [(f"{place}.{at}".lstrip("."), inner) for at, inner in enumerate(value)]
         elif not is_json_value(value):
             raise UnsupportedYamlValue(
-                translate("`{place}` is neither text nor a number: write it in quotes", place=place)
+                Phrase("`{place}` is neither text nor a number: write it in quotes", place=place)
             )
 
 
@@ -161,7 +173,7 @@ INVALID_CHOICE = re.compile(r"Invalid enum value '?([^'\n]{0,100}?)'?(?: - at|$)
 MISSING_FIELD = re.compile(r"Object missing required field `([^`]{1,100})`")
 ERROR_PLACE = re.compile(r" - at `(?:key in )?\$([^`]{0,300})`")
 
-TYPE_PHRASES: Mapping[str, str] = {
+TYPE_PHRASES: dict[str, str] = {
     "array": N_("a list, such as `[a, b]`"),
     "object": N_("a mapping, such as `name: value`"),
     "str": N_("text"),
@@ -171,6 +183,11 @@ TYPE_PHRASES: Mapping[str, str] = {
     "null": N_("nothing (`null`)"),
 }
 """Phrases for msgspec's names of JSON types."""
+
+TYPE_NAMES: Mapping[str, str] = TYPE_PHRASES | {"array": N_("a list"), "object": N_("a mapping")}
+"""The same without examples."""
+
+WHOLE_FILE = Phrase("the file")
 
 PATTERN_PHRASES: Mapping[str, str] = {
     "[a-z0-9]+(-": N_("words of small letters and digits with hyphens between them"),
@@ -189,59 +206,55 @@ COMPARISON_PHRASES: Mapping[str, str] = {
 }
 
 
-def describe_error(error: Exception, under: str = "") -> str:
+def describe_error(error: Exception, under: str = "") -> Text:
     """Return what is wrong with a file and where, a sentence without its full stop.
 
     Args:
         under: the place in the file of what was read as a type, if that is only a part of the file.
 
-    >>> describe_error(msgspec.ValidationError("Expected `array`, got `str` - at `$.roles.approver`"))
+    >>> str(describe_error(msgspec.ValidationError("Expected `array`, got `str` - at `$.roles.approver`")))
     '`roles.approver` must be a list, such as `[a, b]`, not text'
     """
     if isinstance(error, UnicodeDecodeError):
-        return translate("it is not UTF-8 text")
+        return Phrase("it is not UTF-8 text")
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
+    if isinstance(error, RefusedYaml):
+        return error.why
     if isinstance(error, yaml.YAMLError):
         return " ".join(str(error).replace('in "<unicode string>", ', "").split())
     text = " ".join(str(error).split())
     place_match = ERROR_PLACE.search(text)
     place = f"{under}{place_match[1]}".lstrip(".") if place_match else under
-    where = f"`{place}`" if place else translate("the file")
+    where = f"`{place}`" if place else WHOLE_FILE
     return describe_validation_message(text, where)
 
 
-def describe_validation_message(text: str, where: str) -> str:
+def describe_validation_message(text: str, where: Text) -> Text:
     """Return msgspec's message in plainer words if it is a known one, else unchanged."""
     if unknown := UNKNOWN_FIELD.search(text):
-        inside = "" if where == translate("the file") else f"{where}: "
-        return inside + translate("there is no setting `{name}`", name=unknown[1])
+        flaw = Phrase("there is no setting `{name}`", name=unknown[1])
+        return flaw if where == WHOLE_FILE else Phrase("{place}: {flaw}", place=where, flaw=flaw)
     if missing := MISSING_FIELD.search(text):
-        return translate("{place} lacks `{name}`", place=where, name=missing[1])
+        return Phrase("{place} lacks `{name}`", place=where, name=missing[1])
     if pattern := WRONG_PATTERN.search(text):
         shape = next(
-            (translate(words) for start, words in PATTERN_PHRASES.items() if pattern[1].startswith(f"^{start}")), None
+            (Phrase(words) for start, words in PATTERN_PHRASES.items() if pattern[1].startswith(f"^{start}")), None
         )
-        return translate("{place} must be {shape}", place=where, shape=shape or f"`{pattern[1]}`")
+        return Phrase("{place} must be {shape}", place=where, shape=shape or f"`{pattern[1]}`")
     if below := OUT_OF_RANGE.search(text):
-        return translate(
-            "{place} must be {shape}", place=where, shape=translate(COMPARISON_PHRASES[below[1]], number=below[2])
+        return Phrase(
+            "{place} must be {shape}", place=where, shape=Phrase(COMPARISON_PHRASES[below[1]], number=below[2])
         )
     if expected := WRONG_TYPE.search(text):
-        allowed_types = translate(" or ").join(
-            translate(TYPE_PHRASES.get(type_name.strip(), type_name)) for type_name in expected[1].split("|")
+        allowed_types = join_alternatives(
+            Phrase(TYPE_PHRASES.get(type_name.strip(), type_name)) for type_name in expected[1].split("|")
         )
-        return translate(
-            "{place} must be {shape}, not {found}", place=where, shape=allowed_types, found=translate_type(expected[2])
-        )
+        actual_type = Phrase(TYPE_NAMES.get(expected[2], expected[2]))
+        return Phrase("{place} must be {shape}, not {found}", place=where, shape=allowed_types, found=actual_type)
     if invalid := INVALID_CHOICE.search(text):
-        return translate("{place} cannot be `{value}`", place=where, value=invalid[1])
+        return Phrase("{place} cannot be `{value}`", place=where, value=invalid[1])
     return text
-
-
-def translate_type(name: str) -> str:
-    """Return the name of a type that a file contains, without its example."""
-    return translate(TYPE_PHRASES[name]).partition(",")[0] if name in TYPE_PHRASES else name
 
 
 def find_setting_lines(text: str) -> dict[str, int]:

@@ -27,7 +27,7 @@ from bot.core.frameworks.verl.checkpoint_files import (
 from bot.core.model.checkpoint import CheckpointListing
 from bot.core.model.checkpoint_paths import LATEST_STEP_FILE, CheckpointRef
 from bot.errors import Unavailable, UserError
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase
 
 BLOCK_BYTES = 4 * 1024 * 1024
 
@@ -123,7 +123,7 @@ def list_node_checkpoints(node_folder: NodeFolder, job_ended: bool) -> Checkpoin
         with os.scandir(folder) as entries:
             for number, entry in enumerate(entries):
                 if number >= MAX_NAMES:
-                    raise UserError(translate(TOO_MANY, most=MAX_NAMES))
+                    raise UserError(Phrase(TOO_MANY, most=MAX_NAMES))
                 names |= {entry.name} if entry.is_dir(follow_symlinks=False) else set()
     with node_folder.open_part(LATEST_STEP_FILE, FILE_FLAGS) as file:
         if file is None or not S_ISREG(os.fstat(file).st_mode):
@@ -170,12 +170,12 @@ class FileWalk:
             UserError: there are too many entries, or they are nested too deep.
         """
         if prefix.count("/") > MAX_PATH_DEPTH:
-            raise UserError(translate(TOO_LONG, name=display_path(prefix)))
+            raise UserError(Phrase(TOO_LONG, name=display_path(prefix)))
         with os.scandir(folder) as entries:
             for entry in entries:
                 self.entries += 1
                 if self.entries > self.most_entries:
-                    raise UserError(translate(TOO_MANY, most=self.most_entries))
+                    raise UserError(Phrase(TOO_MANY, most=self.most_entries))
                 status = entry.stat(follow_symlinks=False)
                 if S_ISREG(status.st_mode) and status.st_uid == self.owner:
                     yield f"{prefix}{entry.name}", status.st_size
@@ -222,14 +222,14 @@ def copy_from_first_node(
             # The program may have replaced the file since it was listed.
             status = os.fstat(file)
             if not S_ISREG(status.st_mode) or status.st_size < size:
-                raise Unavailable(translate(FILES_CHANGED))
+                raise Unavailable(Phrase(FILES_CHANGED))
             if not is_same_file(target / path, size, status.st_mtime):
                 with open(file, "rb", closefd=False) as reader:
                     copy_content(reader, target, path, size, allowance)
                 if not allowance.stopping.is_set():
                     os.utime(target / path, ns=(status.st_mtime_ns, status.st_mtime_ns), follow_symlinks=False)
             return
-    raise Unavailable(translate(FILES_CHANGED))
+    raise Unavailable(Phrase(FILES_CHANGED))
 
 
 def is_same_file(path: Path, size: int, modified: float) -> bool:
@@ -261,7 +261,7 @@ def copy_content(reader: BinaryIO, target: Path, path: str, size: int, allowance
         while remaining and not allowance.stopping.is_set():
             block = reader.read(min(BLOCK_BYTES, remaining))
             if not block:
-                raise Unavailable(translate(FILES_CHANGED))
+                raise Unavailable(Phrase(FILES_CHANGED))
             allowance.count_write(len(block))
             writer.write(block)
             remaining -= len(block)

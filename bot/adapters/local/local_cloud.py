@@ -39,7 +39,7 @@ from bot.core.model.orphan import ListedCluster
 from bot.core.model.recipe import Task
 from bot.core.rules.log_lines import MAX_READ_BYTES
 from bot.errors import Unavailable, UserError
-from bot.i18n import N_, current_language, join_list, ngettext, translate
+from bot.phrase import N_, Phrase, Text, join_list, plural_phrase
 
 log = logging.getLogger(__name__)
 
@@ -106,10 +106,10 @@ class LocalCloud:
     def stop(self) -> None:
         self._downloads.stop()
 
-    def explain_refusal(self, task: Task) -> str | None:
+    def explain_refusal(self, task: Task) -> Text | None:
         resources = task.get("resources") or {}
         if is_managed(task):
-            return translate("This machine runs no managed jobs: leave out `managed=true`.")
+            return Phrase("This machine runs no managed jobs: leave out `managed=true`.")
         unsupported = [
             (resources.get("accelerators"), N_("It asks for accelerators ({value}), and this machine lends none.")),
             (resources.get("image_id"), N_("It asks for a container image ({value}), and this machine runs none.")),
@@ -122,11 +122,11 @@ class LocalCloud:
         ]
         for value, why in unsupported:
             if value:
-                return translate(why, value=value)
+                return Phrase(why, value=value)
         if missing := find_missing_secrets(task, self._secrets):
-            return translate("It needs {names} in the bot's environment.", names=join_list(missing))
+            return Phrase("It needs {names} in the bot's environment.", names=join_list(missing))
         if int(task.get("num_nodes") or 1) > self._max_nodes:
-            return ngettext(
+            return plural_phrase(
                 "It asks for {count} node, and this machine is set to {most} at the most.",
                 "It asks for {count} nodes, and this machine is set to {most} at the most.",
                 int(task["num_nodes"]),
@@ -150,7 +150,7 @@ class LocalCloud:
 
     def launch(self, order: LaunchOrder) -> str:
         if why := self.explain_refusal(order.task):
-            raise UserError(why, translate("Nothing was started."))
+            raise UserError(why, Phrase("Nothing was started."))
         self._root.mkdir(parents=True, exist_ok=True)
         with (self._root / "supervisors.log").open("ab") as log:
             supervisor = subprocess.Popen(  # noqa: S603  # fixed words; the name is derived from a run's id
@@ -165,11 +165,11 @@ class LocalCloud:
         try:
             supervisor.communicate(msgspec.json.encode(self._to_supervisor_order(order)), timeout=LAUNCH_SECONDS)
         except subprocess.TimeoutExpired as error:
-            raise Unavailable(translate("The supervisor has not claimed its name in time.")) from error
+            raise Unavailable(Phrase("The supervisor has not claimed its name in time.")) from error
         if supervisor.returncode not in (0, NAME_IN_USE):
             log_file, code = self._root / "supervisors.log", supervisor.returncode
             how = describe_exit(128 - code if code < 0 else code)
-            raise Unavailable(translate("The supervisor did not start ({how}): read {file}.", how=how, file=log_file))
+            raise Unavailable(Phrase("The supervisor did not start ({how}): read {file}.", how=how, file=str(log_file)))
         return f"local-{order.cluster}"
 
     def tail_log(self, cluster: ClusterRef, lines: int) -> str:
@@ -188,7 +188,7 @@ class LocalCloud:
             if (state := directory.read_state()) is None or state.job.is_finished:
                 return
             time.sleep(PAUSE_SECONDS)
-        raise Unavailable(translate("Its job does not end."))
+        raise Unavailable(Phrase("Its job does not end."))
 
     def list_checkpoints(
         self, cluster: ClusterRef, checkpoint: CheckpointRef, job_ended: bool = False
@@ -236,7 +236,7 @@ class LocalCloud:
     def set_autostop(self, cluster: ClusterRef, minutes: int) -> AutostopSetting:
         directory = ClusterDirectory(self._root, cluster.cluster)
         if directory.read_ending() or not directory.folder.exists():
-            raise Unavailable(translate("The cluster is not there."))
+            raise Unavailable(Phrase("The cluster is not there."))
         directory.set_autostop(minutes)
         return AutostopSetting(f"local-{cluster.cluster}-{minutes}")
 
@@ -286,7 +286,6 @@ class LocalCloud:
             task=task,
             minute_seconds=self._minute_seconds,
             grace_seconds=self._grace_seconds,
-            language=current_language(),
             account=self._account,
         )
 
@@ -314,7 +313,7 @@ def observe_cluster(directory: ClusterDirectory, cluster: ClusterRef) -> Observa
     )
     if state.job.is_finished or is_alive(state.supervisor):
         return observation
-    error = translate("The process that keeps the cluster was killed.")
+    error = Phrase("The process that keeps the cluster was killed.")
     return replace(observation, job=JobState.FAILED_DRIVER, error=error)
 
 
@@ -328,7 +327,7 @@ def observe_without_files(cluster: ClusterRef) -> Observation:
         return Observation()
     if cluster.cluster in find_running_clusters():
         return Observation(request=RequestState.LIVE, cluster=ClusterState.UP, infra=INFRA, cluster_id=cluster.cluster)
-    return Observation(ending=Ending.LOST, error=translate(FILES_LOST)) if cluster.was_shown else Observation()
+    return Observation(ending=Ending.LOST, error=Phrase(FILES_LOST)) if cluster.was_shown else Observation()
 
 
 def to_listed_cluster(directory: ClusterDirectory) -> ListedCluster | None:

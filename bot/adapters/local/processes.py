@@ -14,7 +14,7 @@ import psutil
 from bot.adapters.local.state_files import ClusterDirectory, LocalClusterState, ProcessIdentity
 from bot.core.model.cluster import Ending
 from bot.errors import Unavailable
-from bot.i18n import ngettext
+from bot.phrase import plural_phrase
 
 MARKER_VARIABLE = "VERLBOT_LOCAL_CLUSTER"
 """Environment variable that every process of a cluster inherits."""
@@ -145,7 +145,7 @@ def end_processes(find_processes: ProcessFinder, grace_seconds: float) -> None:
         late = time.monotonic() - deadline
         if late > KILL_TIMEOUT_SECONDS:
             raise Unavailable(
-                ngettext(
+                plural_phrase(
                     "{count} process does not end: {pid}.",
                     "{count} processes do not end, such as {pid}.",
                     len(remaining),

@@ -10,7 +10,7 @@ import msgspec
 
 from bot.adapters.local.accounts import SystemAccount, allow_reading, allow_traversal, change_owner
 from bot.core.model.cluster import ClusterState, Ending, JobState
-from bot.i18n import ENGLISH
+from bot.phrase import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class LocalClusterState:
     supervisor: ProcessIdentity | None = None
     status: ClusterState = ClusterState.INIT
     job: JobState = JobState.INIT
-    error: str | None = None
+    error: Text | None = None
     autostop_minutes: int | None = None
     sessions: list[ProcessIdentity] = field(default_factory=list)
     ending: Ending | None = None
@@ -51,7 +51,6 @@ class SupervisorOrder:
         task: the task, complete with the values of secrets, which are written to no file.
         minute_seconds: how long autostop's minute lasts; a test's is shorter.
         grace_seconds: between SIGTERM and SIGKILL.
-        language: in which it says why a job failed.
         account: the user of its nodes' processes; None for the supervisor's own user.
     """
 
@@ -60,7 +59,6 @@ class SupervisorOrder:
     task: dict[str, Any]
     minute_seconds: float = 60.0
     grace_seconds: float = 5.0
-    language: str = ENGLISH
     account: SystemAccount | None = None
 
 

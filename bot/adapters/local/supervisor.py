@@ -21,7 +21,7 @@ from bot.adapters.local.processes import adopt_orphans, current_process, find_de
 from bot.adapters.local.state_files import ClusterDirectory, LocalClusterState, SupervisorOrder
 from bot.core.model.cluster import ClusterState, Ending, JobState, read_idle_minutes
 from bot.errors import Unavailable
-from bot.i18n import join_list, ngettext, set_language, translate
+from bot.phrase import Phrase, Text, join_list, plural_phrase
 from bot.runtime.process_guard import drop_capabilities, forbid_new_privileges, guard_process
 
 NAME_IN_USE = 3
@@ -178,28 +178,29 @@ class Supervisor:
         self._directory.write_state(self._state)
 
 
-def describe_exit(code: int) -> str:
+def describe_exit(code: int) -> Text:
     """Return an exit code in words.
 
-    >>> describe_exit(3), describe_exit(137)
+    >>> str(describe_exit(3)), str(describe_exit(137))
     ('exit code 3', 'exit code 137 (SIGKILL)')
     """
     names = {number.value: number.name for number in signal.Signals}
-    description = translate("exit code {code}", code=code)
-    return f"{description} ({names[code - 128]})" if code - 128 in names else description
+    if code - 128 in names:
+        return Phrase("exit code {code} ({signal})", code=code, signal=names[code - 128])
+    return Phrase("exit code {code}", code=code)
 
 
-def describe_failure(script: str, first: int, code: str, others: list[int]) -> str:
+def describe_failure(script: str, first: int, code: Text, others: list[int]) -> Text:
     """Return a sentence about the nodes that failed.
 
-    >>> describe_failure("run", 0, "exit code 3", [])
+    >>> str(describe_failure("run", 0, "exit code 3", []))
     '`run` failed on node 0 with exit code 3.'
-    >>> describe_failure("run", 0, "exit code 3", [3, 1, 2])
+    >>> str(describe_failure("run", 0, "exit code 3", [3, 1, 2]))
     '`run` failed on node 0 with exit code 3, and then on nodes 1, 2, 3.'
     """
     if not others:
-        return translate("`{script}` failed on node {first} with {code}.", script=script, first=first, code=code)
-    return ngettext(
+        return Phrase("`{script}` failed on node {first} with {code}.", script=script, first=first, code=code)
+    return plural_phrase(
         "`{script}` failed on node {first} with {code}, and then on node {others}.",
         "`{script}` failed on node {first} with {code}, and then on nodes {others}.",
         len(others),
@@ -214,7 +215,6 @@ def main() -> int:
     """Read the order, fork, and run the cluster in the child; return the parent's exit code."""
     guard_process()
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=SupervisorOrder)
-    set_language(order.language)
     reader, writer = os.pipe()
     if os.fork():
         os.close(writer)

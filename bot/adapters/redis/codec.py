@@ -11,7 +11,7 @@ import msgspec
 
 from bot.core.model.run import Run
 from bot.errors import UnreadableRecord, UnwritableRecord
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase
 
 log = logging.getLogger(__name__)
 
@@ -136,9 +136,9 @@ def decode_other_version(content: bytes) -> RunDocument:
     """
     schema = msgspec.json.decode(content, type=SchemaHeader).schema
     if schema > RUN_SCHEMA_VERSION:
-        raise UnreadableRecord("a run", translate(NEWER, schema=schema, known=RUN_SCHEMA_VERSION))
+        raise UnreadableRecord("a run", Phrase(NEWER, schema=schema, known=RUN_SCHEMA_VERSION))
     if any(version not in UPGRADES for version in range(schema, RUN_SCHEMA_VERSION)):
-        raise UnreadableRecord("a run", translate(OLDER, schema=schema, known=RUN_SCHEMA_VERSION))
+        raise UnreadableRecord("a run", Phrase(OLDER, schema=schema, known=RUN_SCHEMA_VERSION))
     return msgspec.convert(upgrade_document(msgspec.json.decode(content), schema), RunDocument)
 
 

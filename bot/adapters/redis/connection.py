@@ -11,7 +11,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from bot.errors import Unavailable, UnreadableRecord
-from bot.i18n import translate
+from bot.phrase import Phrase
 
 OPEN_RUNS = "verl:runs:open"
 ENDED_RUNS = "verl:runs:ended"
@@ -84,9 +84,9 @@ def translate_redis_errors() -> Iterator[None]:
     except ResponseError as error:
         if str(error).startswith("WRONGTYPE"):
             raise UnreadableRecord("a run", "a key of the store holds another type of value") from error
-        raise Unavailable(translate("The store does not answer.")) from error
+        raise Unavailable(Phrase("The store does not answer.")) from error
     except RedisError as error:
-        raise Unavailable(translate("The store does not answer.")) from error
+        raise Unavailable(Phrase("The store does not answer.")) from error
 
 
 ACQUIRE_SCRIPT = """

@@ -38,6 +38,7 @@ from bot.core.rules.admission import AdmissionCheck
 from bot.core.rules.external_clusters import ExternalCluster
 from bot.core.rules.log_cursor import LogCursor
 from bot.core.rules.unreadable_record import UnreadableRun
+from bot.phrase import Text
 
 LAUNCH_REQUEST_RETENTION = timedelta(days=1)
 """How long a launch request is remembered: Slack repeats a delivery within the hour, and a day is safe."""
@@ -128,7 +129,7 @@ class RedisStore:
             metrics_store.compact_if_long(self._redis, run_id)
             return new_run
 
-    def list_unreadable_runs(self) -> list[tuple[RunStub, str]]:
+    def list_unreadable_runs(self) -> list[tuple[RunStub, Text]]:
         with translate_redis_errors():
             return run_store.read_unreadable_stubs(self._redis)
 

@@ -34,7 +34,7 @@ from bot.core.model.run_stub import RunStub
 from bot.core.model.typed_text import unknown_name_error
 from bot.core.rules.admission import AdmissionCheck, admit_all
 from bot.errors import UnreadableRecord
-from bot.i18n import translate
+from bot.phrase import Phrase, Text
 
 DOCUMENT_BATCH_SIZE = 500
 """Number of documents read in one call."""
@@ -199,7 +199,7 @@ def read_existing_run(redis: Redis | Pipeline, run_id: str) -> Run:
     """Return a run's record, and raise UserError if there is no such run."""
     run = read_run(redis, run_id)
     if run is None:
-        raise unknown_name_error("run", run_id, [], translate("`/verl list` shows those that there are."))
+        raise unknown_name_error("run", run_id, [], Phrase("`/verl list` shows those that there are."))
     return run
 
 
@@ -249,7 +249,7 @@ def iterate_ended_records(redis: Redis, moment: datetime) -> Iterator[Run]:
         yield from (run for document in documents if document and (run := try_decode_run(document, uncached=True)))
 
 
-def read_unreadable_stubs(redis: Redis) -> list[tuple[RunStub, str]]:
+def read_unreadable_stubs(redis: Redis) -> list[tuple[RunStub, Text]]:
     """Return the stubs of the open runs whose records cannot be read, each with the reason."""
     ids = read_open_ids(redis)
     documents = read_documents(redis, ids)
@@ -277,7 +277,7 @@ def read_documents(redis: Redis, ids: list[str]) -> list[Any]:
     return documents
 
 
-def find_record_flaw(document: object) -> str:
+def find_record_flaw(document: object) -> Text:
     """Return why a run's document cannot be read; empty if it can."""
     if not document:
         return MISSING_RECORD

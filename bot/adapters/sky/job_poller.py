@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from bot.adapters.sky.sky_records import JobRecord
 from bot.core.model.cluster import JobState
 from bot.errors import Unavailable
-from bot.i18n import with_language_context
 
 log = logging.getLogger(__name__)
 
@@ -107,9 +106,7 @@ class JobPoller:
         for at, name in due[: max(free, 0)]:
             if at <= now:
                 self._jobs_by_cluster[name].launching = name in launching
-                self._jobs_by_cluster[name].pending_answer = self._pool.submit(
-                    with_language_context(self._list_jobs), name, clusters[name]
-                )
+                self._jobs_by_cluster[name].pending_answer = self._pool.submit(self._list_jobs, name, clusters[name])
         pending = [
             polled_job.pending_answer for polled_job in self._jobs_by_cluster.values() if polled_job.pending_answer
         ]

@@ -14,7 +14,7 @@ from bot.adapters.sky.sky_records import (
 )
 from bot.core.model.cluster import ClusterState, Ending, JobState, Observation, RequestState
 from bot.core.model.money import Bill, Rate
-from bot.i18n import N_, join_sentences, translate
+from bot.phrase import N_, Phrase, Text, join_sentences
 
 REQUEST_STATES = {
     "PENDING": RequestState.LIVE,
@@ -42,25 +42,25 @@ AUTODOWN_EVENT = re.compile(r"autodown(ing|ed)", re.IGNORECASE)
 COST_REPORT_SOURCE = N_("SkyPilot's cost report")
 
 
-def map_cluster_ending(events: tuple[str, ...]) -> tuple[Ending, str | None]:
+def map_cluster_ending(events: tuple[str, ...]) -> tuple[Ending, Text | None]:
     """Return how a cluster has ended, and a sentence where more is known.
 
     The events are searched in the order of their importance, not of time: a late refresh may be written after the
     removal. An autodown that begins and ends between two of SkyPilot's refreshes leaves no event (except on
     Kubernetes).
 
-    >>> map_cluster_ending(("All nodes up.", "Cluster was terminated by user ana (request ID: 1).", "All nodes up."))
-    (<Ending.DOWNED: 'downed'>, 'It was taken down by ana.')
+    >>> map_cluster_ending(("All nodes up.", "Cluster was terminated by user ana (request ID: 1).", "All nodes up."))[0]
+    <Ending.DOWNED: 'downed'>
     >>> map_cluster_ending(("Cluster is autodowning.", "All nodes terminated, cleaning up the cluster."))[0]
     <Ending.AUTODOWNED: 'autodowned'>
     """
     for event in reversed(events):
         if termination := TERMINATED_EVENT.search(event):
-            return Ending.DOWNED, translate("It was taken down by {person}.", person=termination["user"])
+            return Ending.DOWNED, Phrase("It was taken down by {person}.", person=termination["user"])
     if any(AUTODOWN_EVENT.search(event) for event in events):
         return Ending.AUTODOWNED, None
-    last = translate("SkyPilot says: {event}", event=events[-1]) if events else ""
-    unknown_end = translate("Its machines went away, or its own autostop removed it: SkyPilot does not tell.")
+    last = Phrase("SkyPilot says: {event}", event=events[-1]) if events else ""
+    unknown_end = Phrase("Its machines went away, or its own autostop removed it: SkyPilot does not tell.")
     return Ending.LOST, join_sentences(last, unknown_end)
 
 
@@ -219,7 +219,7 @@ def map_missing_job(name: str, snapshot: ManagedJobSnapshot) -> Observation:
     if launch := snapshot.launches.get(name):
         return Observation(request=launch.request, error=launch.error, server=snapshot.server)
     if snapshot.controller_stopped and name in snapshot.names_with_job:
-        return Observation(ending=Ending.LOST, error=translate(CONTROLLER_STOPPED), server=snapshot.server)
+        return Observation(ending=Ending.LOST, error=Phrase(CONTROLLER_STOPPED), server=snapshot.server)
     return Observation(
         request=RequestState.LIVE if snapshot.has_unclaimed_launches else RequestState.NONE, server=snapshot.server
     )

@@ -13,7 +13,7 @@ from threading import Event
 from typing import Any
 
 from bot.errors import BeingStopped, Unavailable
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase
 
 STREAM_BLOCK_BYTES = 65_536
 
@@ -137,7 +137,7 @@ class Program:
                 pass_fds=self.inherited_files,
             )
         except FileNotFoundError as error:
-            raise Unavailable(translate(NO_PROGRAM, program=self.command[0])) from error
+            raise Unavailable(Phrase(NO_PROGRAM, program=self.command[0])) from error
         try:
             self._limit_file_size(process)
             return self._collect_output(process)
@@ -180,7 +180,7 @@ class Program:
         block = os.read(descriptor, PIPE_BLOCK_BYTES)
         buffer += block
         if is_output and len(buffer) > self.max_output_bytes:
-            raise Unavailable(translate(SSH_FAILED, why=translate("it says too much.")))
+            raise Unavailable(Phrase(SSH_FAILED, why=Phrase("it says too much.")))
         if not is_output:
             del buffer[:-STDERR_BYTES]
         return bool(block)
@@ -193,9 +193,9 @@ class Program:
             Unavailable: the deadline has passed.
         """
         if self.stopping.is_set():
-            raise BeingStopped(translate(BOT_STOPPING))
+            raise BeingStopped(Phrase(BOT_STOPPING))
         if deadline is not None and time.monotonic() > deadline:
-            raise Unavailable(translate(SSH_FAILED, why=translate("no answer in time.")))
+            raise Unavailable(Phrase(SSH_FAILED, why=Phrase("no answer in time.")))
         if self.watch:
             self.watch()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.core.masking.masker import SHAPE_MASKER
 from bot.errors import Unavailable, UserError
-from bot.i18n import N_, join_sentences, translate
+from bot.phrase import N_, Phrase, Text, join_sentences
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 SHOWN_CHARACTERS = 400
@@ -64,10 +64,10 @@ REFUSAL_KINDS = frozenset(
 """Kinds that a second request would raise again. Any other kind may have taken effect, or may succeed another time."""
 
 
-def describe_error(kind: str, message: str) -> str:
+def describe_error(kind: str, message: str) -> Text:
     r"""Return what failed and what to do, in one line.
 
-    >>> describe_error("ResourcesUnavailableError", "\x1b[33mNo such GPU.\nHint: sky gpus list\x1b[0m")
+    >>> str(describe_error("ResourcesUnavailableError", "\x1b[33mNo such GPU.\nHint: sky gpus list\x1b[0m"))
     'No such GPU. Ask for other GPUs, another infra or fewer nodes, or try again later.'
     """
     lines = [line.strip() for line in ANSI.sub("", message[:READ_CHARACTERS]).splitlines()]
@@ -75,7 +75,7 @@ def describe_error(kind: str, message: str) -> str:
     text = SHAPE_MASKER.mask(text[: 4 * SHOWN_CHARACTERS])  # before the cut: half a secret would not be masked
     excerpt = text if len(text) <= SHOWN_CHARACTERS else shorten(text)
     full_stop = "" if excerpt.endswith((".", "!", "…")) else "."
-    return join_sentences(f"{excerpt}{full_stop}", translate(ADVICE.get(kind, "")))
+    return join_sentences(f"{excerpt}{full_stop}", Phrase(ADVICE.get(kind, "")))
 
 
 def shorten(text: str) -> str:
@@ -122,7 +122,7 @@ def translate_errors(*, refusals: bool = False) -> Iterator[None]:
     except Exception as error:
         kind, message = type(error).__name__, str(error)
         if is_no_answer(error):
-            raise Unavailable(translate(NO_SERVER, url=server_url())) from error
+            raise Unavailable(Phrase(NO_SERVER, url=server_url())) from error
         if refusals and kind in REFUSAL_KINDS:
             raise UserError(describe_error(kind, message)) from error
         raise Unavailable(describe_error(kind, message)) from error
@@ -155,7 +155,7 @@ def fetch_server_identity() -> str:
 
     response = common.make_authenticated_request("GET", "/users")
     if response.status_code >= 500:
-        raise Unavailable(translate("SkyPilot's API server fails: {code}.", code=response.status_code))
+        raise Unavailable(Phrase("SkyPilot's API server fails: {code}.", code=response.status_code))
     if response.status_code != 200:
         return ""
     try:

@@ -11,7 +11,7 @@ from bot.adapters.sky.sdk_client import ANSI, describe_error, is_no_answer, sdk_
 from bot.adapters.sky.sky_records import ClusterRecord, ClusterSnapshot, JobRecord, LaunchRecord, ServerInfo
 from bot.core.model.cluster import AutostopSetting, ClusterState, JobState, RequestState
 from bot.core.model.recipe import Task
-from bot.i18n import translate
+from bot.phrase import Phrase, Text
 
 REQUEST_FIELDS = ["request_id", "name", "status", "cluster_name", "created_at", "user_id"]
 """Fields of a request. Without them the server sends whole tasks, and their secrets in plain text."""
@@ -149,7 +149,7 @@ def validate_task(task: Task) -> Any:
     return sky_task
 
 
-def remove_cluster(cluster: str) -> str | None:
+def remove_cluster(cluster: str) -> Text | None:
     """Request the removal of a cluster and of the launches of its name; return why an earlier removal failed, or None.
 
     A launch under way is cancelled first: where it has no record yet, `down` would find nothing, and the launch would
@@ -171,7 +171,7 @@ def remove_cluster(cluster: str) -> str | None:
             if earlier and REQUEST_STATES[earlier.status] is RequestState.FAILED
             else None
         )
-    return None if failure_reason and ABSENT_MESSAGE in failure_reason else failure_reason
+    return None if ABSENT_MESSAGE in str(failure_reason or "") else failure_reason
 
 
 def list_jobs(cluster: str, name: str | None) -> list[JobRecord] | None:
@@ -202,7 +202,7 @@ def list_jobs(cluster: str, name: str | None) -> list[JobRecord] | None:
     return job_records
 
 
-def find_cluster_problem(cluster: str) -> str | None:
+def find_cluster_problem(cluster: str) -> Text | None:
     """Return why SkyPilot takes a cluster for broken, after a forced refresh; None where it is healthy.
 
     The refresh is forced because SkyPilot's table is up to a minute old.
@@ -212,9 +212,7 @@ def find_cluster_problem(cluster: str) -> str | None:
     sdk = sdk_without_retries()
     request_id = sdk.status([cluster], refresh=StatusRefreshMode.FORCE, all_users=True, **SUMMARY_OPTIONS)
     records = sdk.get(request_id)
-    return (
-        cluster_record(records[0]).unhealthy if records else translate("SkyPilot does not find its machines any more.")
-    )
+    return cluster_record(records[0]).unhealthy if records else Phrase("SkyPilot does not find its machines any more.")
 
 
 def tail_log(cluster: str, job_id: int | None, lines: int, max_bytes: int) -> str:
@@ -257,7 +255,7 @@ def find_last_launch(cluster: str) -> LaunchRecord | None:
     return LaunchRecord(latest.request_id, request, error)
 
 
-def find_failure_reason(request_id: str) -> str | None:
+def find_failure_reason(request_id: str) -> Text | None:
     """Return the message of a failed request's exception; None where SkyPilot has forgotten the request meanwhile."""
     try:
         sdk_without_retries().get(request_id)
@@ -266,6 +264,11 @@ def find_failure_reason(request_id: str) -> str | None:
             raise
         return describe_error(type(error).__name__, str(error))
     return None
+
+
+def describe_unhealthy(reason: str | None) -> Text:
+    """Return why SkyPilot takes a cluster for broken, in one line."""
+    return describe_error("", reason) if reason else Phrase("SkyPilot does not say why.")
 
 
 def cluster_record(row: Mapping[str, Any]) -> ClusterRecord:
@@ -277,9 +280,7 @@ def cluster_record(row: Mapping[str, Any]) -> ClusterRecord:
         state=status,
         infra="/".join(filter(None, [str(row["cloud"] or "").lower(), row["region"]])),
         autostop_minutes=row["autostop"] if removes_itself else None,
-        unhealthy=describe_error("", row["init_status_reason"] or translate("SkyPilot does not say why."))
-        if unhealthy
-        else None,
+        unhealthy=describe_unhealthy(row["init_status_reason"]) if unhealthy else None,
         hash=str(row["cluster_hash"] or ""),
     )
 

@@ -33,7 +33,7 @@ from bot.core.model.money import Rate
 from bot.core.model.orphan import RUN_CLUSTER_PREFIX
 from bot.core.model.recipe import Task
 from bot.errors import Unavailable, UserError
-from bot.i18n import translate
+from bot.phrase import Phrase, Text
 
 MANAGED_LAUNCH_REQUEST = "sky.jobs.launch"
 """SkyPilot's name of the request. It carries the controller's name, not the job's: only its id shows whose it is."""
@@ -167,7 +167,7 @@ def launch(name: str, task: Task, is_retry: bool, may_rent: bool, rate: Rate | N
         # The request of an earlier attempt may be any launch under way: it carries no name of a job.
         if is_retry and list_live_launches():
             raise Unavailable(
-                translate("A managed job is being launched just now, and whether it is this one is not known.")
+                Phrase("A managed job is being launched just now, and whether it is this one is not known.")
             )
         answer = read_jobs(name_match=name)
     if isinstance(answer, JobsController):
@@ -180,7 +180,7 @@ def launch(name: str, task: Task, is_retry: bool, may_rent: bool, rate: Rate | N
         return str(jobs_sdk().launch(valid_task, name=name))
 
 
-def cancel(name: str, request_id: str | None) -> str | None:
+def cancel(name: str, request_id: str | None) -> Text | None:
     """Cancel the jobs of a name, and its launch where that is under way; return why the controller left it, or None.
 
     A job in cancellation is left alone. SkyPilot reports a job as cancelled once its controller has the order; the

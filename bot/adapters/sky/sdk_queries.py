@@ -18,7 +18,7 @@ from bot.adapters.sky.sdk_client import (
 from bot.adapters.sky.sdk_clusters import COST_REPORT_DAYS, SUMMARY_OPTIONS, cluster_record
 from bot.adapters.sky.sky_records import ClusterCostHistory, ClusterCosts, InventoryRecord
 from bot.errors import Unavailable
-from bot.i18n import translate
+from bot.phrase import Phrase
 
 CONTROLLER_PREFIXES = ("sky-jobs-controller-", "sky-serve-controller-")
 """Beginnings of the names of SkyPilot's own clusters (sky/utils/common.py)."""
@@ -196,7 +196,7 @@ def write_ssh_config(cluster: str) -> str:
         command._get_cluster_records_and_set_ssh_config([cluster])  # noqa: SLF001  # the SDK has no call for it
         config_path = str(os.path.expanduser(helper.ssh_cluster_path.format(cluster)))
     if not os.path.exists(config_path):
-        raise Unavailable(translate("SkyPilot gives no way into its cluster."))
+        raise Unavailable(Phrase("SkyPilot gives no way into its cluster."))
     return config_path
 
 

@@ -10,7 +10,7 @@ from threading import BoundedSemaphore, Lock
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from bot.errors import BeingStopped, Unavailable, UserError
-from bot.i18n import N_, current_language, set_language, translate
+from bot.phrase import N_, Phrase
 from bot.runtime.process_guard import forbid_dumps
 
 P = ParamSpec("P")
@@ -94,7 +94,7 @@ class SdkWorker:
             Unavailable: no slot was free before the deadline.
         """
         if not slots.acquire(timeout=self._seconds):
-            raise Unavailable(translate("SkyPilot is slow: too many questions wait for its answers."))
+            raise Unavailable(Phrase("SkyPilot is slow: too many questions wait for its answers."))
         try:
             yield
         finally:
@@ -103,24 +103,24 @@ class SdkWorker:
     def _call_in_child(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
         """Run the function in a new process and return its result."""
         receiver, sender = self._context.Pipe(duplex=False)
-        child_args = (sender, self._environment, self._seconds, current_language(), function, args, kwargs)
+        child_args = (sender, self._environment, self._seconds, function, args, kwargs)
         with receiver, self._run_process(self._context.Process(target=run_in_child, args=child_args)):
             sender.close()  # the child has its own; closing this one makes its end visible
             if not receiver.poll(self._seconds + GRACE_SECONDS):
-                raise Unavailable(translate(NO_ANSWER, seconds=f"{self._seconds:g}"))
+                raise Unavailable(Phrase(NO_ANSWER, seconds=f"{self._seconds:g}"))
             try:
                 kind, value = receiver.recv()
             except EOFError as error:
                 if self._stopping:
-                    raise BeingStopped(translate(BOT_STOPPING)) from error
-                raise Unavailable(translate(NO_ANSWER, seconds=f"{self._seconds:g}")) from error
+                    raise BeingStopped(Phrase(BOT_STOPPING)) from error
+                raise Unavailable(Phrase(NO_ANSWER, seconds=f"{self._seconds:g}")) from error
         return cast(T, unwrap_result(kind, value))
 
     @contextmanager
     def _run_process(self, process: Any) -> Iterator[None]:
         """Start the process; kill it, if it has not ended, once its answer has arrived or been abandoned."""
         if self._stopping:
-            raise BeingStopped(translate(BOT_STOPPING))
+            raise BeingStopped(Phrase(BOT_STOPPING))
         process.start()  # outside the lock, because it waits for the fork server
         with self._lock:
             self._processes.add(process)
@@ -154,7 +154,6 @@ def run_in_child(
     sender: Connection,
     environment: Mapping[str, str],
     seconds: float,
-    language: str,
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
@@ -165,7 +164,6 @@ def run_in_child(
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     discard_output()
-    set_language(language)
     os.environ.clear()
     os.environ.update(environment)
     outcome = capture_result(function, args, kwargs)
@@ -181,9 +179,9 @@ def capture_result(function: Callable[..., Any], args: tuple[Any, ...], kwargs: 
     try:
         return "done", function(*args, **kwargs)
     except UserError as error:
-        return "refused", (str(error), error.hint)
+        return "refused", (error.message, error.hint)
     except Unavailable as error:
-        return "unavailable", str(error)
+        return "unavailable", error.message
     except Exception:
         import traceback  # noqa: PLC0415  # needed only for bugs
 

@@ -16,7 +16,7 @@ from bot.core.frameworks.verl.checkpoint_files import PARTIAL_FOLDER, TOO_MANY, 
 from bot.core.model.checkpoint import CheckpointListing
 from bot.core.model.checkpoint_paths import LATEST_STEP_FILE, CheckpointRef
 from bot.errors import Unavailable, UserError
-from bot.i18n import translate
+from bot.phrase import Phrase
 
 SSH_COMMAND = (
     "ssh",
@@ -129,7 +129,7 @@ class RemoteCheckpoint:
         why = next((line for line in lines if line.startswith("ls: ")), "")
         if why.endswith(NO_FOLDER_MESSAGE):
             return CheckpointListing()
-        raise Unavailable(translate(SSH_FAILED, why=why or "ls"))
+        raise Unavailable(Phrase(SSH_FAILED, why=why or "ls"))
 
     def list_files(self, max_files: int) -> CheckpointFiles:
         """Return the files of all nodes; files of the same path count once, because nodes may share their home.
@@ -171,8 +171,8 @@ class RemoteCheckpoint:
         if f"{CODE_MARK}0" not in (record[record.find(CODE_MARK) :] for record in records):
             # The exit code comes last: where it is missing, the output was cut because it is too long.
             if any(CODE_MARK in record for record in records):
-                raise Unavailable(translate(SSH_FAILED, why="find"))
-            raise UserError(translate(TOO_MANY, most=max_files))
+                raise Unavailable(Phrase(SSH_FAILED, why="find"))
+            raise UserError(Phrase(TOO_MANY, most=max_files))
         entries = (FILE_ENTRY.search(record) for record in records)
         yield from ((entry[2], int(entry[1])) for entry in entries if entry)
 
@@ -188,7 +188,7 @@ class RemoteCheckpoint:
         ).run()
         text = output.stdout.decode(errors="surrogateescape")
         if output.exit_code or END_MARK not in text:
-            raise Unavailable(translate(SSH_FAILED, why=output.reason or f"ssh: {output.exit_code}"))
+            raise Unavailable(Phrase(SSH_FAILED, why=output.reason or f"ssh: {output.exit_code}"))
         return text
 
     def _copy_node_files(self, node: str, target: Path, lock: int, allowance: DiskAllowance) -> None:
@@ -214,4 +214,4 @@ class RemoteCheckpoint:
         allowance.measure()
         allowance.check_limits()
         if output.exit_code:
-            raise Unavailable(translate(SSH_FAILED, why=output.reason or f"rsync: {output.exit_code}"))
+            raise Unavailable(Phrase(SSH_FAILED, why=output.reason or f"rsync: {output.exit_code}"))

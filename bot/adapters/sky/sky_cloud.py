@@ -34,7 +34,7 @@ from bot.core.model.price_table import PriceTable, look_up_rate
 from bot.core.model.recipe import Task, parse_accelerators
 from bot.core.rules.log_lines import MAX_READ_BYTES
 from bot.errors import ClusterNameInUse, Unavailable, UserError
-from bot.i18n import N_, join_list, translate
+from bot.phrase import N_, Phrase, Text, join_list
 
 log = logging.getLogger(__name__)
 
@@ -92,11 +92,11 @@ class SkyCloud:
         info = self._worker.call(sdk_clusters.server_info, self._start_server)
         return f"SkyPilot {info.version} answers, to user {info.user or '(none)'}; infra: {', '.join(info.infra)}"
 
-    def explain_refusal(self, task: Task) -> str | None:
+    def explain_refusal(self, task: Task) -> Text | None:
         if missing := find_missing_secrets(task, self._secrets):
-            return translate("It needs {names} in the bot's environment.", names=join_list(missing))
+            return Phrase("It needs {names} in the bot's environment.", names=join_list(missing))
         if uploads := find_local_paths(task):
-            return translate(
+            return Phrase(
                 "It would upload {path} from the bot's machine. Use a bucket, or `workdir: {{url: …}}` of git.",
                 path=uploads[0],
             )
@@ -168,8 +168,8 @@ class SkyCloud:
             request_id = self._worker.call(sdk_clusters.launch, order.cluster, task)
         if request_id == sdk_clusters.FOREIGN:
             raise ClusterNameInUse(
-                translate("Another bot has launched a cluster {name}.", name=f"`{order.cluster}`"),
-                translate("It is left alone. Launch this once more: it gets another name."),
+                Phrase("Another bot has launched a cluster {name}.", name=f"`{order.cluster}`"),
+                Phrase("It is left alone. Launch this once more: it gets another name."),
             )
         return request_id
 
@@ -193,7 +193,7 @@ class SkyCloud:
 
     def download_checkpoint(self, cluster: ClusterRef, checkpoint: CheckpointRef) -> DownloadProgress:
         if self._downloads is None:
-            raise UserError(translate("No folder is set for downloaded models."))
+            raise UserError(Phrase("No folder is set for downloaded models."))
         remote_checkpoint = self._remote_checkpoint(cluster, checkpoint)
         return self._downloads.begin_or_check(
             DownloadTask(checkpoint, remote_checkpoint.list_files, remote_checkpoint.copy_files)
@@ -213,7 +213,7 @@ class SkyCloud:
             self._stopping,
         )
 
-    def tear_down(self, cluster: ClusterRef) -> str | None:
+    def tear_down(self, cluster: ClusterRef) -> Text | None:
         if cluster.is_managed:
             return self._managed_jobs.tear_down(cluster)
         return self._worker.call(sdk_clusters.remove_cluster, cluster.cluster)

@@ -25,6 +25,7 @@ from bot.core.model.price_table import PriceTable, look_up_rate
 from bot.core.model.recipe import Task
 from bot.core.rules.log_lines import MAX_READ_BYTES
 from bot.errors import Unavailable
+from bot.phrase import Text
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class ManagedJobs:
         text = self._worker.call(sdk_jobs.tail_log, job.id, lines, MAX_READ_BYTES)
         return sdk_jobs.remove_no_log_message(sdk_clusters.remove_skypilot_lines(text))
 
-    def tear_down(self, ref: ClusterRef) -> str | None:
+    def tear_down(self, ref: ClusterRef) -> Text | None:
         """Cancel a managed job; return why its controller has left it, if it has."""
         return self._worker.call(sdk_jobs.cancel, ref.cluster, ref.request_id)
 

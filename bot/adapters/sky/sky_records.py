@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.core.model.cluster import ClusterState, JobState, RequestState
+from bot.phrase import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class LaunchRecord:
 
     id: str
     request: RequestState
-    error: str | None = None
+    error: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class ClusterRecord:
     state: ClusterState
     infra: str
     autostop_minutes: int | None
-    unhealthy: str | None
+    unhealthy: Text | None
     hash: str = ""
 
 
@@ -76,7 +77,7 @@ class JobRecord:
 
     id: int
     job: JobState
-    cluster_problem: str | None = None
+    cluster_problem: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class ManagedJobRecord:
     done: bool
     infra: str = ""
     recoveries: int = 0
-    error: str | None = None
+    error: Text | None = None
     user: str = ""
     since: float | None = None
     order_id: str = ""

@@ -9,7 +9,7 @@ from bot.adapters.sky.sdk_clusters import AUTOSTOP_WAIT_FOR
 from bot.core.model.cluster import read_idle_minutes
 from bot.core.model.launch_plan import LaunchOrder, resources
 from bot.core.model.recipe import Task
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase, Text
 
 
 def complete_task(order: LaunchOrder, secrets: Mapping[str, str]) -> Task:
@@ -84,16 +84,16 @@ def find_sources(task: Task) -> Iterator[str]:
         yield from [source] if isinstance(source, str) else source or []
 
 
-def find_slurm_refusal(task: Task) -> str | None:
+def find_slurm_refusal(task: Task) -> Text | None:
     """Return what Slurm does not support, with what to type instead (sky/clouds/slurm.py); None if it supports all.
 
-    >>> find_slurm_refusal({"resources": {"image_id": "docker:a", "ports": 8265}})
+    >>> str(find_slurm_refusal({"resources": {"image_id": "docker:a", "ports": 8265}}))
     'Slurm without containers takes no image and opens no ports: add `image=none` and `ports=none`.'
     """
     requirements = resources(task)
     if requirements.get("use_spot"):
-        return translate("Slurm has no spot machines: leave out `spot=true`, or choose a recipe without `use_spot`.")
-    return translate(SLURM_REFUSALS[bool(requirements.get("image_id")), bool(requirements.get("ports"))]) or None
+        return Phrase("Slurm has no spot machines: leave out `spot=true`, or choose a recipe without `use_spot`.")
+    return Phrase(SLURM_REFUSALS[bool(requirements.get("image_id")), bool(requirements.get("ports"))]) or None
 
 
 def find_schema_problem(task: Task) -> str | None:

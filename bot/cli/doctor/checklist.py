@@ -13,6 +13,7 @@ from threading import Thread
 from typing import TypeVar
 
 from bot.errors import Unavailable
+from bot.phrase import Text
 
 
 class DoctorStatus(StrEnum):
@@ -36,8 +37,8 @@ class DoctorFinding:
 
     status: DoctorStatus
     subject: str
-    result: str
-    advice: str = ""
+    result: Text
+    advice: Text = ""
 
 
 def ok(subject: str, result: str) -> DoctorFinding:
@@ -50,7 +51,7 @@ def warning(subject: str, result: str, advice: str) -> DoctorFinding:
     return DoctorFinding(DoctorStatus.WARNING, subject, result, advice)
 
 
-def failure(subject: str, result: str, advice: str) -> DoctorFinding:
+def failure(subject: str, result: Text, advice: Text) -> DoctorFinding:
     """Return a finding of something that must be fixed."""
     return DoctorFinding(DoctorStatus.FAILURE, subject, result, advice)
 
@@ -176,9 +177,9 @@ def format_finding(finding: DoctorFinding, columns: int | None = None) -> str:
     width = min(max(columns or shutil.get_terminal_size().columns, MIN_COLUMNS), MAX_COLUMNS)
     start = f"{MARKS[finding.status]} {finding.subject:<{SUBJECT_COLUMNS}}"
     indent = " " * len(start)
-    paragraphs = [wrap_text(finding.result, width, start, indent)]
+    paragraphs = [wrap_text(str(finding.result), width, start, indent)]
     if finding.advice:
-        paragraphs.append(wrap_text(finding.advice, width, f"{indent}→ ", f"{indent}  "))
+        paragraphs.append(wrap_text(str(finding.advice), width, f"{indent}→ ", f"{indent}  "))
     return "\n".join(paragraphs)
 
 
@@ -227,7 +228,7 @@ def format_json(findings: Collection[DoctorFinding]) -> str:
 
 def mask_finding(finding: DoctorFinding, mask: Callable[[str], str]) -> DoctorFinding:
     """Return the finding with all secrets masked, regardless of their source."""
-    return replace(finding, result=mask(finding.result), advice=mask(finding.advice))
+    return replace(finding, result=mask(str(finding.result)), advice=mask(str(finding.advice)))
 
 
 def remove_password(url: str) -> str:

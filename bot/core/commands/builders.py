@@ -32,7 +32,7 @@ from bot.core.model.typed_text import (
     unknown_name_error,
 )
 from bot.errors import UserError
-from bot.i18n import LANGUAGES, translate
+from bot.phrase import LANGUAGES, Phrase
 
 MAX_LOG_LINES = 10_000
 """Maximum log lines that one command may request."""
@@ -94,7 +94,7 @@ def parse_yes_no(arguments: ParsedArguments, key: str) -> bool | None:
         word = word.lower()
     if word not in values:
         raise UserError(
-            translate("`{name}` cannot be {value}.", name=key, value=format_inline_code(word or "")),
+            Phrase("`{name}` cannot be {value}.", name=key, value=format_inline_code(word or "")),
             list_valid_names(["yes", "no"]),
         )
     return values[word]
@@ -110,8 +110,8 @@ def build_extend_command(arguments: ParsedArguments) -> Extend:
     match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(m|min|h|d)?", text, re.ASCII)
     hours = float(match[1]) * {"m": 1 / 60, "min": 1 / 60, "d": 24.0}.get(match[2], 1.0) if match else 0.0
     if not 0 < hours <= MAX_LEASE_HOURS:
-        valid = translate("Give hours, minutes or days, up to {most} d: `2h`, `90m`, `1d`.", most=MAX_LEASE_HOURS // 24)
-        raise UserError(translate("A lease cannot be extended by {value}.", value=format_inline_code(text)), valid)
+        valid = Phrase("Give hours, minutes or days, up to {most} d: `2h`, `90m`, `1d`.", most=MAX_LEASE_HOURS // 24)
+        raise UserError(Phrase("A lease cannot be extended by {value}.", value=format_inline_code(text)), valid)
     return Extend(arguments.names[0], hours)
 
 
@@ -127,16 +127,14 @@ def build_audit_command(arguments: ParsedArguments) -> ShowAudit:
     match = re.fullmatch(r"(\d{1,4})(h|d)?", word, re.ASCII)
     if match is None or not int(match[1]):
         raise UserError(
-            translate("No time is {value}.", value=format_inline_code(word)),
-            translate("Give hours or days: `12h`, `7d`."),
+            Phrase("No time is {value}.", value=format_inline_code(word)),
+            Phrase("Give hours or days: `12h`, `7d`."),
         )
     since = timedelta(hours=int(match[1])) if match[2] == "h" else timedelta(days=int(match[1]))
     person = PERSON_MENTION.fullmatch(person_text)
     if person_text and person is None and person_text != BOT:
-        unknown_person = translate("{value} is not a person.", value=format_inline_code(person_text))
-        raise UserError(
-            unknown_person, translate("Mention a person: `who=@ana`; what I did by myself is `who=verlbot`.")
-        )
+        unknown_person = Phrase("{value} is not a person.", value=format_inline_code(person_text))
+        raise UserError(unknown_person, Phrase("Mention a person: `who=@ana`; what I did by myself is `who=verlbot`."))
     return ShowAudit(AuditFilter(since, person[1] if person else person_text, arguments.get_option("what") or ""))
 
 
@@ -168,8 +166,8 @@ def parse_budget_dollars(arguments: ParsedArguments) -> float:
     text = arguments.names[1].removeprefix("$").replace(",", "")
     if not re.fullmatch(r"\d{1,7}(\.\d{1,2})?", text, re.ASCII) or not float(text):
         raise UserError(
-            translate("A budget cannot be {value}.", value=format_inline_code(arguments.names[1])),
-            translate("Give dollars, such as `300`."),
+            Phrase("A budget cannot be {value}.", value=format_inline_code(arguments.names[1])),
+            Phrase("Give dollars, such as `300`."),
         )
     return float(text)
 
@@ -177,8 +175,8 @@ def parse_budget_dollars(arguments: ParsedArguments) -> float:
 def build_plot_command(arguments: ParsedArguments) -> ShowChart:
     run, metrics = arguments.names[0], tuple(dict.fromkeys(arguments.names[1:]))
     if len(metrics) > MAX_CHARTS:
-        too_many = translate("{most} charts are the most that Slack draws in a message.", most=MAX_CHARTS)
-        raise UserError(too_many, translate("Ask for the others in a second command."))
+        too_many = Phrase("{most} charts are the most that Slack draws in a message.", most=MAX_CHARTS)
+        raise UserError(too_many, Phrase("Ask for the others in a second command."))
     return ShowChart(run, metrics)
 
 
@@ -186,7 +184,7 @@ def build_compare_command(arguments: ParsedArguments) -> CompareRuns:
     by = (arguments.get_option("by") or COMPARE_AXES[0]).lower()
     if by not in COMPARE_AXES:
         raise UserError(
-            translate("`{name}` cannot be {value}.", name="by", value=format_inline_code(by)),
+            Phrase("`{name}` cannot be {value}.", name="by", value=format_inline_code(by)),
             list_valid_names(list(COMPARE_AXES)),
         )
     return CompareRuns(arguments.names[0], arguments.names[1], by)

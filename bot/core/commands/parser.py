@@ -9,7 +9,7 @@ from bot.core.model import typed_text
 from bot.core.model.metrics import is_metric_word
 from bot.core.model.typed_text import ParsedArguments, describe_override_refusal, format_inline_code, unknown_name_error
 from bot.errors import Denied, UserError
-from bot.i18n import N_, join_sentences, translate
+from bot.phrase import N_, Phrase, Text, join_sentences
 
 HOW_TO_PASS_SECRETS = N_(
     "Slack has it now: revoke it. A run gets a secret from the bot's environment: name it under `secrets:` of the "
@@ -52,10 +52,8 @@ def refuse_secret(text: str, masker: Masker = SHAPE_MASKER) -> None:
     """Raise Denied if a line contains a secret, before any part of it is recorded or shown."""
     if label := masker.find_secret(text):
         kind = f"`{label}`"
-        message = translate(
-            "Your line holds what looks like a secret: {kind}. The bot has not kept the line.", kind=kind
-        )
-        raise Denied(message, translate(HOW_TO_PASS_SECRETS), act="type a secret")
+        message = Phrase("Your line holds what looks like a secret: {kind}. The bot has not kept the line.", kind=kind)
+        raise Denied(message, Phrase(HOW_TO_PASS_SECRETS), act="type a secret")
 
 
 def sort_words(words: tuple[str, ...], spec: CommandSpec) -> ParsedArguments:
@@ -66,8 +64,8 @@ def sort_words(words: tuple[str, ...], spec: CommandSpec) -> ParsedArguments:
         # The user wrote spaces around the equals sign.
         if word.startswith("="):
             raise UserError(
-                translate("{word} follows a space.", word=format_inline_code(word)),
-                translate("Write it without spaces: `nodes=2`."),
+                Phrase("{word} follows a space.", word=format_inline_code(word)),
+                Phrase("Write it without spaces: `nodes=2`."),
             )
         if word.startswith("-") and word.strip("-"):
             flags.append(word.removeprefix("--"))
@@ -94,8 +92,8 @@ def refuse_repeated(parameters: list[tuple[str, str]]) -> None:
     values: dict[str, str] = {}
     for key, value in parameters:
         if key in values:
-            once = translate("Give it once: {setting}.", setting=format_inline_code(f"{key}={values[key]}"))
-            raise UserError(translate("{key} is given twice.", key=format_inline_code(key)), once)
+            once = Phrase("Give it once: {setting}.", setting=format_inline_code(f"{key}={values[key]}"))
+            raise UserError(Phrase("{key} is given twice.", key=format_inline_code(key)), once)
         values[key] = value
 
 
@@ -114,11 +112,11 @@ def check_arguments(arguments: ParsedArguments, spec: CommandSpec, thread_run: s
     names = (thread_run, *arguments.names) if thread_run and omits_run(arguments.names, spec) else arguments.names
     if len(names) < len(spec.required):
         raise UserError(
-            translate("`{command}` needs {name}.", command=spec.word, name=spec.required[len(names)]),
-            translate("Type `/verl {usage}`, such as `/verl {example}`.", usage=spec.usage, example=spec.example),
+            Phrase("`{command}` needs {name}.", command=spec.word, name=spec.required[len(names)]),
+            Phrase("Type `/verl {usage}`, such as `/verl {example}`.", usage=spec.usage, example=spec.example),
         )
     if len(names) > spec.max_names:
-        surplus = translate(
+        surplus = Phrase(
             "{word} is one word too many for `{command}`.", word=format_inline_code(names[-1]), command=spec.word
         )
         raise UserError(surplus, surplus_hint(spec))
@@ -134,13 +132,13 @@ def omits_run(names: tuple[str, ...], spec: CommandSpec) -> bool:
     return len(names) < max(len(spec.required), 1) or (spec.variadic is not None and is_metric_word(names[0]))
 
 
-def surplus_hint(spec: CommandSpec) -> str:
-    settings = translate("Settings are written `key=value`, and values with spaces in quotes.")
+def surplus_hint(spec: CommandSpec) -> Text:
+    settings = Phrase("Settings are written `key=value`, and values with spaces in quotes.")
     return join_sentences(usage_hint(spec), settings if spec.takes_settings else "")
 
 
-def usage_hint(spec: CommandSpec) -> str:
-    return translate("Type `/verl {usage}`.", usage=spec.usage)
+def usage_hint(spec: CommandSpec) -> Text:
+    return Phrase("Type `/verl {usage}`.", usage=spec.usage)
 
 
 def refuse_settings(arguments: ParsedArguments, spec: CommandSpec) -> None:

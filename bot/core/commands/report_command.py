@@ -16,7 +16,7 @@ from bot.core.model.schedule import (
 )
 from bot.core.model.typed_text import ParsedArguments, format_inline_code, unknown_name_error
 from bot.errors import UserError
-from bot.i18n import N_, join_sentences, translate
+from bot.phrase import N_, Phrase, join_sentences
 
 REPORT_ID = re.compile(r"report-\d{1,9}")
 RUN_CHOICES = ("channel", "all")
@@ -116,15 +116,15 @@ def build_report_command(arguments: ParsedArguments) -> ReportCommand:
         " ".join(arguments.names) or " ".join(f"{key}={value}" for key, value in arguments.parameters)
     )
     raise UserError(
-        translate("{words} is no schedule.", words=words),
-        join_sentences(translate(SCHEDULE_HINT), translate(RUN_REPORT_HINT)),
+        Phrase("{words} is no schedule.", words=words),
+        join_sentences(Phrase(SCHEDULE_HINT), Phrase(RUN_REPORT_HINT)),
     )
 
 
 def parse_channel_schedule(words: tuple[str, ...]) -> Schedule:
     if "step" in "".join(words[1:]):
-        steps = translate("Channel reports go by the clock; only a run counts steps.")
-        raise UserError(steps, translate(RUN_REPORT_HINT))
+        steps = Phrase("Channel reports go by the clock; only a run counts steps.")
+        raise UserError(steps, Phrase(RUN_REPORT_HINT))
     return parse_schedule(words)
 
 
@@ -156,5 +156,5 @@ def parse_summary_interval(text: str) -> SummaryInterval:
     period = parse_timespan(text)
     if period and period >= MIN_SUMMARY_PERIOD:
         return SummaryInterval(period=period)
-    problem = translate("{words} is neither steps nor time.", words=format_inline_code(text))
-    raise UserError(problem, translate(RUN_REPORT_HINT))
+    problem = Phrase("{words} is neither steps nor time.", words=format_inline_code(text))
+    raise UserError(problem, Phrase(RUN_REPORT_HINT))

@@ -38,7 +38,7 @@ from bot.core.commands.command import (
 )
 from bot.core.commands.report_command import build_report_command
 from bot.core.model.typed_text import ParsedArguments, unknown_name_error
-from bot.i18n import LANGUAGES, N_
+from bot.phrase import LANGUAGES, N_
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
+from bot.phrase import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class AuditEvent:
     on: str
     door: str = ""
     channel: str = ""
-    why: str = ""
+    why: Text = ""
     rule: str = ""
     before: Mapping[str, AuditValue] = field(default_factory=dict)
     after: Mapping[str, AuditValue] = field(default_factory=dict)
@@ -215,7 +216,7 @@ def build_request_event(
     on: str,
     at: datetime,
     origin: Origin | None,
-    why: str = "",
+    why: Text = "",
     after: Mapping[str, AuditValue] | None = None,
     before: Mapping[str, AuditValue] | None = None,
 ) -> AuditEvent:

@@ -8,7 +8,7 @@ from typing import Self
 from bot.core.model.checkpoint_paths import LATEST_STEP_FILE, parse_step_folder, parse_step_number
 from bot.core.model.run_state import Reason
 from bot.errors import Unavailable
-from bot.i18n import translate
+from bot.phrase import Phrase, Text
 
 MAX_CANDIDATES = 8
 """Maximum checkpoints of one run that are examined for a complete one, newest first."""
@@ -102,7 +102,7 @@ class CheckpointListing:
         latest_step = parse_step_number(latest_step_text)
         # While the job runs, a file without a number is probably being written; a later look decides.
         if latest_step is None and LATEST_STEP_FILE in names and not job_finished:
-            raise Unavailable(translate("Which of its checkpoints is the newest cannot be read."))
+            raise Unavailable(Phrase("Which of its checkpoints is the newest cannot be read."))
         return cls(tuple(sorted(step for name in names if (step := parse_step_folder(name)) is not None)), latest_step)
 
     @classmethod
@@ -126,7 +126,7 @@ class TornCheckpoint:
     """
 
     step: int
-    reason: str
+    reason: Text
     observations: int = 1
 
 
@@ -177,7 +177,7 @@ class CheckpointRescue:
     started_at: datetime | None = None
     last_tried_at: datetime | None = None
     failure_count: int = 0
-    last_error: str | None = None
+    last_error: Text | None = None
     download: DownloadProgress | None = None
     step: int | None = None
     keep_cluster_until: datetime | None = None
@@ -256,7 +256,7 @@ class CheckpointRescue:
             self, download=download, step=step, last_tried_at=now, last_error=None, torn_checkpoints=torn_checkpoints
         )
 
-    def record_torn(self, step: int, reason: str, observations: int = 1) -> Self:
+    def record_torn(self, step: int, reason: Text, observations: int = 1) -> Self:
         """Return the rescue after a look found a checkpoint that is not complete.
 
         The newest of these checkpoints are remembered.
@@ -291,7 +291,7 @@ class CheckpointRescue:
             self, local_copy_checked_at=now, download=download, step=step, last_tried_at=now, last_error=None
         )
 
-    def record_failure(self, error: str, notifies_people: bool, now: datetime) -> Self:
+    def record_failure(self, error: Text, notifies_people: bool, now: datetime) -> Self:
         """Return the rescue after a download failed."""
         notified_at = self.people_notified_at or (now if notifies_people else None)
         return replace(

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from bot.core.model.money import Bill
+from bot.phrase import Text
 
 
 class RequestState(StrEnum):
@@ -89,11 +90,11 @@ class Observation:
     cluster: ClusterState = ClusterState.ABSENT
     job: JobState | None = None
     job_id: int | None = None
-    error: str | None = None
+    error: Text | None = None
     ending: Ending | None = None
     infra: str = ""
     autostop_minutes: int | None = None
-    unhealthy: str | None = None
+    unhealthy: Text | None = None
     bill: Bill | None = None
     recovering: bool = False
     recoveries: int = 0
@@ -123,7 +124,7 @@ class PendingConfirmation:
     ambiguity: Ambiguity
     since: datetime
     last: datetime
-    detail: str | None = None
+    detail: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ class AutostopRepair:
     was_set: bool
     tried_at: datetime
     setting: AutostopSetting | None = None
-    refusal: str | None = None
+    refusal: Text | None = None
     repaired_at: datetime | None = None
     earlier_request_id: str | None = None
 
@@ -199,7 +200,7 @@ class AutostopRepair:
         by = self.setting.by if self.setting else setting.by
         return replace(self, setting=AutostopSetting(setting.request_id, by))
 
-    def record_refusal(self, why: str) -> Self:
+    def record_refusal(self, why: Text) -> Self:
         """Record why the cluster cannot have an autostop."""
         return replace(self, refusal=why)
 

@@ -11,6 +11,7 @@ from math import sqrt
 from statistics import median
 
 from bot.core.model.metrics import ENTROPY, GRADIENT, LENGTH, REWARD, StepMetrics
+from bot.phrase import Text
 
 
 class Severity(StrEnum):
@@ -46,9 +47,9 @@ class Finding:
     severity: Severity
     since_step: int
     since_at: float
-    what: str
-    evidence: str
-    advice: str
+    what: Text
+    evidence: Text
+    advice: Text
     reference: str
 
     @property
@@ -228,9 +229,9 @@ class Measurement:
 
     level: float
     severity: Severity = Severity.WARNING
-    what: str = ""
-    evidence: str = ""
-    advice: str = ""
+    what: Text = ""
+    evidence: Text = ""
+    advice: Text = ""
     since: StepMetrics | ValidationResult | None = None
 
 

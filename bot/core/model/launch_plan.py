@@ -19,7 +19,7 @@ from bot.core.model.recipe import BUCKET, BUDGET, CONTROLLER, LEASE, NONE, RESUM
 from bot.core.model.resources import list_accelerators, list_resources
 from bot.core.model.typed_text import describe_override_refusal
 from bot.errors import UserError
-from bot.i18n import join_list, ngettext, translate
+from bot.phrase import Phrase, join_list
 
 RUN_ID_VARIABLE = "VERLBOT_RUN_ID"
 """Environment variable of every task: the run's id."""
@@ -137,14 +137,14 @@ def refuse_conflicts(recipe: Recipe, settings: Mapping[str, str], overrides: tup
     if overrides and not recipe.takes_overrides:
         names = join_list(f"`{parameter.name}`" for parameter in recipe.parameters)
         raise UserError(
-            describe_override_refusal(recipe.name, overrides[0]), translate("Its parameters: {names}.", names=names)
+            describe_override_refusal(recipe.name, overrides[0]), Phrase("Its parameters: {names}.", names=names)
         )
     if BUCKET.name in settings and VOLUME.name in settings:
-        raise UserError(translate("Checkpoints go to one place."), translate("Give `bucket=` or `volume=`, not both."))
+        raise UserError(Phrase("Checkpoints go to one place."), Phrase("Give `bucket=` or `volume=`, not both."))
     if RESUME.name in settings and not {BUCKET.name, VOLUME.name} & set(settings):
         raise UserError(
-            translate("A new machine holds no checkpoint to go on from."),
-            translate("Give the `volume=` or `bucket=` of the earlier run too."),
+            Phrase("A new machine holds no checkpoint to go on from."),
+            Phrase("Give the `volume=` or `bucket=` of the earlier run too."),
         )
 
 
@@ -154,13 +154,13 @@ def refuse_spot(task: Task, settings: Mapping[str, str]) -> None:
     """
     if SPOT.name in settings and resources(task).get("use_spot") and not is_managed(task):
         raise UserError(
-            translate("A spot machine may be taken away at any time, and a run on it would end there."),
-            translate("Give `managed=true` too: then SkyPilot restarts it."),
+            Phrase("A spot machine may be taken away at any time, and a run on it would end there."),
+            Phrase("Give `managed=true` too: then SkyPilot restarts it."),
         )
     if CONTROLLER.name in settings and not is_managed(task):
         raise UserError(
-            translate("Only managed jobs have a controller."),
-            translate("Give `managed=true` too, or leave out `controller=`."),
+            Phrase("Only managed jobs have a controller."),
+            Phrase("Give `managed=true` too, or leave out `controller=`."),
         )
 
 
@@ -252,11 +252,7 @@ def shorten_script(script: str) -> str:
     """
     lines = script.splitlines()
     if (more := len(lines) - PREVIEW_SCRIPT_LINES) > 0:
-        lines[PREVIEW_SCRIPT_LINES:] = [
-            ngettext(
-                "# … and {count} more line, as in the recipe", "# … and {count} more lines, as in the recipe", more
-            )
-        ]
+        lines[PREVIEW_SCRIPT_LINES:] = [f"# … and {more} more line{'' if more == 1 else 's'}, as in the recipe"]
     return "\n".join(lines) + "\n"
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from bot.core.model.money import Rate
-from bot.i18n import N_, join_sentences, translate
+from bot.phrase import N_, Phrase, Text, join_sentences
 
 RENT_WORD = "rent"
 """The word to type to agree to a jobs controller of one's own."""
@@ -124,25 +124,25 @@ UNPRICED_PHRASE = N_("That machine's price is unknown, and no run's budget count
 AUTOSTOP_PHRASE = N_("SkyPilot stops it after 10 idle minutes, where its cloud can; its disk goes on billing.")
 
 
-def describe_controller(controller: JobsController) -> str:
+def describe_controller(controller: JobsController) -> Text:
     """Return sentences about the machine that would have to be rented, and its cost."""
-    billing_sentence = translate(UNPRICED_PHRASE)
+    billing_sentence = Phrase(UNPRICED_PHRASE)
     if controller.rate:
-        billing_sentence = translate(
+        billing_sentence = Phrase(
             BILLING_PHRASE,
             dollars=f"${controller.rate.dollars_per_hour:,.2f}",
-            source=translate(controller.rate.source),
+            source=Phrase(controller.rate.source),
         )
     return join_sentences(
-        translate(RESTART_PHRASE if controller.is_stopped else RENT_PHRASE),
+        Phrase(RESTART_PHRASE if controller.is_stopped else RENT_PHRASE),
         billing_sentence,
-        translate(AUTOSTOP_PHRASE),
+        Phrase(AUTOSTOP_PHRASE),
     )
 
 
-def describe_agreement() -> str:
+def describe_agreement() -> Text:
     """Return the sentence about what to type instead, or what the server's administrator can set."""
-    return translate(
+    return Phrase(
         "Launch it with `controller=rent` if that is wanted, or without `managed=true`; if the server's "
         "admin sets `jobs.controller.consolidation_mode: true`, nothing is rented."
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import copysign, inf, isfinite
 
-from bot.i18n import N_
+from bot.phrase import N_
 
 REWARD = ("critic/rewards/mean",)
 SCORE = ("critic/score/mean",)

@@ -12,6 +12,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.sent_message import SentMessage
 from bot.errors import UnreadableRecord
+from bot.phrase import Text
 
 RUN_CLUSTER_PREFIX = "verl-"
 """Begins the name of every run's cluster."""
@@ -123,7 +124,7 @@ class Orphan:
     adopted_until: datetime | None = None
     end_warning: SentMessage | None = None
     teardown_requested_at: datetime | None = None
-    last_error: str | None = None
+    last_error: Text | None = None
     missing_since: datetime | None = None
     gone_at: datetime | None = None
     sent_message: SentMessage | None = None
@@ -254,7 +255,7 @@ class Orphan:
     def with_owner(self, person: str) -> Self:
         return replace(self, owner=person)
 
-    def record_teardown_request(self, error: str | None, now: datetime) -> Self:
+    def record_teardown_request(self, error: Text | None, now: datetime) -> Self:
         """Return the record after a teardown was requested, with the error if that failed."""
         return replace(self, teardown_requested_at=now, last_error=error)
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from bot.core.model.typed_text import format_inline_code, is_full_match
 from bot.errors import UserError
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase, Text, join_alternatives
 
 Value = str | int | float | bool
 
@@ -28,6 +28,9 @@ NUMBER_RANGE_PHRASES: RangePhrases = {
     (False, True): N_("a number up to {high}"),
     (True, True): N_("a number from {low} to {high}"),
 }
+
+
+ANY_TEXT = N_("any text")
 
 
 class ParameterKind(StrEnum):
@@ -83,8 +86,8 @@ class Parameter:
         value = self.convert(text.strip())
         if value is None or not self.accepts(value):
             raise UserError(
-                translate("`{name}` cannot be {value}.", name=self.name, value=format_inline_code(text)),
-                translate("Valid: {range}.", range=self.range),
+                Phrase("`{name}` cannot be {value}.", name=self.name, value=format_inline_code(text)),
+                Phrase("Valid: {range}.", range=self.range),
             )
         return value
 
@@ -110,10 +113,10 @@ class Parameter:
         return above and (self.maximum is None or value <= self.maximum)
 
     @property
-    def range(self) -> str:
+    def range(self) -> Text:
         """Return the valid values in words.
 
-        >>> Parameter(name="nodes", kind=ParameterKind.INTEGER, meaning="", minimum=1, maximum=8).range
+        >>> str(Parameter(name="nodes", kind=ParameterKind.INTEGER, meaning="", minimum=1, maximum=8).range)
         'a whole number from 1 to 8'
         """
         match self.kind:
@@ -122,17 +125,17 @@ class Parameter:
             case ParameterKind.NUMBER:
                 return self.describe_range(NUMBER_RANGE_PHRASES)
             case ParameterKind.TEXT:
-                return translate(self.shape) or translate("any text")
+                return Phrase(self.shape or ANY_TEXT)
             case ParameterKind.CHOICE:
-                return translate(" or ").join(f"`{choice}`" for choice in self.choices)
+                return join_alternatives(f"`{choice}`" for choice in self.choices)
             case ParameterKind.FLAG:
-                return translate("`true` or `false`")
+                return Phrase("`true` or `false`")
 
-    def describe_range(self, phrases: RangePhrases) -> str:
+    def describe_range(self, phrases: RangePhrases) -> Text:
         """Return the range of a number in words: of the four phrases, the one for the ends that it has."""
         low, high = (end if end is None else format_number(end) for end in (self.minimum, self.maximum))
-        range_text = translate(phrases[low is not None, high is not None], low=low, high=high)
-        return translate("{range} {unit}", range=range_text, unit=translate(self.unit)) if self.unit else range_text
+        range_text = Phrase(phrases[low is not None, high is not None], low=low or "", high=high or "")
+        return Phrase("{range} {unit}", range=range_text, unit=Phrase(self.unit)) if self.unit else range_text
 
 
 FLAG_VALUES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}

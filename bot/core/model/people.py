@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from bot.phrase import Text
+
 
 class PersonKind(StrEnum):
     """The relation of a person to this workspace."""
@@ -207,7 +209,7 @@ class Actor:
     person: Person | None
     role: Role
     own_role: Role
-    trouble: str = ""
+    trouble: Text = ""
     is_channel_audience: bool = False
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bot.core.model.money import Rate
 from bot.core.model.recipe import Accelerators
-from bot.i18n import N_
+from bot.phrase import N_
 
 ANY_INFRA = "*"
 """The infra whose prices apply if no other line fits."""

@@ -8,7 +8,7 @@ from typing import Any
 from bot.core.model.managed_job import RENT_WORD
 from bot.core.model.parameter import Parameter, ParameterKind
 from bot.core.model.typed_text import unknown_name_error
-from bot.i18n import N_
+from bot.phrase import N_
 
 Task = Mapping[str, Any]
 """A SkyPilot task as its YAML gives it: mappings, lists, strings, numbers."""

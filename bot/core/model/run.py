@@ -23,6 +23,7 @@ from bot.core.model.run_state import (
     SummaryInterval,
 )
 from bot.core.model.sent_message import LogFollow, SentMessage
+from bot.phrase import Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,7 @@ class Run(RunRecord):
         """Return the run with the id of the launch request that SkyPilot accepted."""
         return replace(self, request_id=request_id, last_error=None)
 
-    def record_unconfirmed_launch(self, error: str) -> Self:
+    def record_unconfirmed_launch(self, error: Text) -> Self:
         """Return the run with the error of a launch request: it is unknown whether SkyPilot accepted the launch."""
         return replace(self, last_error=error)
 
@@ -195,11 +196,11 @@ class Run(RunRecord):
         saved = progress.checkpoint_step != self.progress.checkpoint_step
         return replace(self, progress=progress, checkpoint_at=now if saved else self.checkpoint_at)
 
-    def record_health(self, health: HealthState, unreliable_metrics: Mapping[str, str]) -> Self:
+    def record_health(self, health: HealthState, unreliable_metrics: Mapping[str, Text]) -> Self:
         """Return the run with its health after new rows."""
         return replace(self, health=health, unreliable_metrics=unreliable_metrics)
 
-    def begin_teardown(self, reason: Reason, detail: str | None, now: datetime) -> Self:
+    def begin_teardown(self, reason: Reason, detail: Text | None, now: datetime) -> Self:
         """Return the run as finished, with its teardown begun; the first reason counts."""
         if self.is_finished:
             return self
@@ -264,7 +265,7 @@ class Run(RunRecord):
             self, checkpoint_rescue=rescue, progress=progress, checkpoint_at=None
         )  # the log has not shown when it was saved
 
-    def record_torn_checkpoint(self, step: int, why: str, looks: int = 1) -> Self:
+    def record_torn_checkpoint(self, step: int, why: Text, looks: int = 1) -> Self:
         """Return the run with a checkpoint on its cluster that is incomplete, as one more observation found, or
         several.
         """
@@ -295,7 +296,7 @@ class Run(RunRecord):
             self, checkpoint_rescue=self.checkpoint_rescue.record_progress(download, self.progress.checkpoint_step, now)
         )
 
-    def record_download_failure(self, why: str, now: datetime, asks_people: bool) -> Self:
+    def record_download_failure(self, why: Text, now: datetime, asks_people: bool) -> Self:
         """Return the run after a failed download; `asks_people` says whether people have to decide what happens to the
         model.
         """
@@ -317,7 +318,7 @@ class Run(RunRecord):
             self, checkpoint_rescue=replace(self.checkpoint_rescue, abandoned_at=now), pending_confirmation=None
         )
 
-    def record_teardown_request(self, now: datetime, error: str | None = None) -> Self:
+    def record_teardown_request(self, now: datetime, error: Text | None = None) -> Self:
         """Return the run with a teardown requested, again if an earlier one failed."""
         return replace(self, teardown_requested_at=now, pending_confirmation=None, last_error=error)
 
@@ -335,7 +336,7 @@ class Run(RunRecord):
         """Return the run after SkyPilot accepted the autostop."""
         return replace(self, autostop_repair=self.autostop_repair and self.autostop_repair.record_setting(setting))
 
-    def record_autostop_refusal(self, why: str) -> Self:
+    def record_autostop_refusal(self, why: Text) -> Self:
         """Return the run after SkyPilot refused the autostop: its cluster cannot have one."""
         return replace(self, autostop_repair=self.autostop_repair and self.autostop_repair.record_refusal(why))
 
@@ -343,7 +344,7 @@ class Run(RunRecord):
         """Return the run with its teardown overdue: its cluster is not removed."""
         return replace(self, teardown_overdue_since=now, manual_command=manual_command)
 
-    def record_saved_log(self, detail: str | None, now: datetime, failure: FailureSummary | None = None) -> Self:
+    def record_saved_log(self, detail: Text | None, now: datetime, failure: FailureSummary | None = None) -> Self:
         """Return the run with its last log lines saved, where later questions find them, and with the failure that
         they show, if no other source gave one.
         """
@@ -354,7 +355,7 @@ class Run(RunRecord):
         """Return the run after a failed request for its last log lines."""
         return replace(self, log_tries=self.log_tries + 1, log_tried_at=now, pending_confirmation=None)
 
-    def close(self, reason: Reason, now: datetime, bill: Bill | None = None, detail: str | None = None) -> Self:
+    def close(self, reason: Reason, now: datetime, bill: Bill | None = None, detail: Text | None = None) -> Self:
         """Return the run as closed: its cluster is gone or was never requested; the last bill is the complete one."""
         return replace(
             self,

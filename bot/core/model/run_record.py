@@ -24,6 +24,7 @@ from bot.core.model.policy import UNRESTRICTED
 from bot.core.model.progress import Progress
 from bot.core.model.run_state import Approval, LimitChange, Mute, PolicyHit, Reason, RunStatus, Summary, SummaryInterval
 from bot.core.model.sent_message import LogFollow, SentMessage
+from bot.phrase import Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +112,7 @@ class RunRecord:
 
     status: RunStatus = RunStatus.PENDING
     reason: Reason | None = None
-    detail: str | None = None
+    detail: Text | None = None
     failure: FailureSummary | None = None
     stop_requested_by: str | None = None
     stop_requested_at: datetime | None = None
@@ -123,7 +124,7 @@ class RunRecord:
     first_launch_requested_at: datetime | None = None
     launch_attempts: int = 0
     request_id: str | None = None
-    last_error: str | None = None
+    last_error: Text | None = None
     bill: Bill | None = None
     job: JobState | None = None
     job_id: int | None = None
@@ -146,7 +147,7 @@ class RunRecord:
     checkpoint_at: datetime | None = None
     follow: LogFollow | None = None
     health: HealthState = field(default_factory=HealthState)
-    unreliable_metrics: Mapping[str, str] = field(default_factory=dict)
+    unreliable_metrics: Mapping[str, Text] = field(default_factory=dict)
     mutes: tuple[Mute, ...] = ()
     limit_changes: tuple[LimitChange, ...] = ()
     summary_interval: SummaryInterval | None = None

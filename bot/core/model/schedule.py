@@ -12,7 +12,7 @@ from typing import Literal
 
 from bot.core.model.typed_text import format_inline_code
 from bot.errors import UserError
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase
 
 MIN_PERIOD, MAX_PERIOD = timedelta(minutes=5), timedelta(hours=12)
 """Shortest and longest period between two reports. A rarer report has a fixed time of day."""
@@ -127,9 +127,7 @@ def parse_schedule(words: tuple[str, ...]) -> Schedule:
             return Weekdays(parse_time(at))
         case ("every", _, *_) as interval_words:
             return Interval(parse_period("".join(interval_words[1:])))
-    raise UserError(
-        translate("{words} is no schedule.", words=format_inline_code(" ".join(words))), translate(SCHEDULE_HINT)
-    )
+    raise UserError(Phrase("{words} is no schedule.", words=format_inline_code(" ".join(words))), Phrase(SCHEDULE_HINT))
 
 
 def format_schedule(schedule: Schedule) -> str:
@@ -167,9 +165,7 @@ def parse_time(text: str) -> time:
     time_match = re.fullmatch(r"(\d{1,2})(?:[:：](\d\d))?", text, re.ASCII)
     if time_match and int(time_match[1]) < 24 and int(time_match[2] or 0) < 60:
         return time(int(time_match[1]), int(time_match[2] or 0))
-    raise UserError(
-        translate("{text} is no time of day.", text=format_inline_code(text)), translate("Write it as `09:00`.")
-    )
+    raise UserError(Phrase("{text} is no time of day.", text=format_inline_code(text)), Phrase("Write it as `09:00`."))
 
 
 def parse_period(text: str) -> timedelta:
@@ -181,14 +177,12 @@ def parse_period(text: str) -> timedelta:
     period = parse_timespan(text)
     if period is None:
         raise UserError(
-            translate("{text} is no span of time.", text=format_inline_code(text)),
-            translate("Write it as `2h` or `30min`."),
+            Phrase("{text} is no span of time.", text=format_inline_code(text)),
+            Phrase("Write it as `2h` or `30min`."),
         )
     if not MIN_PERIOD <= period <= MAX_PERIOD:
-        problem = translate(
-            "From one board to the next it is at least `{least}`, and at most `{most}`.", **PERIOD_LIMITS
-        )
-        raise UserError(problem, translate("Once a day is `daily 09:00`."))
+        problem = Phrase("From one board to the next it is at least `{least}`, and at most `{most}`.", **PERIOD_LIMITS)
+        raise UserError(problem, Phrase("Once a day is `daily 09:00`."))
     return period
 
 
@@ -210,7 +204,7 @@ def parse_quiet_hours(text: str) -> QuietHours | Literal[False]:
     quiet = QuietHours(parse_time(begin), parse_time(end))
     if quiet.begin == quiet.end:
         raise UserError(
-            translate("{text} are no hours.", text=format_inline_code(text)), translate("Write them as `22:00-07:00`.")
+            Phrase("{text} are no hours.", text=format_inline_code(text)), Phrase("Write them as `22:00-07:00`.")
         )
     return quiet
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
+from bot.phrase import Text
+
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
@@ -45,7 +47,7 @@ class Notice:
     Attributes:
         key: its subject, such as `unreadable-ppo-7f3a`; a channel gets one notice per key.
         channel: Slack's id of the channel.
-        text: in the workspace's language; `<`, `>` and `&` in it are escaped when it is sent.
+        text: rendered in the workspace's language; `<`, `>` and `&` in it are escaped when it is sent.
         created_at: when the reason for it was found.
         fallback_user: Slack's id of a person who gets it where the bot may not post in the channel.
         sent_message: the message; None before it is sent, and without a `ts` while it is unknown whether it arrived.
@@ -53,7 +55,7 @@ class Notice:
 
     key: str
     channel: str
-    text: str
+    text: Text
     created_at: datetime
     fallback_user: str = ""
     sent_message: SentMessage | None = None

@@ -14,7 +14,7 @@ import re2
 
 from bot.core.model.characters import INVISIBLE, describe_character, to_single_line
 from bot.errors import UserError
-from bot.i18n import N_, join_list, join_sentences, translate
+from bot.phrase import N_, Phrase, Text, join_list, join_sentences
 
 MAX_LINE_CHARACTERS = 8_000
 """Maximum characters of a line; twice what Slack lets a person type."""
@@ -83,28 +83,28 @@ def refuse_unusable_line(text: str) -> None:
     width are refused. Tabs and line ends between words are allowed, because pasted commands have them.
     """
     if len(text) > MAX_LINE_CHARACTERS:
-        complaint_length = translate(
+        complaint_length = Phrase(
             "The line has {count} characters; {most} are the most.",
             count=f"{len(text):,}",
             most=MAX_LINE_CHARACTERS_TEXT,
         )
-        raise UserError(complaint_length, translate("Type it shorter."))
+        raise UserError(complaint_length, Phrase("Type it shorter."))
     if match := INVISIBLE.search(text):
-        complaint = translate(
+        complaint = Phrase(
             "The line holds the character `{character}`, which cannot be seen.", character=describe_character(match[0])
         )
-        raise UserError(complaint, translate("Type it without."))
+        raise UserError(complaint, Phrase("Type it without."))
 
 
 def refuse_broken_word(word: str) -> None:
     """Raise UserError for a word with a line end or a tab in it: where the word is shown, neither is visible."""
     if char := next((char for char in word if char in "\n\t"), None):
-        complaint = translate(
+        complaint = Phrase(
             "{word} holds the character `{character}`.",
             word=format_inline_code(word),
             character=describe_character(char),
         )
-        raise UserError(complaint, translate("Type it on one line, with blanks in place of tabs."))
+        raise UserError(complaint, Phrase("Type it on one line, with blanks in place of tabs."))
 
 
 def skip_space(text: str, position: int) -> int:
@@ -161,8 +161,8 @@ def take_quoted_text(text: str, start: int) -> tuple[str, int]:
         else:
             content.append(char)
             position += 1
-    complaint = translate("A quote opens at {place} and is not closed.", place=format_inline_code(text[start:]))
-    raise UserError(complaint, translate("Close it with {quote}.", quote=closers[0]))
+    complaint = Phrase("A quote opens at {place} and is not closed.", place=format_inline_code(text[start:]))
+    raise UserError(complaint, Phrase("Close it with {quote}.", quote=closers[0]))
 
 
 def find_bracket_ends(text: str) -> dict[int, int]:
@@ -218,7 +218,7 @@ MISSING_OF_OWNER_PHRASES = {
 
 
 def unknown_name_error(
-    noun: str, word: str, valid: Iterable[str], fallback_hint: str = "", owner: str = ""
+    noun: str, word: str, valid: Iterable[str], fallback_hint: Text = "", owner: str = ""
 ) -> UserError:
     """Return the error for a name that is not one of the valid ones.
 
@@ -227,35 +227,35 @@ def unknown_name_error(
         fallback_hint: the hint where no name is valid.
         owner: what the name would belong to.
 
-    >>> unknown_name_error("recipe", "pppo", ["grpo", "ppo"]).sentence
+    >>> str(unknown_name_error("recipe", "pppo", ["grpo", "ppo"]).sentence)
     'There is no recipe `pppo`. Did you mean `ppo`? Valid: `ppo`, `grpo`.'
-    >>> unknown_name_error("parameter", "node", ["nodes"], owner="ppo").sentence
+    >>> str(unknown_name_error("parameter", "node", ["nodes"], owner="ppo").sentence)
     '`ppo` has no parameter `node`. Did you mean `nodes`? Valid: `nodes`.'
     """
     names = sorted(valid)
     near = get_close_matches(word.lower(), names, n=3, cutoff=0.6)
     ordered = near + [name for name in names if name not in near]
-    guess = translate("Did you mean {name}?", name=format_inline_code(near[0], MAX_NAME_CHARACTERS)) if near else ""
-    missing = translate(
+    guess = Phrase("Did you mean {name}?", name=format_inline_code(near[0], MAX_NAME_CHARACTERS)) if near else ""
+    missing = Phrase(
         MISSING_OF_OWNER_PHRASES[noun] if owner else MISSING_PHRASES[noun], owner=owner, word=format_inline_code(word)
     )
     return UserError(missing, join_sentences(guess, list_valid_names(ordered) or fallback_hint))
 
 
-def list_valid_names(names: list[str]) -> str:
+def list_valid_names(names: list[str]) -> Text:
     """Return the valid names as a sentence; empty where there are none."""
     if not names:
         return ""
     shown_names = join_list(format_inline_code(name, MAX_NAME_CHARACTERS) for name in names[:MAX_NAMES])
     more = len(names) - MAX_NAMES
     if more > 0:
-        return translate("Valid: {names} and {count} more.", names=shown_names, count=more)
-    return translate("Valid: {names}.", names=shown_names)
+        return Phrase("Valid: {names} and {count} more.", names=shown_names, count=more)
+    return Phrase("Valid: {names}.", names=shown_names)
 
 
-def describe_override_refusal(name: str, override: str) -> str:
+def describe_override_refusal(name: str, override: str) -> Text:
     """Return why a recipe or command refuses a Hydra override."""
-    return translate(
+    return Phrase(
         "`{name}` takes no Hydra override such as {override}.", name=name, override=format_inline_code(override)
     )
 
@@ -291,8 +291,8 @@ def parse_whole_option(arguments: ParsedArguments, key: str, least: int, most: i
     """
     text = arguments.get_option(key) or ""
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
-        valid = translate("Give a whole number from {low} to {high}: `{key}=20`.", low=least, high=f"{most:,}", key=key)
-        raise UserError(translate("`{name}` cannot be {value}.", name=key, value=format_inline_code(text)), valid)
+        valid = Phrase("Give a whole number from {low} to {high}: `{key}=20`.", low=least, high=f"{most:,}", key=key)
+        raise UserError(Phrase("`{name}` cannot be {value}.", name=key, value=format_inline_code(text)), valid)
     return int(text)
 
 
@@ -321,7 +321,7 @@ def compile_pattern(pattern: str) -> Any:
     except re2.error as error:
         why = describe_re2_error(error)
         raise UserError(
-            translate("{pattern} is no expression of RE2's: {why}.", pattern=format_inline_code(pattern), why=why)
+            Phrase("{pattern} is no expression of RE2's: {why}.", pattern=format_inline_code(pattern), why=why)
         ) from error
 
 

@@ -10,7 +10,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
 from bot.errors import Denied, UserError
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase
 
 NO_ACCESS_BY_KIND: Mapping[PersonKind, str] = {
     PersonKind.STRANGER: N_("I answer members of my own workspace, and you are in another one."),
@@ -62,19 +62,19 @@ def refuse_act(policy: Policy, act: Act, actor: Actor, run: Run | RunStub | None
         # Reading continues while Slack does not answer; what costs money or ends something does not.
         if act not in COSTS_OR_ENDS and minimum <= Role.VIEWER:
             return
-        raise Denied(translate(IDENTITY_UNKNOWN, trouble=actor.trouble), translate(TRY_AGAIN), act=act, on=run_id)
+        raise Denied(Phrase(IDENTITY_UNKNOWN, trouble=actor.trouble), Phrase(TRY_AGAIN), act=act, on=run_id)
     if actor.own_role is Role.NONE:
         kind = actor.person.kind if actor.person else PersonKind.MEMBER
-        raise Denied(translate(NO_ACCESS_BY_KIND[kind]), translate(OPT_IN), policy.admins, act, run_id)
-    sentence = translate(ROLE_NEEDED_BY_ACT[act], needed=f"`{minimum.word}`", role=f"`{actor.role.word}`")
+        raise Denied(Phrase(NO_ACCESS_BY_KIND[kind]), Phrase(OPT_IN), policy.admins, act, run_id)
+    sentence = Phrase(ROLE_NEEDED_BY_ACT[act], needed=f"`{minimum.word}`", role=f"`{actor.role.word}`")
     if actor.own_role >= minimum:
-        elsewhere = translate(CHANNEL_LIMITS_ROLE, most=f"`{actor.role.word}`", own=f"`{actor.own_role.word}`")
+        elsewhere = Phrase(CHANNEL_LIMITS_ROLE, most=f"`{actor.role.word}`", own=f"`{actor.own_role.word}`")
         raise Denied(sentence, elsewhere, act=act, on=run_id)
     holders = exclude_person(policy.grants.list_holders(minimum), actor.user)
     # The owner of a run cannot approve its launch, so the owner is not named among those who can.
     if act is Act.APPROVE and run is not None:
         holders = exclude_person(holders, run.requester)
-    raise Denied(sentence, "" if holders else translate(ROLE_WITHOUT_HOLDERS), holders, act, run_id)
+    raise Denied(sentence, "" if holders else Phrase(ROLE_WITHOUT_HOLDERS), holders, act, run_id)
 
 
 def refuse_outdated_approval(run: Run, shown_digest: str) -> None:
@@ -87,8 +87,8 @@ def refuse_outdated_approval(run: Run, shown_digest: str) -> None:
         UserError: the approval has changed.
     """
     if shown_digest and run.approval and run.approval.digest != shown_digest:
-        sentence = translate("What {run} may come to has changed since its card was shown to you.", run=f"`{run.id}`")
-        raise UserError(sentence, translate("Look at its card once more, and approve it then."))
+        sentence = Phrase("What {run} may come to has changed since its card was shown to you.", run=f"`{run.id}`")
+        raise UserError(sentence, Phrase("Look at its card once more, and approve it then."))
 
 
 def get_run_id(run: Run | RunStub | None) -> str:
@@ -107,11 +107,11 @@ def check_may_approve(policy: Policy, run: Run, actor: Actor) -> None:
     approval = run.approval
     if approval is None or run.status is not RunStatus.AWAITING_APPROVAL or approval.by not in (None, actor.user):
         raise UserError(
-            translate("{run} waits for no approval.", run=f"`{run.id}`"), translate("`/verl list` shows what does.")
+            Phrase("{run} waits for no approval.", run=f"`{run.id}`"), Phrase("`/verl list` shows what does.")
         )
     if actor.user == run.requester:
         people = exclude_person(policy.approvers, actor.user)
-        raise Denied(translate("You cannot approve or refuse your own launch."), "", people, Act.APPROVE, run.id)
+        raise Denied(Phrase("You cannot approve or refuse your own launch."), "", people, Act.APPROVE, run.id)
     refuse_act(policy, Act.APPROVE, actor, run)
 
 

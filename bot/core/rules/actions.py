@@ -7,6 +7,7 @@ from bot.core.model.checkpoint import SaveGrace
 from bot.core.model.cluster import Observation, PendingConfirmation
 from bot.core.model.money import Bill
 from bot.core.model.run_state import Reason
+from bot.phrase import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class BeginTeardown:
     """Record that the run is finished and why; its cluster is torn down next."""
 
     reason: Reason
-    detail: str | None = None
+    detail: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import PolicyHit
 from bot.core.rules.approval_rules import update_approval
 from bot.errors import Denied
-from bot.i18n import N_, join_sentences, translate
+from bot.phrase import N_, Phrase, Text, join_sentences
 
 AdmissionCheck = Callable[[Run, Ledger], Run]
 """A check of a run against the reservations of others: it returns the run to record, or raises a UserError."""
@@ -69,11 +69,11 @@ class CapViolation:
         return f"{self.scope}.{self.measure}"
 
     @property
-    def sentence(self) -> str:
+    def sentence(self) -> Text:
         """Return the violation in words, addressed to the person who launches."""
         counted = self.measure in (Measure.RUNS, Measure.GPUS)
         would, most = (f"{value:,.0f}" if counted else f"{value:,.2f}" for value in (self.total, self.cap))
-        return translate(CAP_VIOLATIONS[self.scope, self.measure], would=would, most=most)
+        return Phrase(CAP_VIOLATIONS[self.scope, self.measure], would=would, most=most)
 
 
 def find_cap_violations(policy: Policy, ledger: Ledger, run_reservation: Reservation, month: str) -> list[CapViolation]:
@@ -115,8 +115,8 @@ def admit_run(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzi
     return update_approval(run, ledger, policy, now)
 
 
-def suggestion(violations: list[CapViolation]) -> str:
+def suggestion(violations: list[CapViolation]) -> Text:
     """Return what the person may do about the violations, a sentence."""
     if any(violation.measure is not Measure.DOLLARS_PER_MONTH for violation in violations):
-        return translate("End one first: `/verl list` shows them, and `/verl budget` what is taken.")
-    return translate("Ask for less, with `budget=`: `/verl budget` shows what is left.")
+        return Phrase("End one first: `/verl list` shows them, and `/verl budget` what is taken.")
+    return Phrase("Ask for less, with `budget=`: `/verl budget` shows what is left.")

@@ -11,7 +11,7 @@ from bot.core.model.policy import APPROVAL_RULE, Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import Approval, ApprovalCause, LaunchFacts, PolicyHit, RunStatus
 from bot.errors import Denied
-from bot.i18n import N_, join_sentences, translate
+from bot.phrase import N_, Phrase, Text, join_sentences
 
 LAUNCH_WINDOW = timedelta(days=1)
 """Launches of one person within this time count together."""
@@ -129,7 +129,7 @@ def refuse_unapproved_change(
     }
     people = exclude_person(policy.approvers, before.requester)
     raise Denied(
-        join_sentences(*(translate(CHANGE_NEEDS_APPROVER[cause], **numbers) for cause in causes)),
+        join_sentences(*(Phrase(CHANGE_NEEDS_APPROVER[cause], **numbers) for cause in causes)),
         "",
         people,
         Act.EXTEND,
@@ -149,10 +149,10 @@ def refuse_expensive_adoption(policy: Policy, cluster: ListedCluster) -> None:
     """
     rate, most = cluster.dollars_per_hour, policy.approve_above_dollars
     dollars = (rate or 0.0) * (ADOPTION_TIME / timedelta(hours=1))
-    why = ""
+    why: Text = ""
     if most is not None and dollars > most:
-        why = translate(ADOPTION_EXPENSIVE, dollars=f"{dollars:,.2f}", most=f"{most:,.2f}")
+        why = Phrase(ADOPTION_EXPENSIVE, dollars=f"{dollars:,.2f}", most=f"{most:,.2f}")
     elif rate is None and policy.approve_unpriced:
-        why = translate(ADOPTION_UNPRICED)
+        why = Phrase(ADOPTION_UNPRICED)
     if why and not policy.is_report_only(APPROVAL_RULE):
         raise Denied(why, "", policy.approvers, Act.MANAGE_CLUSTER, cluster.name)

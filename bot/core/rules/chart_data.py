@@ -1,7 +1,7 @@
 """Charts as data: which series, over which axis, from the histories of runs. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from bot.core.commands.command import COMPARE_AXES
 from bot.core.model.history import TIME_KEY, MetricsHistory
@@ -11,7 +11,7 @@ from bot.core.model.run import Run
 from bot.core.model.typed_text import unknown_name_error
 from bot.core.rules.downsample import SMOOTHED_FROM_POINTS, Point, downsample, find_last_value, interpolate, smooth
 from bot.errors import UserError
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase, Text
 
 MetricSeries = tuple[tuple[int, float], ...]
 """Steps and values."""
@@ -95,15 +95,7 @@ STEP_AXIS, TIME_AXIS, DOLLAR_AXIS = COMPARE_AXES
 AXIS_LABELS = {STEP_AXIS: N_("step"), TIME_AXIS: N_("minutes since the first step"), DOLLAR_AXIS: N_("dollars")}
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """A phrase that is translated when the chart is drawn, into the language of its reader."""
-
-    key: str
-    values: Mapping[str, "str | Phrase"] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return translate(self.key, **{name: str(value) for name, value in self.values.items()})
+MARKS_LABEL = Phrase("checkpoint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +106,7 @@ class ChartLine:
         is_sparse: whether they are measured now and then, as validation is, so that each point must be visible.
     """
 
-    name: Phrase
+    name: Text
     points: tuple[Point, ...]
     is_sparse: bool = False
 
@@ -127,12 +119,12 @@ class Chart:
         marks: x of what `marks_label` names: checkpoints.
     """
 
-    title: Phrase
-    x_label: Phrase
-    y_label: Phrase
+    title: Text
+    x_label: Text
+    y_label: Text
     lines: tuple[ChartLine, ...]
     marks: tuple[float, ...] = ()
-    marks_label: Phrase = Phrase(N_("checkpoint"))
+    marks_label: Text = MARKS_LABEL
 
     @property
     def is_drawable(self) -> bool:
@@ -140,12 +132,24 @@ class Chart:
         return any(len(line.points) >= MIN_POINTS for line in self.lines)
 
 
+def render_labels(chart: Chart, render: Callable[[Text], str]) -> Chart:
+    """Return the chart with its phrases rendered, as its reader reads them."""
+    return replace(
+        chart,
+        title=render(chart.title),
+        x_label=render(chart.x_label),
+        y_label=render(chart.y_label),
+        marks_label=render(chart.marks_label),
+        lines=tuple(replace(line, name=render(line.name)) for line in chart.lines),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ChartTable:
     """A chart as Slack takes it: every line has a value at each x, and the number of x is small."""
 
     xs: tuple[float, ...]
-    lines: tuple[tuple[Phrase, tuple[float, ...]], ...]
+    lines: tuple[tuple[Text, tuple[float, ...]], ...]
 
 
 # Charts of one run
@@ -194,9 +198,9 @@ def build_run_chart(
 
 
 def build_chart(run: Run, shown_metric: Metric, lines: tuple[ChartLine, ...], marks: tuple[float, ...]) -> Chart:
-    title = Phrase(N_("{metric} of {run}"), {"metric": Phrase(shown_metric.name), "run": run.id})
+    title = Phrase("{metric} of {run}", metric=Phrase(shown_metric.name), run=run.id)
     if shown_metric.word == "reward":
-        title = Phrase(N_("Reward of {run}"), {"run": run.id})
+        title = Phrase("Reward of {run}", run=run.id)
     return Chart(title, Phrase(AXIS_LABELS[STEP_AXIS]), Phrase(shown_metric.name), lines, marks)
 
 
@@ -246,9 +250,9 @@ def build_comparison_chart(a: RunHistory, b: RunHistory, by: str = STEP_AXIS) ->
         if shown_metric
     )
     name, runs = Phrase(rewards[0].name), {"a": a.run.id, "b": b.run.id}
-    title = Phrase(N_("{metric} of {a} and {b}"), {"metric": name, **runs})
+    title = Phrase("{metric} of {a} and {b}", metric=name, **runs)
     if rewards[0].word == "reward":
-        title = Phrase(N_("Reward of {a} and {b}"), runs)
+        title = Phrase("Reward of {a} and {b}", **runs)
     return Chart(title, Phrase(AXIS_LABELS[by]), name, lines)
 
 
@@ -281,8 +285,8 @@ def refuse_unpriced(*runs: Run, by: str) -> None:
     """Raise UserError where the axis is dollars and one of the runs is unpriced."""
     for run in runs:
         if by == DOLLAR_AXIS and run.hourly_rate is None:
-            unpriced = translate("`{run}` is unpriced, so that nothing can be drawn by dollars.", run=run.id)
-            raise UserError(unpriced, translate("Compare them `by=step` or `by=time`."))
+            unpriced = Phrase("`{run}` is unpriced, so that nothing can be drawn by dollars.", run=run.id)
+            raise UserError(unpriced, Phrase("Compare them `by=step` or `by=time`."))
 
 
 # Tables for Slack

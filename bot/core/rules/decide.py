@@ -54,7 +54,7 @@ from bot.core.rules.save_grace import (
     rescue_deadline,
     shows_no_training,
 )
-from bot.i18n import join_sentences, ngettext
+from bot.phrase import Text, join_sentences, plural_phrase
 
 
 def decide(run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings) -> Action | None:
@@ -187,7 +187,7 @@ def decide_absent(run: Run, observation: Observation, now: datetime, timings: Re
         )
     # A launch that leaves no trace is requested again, since its request may be lost; but not for ever.
     if run.launch_attempts >= timings.max_launch_attempts:
-        sentence = ngettext(
+        sentence = plural_phrase(
             "It was asked for {count} time, and no cluster of its name has appeared.",
             "It was asked for {count} times, and no cluster of its name has appeared.",
             run.launch_attempts,
@@ -208,7 +208,7 @@ def act_once_confirmed(
     now: datetime,
     timings: ReconcileTimings,
     action: Action,
-    detail: str | None = None,
+    detail: Text | None = None,
 ) -> Action:
     """Return the action once every observation for that long has shown the ambiguity, this one included.
 

@@ -20,7 +20,7 @@ from bot.core.rules.actions import (
     SetAutostop,
 )
 from bot.core.rules.reconcile_timings import ReconcileTimings
-from bot.i18n import translate
+from bot.phrase import Phrase, Text
 
 
 def find_requested_end(run: Run, now: datetime, report_only: Collection[str] = ()) -> BeginTeardown | None:
@@ -73,11 +73,11 @@ def find_autostop_drift(
     return SetAutostop(requested, observation.autostop_minutes)
 
 
-def explain_missing_job(observation: Observation) -> str:
+def explain_missing_job(observation: Observation) -> Text:
     """Return what happened to a launch that left a cluster without a job, a sentence."""
     if observation.cluster is ClusterState.UP:
-        return translate("The cluster came up and was given no job.")
-    return translate("Its launch was interrupted half-way and does not continue.")
+        return Phrase("The cluster came up and was given no job.")
+    return Phrase("Its launch was interrupted half-way and does not continue.")
 
 
 def find_job_end(observation: Observation) -> BeginTeardown | None:
@@ -108,7 +108,7 @@ def find_launch_failure(run: Run, observation: Observation) -> BeginTeardown | N
         if observation.request is RequestState.FAILED:
             return BeginTeardown(Reason.LAUNCH_FAILED, observation.error)
         if observation.request is RequestState.CANCELLED:
-            cancelled = translate("Its launch was cancelled outside of verlbot.")
+            cancelled = Phrase("Its launch was cancelled outside of verlbot.")
             return BeginTeardown(Reason.CANCELLED_EXTERNALLY, observation.error or cancelled)
     return None
 
@@ -116,7 +116,7 @@ def find_launch_failure(run: Run, observation: Observation) -> BeginTeardown | N
 def find_cluster_stop(observation: Observation) -> BeginTeardown | None:
     """Return the end after a stopped cluster: it no longer trains, and its disks are still billed."""
     if observation.cluster is ClusterState.STOPPED:
-        return BeginTeardown(Reason.CANCELLED_EXTERNALLY, translate("Its cluster was stopped outside of verlbot."))
+        return BeginTeardown(Reason.CANCELLED_EXTERNALLY, Phrase("Its cluster was stopped outside of verlbot."))
     return None
 
 

@@ -9,6 +9,7 @@ from bot.core.model.cluster import read_idle_minutes
 from bot.core.model.policy import AutostopRemedy, ExternalLaunchPolicy
 from bot.core.model.recipe import Task
 from bot.core.model.resources import get_cloud_name, list_resources
+from bot.phrase import Text
 
 CLOUDS_WITHOUT_AUTODOWN = ("hyperbolic", "primeintellect", "verda", "yotta")
 """Clouds for which SkyPilot supports no autodown (0.14.1: clouds without AUTODOWN)."""
@@ -37,7 +38,7 @@ class AutostopVerdict:
     """
 
     task: Task
-    refusal: str = ""
+    refusal: Text = ""
 
 
 def enforce_autostop(task: Task, external_policy: ExternalLaunchPolicy) -> AutostopVerdict:

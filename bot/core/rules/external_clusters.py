@@ -13,6 +13,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules.admission import find_cap_violations
 from bot.core.rules.task_identity import secret_names, task_fingerprint
+from bot.phrase import Text
 
 EXTERNAL_PREFIX = "sky/"
 """Begins the run id of an external cluster in the ledger, before the cluster's name: no run's id contains a slash. It
@@ -220,7 +221,7 @@ class PolicyVerdict:
         report_only_rules: names of the rules that are report only.
     """
 
-    refusals: tuple[str, ...] = ()
+    refusals: tuple[Text, ...] = ()
     report_only_rules: tuple[str, ...] = ()
 
 

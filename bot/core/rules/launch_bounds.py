@@ -15,7 +15,7 @@ from bot.core.model.recipe import BUCKET, VOLUME
 from bot.core.model.resources import count_choice_gpus, list_accelerators, list_resources
 from bot.core.model.run import Run
 from bot.errors import Denied
-from bot.i18n import N_, join_list, join_sentences, translate
+from bot.phrase import N_, Phrase, Text, join_list, join_sentences
 
 HYDRA_MARKS = re.compile(r"^[+~]{1,2}")
 """Marks before a key: add, add or change, delete (Hydra's basic override syntax)."""
@@ -159,7 +159,7 @@ class BoundViolation:
     """
 
     bound: str
-    sentence: str
+    sentence: Text
     hint: str = ""
 
 
@@ -225,7 +225,7 @@ def check_pattern(
     """
     if patterns is None or not value or any(is_allowed(value, pattern, recipe_value, exactly) for pattern in patterns):
         return []
-    return [BoundViolation(bound, translate(NOT_ALLOWED[bound], value=value, allowed=describe_allowed(patterns)))]
+    return [BoundViolation(bound, Phrase(NOT_ALLOWED[bound], value=value, allowed=describe_allowed(patterns)))]
 
 
 def is_allowed(value: str, pattern: str, recipe_value: str, exactly: bool = False) -> bool:
@@ -244,10 +244,10 @@ def is_allowed(value: str, pattern: str, recipe_value: str, exactly: bool = Fals
     return fnmatchcase(value.lower(), pattern.lower())
 
 
-def describe_allowed(patterns: tuple[str, ...]) -> str:
+def describe_allowed(patterns: tuple[str, ...]) -> Text:
     """Return the allowed values as a translated list."""
-    words = [translate(RECIPE_OWN_LABEL) if pattern == FROM_RECIPE else f"`{pattern}`" for pattern in patterns]
-    return join_list(words) if words else translate(NONE_LABEL)
+    words = [Phrase(RECIPE_OWN_LABEL) if pattern == FROM_RECIPE else f"`{pattern}`" for pattern in patterns]
+    return join_list(words) if words else Phrase(NONE_LABEL)
 
 
 def check_accelerators(limits: Mapping[str, int] | None, kinds: Mapping[str, int]) -> list[BoundViolation]:
@@ -258,10 +258,10 @@ def check_accelerators(limits: Mapping[str, int] | None, kinds: Mapping[str, int
     for kind, count in kinds.items():
         limit = find_accelerator_limit(limits, kind)
         if limit is None:
-            sentence = translate(ACCELERATORS_DENIED, value=kind, allowed=describe_allowed(tuple(limits)))
+            sentence = Phrase(ACCELERATORS_DENIED, value=kind, allowed=describe_allowed(tuple(limits)))
             violations.append(BoundViolation("accelerators", sentence))
         elif count > limit:
-            excess_sentence = translate(TOO_MANY_ACCELERATORS, value=count, kind=kind, most=limit)
+            excess_sentence = Phrase(TOO_MANY_ACCELERATORS, value=count, kind=kind, most=limit)
             violations.append(BoundViolation("accelerators", excess_sentence, f"gpus={kind}:{limit}" if limit else ""))
     return violations
 
@@ -287,7 +287,7 @@ def check_limit(bound: str, maximum: float | None, value: float) -> list[BoundVi
     return [
         BoundViolation(
             bound,
-            translate(numeric_bound.phrase, value=format_number(value), most=format_number(maximum)),
+            Phrase(numeric_bound.phrase, value=format_number(value), most=format_number(maximum)),
             numeric_bound.hint.format(most=f"{maximum:g}"),
         )
     ]
@@ -298,13 +298,13 @@ def check_override(bounds: Bounds, override: str) -> list[BoundViolation]:
     keys = list_override_keys(override)
     shown_key = parse_override_key(override)[:80]
     if bounds.denied_overrides and (pattern := find_matching_pattern(keys, bounds.denied_overrides)):
-        return [BoundViolation("denied_overrides", translate(OVERRIDE_DENIED, value=shown_key, pattern=pattern))]
+        return [BoundViolation("denied_overrides", Phrase(OVERRIDE_DENIED, value=shown_key, pattern=pattern))]
     is_output = find_matching_pattern(keys, OUTPUT_SETTINGS) is not None
     if not bounds.absolute_outputs and is_output and points_outside(override):
-        return [BoundViolation("absolute_outputs", translate(OUTPUT_DENIED, value=shown_key))]
+        return [BoundViolation("absolute_outputs", Phrase(OUTPUT_DENIED, value=shown_key))]
     if bounds.overrides is not None and find_matching_pattern(keys[:1], bounds.overrides) is None:
         allowed = describe_allowed(bounds.overrides)
-        return [BoundViolation("overrides", translate(NOT_ALLOWED["overrides"], value=shown_key, allowed=allowed))]
+        return [BoundViolation("overrides", Phrase(NOT_ALLOWED["overrides"], value=shown_key, allowed=allowed))]
     return []
 
 
@@ -321,7 +321,7 @@ def refuse_out_of_bounds(all_bounds: tuple[Bounds, ...], request: LaunchRequest,
     if not violations_by_sentence:
         return
     hints = dict.fromkeys(violation.hint for violation in violations_by_sentence.values() if violation.hint)
-    instead = translate("Type {settings} instead.", settings=join_list(f"`{hint}`" for hint in hints)) if hints else ""
+    instead = Phrase("Type {settings} instead.", settings=join_list(f"`{hint}`" for hint in hints)) if hints else ""
     raise Denied(join_sentences(*violations_by_sentence), instead, people, Act.LAUNCH)
 
 

@@ -10,7 +10,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules.save_grace import checkpoint_outlives_cluster
 from bot.errors import UserError
-from bot.i18n import translate
+from bot.phrase import Phrase
 
 Relaunch = Retry | Resume
 
@@ -23,8 +23,8 @@ def relaunch(run: Run, command: Relaunch) -> Launch:
     """
     if not run.is_finished:
         raise UserError(
-            translate("`{run}` is not over.", run=run.id),
-            translate(
+            Phrase("`{run}` is not over.", run=run.id),
+            Phrase(
                 "End it first: `/verl stop {run}`. Or launch another: `/verl {line}`.",
                 run=run.id,
                 line=run.command_line,
@@ -32,7 +32,7 @@ def relaunch(run: Run, command: Relaunch) -> Launch:
         )
     before = parse_command(run.command_line)
     if not isinstance(before, Launch):  # every run was recorded with a launch command
-        raise UserError(translate("`{run}` cannot be launched again.", run=run.id), translate("Type `/verl launch`."))
+        raise UserError(Phrase("`{run}` cannot be launched again.", run=run.id), Phrase("Type `/verl launch`."))
     match command:
         case Retry():
             return with_settings(before, command.parameters, command.overrides)
@@ -53,26 +53,22 @@ def refuse_resume(run: Run) -> None:
     Raises:
         UserError: its recipe cannot resume, no checkpoint has outlived its cluster, or the cluster is not gone yet.
     """
-    retry_hint = translate("`/verl retry {run}` starts it over.", run=run.id)
+    retry_hint = Phrase("`/verl retry {run}` starts it over.", run=run.id)
     if not run.resumes:
-        raise UserError(
-            translate("The recipe `{recipe}` cannot go on from a checkpoint.", recipe=run.recipe), retry_hint
-        )
+        raise UserError(Phrase("The recipe `{recipe}` cannot go on from a checkpoint.", recipe=run.recipe), retry_hint)
     # A downloaded checkpoint is on the bot's machine, where no cluster can read it.
     if run.checkpoint_rescue.download and run.checkpoint_rescue.is_downloaded:
-        where = translate(
+        where = Phrase(
             "It was fetched to `{folder}` on the bot's machine.", folder=run.checkpoint_rescue.download.folder
         )
-        copy_hint = translate("Copy it into a volume or bucket; `/verl artifacts {run}` says how.", run=run.id)
+        copy_hint = Phrase("Copy it into a volume or bucket; `/verl artifacts {run}` says how.", run=run.id)
         raise UserError(where, copy_hint)
     if not checkpoint_outlives_cluster(run):
-        raise UserError(translate("No checkpoint of `{run}` has outlived its cluster.", run=run.id), retry_hint)
+        raise UserError(Phrase("No checkpoint of `{run}` has outlived its cluster.", run=run.id), retry_hint)
     # A cluster that is not gone may still write into the folder that the resumed run would read and write.
     if run.status is not RunStatus.ENDED:
-        wait_hint = translate("Ask again once its card says so.")
-        raise UserError(
-            translate("The cluster of `{run}` is not gone yet, and may still write.", run=run.id), wait_hint
-        )
+        wait_hint = Phrase("Ask again once its card says so.")
+        raise UserError(Phrase("The cluster of `{run}` is not gone yet, and may still write.", run=run.id), wait_hint)
 
 
 def with_settings(before: Launch, parameters: tuple[tuple[str, str], ...], overrides: tuple[str, ...]) -> Launch:

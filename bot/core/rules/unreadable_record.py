@@ -13,6 +13,7 @@ from bot.core.model.bot_clock import has_passed
 from bot.core.model.cluster import Observation, RequestState
 from bot.core.model.run_stub import RunStub
 from bot.core.rules.reconcile_timings import ReconcileTimings
+from bot.phrase import Text
 
 
 class UnreadableRunStep(StrEnum):
@@ -44,7 +45,7 @@ class UnreadableRun:
     stop_requested_by: str | None = None
     teardown_requested_at: datetime | None = None
     first_teardown_requested_at: datetime | None = None
-    last_error: str | None = None
+    last_error: Text | None = None
     absent_since: datetime | None = None
     overdue_reported: bool = False
     confirmed_gone_by: str | None = None
@@ -66,7 +67,7 @@ class UnreadableRun:
             return replace(self, absent_since=None, confirmed_gone_by=None)
         return replace(self, absent_since=min(self.absent_since or now, now))
 
-    def record_teardown_request(self, now: datetime, error: str | None) -> Self:
+    def record_teardown_request(self, now: datetime, error: Text | None) -> Self:
         """Return the run with a teardown requested."""
         first_requested_at = self.first_teardown_requested_at or now
         return replace(

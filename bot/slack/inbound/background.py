@@ -16,7 +16,8 @@ from slack_sdk import WebClient
 
 from bot.app.rate_limits import InteractivePriority
 from bot.errors import Unavailable, UnreadableRecord, UserError
-from bot.i18n import translate, with_language_context
+from bot.i18n import with_language_context
+from bot.phrase import Phrase
 from bot.slack.outbound.web_client import (
     PARSE_MODE,
     SlackRateLimited,
@@ -162,7 +163,7 @@ class BackgroundReplies:
         try:
             self._answer_pool.submit(user, lambda: answer_and_deliver(compute_answer, responder))
         except PoolFull as error:
-            raise UserError(translate("Too many questions at once."), translate("Ask again in a minute.")) from error
+            raise UserError(Phrase("Too many questions at once."), Phrase("Ask again in a minute.")) from error
 
     def send(self, answer: Answer, responder: Responder) -> None:
         """Deliver an answer that is ready. Never refused: a delivery waits for Slack only."""

@@ -15,6 +15,7 @@ from bot.core.model.run import Run
 from bot.core.model.typed_text import format_inline_code
 from bot.errors import UserError
 from bot.i18n import translate, with_language_context
+from bot.phrase import Phrase
 from bot.runtime.secret_filter import GENERAL_FILTER, SecretFilter
 from bot.slack.inbound.background import BackgroundReplies, render_error, respond_directly, respond_to_person
 from bot.slack.outbound.web_client import SlackRejected, classify_slack_errors
@@ -152,7 +153,7 @@ class Modals:
         """
         names = self._list_recipe_names()
         if not names:
-            raise UserError(translate("There is no recipe to launch."), translate("`/verl recipes` says why."))
+            raise UserError(Phrase("There is no recipe to launch."), Phrase("`/verl recipes` says why."))
         return DEFAULT_RECIPE if DEFAULT_RECIPE in names else names[0]
 
 
@@ -168,7 +169,7 @@ def already_launched_error(run: Run) -> UserError:
         run=format_inline_code(run.id),
         line=format_inline_code(f"/verl {run.command_line}", MAX_SHOWN_COMMAND_CHARACTERS),
     )
-    return UserError(sentence, translate("Close it, and open another for another run."))
+    return UserError(sentence, Phrase("Close it, and open another for another run."))
 
 
 def make_view_opener(

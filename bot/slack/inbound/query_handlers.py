@@ -30,6 +30,7 @@ from bot.core.model.run import Run
 from bot.core.rules.chart_data import Chart, RunHistory, build_comparison_chart, build_metric_chart, build_reward_chart
 from bot.errors import UserError
 from bot.i18n import translate
+from bot.phrase import Phrase
 from bot.runtime.failure_isolation import report_once
 from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer, post_direct_message
 from bot.slack.outbound.chart_publisher import ChartPublisher, upload_file
@@ -70,9 +71,7 @@ class ChartCommands:
         names = (command.a, command.b) if command.a else self.service.queries.find_last_two(requester.user)
         a, b = (self.service.queries.get_run_history(name, requester.actor) for name in names)
         if a.run.id == b.run.id:
-            raise UserError(
-                translate("Both are `{run}`.", run=a.run.id), translate("Name another run to compare it with.")
-            )
+            raise UserError(Phrase("Both are `{run}`.", run=a.run.id), Phrase("Name another run to compare it with."))
         chart, now = draw_comparison_chart(a, b, command.by), self.service.now()
         show = self.chart_publisher.with_charts(reply, a.run, [chart] if chart else [])
         return lambda: self.background.answer_later(
@@ -105,7 +104,7 @@ def select_charts(run_history: RunHistory, metrics: tuple[str, ...]) -> list[Cha
         return [build_metric_chart(run_history.run, run_history.history, metric_name) for metric_name in metrics]
     if (chart := build_reward_chart(run_history.run, run_history.history)) is None:
         sentence = translate("`{run}` has told no numbers yet.", run=run_history.run.id)
-        raise UserError(sentence, translate("Its log: `logs {run}`.", run=run_history.run.id))
+        raise UserError(sentence, Phrase("Its log: `logs {run}`.", run=run_history.run.id))
     return [chart]
 
 

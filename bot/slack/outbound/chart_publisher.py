@@ -13,9 +13,10 @@ from slack_sdk import WebClient
 from bot.app.ports import ChartRenderer, Now
 from bot.app.run_queries import LogExcerpt
 from bot.core.model.run import Run
-from bot.core.rules.chart_data import Chart
+from bot.core.rules.chart_data import Chart, render_labels
 from bot.errors import Unavailable
-from bot.i18n import N_
+from bot.i18n import render
+from bot.phrase import N_
 from bot.slack.outbound.outbox import MALFORMED_CODES, get_channel
 from bot.slack.outbound.web_client import SlackRejected, classify_slack_errors
 from bot.slack.views.blocks import CHART, Block, picture
@@ -243,4 +244,5 @@ def replace_chart(block: Block, files: Iterator[str], text: str) -> Block | None
 
 def render_upload(chart: Chart, renderer: ChartRenderer) -> FileUpload:
     """Return a chart as a PNG file to upload."""
-    return FileUpload("chart.png", str(chart.title), renderer.render(chart))
+    labelled = render_labels(chart, render)
+    return FileUpload("chart.png", str(labelled.title), renderer.render(labelled, render_labels(chart, str)))

@@ -11,8 +11,8 @@ import httpx
 from bot.app.operator_notices import Announcer
 from bot.app.process_health import Clock
 from bot.core.model.bot_clock import SLEW_RATE, ClockVerdict, has_passed
-from bot.i18n import ENGLISH, N_, join_sentences, translate, use_language
-from bot.slack.views.wording import format_duration
+from bot.phrase import N_, Phrase, Text, join_sentences
+from bot.slack.views.wording import describe_duration
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,6 @@ class ClockWatch:
     clock: Clock
     fetch_reference_time: Callable[[], float | None]
     announcer: Announcer
-    language: str = ENGLISH
     jump_started_at: datetime | None = None
     last_queried_at: datetime | None = None
     verdict: ClockVerdict | None = None
@@ -93,11 +92,10 @@ class ClockWatch:
 
     def check_clock(self) -> timedelta | None:
         """Compare the clocks once, and announce what is new."""
-        with use_language(self.language):
-            if jump := self.clock.measure_jump():
-                self._investigate_jump(jump)
-            elif self.jump_started_at is not None:
-                self._close_jump()
+        if jump := self.clock.measure_jump():
+            self._investigate_jump(jump)
+        elif self.jump_started_at is not None:
+            self._close_jump()
         return None
 
     def _investigate_jump(self, jump: float) -> None:
@@ -120,18 +118,18 @@ class ClockWatch:
     def _close_jump(self) -> None:
         """Announce that the clocks agree again: the machine's clock was corrected, or the bot counted that time."""
         if self.jump_started_at and self.verdict is not ClockVerdict.PASSED:
-            self.announcer.announce(f"clock-{self.jump_started_at.timestamp():.0f}-agree", translate(CLOCKS_AGREE))
+            self.announcer.announce(f"clock-{self.jump_started_at.timestamp():.0f}-agree", Phrase(CLOCKS_AGREE))
         self.jump_started_at, self.last_queried_at, self.verdict, self.announced_verdicts = None, None, None, set()
 
 
-def describe_jump(jump: float, verdict: ClockVerdict | None) -> str:
+def describe_jump(jump: float, verdict: ClockVerdict | None) -> Text:
     """Return what has happened, and what it means as far as is known.
 
     Args:
         jump: seconds by which the machine's clock is ahead; negative if it is behind.
     """
-    headline = translate(
-        CLOCK_JUMPED_AHEAD if jump > 0 else CLOCK_JUMPED_BACK, time=format_duration(timedelta(seconds=abs(jump)))
+    headline = Phrase(
+        CLOCK_JUMPED_AHEAD if jump > 0 else CLOCK_JUMPED_BACK, time=describe_duration(timedelta(seconds=abs(jump)))
     )
-    meaning = translate(VERDICT_PHRASES[verdict], seconds=f"{3600 * SLEW_RATE:.0f}")
-    return join_sentences(headline, *([] if verdict is ClockVerdict.PASSED else [translate(TIMES_UNAFFECTED)]), meaning)
+    meaning = Phrase(VERDICT_PHRASES[verdict], seconds=f"{3600 * SLEW_RATE:.0f}")
+    return join_sentences(headline, *([] if verdict is ClockVerdict.PASSED else [Phrase(TIMES_UNAFFECTED)]), meaning)

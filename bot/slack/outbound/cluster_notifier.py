@@ -16,7 +16,8 @@ from bot.core.model.orphan import ListedCluster, Orphan
 from bot.core.model.sent_message import SentMessage
 from bot.core.model.token_bucket import TokenBucket, TurnReservations
 from bot.errors import Unavailable
-from bot.i18n import ENGLISH, use_language
+from bot.i18n import use_language
+from bot.phrase import ENGLISH
 from bot.runtime.request_origin import get_origin
 from bot.slack.outbound.outbox import call_slack
 from bot.slack.outbound.run_notifier import MISSING_MESSAGE_CODES, RETRY_AFTER, VERIFY_AFTER

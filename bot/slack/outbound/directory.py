@@ -14,7 +14,7 @@ from slack_sdk import WebClient
 
 from bot.core.model.people import Channel, ChannelKind, Person, PersonKind
 from bot.errors import Unavailable
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase
 from bot.slack.outbound.web_client import (
     BotIdentity,
     SlackRateLimited,
@@ -117,12 +117,12 @@ def wait_for_answer(future: Future[T], seconds: float) -> T:
     try:
         return future.result(seconds)
     except TimeoutError as error:
-        raise Unavailable(translate(NO_ANSWER)) from error
+        raise Unavailable(Phrase(NO_ANSWER)) from error
     except SlackRejected as error:
         phrase = MISSING_SCOPE if error.code in ("missing_scope", "not_allowed_token_type") else SLACK_REFUSES
-        raise Unavailable(translate(phrase, code=error.code)) from error
+        raise Unavailable(Phrase(phrase, code=error.code)) from error
     except (SlackRateLimited, SlackUncertain) as error:
-        raise Unavailable(translate(NO_ANSWER)) from error
+        raise Unavailable(Phrase(NO_ANSWER)) from error
 
 
 class SlackDirectory:
@@ -201,7 +201,7 @@ class SlackDirectory:
         try:
             return self._identity.resolve().team_id or ""
         except (SlackRejected, SlackRateLimited, SlackUncertain) as error:
-            raise Unavailable(translate(NO_ANSWER)) from error
+            raise Unavailable(Phrase(NO_ANSWER)) from error
 
     def _fetch_person(self, user: str) -> "JsonObject | None":
         """Return Slack's description of a person; None if Slack does not show the person to this workspace."""

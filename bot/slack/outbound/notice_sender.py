@@ -15,6 +15,8 @@ from bot.core.model.characters import to_single_line
 from bot.core.model.sent_message import Notice, SentMessage
 from bot.core.model.token_bucket import TurnReservations
 from bot.errors import Unavailable
+from bot.i18n import render, use_language
+from bot.phrase import ENGLISH
 from bot.slack.outbound.outbox import MAX_CLOCK_DIFFERENCE, call_slack
 from bot.slack.outbound.run_notifier import NO_ENTRY_CODES, RETRY_AFTER, VERIFY_AFTER
 from bot.slack.outbound.web_client import (
@@ -45,6 +47,7 @@ class NoticeSender:
 
     Attributes:
         is_leader: whether this process is the leader among those that share the store; only the leader sends.
+        language: of all notices.
         rate_limiter: the limit of posts per channel, shared by all senders.
     """
 
@@ -54,6 +57,7 @@ class NoticeSender:
     is_leader: Callable[[], bool]
     rate_limiter: ChannelRateLimiter = field(default_factory=ChannelRateLimiter)
     reservations: TurnReservations = field(default_factory=TurnReservations)
+    language: str = ENGLISH
 
     def send_due(self) -> timedelta | None:
         """Advance every notice by one step. Return the delay until the next pass."""
@@ -91,7 +95,8 @@ class NoticeSender:
         ):
             return wait
         self.store.change_notice(notice.id, lambda current: current.begin_sending(self.now()))
-        text = to_notice_markup(notice.text)
+        with use_language(self.language):
+            text = to_notice_markup(render(notice.text))
         try:
             response = call_slack(
                 self.client.chat_postMessage,

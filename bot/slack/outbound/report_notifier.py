@@ -24,7 +24,8 @@ from bot.core.model.report import (
 from bot.core.model.token_bucket import TurnReservations
 from bot.core.rules.report_content import DigestContent, list_costs
 from bot.errors import Unavailable
-from bot.i18n import ENGLISH, use_language
+from bot.i18n import use_language
+from bot.phrase import ENGLISH
 from bot.runtime.failure_isolation import report_once
 from bot.slack.outbound.outbox import MAX_CLOCK_DIFFERENCE, MESSAGE_EVENT, call_slack
 from bot.slack.outbound.run_notifier import NO_ENTRY_CODES, RETRY_AFTER, VERIFY_AFTER

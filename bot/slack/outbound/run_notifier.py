@@ -16,7 +16,8 @@ from bot.core.model.run_state import RunStatus
 from bot.core.model.sent_message import SentMessage
 from bot.core.model.token_bucket import FairTokenBucket
 from bot.errors import Unavailable, UnreadableRecord
-from bot.i18n import ENGLISH, use_language
+from bot.i18n import use_language
+from bot.phrase import ENGLISH
 from bot.runtime.failure_isolation import report_once
 from bot.slack.outbound import outbox
 from bot.slack.outbound.chart_publisher import ChartPublisher, upload_to_thread

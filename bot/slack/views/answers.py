@@ -13,7 +13,8 @@ from bot.core.model.run_stub import RunStub
 from bot.core.rules import save_grace
 from bot.core.rules.relaunch import can_resume
 from bot.errors import Unavailable, UnreadableRecord, UserError
-from bot.i18n import LANGUAGES, N_, current_language, use_language
+from bot.i18n import current_language, use_language
+from bot.phrase import LANGUAGES, N_
 from bot.runtime.failure_isolation import render_or_fallback
 from bot.slack.views import checkpoint_views, run_thread, wording
 from bot.slack.views.approval_views import EMPTY_FORM, OPEN_FORM
@@ -305,7 +306,7 @@ def render_user_error(error: UserError) -> Answer:
 def render_unavailable(error: Unavailable) -> Answer:
     """Return that an outside service did not respond, with a hint to retry."""
     retry_hint = render_phrase("Try again in a moment; `/verl list` shows what was recorded.")
-    return build_text_answer(mrkdwn(":warning: {}", join_markup_sentences(str(error), retry_hint)))
+    return build_text_answer(mrkdwn(":warning: {}", join_markup_sentences(error.message, retry_hint)))
 
 
 def render_unreadable_record(error: UnreadableRecord) -> Answer:

@@ -10,7 +10,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import Approval, ApprovalCause, RunStatus
 from bot.core.rules.relaunch import can_resume
 from bot.errors import UserError
-from bot.i18n import N_
+from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.blocks import MAX_SECTION_CHARACTERS, Block, button, confirmation, context, section
 from bot.slack.views.message import Attachment, Message

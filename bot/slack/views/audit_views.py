@@ -5,7 +5,8 @@ from datetime import datetime
 
 from bot.core.model.audit import BOT, AuditEvent, AuditValue
 from bot.core.model.run import Run
-from bot.i18n import N_
+from bot.i18n import render
+from bot.phrase import N_
 from bot.slack.views.blocks import context, section
 from bot.slack.views.message import Answer, FileUpload, build_answer, build_text_answer
 from bot.slack.views.mrkdwn import (
@@ -179,5 +180,6 @@ def format_event_row(event: AuditEvent) -> str:
     """Return an event as a line of tab-separated columns."""
     before, after = format_fields(event.before), format_fields(event.after)
     at = event.at.isoformat(timespec="seconds")
-    columns = (at, event.who, event.what, event.on, event.door, event.channel, event.rule, event.why, before, after)
+    subject = (at, event.who, event.what, event.on, event.door, event.channel, event.rule)
+    columns = (*subject, render(event.why), before, after)
     return "\t".join(" ".join(column.split()) for column in columns)

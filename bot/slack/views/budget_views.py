@@ -7,7 +7,7 @@ from bot.core.model.money import BudgetOverrun, BudgetThreshold
 from bot.core.model.policy import Measure, Scope
 from bot.core.model.run import Run
 from bot.core.rules.monthly_budget import CapUsage
-from bot.i18n import N_
+from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.blocks import context, section
 from bot.slack.views.message import Answer, Message, build_answer, build_text_answer

@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.core.rules.chart_data import Chart, ChartLine, RunHistory, choose_reward, get_validation_series
 from bot.core.rules.downsample import render_sparkline
 from bot.core.rules.relaunch import SettingDifference, find_differences
-from bot.i18n import N_
+from bot.phrase import N_
 from bot.runtime.failure_isolation import render_or_fallback
 from bot.slack.views import wording
 from bot.slack.views.blocks import Block, context, section

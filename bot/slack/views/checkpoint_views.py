@@ -6,7 +6,7 @@ from bot.core.model.checkpoint import DownloadProgress, TornCheckpoint
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules import save_grace
-from bot.i18n import N_
+from bot.phrase import N_
 from bot.slack.views.mrkdwn import Markup, code, command_code, date, join_markup_sentences, mention, render_phrase
 from bot.slack.views.progress_views import format_number
 

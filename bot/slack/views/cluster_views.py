@@ -7,7 +7,7 @@ from bot.core.model.orphan import ADOPTION_TIME, Orphan, Ownership
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules.save_grace import shows_rescue
-from bot.i18n import N_
+from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.blocks import Block, actions, button, confirmation, context, section
 from bot.slack.views.message import Message, thread_notice

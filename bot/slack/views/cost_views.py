@@ -17,7 +17,7 @@ from bot.core.rules.costs import (
     compute_idle_dollars,
     compute_idle_time,
 )
-from bot.i18n import N_
+from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.blocks import context, section
 from bot.slack.views.message import Answer, build_answer

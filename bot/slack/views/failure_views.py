@@ -7,7 +7,7 @@ from bot.core.model.failure import FailureKind, FailureSummary
 from bot.core.model.run import Run
 from bot.core.rules.failure_diagnosis import diagnose
 from bot.core.rules.save_grace import compute_loss
-from bot.i18n import N_
+from bot.phrase import N_
 from bot.slack.views import checkpoint_views, wording
 from bot.slack.views.mrkdwn import (
     Markup,
@@ -93,7 +93,7 @@ def find_failure(run: Run, log: str) -> FailureSummary | None:
     could not be read."""
     if run.reason is None or not run.reason.is_explained_by_log:
         return None
-    return run.failure or diagnose("\n".join([log, run.detail or ""]), run.nodes)
+    return run.failure or diagnose("\n".join([log, str(run.detail or "")]), run.nodes)
 
 
 SIGNAL_DEATH = re.compile(r"\bSIG[A-Z]+\b|\b(?:134|137|139|143)\b")
@@ -105,7 +105,7 @@ def render_failure_error(run: Run, failure: FailureSummary | None) -> Markup:
     if failure is None or (run.detail and not failure.excerpt):
         return escape(run.detail or "")
     # The error in the log may come from another process than the killed one, so the signal is shown first.
-    signal_detail = run.detail if run.detail and SIGNAL_DEATH.search(run.detail) else ""
+    signal_detail = run.detail if run.detail and SIGNAL_DEATH.search(str(run.detail)) else ""
     return join_parts(
         " · ", [signal_detail, code(failure.error, MAX_ERROR_CHARACTERS), render_failure_location(failure)]
     )

@@ -7,7 +7,7 @@ from bot.core.model.health_state import ResolvedFinding
 from bot.core.model.money import compute_cost
 from bot.core.model.run import Run
 from bot.core.model.run_state import Mute
-from bot.i18n import N_
+from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.blocks import Block, actions, button, context, section
 from bot.slack.views.message import Message, thread_notice

@@ -16,7 +16,8 @@ from bot.core.model import typed_text
 from bot.core.model.parameter import Parameter, ParameterKind
 from bot.core.model.recipe import Recipe
 from bot.errors import UserError
-from bot.i18n import N_, translate
+from bot.i18n import render, translate
+from bot.phrase import N_, Phrase, Text
 from bot.slack.payloads import MalformedDelivery, read_required
 from bot.slack.views import wording
 from bot.slack.views.blocks import (
@@ -100,8 +101,8 @@ class LaunchFormValues:
         launch = parse_command(command)
         if not isinstance(launch, Launch):
             raise UserError(
-                translate("{command} launches nothing.", command=typed_text.format_inline_code(command)),
-                translate("Type `/verl launch`."),
+                Phrase("{command} launches nothing.", command=typed_text.format_inline_code(command)),
+                Phrase("Type `/verl launch`."),
             )
         return cls(
             launch.recipe, channel, launch.parameters, typed_text.join_words(launch.overrides), asks_channel=not channel
@@ -125,7 +126,7 @@ def build_form(
         len(text) > MAX_INPUT_CHARACTERS for _, text in values.parameters
     ):
         raise UserError(
-            translate("No form holds settings that long."), translate("Type the command: `/verl launch RECIPE …`.")
+            Phrase("No form holds settings that long."), Phrase("Type the command: `/verl launch RECIPE …`.")
         )
     choices = [option(name) for name in select_menu_names(recipe_names, recipe.name)]
     blocks = [
@@ -317,20 +318,18 @@ def parse_launch(values: LaunchFormValues, masker: Masker = SHAPE_MASKER) -> Lau
         case Launch(dry_run=False) as launch:
             return launch
         case _:
-            raise UserError(
-                translate("Only settings belong here."), translate("Type them as `trainer.total_epochs=3`.")
-            )
+            raise UserError(Phrase("Only settings belong here."), Phrase("Type them as `trainer.total_epochs=3`."))
 
 
-def build_refusal(view: Mapping[str, Any], sentence: str) -> dict[str, str]:
+def build_refusal(view: Mapping[str, Any], sentence: Text) -> dict[str, str]:
     """Return a refusal that no single field caused, under the last field: next to the button that was pressed."""
     fields = [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
     return {fields[-1]: to_hint_text(sentence)}
 
 
-def to_hint_text(sentence: str) -> str:
+def to_hint_text(sentence: Text) -> str:
     """Return a sentence for the hint under a field, where Slack renders no markup."""
-    return to_plain_line(sentence, MAX_HINT_CHARACTERS).replace("`", "")
+    return to_plain_line(render(sentence), MAX_HINT_CHARACTERS).replace("`", "")
 
 
 CONFIRM_LAUNCH = "launch-sure"

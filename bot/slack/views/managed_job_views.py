@@ -2,7 +2,7 @@
 
 from bot.core.model.managed_job import JobsController, Recovery, describe_agreement, describe_controller
 from bot.core.model.run import Run
-from bot.i18n import N_
+from bot.phrase import N_
 from bot.slack.views.message import Message, thread_notice
 from bot.slack.views.mrkdwn import (
     Markup,

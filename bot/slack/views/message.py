@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from bot.core.rules.chart_data import Chart, Phrase, build_table, is_cut, is_smoothed
-from bot.i18n import N_
+from bot.core.rules.chart_data import Chart, build_table, is_cut, is_smoothed
+from bot.i18n import render
+from bot.phrase import Phrase
 from bot.slack.views.blocks import (
     CHART,
     EMPTY_TEXT,
@@ -34,14 +35,14 @@ def build_native_chart(chart: Chart) -> Block | None:
         return None
     columns = {format_x_value(x): index for index, x in enumerate(table.xs)}
     series = {
-        str(name): [round_to_six_digits(values[index]) for index in columns.values()] for name, values in table.lines
+        render(name): [round_to_six_digits(values[index]) for index in columns.values()] for name, values in table.lines
     }
     x_label, y_label = chart.x_label, chart.y_label
     if is_cut(chart):
-        x_label = Phrase(N_("{axis}, as far as both go"), {"axis": x_label})
+        x_label = Phrase("{axis}, as far as both go", axis=x_label)
     if is_smoothed(chart):
-        y_label = Phrase(N_("{metric}, smoothed"), {"metric": y_label})
-    return line_chart(str(chart.title), str(x_label), str(y_label), list(columns), series)
+        y_label = Phrase("{metric}, smoothed", metric=y_label)
+    return line_chart(render(chart.title), render(x_label), render(y_label), list(columns), series)
 
 
 def format_x_value(x: float) -> str:

@@ -10,6 +10,7 @@ from functools import lru_cache, reduce
 
 from bot import i18n
 from bot.core.model.characters import clean, is_mark, to_single_line
+from bot.phrase import Phrase, Text, fill_fields
 
 TYPED_LINK = re.compile(r"<((?:https?|mailto):[^|<>]*+)(?:\|([^<>]*+))?>")
 ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
@@ -80,15 +81,21 @@ def escape(value: object, longest: int = MAX_PROSE_CHARACTERS) -> Markup:
     r"""Return text from outside as mrkdwn shows it: on one line, without invisible characters, and without live markup.
 
     Slack has no way to write a star, a tilde or `:name:` that formats nothing. A word with such a thing in it is shown
-    as code, where it is as it was written and can be copied; well-formed code stays. Markup is returned unchanged.
+    as code, where it is as it was written and can be copied; well-formed code stays. Markup is returned unchanged, and
+    a phrase is rendered first.
 
     >>> escape("<!channel> & co"), escape("see `a b` of x_y"), escape("*all*\nis ~/well")
     ('&lt;!channel&gt; &amp; co', 'see `a b` of x_y', '`*all*` is `~/well`')
     """
     if isinstance(value, Markup):
         return value
-    text = escape_entities(truncate(to_single_line(str(value)), longest))
+    text = escape_entities(truncate(to_single_line(to_text(value)), longest))
     return Markup(WORD_OR_CODE.sub(neutralize_word, text) if FORMATTING.search(text) else text).shorten(longest)
+
+
+def to_text(value: object) -> str:
+    """Return a value as text: a phrase of the bot's in the current language."""
+    return i18n.render(value) if isinstance(value, Phrase) else str(value)
 
 
 def neutralize_word(word: re.Match[str]) -> str:
@@ -123,7 +130,7 @@ def escape_in_code(value: object, longest: int = MAX_NAME_CHARACTERS) -> Markup:
     """Return text from outside as it may be put between two back-ticks: nothing in it is markup, and none ends the
     code.
     """
-    text = to_plain_line(value).strip("`") if isinstance(value, Markup) else to_single_line(str(value))
+    text = to_plain_line(value).strip("`") if isinstance(value, Markup) else to_single_line(to_text(value))
     return escape_and_shorten(text.replace("`", "'") or " ", longest)
 
 
@@ -315,7 +322,7 @@ def translate_text(text: str) -> Markup:
     return escape(i18n.translate_template(text))
 
 
-def join_markup_sentences(*sentences: str) -> Markup:
+def join_markup_sentences(*sentences: Text) -> Markup:
     """Return the sentences that are not empty, one after the other."""
     markups = [escape(sentence) for sentence in sentences if sentence]
     return reduce(
@@ -334,7 +341,7 @@ def fill_escaped(translation: str, english: str, fields: Mapping[str, object]) -
     translation_template, english_template = escape_template(translation), escape_template(english)
     if IN_CODE_SUFFIX in translation_template or IN_CODE_SUFFIX in english_template:
         safe |= {f"{name}{IN_CODE_SUFFIX}": escape_in_code(value) for name, value in fields.items()}
-    return Markup(i18n.fill_fields(translation_template, english_template, safe))
+    return Markup(fill_fields(translation_template, english_template, safe))
 
 
 @lru_cache(maxsize=4_096)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bot.core.model.run_state import Reason
-from bot.i18n import N_
+from bot.phrase import N_
 
 
 @dataclass(frozen=True, slots=True)

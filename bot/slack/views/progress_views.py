@@ -8,7 +8,7 @@ from bot.core.model.progress import Progress
 from bot.core.model.run import Run
 from bot.core.model.run_state import ProgressSnapshot
 from bot.core.rules.forecast import Horizon, build_forecast
-from bot.i18n import N_
+from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.mrkdwn import Markup, code, date, join_parts, mrkdwn, render_phrase
 

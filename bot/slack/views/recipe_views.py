@@ -8,7 +8,7 @@ from bot.core.model.managed_job import is_managed, may_rent_controller
 from bot.core.model.parameter import Parameter
 from bot.core.model.recipe import Recipe
 from bot.errors import UserError
-from bot.i18n import N_
+from bot.phrase import N_, Text
 from bot.slack.views import wording
 from bot.slack.views.blocks import (
     MAX_MESSAGE_BLOCKS,
@@ -21,7 +21,7 @@ from bot.slack.views.message import Answer, build_answer, build_text_answer
 from bot.slack.views.mrkdwn import Markup, code, command_code, escape, join_parts, mrkdwn, render_phrase, translate_text
 
 
-def render_recipes(catalogue: Mapping[str, Recipe | UserError], refusals: Mapping[str, str]) -> Answer:
+def render_recipes(catalogue: Mapping[str, Recipe | UserError], refusals: Mapping[str, Text]) -> Answer:
     """Return one line per recipe, with the reason for those that cannot run here."""
     if not catalogue:
         return build_text_answer(
@@ -34,7 +34,7 @@ def render_recipes(catalogue: Mapping[str, Recipe | UserError], refusals: Mappin
     return build_answer(join_parts(", ", catalogue), [*blocks[: MAX_MESSAGE_BLOCKS - 1], context(hint)])
 
 
-def render_recipe_line(recipe: Recipe | UserError, refusal: str | None) -> Markup:
+def render_recipe_line(recipe: Recipe | UserError, refusal: Text | None) -> Markup:
     """Return the line of a recipe, or of a recipe file that is not valid."""
     if isinstance(recipe, UserError):
         return mrkdwn(":warning: {}", recipe.sentence)
@@ -129,7 +129,7 @@ def render_preview_controller(launch_preview: LaunchPreview) -> Markup:
     return explain_controller(launch_preview.controller, may_rent_controller(launch_preview.plan.task))
 
 
-def render_launch_refusal(refusal: str) -> Markup:
+def render_launch_refusal(refusal: Text) -> Markup:
     """Return that a launch would be refused here, with the reason."""
     return render_phrase("A launch would be refused here. {why}", why=refusal)
 

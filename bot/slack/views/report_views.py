@@ -8,7 +8,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import PolicyHit
 from bot.core.rules.forecast import build_forecast
 from bot.core.rules.report_content import BestValidation, DigestContent, DigestDollars
-from bot.i18n import N_
+from bot.phrase import N_
 from bot.runtime.failure_isolation import render_each, render_or_fallback
 from bot.slack.views import cost_views, wording
 from bot.slack.views.answers import render_isolated_run_line

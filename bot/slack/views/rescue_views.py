@@ -6,7 +6,7 @@ from bot.core.model.checkpoint import DownloadProgress
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason
 from bot.core.rules import save_grace
-from bot.i18n import N_
+from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.blocks import Block, actions, button, confirmation, section
 from bot.slack.views.checkpoint_views import (

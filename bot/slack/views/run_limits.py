@@ -16,7 +16,7 @@ from bot.core.rules.forecast import (
     estimate_end,
     find_warnings,
 )
-from bot.i18n import N_
+from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.blocks import Block, actions, button, confirmation, section
 from bot.slack.views.message import Message, thread_notice

@@ -9,7 +9,7 @@ from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.sent_message import LogFollow
 from bot.core.rules import log_lines, save_grace
 from bot.core.rules.chart_data import build_progress_chart
-from bot.i18n import N_
+from bot.phrase import N_
 from bot.slack.views import failure_views, wording
 from bot.slack.views.approval_views import (
     build_approval_blocks,

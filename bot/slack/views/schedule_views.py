@@ -7,7 +7,7 @@ from bot.core.model.report import Report
 from bot.core.model.run import Run
 from bot.core.model.run_state import SummaryInterval
 from bot.core.model.schedule import Daily, Interval, QuietHours, Schedule, Weekdays
-from bot.i18n import N_
+from bot.phrase import N_
 from bot.slack.views.blocks import context
 from bot.slack.views.message import Answer, build_text_answer
 from bot.slack.views.mrkdwn import Markup, code, date, join_parts, mention, mrkdwn, render_phrase

@@ -10,7 +10,7 @@ from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.forecast import build_forecast
-from bot.i18n import N_
+from bot.phrase import N_, Phrase
 from bot.slack.views.mrkdwn import (
     Markup,
     code,
@@ -243,16 +243,21 @@ def format_duration(span: timedelta) -> Markup:
     ...  format_duration(timedelta(days=2)))
     ('1 min 20 s', '3 h 5 min', '48 h')
     """
+    return escape(describe_duration(span))
+
+
+def describe_duration(span: timedelta) -> Phrase:
+    """Return a duration as a phrase, which is not in a language yet."""
     seconds = max(round(span.total_seconds()), 0)
     if seconds < 60:
-        return render_phrase("{count} s", count=seconds)
+        return Phrase("{count} s", count=seconds)
     if seconds < 600:
-        return render_phrase("{minutes} min {seconds} s", minutes=seconds // 60, seconds=seconds % 60)
+        return Phrase("{minutes} min {seconds} s", minutes=seconds // 60, seconds=seconds % 60)
     if seconds < 3600:
-        return render_phrase("{count} min", count=seconds // 60)
+        return Phrase("{count} min", count=seconds // 60)
     if seconds % 3600 < 60:
-        return render_phrase("{count} h", count=seconds // 3600)
-    return render_phrase("{hours} h {minutes} min", hours=seconds // 3600, minutes=seconds % 3600 // 60)
+        return Phrase("{count} h", count=seconds // 3600)
+    return Phrase("{hours} h {minutes} min", hours=seconds // 3600, minutes=seconds % 3600 // 60)
 
 
 def describe_autostop(run: Run) -> Markup:

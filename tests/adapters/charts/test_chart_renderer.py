@@ -6,7 +6,9 @@ from io import BytesIO
 
 import pytest
 
-from bot.core.rules.chart_data import Chart, ChartLine, Phrase
+from bot.core.rules.chart_data import Chart, ChartLine, render_labels
+from bot.i18n import render, use_language
+from bot.phrase import Phrase
 
 
 def figure(lines: int = 1, seed: int = 1, steps: int = 200) -> Chart:
@@ -114,8 +116,11 @@ def forget_fonts() -> None:
 def test_without_chinese_letters_a_picture_is_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
     from bot.adapters.charts import chart_renderer
 
-    found = Chart(Phrase("Reward of {run}", {"run": "a"}), Phrase("step"), Phrase("reward"), ())
+    found = Chart(Phrase("Reward of {run}", run="a"), Phrase("step"), Phrase("reward"), ())
     monkeypatch.setattr("bot.adapters.charts.chart_renderer.CHINESE_FONTS", ())
     forget_fonts()
-    assert chart_renderer.render_chart(found, "zh-CN") == chart_renderer.render_chart(found, "en")
+    with use_language("zh-CN"):
+        translated = render_labels(found, render)
+    assert translated.title == "a 的奖励"
+    assert chart_renderer.render_chart(translated, found) == chart_renderer.render_chart(found)
     forget_fonts()

@@ -75,7 +75,7 @@ def test_a_file_that_is_wrong_says_where(tmp_path: Path, text: str | None, why: 
     with pytest.raises(UserError) as caught:
         finding_rules.read_rules(file)
     assert why in str(caught.value)
-    assert "findings:" in caught.value.hint
+    assert "findings:" in str(caught.value.hint)
 
 
 ROWS = [StepMetrics(1, {"a": 1.0})]

@@ -32,7 +32,7 @@ def test_a_file_that_is_no_price_table_is_refused_with_its_path(tmp_path: Path, 
     with pytest.raises(UserError) as refused:
         read_prices(path)
     assert str(path) in str(refused.value)
-    assert "`k8s: {H100: 2.5, node: 0.4}`" in refused.value.hint
+    assert "`k8s: {H100: 2.5, node: 0.4}`" in str(refused.value.hint)
 
 
 def test_a_file_that_does_not_exist_is_refused(tmp_path: Path) -> None:

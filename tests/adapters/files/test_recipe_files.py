@@ -38,7 +38,7 @@ def test_a_recipe_file_that_the_bot_failed_on_is_refused_in_words(old: str, new:
     assert SHORT.count(old) == 1
     with pytest.raises(UserError) as refused:
         parse_recipe("toy", SHORT.replace(old, new))
-    assert why in refused.value.sentence + refused.value.hint
+    assert why in f"{refused.value.sentence}{refused.value.hint}"
 
 
 def test_a_file_that_is_no_text_is_refused_in_words(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_what_is_looked_at_is_bounded(
     home: Path, cloud: LocalCloud, spoil: Callable[[Path], object], told: str
 ) -> None:
     spoil(home / "models/x/global_step_4")
-    assert told in refused(cloud).sentence
+    assert told in str(refused(cloud).sentence)
 
 
 def test_of_a_run_with_very_many_folders_no_more_are_read(
@@ -170,7 +170,7 @@ def test_a_file_that_takes_no_room_counts_as_what_it_would_take_here(tmp_path: P
     assert sum(list_files(locate_node_folders([home], STEP), 100).values()) == 10**12 + 10 * 7
     fetches = CheckpointDownloads(tmp_path / "artifacts", 10**9)
     cloud = LocalCloud(tmp_path / "local", secrets={}, downloads=fetches)
-    assert "1,000 GB" in refused(cloud).sentence
+    assert "1,000 GB" in str(refused(cloud).sentence)
     assert not list((tmp_path / "artifacts").rglob("sparse"))
     cloud.stop()
 
@@ -269,7 +269,7 @@ def test_what_is_not_whole_is_not_taken_for_the_model(
     spoil(home / "models/x/global_step_4")
     found = refused(cloud)
     assert isinstance(found, IncompleteCheckpoint)
-    assert told in found.sentence
+    assert told in str(found.sentence)
     assert cloud.list_downloads(RUN) == {}
 
 

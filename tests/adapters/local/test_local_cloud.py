@@ -28,7 +28,7 @@ from bot.adapters.local.state_files import ClusterDirectory, LocalClusterState, 
 from bot.core.model.cluster import ClusterState, Ending, JobState, Observation, RequestState
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder
 from bot.errors import Unavailable, UserError
-from bot.i18n import use_language
+from bot.i18n import render, use_language
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -169,27 +169,29 @@ def test_a_volume_outlives_its_cluster(machine: Machine) -> None:
 def test_a_setup_that_fails_is_told_from_a_run_that_fails(machine: Machine) -> None:
     machine.launch("echo never", setup='[ "$SKYPILOT_NODE_RANK" = 0 ] && exit 7; true', num_nodes=2)
     seen = machine.ended()
-    assert (seen.job, seen.error) == (JobState.FAILED_SETUP, "`setup` failed on node 0 with exit code 7.")
+    assert (seen.job, str(seen.error)) == (JobState.FAILED_SETUP, "`setup` failed on node 0 with exit code 7.")
     assert "Job 1's setup failed with return code list: [7, 0]" in machine.printed()
     assert "never" not in machine.printed()
 
 
-def test_why_a_run_failed_is_said_in_the_language_in_which_it_was_launched(machine: Machine) -> None:
+def test_why_a_run_failed_is_said_in_the_language_of_who_reads(machine: Machine) -> None:
+    machine.launch("exit 7")
+    error = machine.ended().error
+    assert str(error) == "`run` failed on node 0 with exit code 7."
     with use_language("zh-CN"):
-        machine.launch("exit 7")
-    assert machine.ended().error == "`run` 在节点 0 上失败，退出码 7。"
+        assert render(error or "") == "`run` 在节点 0 上失败，退出码 7。"
 
 
 def test_a_node_that_fails_takes_the_others_with_it(machine: Machine) -> None:
     machine.launch('[ "$SKYPILOT_NODE_RANK" = 1 ] && exit 3; sleep 600', num_nodes=3)
     seen = machine.ended()
-    assert seen.error == "`run` failed on node 1 with exit code 3."
+    assert str(seen.error) == "`run` failed on node 1 with exit code 3."
     assert find_marked_processes(machine.place.marker) == []
 
 
 def test_a_killed_node_says_by_what(machine: Machine) -> None:
     machine.launch("kill -9 $$")
-    assert machine.ended().error == "`run` failed on node 0 with exit code 137 (SIGKILL)."
+    assert str(machine.ended().error) == "`run` failed on node 0 with exit code 137 (SIGKILL)."
 
 
 def test_removal_takes_everything_that_the_job_started(machine: Machine) -> None:
@@ -329,7 +331,7 @@ def test_the_node_that_failed_first_is_named_though_others_fail_of_it(machine: M
         num_nodes=4,
     )
     error = machine.ended().error or ""
-    assert error.startswith(f"`run` failed on node {rank} with exit code 3, and then on nodes ")
+    assert str(error).startswith(f"`run` failed on node {rank} with exit code 3, and then on nodes ")
 
 
 def test_a_cluster_whose_files_are_broken_is_not_seen_and_the_others_are(machine: Machine) -> None:
@@ -353,7 +355,7 @@ def test_a_cluster_whose_files_are_broken_is_not_seen_and_the_others_are(machine
 def test_what_this_machine_cannot_do_is_refused_before_anything_starts(
     machine: Machine, task: dict[str, Any], why: str
 ) -> None:
-    assert why in (machine.cloud.explain_refusal(task) or "")
+    assert why in str(machine.cloud.explain_refusal(task) or "")
     with pytest.raises(UserError, match="It asks for"):
         machine.cloud.launch(LaunchOrder(NAME, task))
     assert machine.look() == Observation()
@@ -441,4 +443,4 @@ def test_what_has_neither_files_nor_processes_is_lost_where_it_was_seen_before(
 ) -> None:
     seen = machine.cloud.observe([watched])[UNIQUE]
     assert (seen.is_empty, seen.ending) == (True, ending)
-    assert ("Its files on this machine are gone" in (seen.error or "")) is (ending is not None)
+    assert ("Its files on this machine are gone" in str(seen.error or "")) is (ending is not None)

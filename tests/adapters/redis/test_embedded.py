@@ -87,4 +87,4 @@ def test_a_server_that_does_not_come_up_is_said_with_its_log(tmp_path: Path) -> 
     (tmp_path / "appendonlydir").write_text("not a folder")
     with pytest.raises(UserError, match="does not start") as refusal:
         EmbeddedValkey(tmp_path, answer_seconds=5, start_seconds=0.5).start()
-    assert "valkey.log" in refusal.value.hint
+    assert "valkey.log" in str(refusal.value.hint)

@@ -12,7 +12,8 @@ import pytest
 
 from bot.adapters.sky.sdk_worker import SdkWorker
 from bot.errors import BeingStopped, Unavailable, UserError
-from bot.i18n import translate, use_language
+from bot.i18n import render, use_language
+from bot.phrase import Phrase
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -31,7 +32,7 @@ def refuses() -> None:
 
 
 def refuses_in_words() -> None:
-    raise UserError(translate("Nothing was started."))
+    raise UserError(Phrase("Nothing was started."))
 
 
 def hears_nothing() -> None:
@@ -133,6 +134,8 @@ def test_after_the_stop_nothing_is_sent(workers: Callable[..., SdkWorker]) -> No
         worker.call(answers, 1)
 
 
-def test_a_call_speaks_the_language_of_who_asks(workers: Callable[..., SdkWorker]) -> None:
-    with use_language("zh-CN"), pytest.raises(UserError, match="什么都没有启动。"):
+def test_what_a_call_refuses_is_said_in_the_language_of_who_asks(workers: Callable[..., SdkWorker]) -> None:
+    with pytest.raises(UserError, match="Nothing was started") as refused:
         workers().call(refuses_in_words)
+    with use_language("zh-CN"):
+        assert render(refused.value.message) == "什么都没有启动。"

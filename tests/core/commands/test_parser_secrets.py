@@ -18,8 +18,8 @@ def test_a_line_with_a_secret_is_refused_and_not_echoed(kind: str) -> None:
         for line in (f"launch ppo {planted.text}", f"logs ppo-7f3a grep={planted.text}", planted.text):
             with pytest.raises(UserError) as refused:
                 parse_command(line)
-            assert planted.leak(refused.value.sentence) == ""
-            assert refused.value.hint == HOW_TO_PASS_SECRETS
+            assert planted.leak(str(refused.value.sentence)) == ""
+            assert str(refused.value.hint) == HOW_TO_PASS_SECRETS
 
 
 REFUSED = {
@@ -47,9 +47,9 @@ REFUSED = {
 def test_a_secret_is_refused_wherever_it_is_typed(line: str) -> None:
     with pytest.raises(UserError) as refused:
         parse_command(line, thread_run="ppo-7f3a")
-    assert refused.value.hint == HOW_TO_PASS_SECRETS
+    assert str(refused.value.hint) == HOW_TO_PASS_SECRETS
     for part in (TOKEN[3:], "abcdef", "hunter2", "abc def", "0f0f0f"):
-        assert part not in refused.value.sentence
+        assert part not in str(refused.value.sentence)
 
 
 def test_a_value_that_the_bot_knows_is_refused_though_it_looks_like_any_word() -> None:
@@ -57,7 +57,7 @@ def test_a_value_that_the_bot_knows_is_refused_though_it_looks_like_any_word() -
     parse_command(line)
     with pytest.raises(UserError, match="what looks like a secret") as refused:
         parse_command(line, masker=SecretFilter({"MY_SECRET": "blue-sky-99"}).masker)
-    assert "blue-sky" not in refused.value.sentence
+    assert "blue-sky" not in str(refused.value.sentence)
 
 
 TAKEN = {

@@ -10,7 +10,7 @@ from tests.builders import a_recipe, refusal_of
 def test_an_unknown_parameter_is_refused_with_the_nearest() -> None:
     with pytest.raises(UserError, match="`toy` has no parameter `nodse`") as refusal:
         a_recipe().find_parameter("nodse")
-    assert "Did you mean `nodes`?" in refusal.value.hint
+    assert "Did you mean `nodes`?" in str(refusal.value.hint)
 
 
 @given(st.text())

@@ -119,7 +119,7 @@ def test_a_refusal_says_that_another_channel_allows_more() -> None:
     here = actor(Role.VIEWER, own_role=Role.APPROVER)
     refused = refusal_of(lambda: refuse_act(POLICY, Act.LAUNCH, here))
     assert refused is not None
-    assert refused.hint == "This channel allows the role `viewer` at most; in another channel you are `approver`."
+    assert str(refused.hint) == "This channel allows the role `viewer` at most; in another channel you are `approver`."
 
 
 def waiting() -> Run:

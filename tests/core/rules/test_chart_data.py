@@ -15,7 +15,6 @@ from bot.core.model.progress import Progress
 from bot.core.rules.chart_data import (
     Chart,
     ChartLine,
-    Phrase,
     RunHistory,
     build_comparison_chart,
     build_metric_chart,
@@ -24,7 +23,8 @@ from bot.core.rules.chart_data import (
     build_table,
 )
 from bot.errors import UserError
-from bot.i18n import use_language
+from bot.i18n import render, use_language
+from bot.phrase import Phrase
 from tests.builders import NOON, refusal_of, running
 
 REWARD, VAL, SAVE = "critic/rewards/mean", "val-core/gsm8k/reward/mean@1", "timing_s/save_checkpoint"
@@ -98,7 +98,7 @@ def test_a_metric_is_found_by_its_word_or_its_key(word: str, name: str) -> None:
 def test_a_metric_that_a_run_lacks_is_refused_with_those_that_it_has(word: str, said: str) -> None:
     refusal = refusal_of(lambda: build_metric_chart(running(), history(every=1000), word))
     assert refusal
-    assert said in refusal.sentence
+    assert said in str(refusal.sentence)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_by_dollars_a_run_that_nobody_can_price_is_refused(rate: Rate | None) ->
     a, b = RunHistory(running(), history()), RunHistory(running(id="ppo-9c21", rate=rate), history())
     with pytest.raises(UserError, match="`ppo-9c21` is unpriced") as refusal:
         build_comparison_chart(a, b, "dollars")
-    assert "by=step" in refusal.value.sentence
+    assert "by=step" in str(refusal.value.sentence)
     assert build_comparison_chart(a, b, "time")
 
 
@@ -211,5 +211,5 @@ def test_the_record_alone_is_enough_for_the_chart_of_the_thread() -> None:
 def test_the_words_of_a_chart_are_said_in_the_language_of_whoever_looks() -> None:
     found = shown(build_reward_chart(running(), history()))
     with use_language("zh-CN"):
-        assert "ppo-7f3a" in str(found.title)
-        assert str(found.x_label) != "step"
+        assert render(found.title) == "ppo-7f3a 的奖励"
+        assert render(found.x_label) != "step"

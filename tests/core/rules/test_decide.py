@@ -39,6 +39,8 @@ from bot.core.rules.actions import (
 )
 from bot.core.rules.decide import decide
 from bot.core.rules.reconcile_timings import ReconcileTimings
+from bot.i18n import use_language
+from bot.phrase import LANGUAGES, Phrase, plural_phrase
 from tests.builders import GONE, NOON, NOTHING, PROVISIONING, a_run, at, launching, running, up
 
 RULES = ReconcileTimings(
@@ -102,6 +104,11 @@ def kept(**changes: Any) -> Run:
     return unread(checkpoint_rescue=keeping, **read | own)
 
 
+ASKED_IN_VAIN = (
+    "It was asked for {count} time, and no cluster of its name has appeared.",
+    "It was asked for {count} times, and no cluster of its name has appeared.",
+)
+
 CASES = [
     # a wish
     pytest.param(a_run(), NOTHING, 0, Provision(), id="a new run asks for its cluster"),
@@ -121,7 +128,7 @@ CASES = [
         launching(pending_confirmation=ABSENT, launch_attempts=3),
         NOTHING,
         30,
-        BeginTeardown(Reason.LAUNCH_FAILED, "It was asked for 3 times, and no cluster of its name has appeared."),
+        BeginTeardown(Reason.LAUNCH_FAILED, plural_phrase(*ASKED_IN_VAIN, 3)),
         id="asked for often enough",
     ),
     pytest.param(
@@ -136,7 +143,7 @@ CASES = [
         launching(pending_confirmation=JOBLESS),
         up(None),
         30,
-        BeginTeardown(Reason.LAUNCH_FAILED, "The cluster came up and was given no job."),
+        BeginTeardown(Reason.LAUNCH_FAILED, Phrase("The cluster came up and was given no job.")),
         id="a cluster that gets no job",
     ),
     pytest.param(launching(), up(None, request=RequestState.LIVE), 99, None, id="the job is still on its way"),
@@ -158,7 +165,7 @@ CASES = [
         launching(),
         Observation(request=RequestState.CANCELLED),
         1,
-        BeginTeardown(Reason.CANCELLED_EXTERNALLY, "Its launch was cancelled outside of verlbot."),
+        BeginTeardown(Reason.CANCELLED_EXTERNALLY, Phrase("Its launch was cancelled outside of verlbot.")),
         id="cancelled by somebody else",
     ),
     pytest.param(launching(), up(JobState.SETTING_UP), 1, RecordObservation(up(JobState.SETTING_UP)), id="sets up"),
@@ -254,7 +261,7 @@ CASES = [
         running(),
         Observation(cluster=ClusterState.STOPPED),
         1,
-        BeginTeardown(Reason.CANCELLED_EXTERNALLY, "Its cluster was stopped outside of verlbot."),
+        BeginTeardown(Reason.CANCELLED_EXTERNALLY, Phrase("Its cluster was stopped outside of verlbot.")),
         id="stopped, and its disks bill",
     ),
     pytest.param(running(), Observation(cluster=ClusterState.AUTOSTOPPING), 1, None, id="removing itself"),
@@ -543,6 +550,15 @@ CASES = [
 @pytest.mark.parametrize(("run", "seen", "seconds", "action"), CASES)
 def test_decide(run: Run, seen: Observation | None, seconds: float, action: Action | None) -> None:
     assert decide(run, seen, at(seconds), RULES) == action
+
+
+@pytest.mark.parametrize(("run", "seen", "seconds", "action"), CASES)
+def test_decide_is_equal_under_any_language(
+    run: Run, seen: Observation | None, seconds: float, action: Action | None
+) -> None:
+    for language in LANGUAGES:
+        with use_language(language):
+            assert decide(run, seen, at(seconds), RULES) == action
 
 
 def test_no_single_look_ends_a_run_whose_cluster_may_stand() -> None:

@@ -62,7 +62,7 @@ def test_what_would_not_remove_itself_in_time_is_made_to(asked: dict[str, Any], 
 )
 def test_a_team_may_have_it_refused(asked: dict[str, Any], why: str) -> None:
     refusal = enforce_autostop({"resources": asked}, ExternalLaunchPolicy(autostop=AutostopRemedy.REFUSE)).refusal
-    assert refusal.startswith(why)
+    assert str(refusal).startswith(why)
     assert bool(refusal) == bool(why)
 
 

@@ -94,7 +94,7 @@ def test_settings_that_run_code_or_write_elsewhere_are_denied_without_a_policy_f
 def test_only_settings_that_are_allowed_may_be_set_where_any_are_named() -> None:
     bounds = Bounds(overrides=("trainer.*",))
     ask = replace(ASK, overrides=("trainer.total_epochs=3", "actor.lr=1"))
-    assert [one.sentence for one in find_violations(bounds, ask)] == [
+    assert [str(one.sentence) for one in find_violations(bounds, ask)] == [
         "The setting `actor.lr` is not allowed for you here. Allowed: `trainer.*`."
     ]
 
@@ -104,7 +104,7 @@ def test_bounds_of_the_role_and_of_the_channel_hold_together_and_all_is_said_onc
     with pytest.raises(UserError) as refused:
         refuse_out_of_bounds((role, channel), ASK, ("U0EVA",))
     said = refused.value
-    assert said.sentence == (
+    assert str(said.sentence) == (
         "It asks for 2 nodes; your limit is 1. Its budget is $100; your limit is $50. "
         "Its lease is 12 hours; your limit is 6. Type `nodes=1`, `budget=50`, `lease=6` instead."
     )

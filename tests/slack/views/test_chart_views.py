@@ -11,7 +11,8 @@ from bot.core.model.money import Rate
 from bot.core.model.progress import Progress, StepTime
 from bot.core.model.run import Run
 from bot.core.rules.chart_data import RunHistory, build_comparison_chart
-from bot.i18n import ENGLISH, LANGUAGES, use_language
+from bot.i18n import use_language
+from bot.phrase import ENGLISH, LANGUAGES
 from bot.slack.inbound.query_handlers import select_charts
 from bot.slack.views import chart_views
 from bot.slack.views.message import Answer

@@ -10,7 +10,8 @@ from bot.core.model.cluster import JobState
 from bot.core.model.progress import Progress
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
-from bot.i18n import ENGLISH, LANGUAGES, use_language
+from bot.i18n import use_language
+from bot.phrase import ENGLISH, LANGUAGES
 from bot.slack.views import answers, run_thread
 from bot.slack.views.message import Message
 from slack_playground.checks import check_message

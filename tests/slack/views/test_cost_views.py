@@ -12,7 +12,8 @@ from bot.core.model.progress import Progress, TrainingTotals
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.costs import MonthlyCosts, RecipeBaseline, calendar_month, compute_monthly_costs
-from bot.i18n import ENGLISH, LANGUAGES, use_language
+from bot.i18n import use_language
+from bot.phrase import ENGLISH, LANGUAGES
 from bot.slack.views import cost_views
 from bot.slack.views.message import Answer
 from slack_playground.checks import check_message

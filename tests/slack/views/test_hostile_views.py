@@ -26,11 +26,12 @@ from bot.core.model.metrics import StepMetrics
 from bot.core.model.policy import Scope
 from bot.core.model.run import Run
 from bot.core.model.sent_message import SentMessage
-from bot.core.rules.chart_data import Chart, Phrase
+from bot.core.rules.chart_data import Chart
 from bot.core.rules.downsample import Point
 from bot.core.rules.report_content import DigestContent
 from bot.errors import Unavailable, UnreadableRecord, UserError
-from bot.i18n import LANGUAGES, use_language
+from bot.i18n import use_language
+from bot.phrase import LANGUAGES, Phrase
 from bot.slack.views import answers, checkpoint_views, home_view, run_limits, run_thread
 from bot.slack.views.audit_views import FIELD_PHRASES
 from bot.slack.views.blocks import Block, actions, button, confirmation, context, option, section
@@ -61,7 +62,7 @@ EXCLUDED = {
 def words(maker: Maker) -> Phrase:
     """A phrase, or a key of a metric in its place; fields have phrases of ours alone."""
     key = Phrase(maker.text())
-    return key if maker.make(bool) else Phrase("{metric} of {run}", {"metric": key, "run": maker.text()})
+    return key if maker.make(bool) else Phrase("{metric} of {run}", metric=key, run=maker.text())
 
 
 def history(maker: Maker) -> MetricsHistory:
@@ -102,7 +103,7 @@ SPECIAL: Special = {
     Exception: error,
     CommandSpec: lambda maker: maker.choice(list(COMMAND_SPECS.values())),
     MetricsHistory: history,
-    ChartRenderer: lambda maker: SimpleNamespace(render=lambda chart: b"PNG"),
+    ChartRenderer: lambda maker: SimpleNamespace(render=lambda chart, fallback: b"PNG"),
     UnreadableRecord: lambda maker: UnreadableRecord(maker.text(), maker.text(), maker.make(bool)),
     Phrase: words,
     "SaveGrace.reason": lambda maker: maker.choice(list(SAVE_GRACE_REASONS)),

@@ -85,7 +85,7 @@ def test_an_earlier_setting_stands_in_its_field_as_the_field_takes_it(name: str,
 def test_settings_that_no_form_holds_are_refused_with_what_to_type() -> None:
     refusal = refusal_of(lambda: toy_form(extra_arguments="x.y=" + "z" * 3_000))
     assert refusal is not None
-    assert "Type the command" in refusal.hint
+    assert "Type the command" in str(refusal.hint)
 
 
 def test_of_many_recipes_the_chosen_one_is_in_the_menu() -> None:

@@ -10,7 +10,8 @@ from bot.core.model.managed_job import JobsController, Recovery, RecoveryHistory
 from bot.core.model.money import Bill, Rate
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
-from bot.i18n import ENGLISH, LANGUAGES, use_language
+from bot.i18n import use_language
+from bot.phrase import ENGLISH, LANGUAGES
 from bot.slack.views.blocks import section
 from bot.slack.views.managed_job_views import explain_controller
 from bot.slack.views.message import Message

@@ -3,7 +3,8 @@ from gettext import NullTranslations
 import pytest
 from babel.messages.catalog import Message
 
-from bot.i18n import LANGUAGES, use_language
+from bot.i18n import use_language
+from bot.phrase import LANGUAGES
 from bot.slack.outbound.notice_sender import to_notice_markup
 from bot.slack.views.mrkdwn import (
     Markup,

@@ -17,7 +17,8 @@ from bot.core.model.run_state import PolicyHit, Reason, SummaryInterval
 from bot.core.model.schedule import QuietHours
 from bot.core.rules.costs import calendar_month
 from bot.core.rules.report_content import build_digest_content
-from bot.i18n import ENGLISH, LANGUAGES, use_language
+from bot.i18n import use_language
+from bot.phrase import ENGLISH, LANGUAGES
 from bot.slack.views import schedule_views
 from bot.slack.views.message import Answer, Message
 from bot.slack.views.report_views import render_report

@@ -29,7 +29,8 @@ from bot.core.model.run_state import (
     Summary,
 )
 from bot.core.model.sent_message import LogFollow, SentMessage
-from bot.i18n import ENGLISH, LANGUAGES, use_language
+from bot.i18n import use_language
+from bot.phrase import ENGLISH, LANGUAGES, Phrase
 from bot.slack.views import answers, log_excerpt, run_thread
 from slack_playground.checks import check_message
 from slack_playground.transcript import written
@@ -53,12 +54,12 @@ PACED = replace(
     validated_step=400,
 )
 SICK = Finding(
-    "entropy-collapse", Severity.WARNING, 380, at(1200).timestamp(), "The policy has lost its variety.",
-    "Entropy fell from 0.42 to 0.03 nats a token.", "Raise `actor_rollout_ref.actor.entropy_coeff`.",
+    "entropy-collapse", Severity.WARNING, 380, at(1200).timestamp(), Phrase("The policy has lost its variety."),
+    Phrase("Entropy fell from 0.42 to 0.03 nats a token."), Phrase("Raise `actor_rollout_ref.actor.entropy_coeff`."),
     "https://arxiv.org/abs/2505.22617",
 )  # fmt: skip
-NOTED = replace(SICK, name="plateau", severity=Severity.NOTE, what="The reward has been at rest.", advice="")
-DEAD = replace(SICK, name="not-a-number", severity=Severity.STOP, what="The gradient is not a number.")
+NOTED = replace(SICK, name="plateau", severity=Severity.NOTE, what=Phrase("The reward has been at rest."), advice="")
+DEAD = replace(SICK, name="not-a-number", severity=Severity.STOP, what=Phrase("The gradient is not a number."))
 SUMMARY = Summary(
     3, ProgressSnapshot(at(0), 376, 0.55, 0.53, 35.1), ProgressSnapshot(at(3600), 420, 0.6123, 0.53, 41.2)
 )

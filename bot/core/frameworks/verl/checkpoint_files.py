@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 
 from bot.errors import UserError
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase, Text
 
 CheckpointFiles = Mapping[str, int]
 """The plain files of a checkpoint on all nodes together: bytes by the path below its folder."""
@@ -54,38 +54,38 @@ def collect_files(files: Iterable[tuple[str, int]], max_files: int) -> dict[str,
         if PARTIAL_FOLDER in parts:
             continue
         if len(path.encode(errors="surrogateescape")) > MAX_PATH_BYTES or len(parts) > MAX_PATH_DEPTH:
-            raise UserError(translate(TOO_LONG, name=display_path(path)))
+            raise UserError(Phrase(TOO_LONG, name=display_path(path)))
         if not {"", ".", ".."}.isdisjoint(parts) or "\0" in path:
-            raise UserError(translate(OUTSIDE_FOLDER, name=display_path(path)))
+            raise UserError(Phrase(OUTSIDE_FOLDER, name=display_path(path)))
         folder = path.rpartition("/")[0]
         while folder not in folders:
             folders.add(folder)
             folder = folder.rpartition("/")[0]
         sizes.setdefault(path, size)
         if len(sizes) > max_files:
-            raise UserError(translate(TOO_MANY, most=max_files))
+            raise UserError(Phrase(TOO_MANY, most=max_files))
         if len(folders) > max_files:
-            raise UserError(translate(TOO_MANY_FOLDERS, most=max_files))
+            raise UserError(Phrase(TOO_MANY_FOLDERS, most=max_files))
     return sizes
 
 
-def find_flaw(files: CheckpointFiles) -> str | None:
+def find_flaw(files: CheckpointFiles) -> Text | None:
     """Return why these files are no whole checkpoint, a sentence; None if nothing contradicts.
 
-    >>> find_flaw({"actor/model_world_size_2_rank_0.pt": 9, "actor/huggingface/config.json": 9})
+    >>> str(find_flaw({"actor/model_world_size_2_rank_0.pt": 9, "actor/huggingface/config.json": 9}))
     '`actor/model_world_size_2_rank_1.pt` is missing.'
     >>> find_flaw({"model.json": 9}) is None
     True
     """
     if not files:
-        return translate(NO_FILES)
+        return Phrase(NO_FILES)
     # Without the actor's files there are no weights, even if the critic's files and the data's state are whole.
     if all(path == "data.pt" or path.startswith("critic/") for path in files):
-        return translate(NO_WEIGHTS)
+        return Phrase(NO_WEIGHTS)
     if missing_shard := find_missing_shard(files):
-        return translate(FILE_MISSING, name=display_path(missing_shard))
+        return Phrase(FILE_MISSING, name=display_path(missing_shard))
     empty_files = (path for path, size in sorted(files.items()) if not size and path.endswith(NEVER_EMPTY_SUFFIXES))
-    return next((translate(FILE_EMPTY, name=display_path(path)) for path in empty_files), None)
+    return next((Phrase(FILE_EMPTY, name=display_path(path)) for path in empty_files), None)
 
 
 def find_missing_shard(files: CheckpointFiles) -> str | None:

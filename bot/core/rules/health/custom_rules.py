@@ -6,7 +6,7 @@ from math import isfinite
 
 from bot.core.model.finding import HEALTHY, Detector, HealthRules, Measurement, MetricRule, RowWindow, format_number
 from bot.core.model.recipe import Task
-from bot.i18n import ngettext, translate
+from bot.phrase import Phrase, Text, plural_phrase
 
 GROUP_SIZE_SETTING = re.compile(r"\bactor_rollout_ref\.rollout\.n=[\"'{$]*+(\w{1,64})")
 ESTIMATOR_SETTING = re.compile(r"\balgorithm\.adv_estimator=[\"']?(\w+)")
@@ -69,24 +69,24 @@ def measure_rule(rule: MetricRule, window: RowWindow) -> Measurement | None:
     return Measurement(
         1.0,
         rule.severity,
-        rule.what or translate("`{metric}` is out of the bounds that the team has set.", metric=rule.metric),
+        rule.what or Phrase("`{metric}` is out of the bounds that the team has set.", metric=rule.metric),
         describe_violation(rule, value, is_above),
         rule.advice,
     )
 
 
-def describe_violation(rule: MetricRule, value: float, is_above: bool) -> str:
+def describe_violation(rule: MetricRule, value: float, is_above: bool) -> Text:
     """Return a sentence on which bound a metric exceeds, and for how many steps."""
     fields = {"metric": rule.metric, "value": format_number(value)}
     if is_above:
-        return ngettext(
+        return plural_phrase(
             "`{metric}` is {value}, above {bound} for {count} step.",
             "`{metric}` is {value}, above {bound} for {count} steps.",
             rule.for_steps,
             **fields,
             bound=format_number(rule.above or 0.0),
         )
-    return ngettext(
+    return plural_phrase(
         "`{metric}` is {value}, below {bound} for {count} step.",
         "`{metric}` is {value}, below {bound} for {count} steps.",
         rule.for_steps,

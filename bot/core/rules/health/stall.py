@@ -10,7 +10,7 @@ from statistics import median
 
 from bot.core.model.finding import Finding, HealthRules, Severity
 from bot.core.model.metrics import StepMetrics
-from bot.i18n import N_, join_sentences, translate
+from bot.phrase import N_, Phrase, Text, join_sentences
 
 VALIDATION_SECONDS_KEYS = ("timing_s/testing", "timing/testing")
 CHECKPOINT_SECONDS_KEYS = ("timing_s/save_checkpoint", "timing/save_checkpoint")
@@ -161,26 +161,26 @@ def compute_dead_seconds(usual_seconds: float | None, rules: HealthRules) -> flo
     return max(rules.stall_dead_multiple * (usual_seconds or 0.0), rules.stall_dead_seconds)
 
 
-def describe_stall(signals: LivenessSignals, is_silent: bool) -> str:
+def describe_stall(signals: LivenessSignals, is_silent: bool) -> Text:
     """Return a sentence on what is silent."""
     if not signals.is_answering:
-        return translate("The cluster does not answer, and the last step was long ago.")
+        return Phrase("The cluster does not answer, and the last step was long ago.")
     if signals.step_at is None:
-        return translate("The first step does not come.")
+        return Phrase("The first step does not come.")
     match signals.phase:
         case _ if not is_silent:
-            return translate("The log goes on, but no step comes.")
+            return Phrase("The log goes on, but no step comes.")
         case TrainingPhase.TRAINING:
-            return translate("The log is silent: the training hangs.")
+            return Phrase("The log is silent: the training hangs.")
         case TrainingPhase.VALIDATING:
-            return translate("The log is silent since a validation began.")
+            return Phrase("The log is silent since a validation began.")
         case TrainingPhase.SAVING:
-            return translate("The log is silent since a checkpoint was begun.")
+            return Phrase("The log is silent since a checkpoint was begun.")
 
 
 def describe_evidence(
     signals: LivenessSignals, now: float, waited_seconds: float, usual_seconds: float | None, step: int
-) -> str:
+) -> Text:
     """Return sentences with the times of the last step and the last line."""
     return join_sentences(
         describe_missing_step(signals, waited_seconds, usual_seconds, step), describe_last_line(signals, now)
@@ -189,11 +189,11 @@ def describe_evidence(
 
 def describe_missing_step(
     signals: LivenessSignals, waited_seconds: float, usual_seconds: float | None, step: int
-) -> str:
+) -> Text:
     """Return a sentence on how long no step has come."""
     if signals.step_at is None or usual_seconds is None:
-        return translate("No step for {waited}.", waited=format_minutes(waited_seconds))
-    return translate(
+        return Phrase("No step for {waited}.", waited=format_minutes(waited_seconds))
+    return Phrase(
         "No step after {step} for {waited}, {times} times the usual {seconds} s.",
         step=step,
         waited=format_minutes(waited_seconds),
@@ -202,21 +202,21 @@ def describe_missing_step(
     )
 
 
-def describe_last_line(signals: LivenessSignals, now: float) -> str:
+def describe_last_line(signals: LivenessSignals, now: float) -> Text:
     """Return a sentence on when the last line of the log was read."""
     if signals.line_at is None:
-        return translate("The log has no line yet.")
-    return translate("The last line of the log was read {ago} ago.", ago=format_minutes(now - signals.line_at))
+        return Phrase("The log has no line yet.")
+    return Phrase("The last line of the log was read {ago} ago.", ago=format_minutes(now - signals.line_at))
 
 
-def format_minutes(seconds: float) -> str:
-    return translate("{count} min", count=round(seconds / 60))
+def format_minutes(seconds: float) -> Text:
+    return Phrase("{count} min", count=round(seconds / 60))
 
 
-def choose_advice(signals: LivenessSignals, is_silent: bool) -> str:
+def choose_advice(signals: LivenessSignals, is_silent: bool) -> Text:
     """Return the advice for what is silent."""
     if not signals.is_answering:
-        return translate(UNREACHABLE_CLUSTER_ADVICE)
+        return Phrase(UNREACHABLE_CLUSTER_ADVICE)
     if signals.step_at is None:
-        return translate(NO_FIRST_STEP_ADVICE)
-    return translate(SILENT_LOG_ADVICE if is_silent else BUSY_LOG_ADVICE)
+        return Phrase(NO_FIRST_STEP_ADVICE)
+    return Phrase(SILENT_LOG_ADVICE if is_silent else BUSY_LOG_ADVICE)

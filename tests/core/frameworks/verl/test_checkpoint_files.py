@@ -112,7 +112,7 @@ def test_a_checkpoint_is_whole_where_nothing_contradicts(listing: CheckpointFile
     ],
 )
 def test_what_is_missing_is_named(listing: CheckpointFiles, flaw: str) -> None:
-    assert flaw in (find_flaw(listing) or "")
+    assert flaw in str(find_flaw(listing) or "")
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_a_rule_of_a_team_waits_for_its_step_and_says_the_teams_own_words() -> N
     assert [len(one) for one in stands] == [0, 0, 0, 0, 0, 1, 1, 1]
     finding = stands[-1][0]
     assert (finding.severity, finding.since_step, finding.since_at) == (Severity.NOTE, 5, 105.0)
-    assert finding.evidence == "`critic/score/mean` is 0.05, below 0.1 for 2 steps."
+    assert str(finding.evidence) == "`critic/score/mean` is 0.05, below 0.1 for 2 steps."
 
 
 def test_what_somebody_elses_code_finds_stands_while_it_is_found() -> None:

@@ -6,7 +6,7 @@ from statistics import median
 
 from bot.core.model.finding import HEALTHY, Measurement, RowWindow, Severity, format_number, format_percent
 from bot.core.model.metrics import GRADIENT, REWARD, SCORE, StepMetrics
-from bot.i18n import N_, join_list, ngettext, translate
+from bot.phrase import N_, Phrase, join_list, plural_phrase
 
 VITAL_KEYS = (
     *GRADIENT,
@@ -57,18 +57,18 @@ def detect_not_a_number(window: RowWindow) -> Measurement | None:
     return Measurement(
         1.0,
         Severity.STOP if dead else Severity.WARNING,
-        translate("The training computes numbers that are not finite: the model learns no more.")
+        Phrase("The training computes numbers that are not finite: the model learns no more.")
         if dead
-        else translate("One update was not finite; verl leaves such an update out."),
-        ngettext(
+        else Phrase("One update was not finite; verl leaves such an update out."),
+        plural_phrase(
             "{keys}: {value} at step {step}.",
             "{keys}: {value} at step {step}, not finite for {count} steps in a row.",
             streak,
             keys=join_list(f"`{key}`" for key in keys),
-            value=window.newest.values[keys[0]],
+            value=str(window.newest.values[keys[0]]),
             step=window.newest.step,
         ),
-        translate(NOT_FINITE_ADVICE),
+        Phrase(NOT_FINITE_ADVICE),
         window.rows[-streak],
     )
 
@@ -92,8 +92,8 @@ def detect_gradient_spikes(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        translate("The gradient leaps: single batches throw the model far from where it was."),
-        translate(
+        Phrase("The gradient leaps: single batches throw the model far from where it was."),
+        Phrase(
             "{count} of the last {steps} steps have a gradient norm above {ratio} times the median {usual}; the highest"
             " is {highest} at step {step}.",
             count=len(spikes),
@@ -103,7 +103,7 @@ def detect_gradient_spikes(window: RowWindow) -> Measurement | None:
             highest=format_number(highest),
             step=worst.step,
         ),
-        translate(GRADIENT_SPIKES_ADVICE),
+        Phrase(GRADIENT_SPIKES_ADVICE),
         spikes[0][0],
     )
 
@@ -132,13 +132,13 @@ def detect_vanished_gradient(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        translate("Hardly any gradient is left: steps are paid for that change nothing."),
-        translate(
+        Phrase("Hardly any gradient is left: steps are paid for that change nothing."),
+        Phrase(
             "The gradient norm is {now}, {start} at the start; exactly 0 in {share} of the last {steps} steps.",
             now=format_number(now),
             start=format_number(start),
             share=format_percent(zero_share),
             steps=len(values),
         ),
-        translate(VANISHED_GRADIENT_ADVICE),
+        Phrase(VANISHED_GRADIENT_ADVICE),
     )

@@ -6,7 +6,7 @@ from math import isnan
 
 from bot.core.model.metrics import CUT, VALIDATION_METRICS, StepMetrics
 from bot.core.rules.health.detectors.policy_loss import REFERENCE_KL, UPDATE_KL
-from bot.i18n import translate
+from bot.phrase import Phrase, Text
 
 LONGEST_RESPONSE = "response_length/max"
 INSPECTED_ROWS = 20
@@ -16,7 +16,7 @@ MAX_UNRELIABLE_METRICS = 64
 """Maximum number of reported keys, because the run's record contains them."""
 
 
-def find_unreliable_metrics(rows: Sequence[StepMetrics]) -> Mapping[str, str]:
+def find_unreliable_metrics(rows: Sequence[StepMetrics]) -> Mapping[str, Text]:
     """Return why the newest value of a metric says nothing, by key, a sentence each.
 
     Args:
@@ -25,7 +25,7 @@ def find_unreliable_metrics(rows: Sequence[StepMetrics]) -> Mapping[str, str]:
     recent = rows[-INSPECTED_ROWS:]
     if not recent:
         return {}
-    reasons = {
+    reasons: dict[str, Text] = {
         **explain_clip_ratio(recent),
         **explain_zero_distance(recent),
         **explain_zero_mfu(recent[-1]),
@@ -34,7 +34,7 @@ def find_unreliable_metrics(rows: Sequence[StepMetrics]) -> Mapping[str, str]:
     return dict(islice(reasons.items(), MAX_UNRELIABLE_METRICS))
 
 
-def explain_clip_ratio(rows: Sequence[StepMetrics]) -> Mapping[str, str]:
+def explain_clip_ratio(rows: Sequence[StepMetrics]) -> Mapping[str, Text]:
     """Return why the clip ratio says nothing, if something else cuts the responses.
 
     verl issue 7823: the ratio counts responses of full length, and `max_model_len` cuts them earlier.
@@ -43,7 +43,7 @@ def explain_clip_ratio(rows: Sequence[StepMetrics]) -> Mapping[str, str]:
     if bound is None:
         return {}
     return {
-        CUT[0]: translate(
+        CUT[0]: Phrase(
             "It is 0 although the longest response is {bound} tokens time and again: something else cuts them, such as"
             " `actor_rollout_ref.rollout.max_model_len`.",
             bound=f"{bound:.0f}",
@@ -66,28 +66,28 @@ def find_hidden_length_limit(rows: Sequence[StepMetrics]) -> float | None:
     return longest if none_cut and longest_count >= 5 and longest_count >= 0.8 * len(recent) else None
 
 
-def explain_zero_mfu(row: StepMetrics) -> Mapping[str, str]:
+def explain_zero_mfu(row: StepMetrics) -> Mapping[str, Text]:
     """Return why an MFU of 0 says nothing."""
     keys = [key for key, value in row.values.items() if key.startswith("perf/mfu/") and value == 0]
-    return {key: translate("It is 0.0 where verl does not know the peak speed of the GPU.") for key in keys}
+    return {key: Phrase("It is 0.0 where verl does not know the peak speed of the GPU.") for key in keys}
 
 
-def explain_zero_distance(rows: Sequence[StepMetrics]) -> Mapping[str, str]:
+def explain_zero_distance(rows: Sequence[StepMetrics]) -> Mapping[str, Text]:
     """Return why a distance of exactly 0 says nothing: it has not been measured."""
     reasons = {}
     for key in (*REFERENCE_KL, *UPDATE_KL):
         values = [row.values[key] for row in rows if key in row.values]
         if values and rows[-1].values.get(key) == 0 == max(map(abs, values)):
             reasons[key] = (
-                translate("It is exactly 0 at every step: this run has no such term.")
+                Phrase("It is exactly 0 at every step: this run has no such term.")
                 if len(values) > 1
-                else translate("It is always 0 at the first step: nothing has moved yet.")
+                else Phrase("It is always 0 at the first step: nothing has moved yet.")
             )
     return reasons
 
 
-def explain_validation_padding(row: StepMetrics) -> Mapping[str, str]:
+def explain_validation_padding(row: StepMetrics) -> Mapping[str, Text]:
     """Return why a validation metric that is not a number says nothing: it is padding."""
     beginnings = (*VALIDATION_METRICS, "val-aux/")
     keys = [key for key, value in row.values.items() if key.startswith(beginnings) and isnan(value)]
-    return {key: translate("There was no validation at this step.") for key in keys}
+    return {key: Phrase("There was no validation at this step.") for key in keys}

@@ -4,7 +4,7 @@ from statistics import median
 
 from bot.core.model.finding import Measurement, RowWindow, Severity, format_number, format_percent
 from bot.core.model.metrics import ENTROPY
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase
 
 REFERENCE_KL = ("actor/kl_loss", "actor/reward_kl_penalty", "critic/kl")
 UPDATE_KL = ("actor/ppo_kl",)
@@ -58,16 +58,16 @@ def measure_reference_kl(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        translate("The model has run away from its reference: what it could do before is at risk."),
-        translate("KL to the reference is {now}.", now=format_number(now))
+        Phrase("The model has run away from its reference: what it could do before is at risk."),
+        Phrase("KL to the reference is {now}.", now=format_number(now))
         if before is None
-        else translate(
+        else Phrase(
             "KL to the reference is {now}, {before} {steps} steps ago.",
             now=format_number(now),
             before=format_number(before),
             steps=back,
         ),
-        translate(REFERENCE_KL_ADVICE),
+        Phrase(REFERENCE_KL_ADVICE),
     )
 
 
@@ -83,9 +83,9 @@ def measure_update_kl(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        translate("Single updates move the model too far for what was sampled to hold."),
-        translate("`actor/ppo_kl` is {now}; about 0.01 is usual.", now=format_number(now)),
-        translate(UPDATE_KL_ADVICE),
+        Phrase("Single updates move the model too far for what was sampled to hold."),
+        Phrase("`actor/ppo_kl` is {now}; about 0.01 is usual.", now=format_number(now)),
+        Phrase(UPDATE_KL_ADVICE),
     )
 
 
@@ -106,15 +106,15 @@ def detect_entropy_collapse(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        translate("The model has nearly stopped exploring: its answers to a prompt are about the same."),
-        translate(
+        Phrase("The model has nearly stopped exploring: its answers to a prompt are about the same."),
+        Phrase(
             "Entropy is {now}, {share} of the {start} at the start; {before} 60 steps ago.",
             now=format_number(now),
             share=format_percent(now / start),
             start=format_number(start),
             before=format_number(now * measure_entropy_fall(window, 60, now)),
         ),
-        translate(EXPLORATION_ADVICE),
+        Phrase(EXPLORATION_ADVICE),
     )
 
 
@@ -135,7 +135,7 @@ def detect_clip_saturation(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        translate("Much of every update is thrown away by clipping."),
-        translate("Clipping takes the gradient of {share} of the tokens.", share=format_percent(now)),
-        translate(CLIP_SATURATION_ADVICE),
+        Phrase("Much of every update is thrown away by clipping."),
+        Phrase("Clipping takes the gradient of {share} of the tokens.", share=format_percent(now)),
+        Phrase(CLIP_SATURATION_ADVICE),
     )

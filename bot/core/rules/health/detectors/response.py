@@ -5,7 +5,7 @@ from bot.core.model.metrics import CUT, LENGTH, TOOLS, TURNS
 from bot.core.rules.health.detectors.misleading import find_hidden_length_limit
 from bot.core.rules.health.detectors.policy_loss import compute_ratio
 from bot.core.rules.health.detectors.validation import measure_gains
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase
 
 LENGTH_GROWTH_ADVICE = N_(
     "Validate (`trainer.test_freq`), look whether the reward favours length, and cap or punish it"
@@ -43,22 +43,22 @@ def detect_length_growth(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.NOTE if validation_gain is None else Severity.WARNING,
-        translate("Responses grow, and nothing tells whether that helps: there has been no validation.")
+        Phrase("Responses grow, and nothing tells whether that helps: there has been no validation.")
         if validation_gain is None
-        else translate("Responses grow, and validation does not rise with them: tokens are paid for that do not help."),
-        translate(
+        else Phrase("Responses grow, and validation does not rise with them: tokens are paid for that do not help."),
+        Phrase(
             "The mean response has {now} tokens, {start} at the start.",
             now=format_number(now),
             start=format_number(start),
         )
         if validation_gain is None
-        else translate(
+        else Phrase(
             "The mean response has {now} tokens, {start} at the start; validation moved by {moved} of what it was.",
             now=format_number(now),
             start=format_number(start),
             moved=f"{validation_gain[1] * 100:+.0f}%",
         ),
-        translate(LENGTH_GROWTH_ADVICE),
+        Phrase(LENGTH_GROWTH_ADVICE),
     )
 
 
@@ -78,13 +78,13 @@ def detect_truncation(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING if now >= rules.cut_warning else Severity.NOTE,
-        translate("Responses are cut off, so that the reward measures the limit instead of the answer."),
-        translate(
+        Phrase("Responses are cut off, so that the reward measures the limit instead of the answer."),
+        Phrase(
             "{share} of the responses are cut at full length; the least has been {lowest}.",
             share=format_percent(now),
             lowest=format_percent(max(lowest, 0.0)),
         ),
-        translate(TRUNCATION_ADVICE),
+        Phrase(TRUNCATION_ADVICE),
     )
 
 
@@ -103,15 +103,13 @@ def detect_silent_tools(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        translate("No tool is called: the model is trained to do without."),
-        translate(
+        Phrase("No tool is called: the model is trained to do without."),
+        Phrase(
             "{calls} calls an answer in the last {steps} steps.",
             calls=format_number(max(calls)),
             steps=rules.silent_tool_steps,
         )
         if calls
-        else translate(
-            "Every answer is the first one: 2 turns in the last {steps} steps.", steps=rules.silent_tool_steps
-        ),
-        translate(SILENT_TOOLS_ADVICE),
+        else Phrase("Every answer is the first one: 2 turns in the last {steps} steps.", steps=rules.silent_tool_steps),
+        Phrase(SILENT_TOOLS_ADVICE),
     )

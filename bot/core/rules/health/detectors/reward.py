@@ -12,7 +12,7 @@ from bot.core.model.finding import (
     measure_scatter,
 )
 from bot.core.model.metrics import REWARD, SCORE
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase
 
 REWARD_PART_KEY = re.compile(r"(?:rewards?|critic/score|critic/rewards)/([^/]+)/mean|reward/([^/]+)")
 """Keys under which teams log the parts of a reward; verl itself logs only the sum."""
@@ -61,14 +61,14 @@ def detect_reward_collapse(window: RowWindow) -> Measurement | None:
     return Measurement(
         lost_share / rules.reward_lost_share,
         Severity.STOP if stays_lost else Severity.WARNING,
-        translate("The reward has fallen back to where it began: what was learned is gone."),
-        translate(
+        Phrase("The reward has fallen back to where it began: what was learned is gone."),
+        Phrase(
             "Reward is {now}; it began at {start} and has been {best}.",
             now=format_number(pieces[-1]),
             start=format_number(start),
             best=format_number(best),
         ),
-        translate(REWARD_COLLAPSE_ADVICE),
+        Phrase(REWARD_COLLAPSE_ADVICE),
     )
 
 
@@ -127,10 +127,10 @@ def measure_dead_groups(window: RowWindow, easy: bool) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING if share >= rules.dead_groups_warning else Severity.NOTE,
-        translate("Most prompts are too easy by now: all answers to one score alike, and teach nothing.")
+        Phrase("Most prompts are too easy by now: all answers to one score alike, and teach nothing.")
         if easy
-        else translate("Most prompts are too hard: no answer to one scores, so that it teaches nothing."),
-        translate(
+        else Phrase("Most prompts are too hard: no answer to one scores, so that it teaches nothing."),
+        Phrase(
             "Mean score is {mean} between {low} and {high}: where answers are right or wrong, at least {share} of the"
             " groups have no difference to learn from.",
             mean=format_number(mean),
@@ -138,7 +138,7 @@ def measure_dead_groups(window: RowWindow, easy: bool) -> Measurement | None:
             high=format_number(high),
             share=format_percent(share),
         ),
-        translate(EASY_PROMPTS_ADVICE if easy else HARD_PROMPTS_ADVICE),
+        Phrase(EASY_PROMPTS_ADVICE if easy else HARD_PROMPTS_ADVICE),
     )
 
 
@@ -163,14 +163,14 @@ def detect_reward_parts(window: RowWindow) -> Measurement | None:
     return Measurement(
         share / rules.parts_share,
         Severity.WARNING,
-        translate("The model is trained on the form of its answers, not on the task."),
-        translate(
+        Phrase("The model is trained on the form of its answers, not on the task."),
+        Phrase(
             "`{key}` has {share} of the variance of all parts of the reward in the last {steps} steps.",
             key=key,
             share=format_percent(share),
             steps=100,
         ),
-        translate(REWARD_PARTS_ADVICE),
+        Phrase(REWARD_PARTS_ADVICE),
     )
 
 
@@ -192,14 +192,14 @@ def detect_plateau(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.NOTE,
-        translate("The reward has been at rest for a while."),
-        translate(
+        Phrase("The reward has been at rest for a while."),
+        Phrase(
             "Reward went from {before} to {now} in the last {steps} steps; the run began at {start}.",
             before=format_number(before),
             now=format_number(now),
             steps=rules.plateau_steps,
             start=format_number(start),
         ),
-        translate(PLATEAU_ADVICE),
+        Phrase(PLATEAU_ADVICE),
         window.rows[-rules.plateau_steps] if len(window.rows) >= rules.plateau_steps else None,
     )

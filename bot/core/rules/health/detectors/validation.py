@@ -13,7 +13,7 @@ from bot.core.model.finding import (
     measure_scatter,
 )
 from bot.core.model.metrics import REWARD, StepMetrics
-from bot.i18n import N_, translate
+from bot.phrase import N_, Phrase
 
 SMOOTHED_VALIDATIONS = 3
 """Number of validations in one median, because a single one scatters."""
@@ -112,8 +112,8 @@ def detect_validation_fall(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        translate("The reward rises while validation falls: the model may be learning the grader, not the task."),
-        translate(
+        Phrase("The reward rises while validation falls: the model may be learning the grader, not the task."),
+        Phrase(
             "Validation is {now}, {best} at step {step}; the reward went from {before} to {reward} since.",
             now=format_number(now),
             best=format_number(best),
@@ -121,6 +121,6 @@ def detect_validation_fall(window: RowWindow) -> Measurement | None:
             before=format_number(before),
             reward=format_number(reward),
         ),
-        translate(VALIDATION_FALL_ADVICE),
+        Phrase(VALIDATION_FALL_ADVICE),
         peak,
     )

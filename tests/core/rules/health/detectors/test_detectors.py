@@ -38,7 +38,7 @@ def test_a_detector_finds_its_own_sickness_and_advises_what_its_record_has(detec
         found = [one.finding for one in said(rows(0), alone(detector.name))]
         assert {finding.name for finding in found} == {detector.name}
         assert {finding.reference for finding in found} == {detector.reference}
-        advice |= {finding.advice for finding in found}
+        advice |= {str(finding.advice) for finding in found}
     assert advice == set(detector.advice)
 
 

@@ -1,0 +1,188 @@
+"""Sentences as values: what the bot will say, before it is known who reads it and in which language.
+
+Everything below `slack/` and `cli/` speaks in these. A phrase keeps its key, which is the English sentence, and its
+values; the views render it in the reader's language (bot/i18n.py). The same arguments give equal phrases under any
+language, and a phrase that a run's record keeps is read by each reader in the reader's own language.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from gettext import NullTranslations
+
+ENGLISH = "en"
+LANGUAGES = {ENGLISH: "English", "zh-CN": "简体中文"}
+"""The available languages, each with its name in itself."""
+
+ENGLISH_CATALOGUE = NullTranslations()
+"""The catalogue that has no translation: every phrase is its own key."""
+
+FIELD = re.compile(r"\{(\w+)\}")
+
+COUNT = "count"
+"""The value that chooses between singular and plural."""
+
+LIST_KEY = "{items}"
+"""The key of a list. It has no translation: only its separator has."""
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Phrase:
+    """A sentence, or a part of one, that is rendered later. `str()` of it is English.
+
+    Attributes:
+        key: the English phrase with named fields; what the catalogues are keyed by.
+        values: what the fields are filled with. A tuple is a list of items, separated as the language does it.
+        plural: the English phrase for any `count` but one; empty where the number changes nothing.
+
+    >>> str(Phrase("{run} has {time} left", run="ppo-7f3a", time=Phrase("{count} h", count=2)))
+    'ppo-7f3a has 2 h left'
+    """
+
+    key: str
+    values: Mapping[str, "Value"]
+    plural: str
+
+    def __init__(self, key: str, /, **values: "Value") -> None:
+        object.__setattr__(self, "key", key)
+        plain = {name: str(value) if isinstance(value, str) else value for name, value in values.items()}
+        object.__setattr__(self, "values", plain)
+        object.__setattr__(self, "plural", "")
+
+    def __str__(self) -> str:
+        return render_in(self, ENGLISH_CATALOGUE)
+
+    def __bool__(self) -> bool:
+        """Return whether there is anything to say, as for a string."""
+        return bool(self.key)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+Text = Phrase | str
+"""A phrase of the bot's own, or text from outside, which has no translation."""
+
+Value = Text | int | tuple[Text, ...]
+"""What a field of a phrase is filled with. Floats are formatted before: records are in JSON, which has no infinity."""
+
+
+def plural_phrase(singular: str, plural: str, count: int, /, **values: Value) -> Phrase:
+    """Return the phrase for a number, which is its value `count`.
+
+    >>> str(plural_phrase("{count} node", "{count} nodes", 1)), str(plural_phrase("{count} node", "{count} nodes", 2))
+    ('1 node', '2 nodes')
+    """
+    phrase = Phrase(singular, count=count, **values)
+    object.__setattr__(phrase, "plural", plural)
+    return phrase
+
+
+def N_(key: str) -> str:  # noqa: N802  # the name that every translator knows
+    """Return the key of a phrase unchanged: it is marked here for the catalogue, and made a phrase elsewhere."""
+    return key
+
+
+LIST_SEPARATOR = N_(", ")
+"""The phrase between the items of a list."""
+
+
+def join_sentences(*sentences: Text) -> Text:
+    """Return the sentences that are not empty, one after the other.
+
+    >>> str(join_sentences("One.", "", "Two."))
+    'One. Two.'
+    """
+    nonempty = [sentence for sentence in sentences if sentence]
+    return reduce(lambda before, after: Phrase("{before} {next}", before=before, next=after), nonempty or [""])
+
+
+def join_list(items: Iterable[Text]) -> Phrase:
+    """Return the items as a list.
+
+    >>> str(join_list(["a", "b"]))
+    'a, b'
+    """
+    return Phrase(LIST_KEY, items=tuple(items))
+
+
+def join_alternatives(items: Iterable[Text]) -> Text:
+    """Return the items as a choice between them.
+
+    >>> str(join_alternatives(["a", "b", "c"]))
+    'a or b or c'
+    """
+    return reduce(lambda before, after: Phrase("{before} or {after}", before=before, after=after), list(items) or [""])
+
+
+def map_outside_text(text: Text, change: Callable[[str], str]) -> Text:
+    """Return the text with everything in it changed that is not the bot's own phrase.
+
+    >>> str(map_outside_text(Phrase("{run} failed: {why}", run="ppo-1", why="no gpu"), str.upper))
+    'PPO-1 failed: NO GPU'
+    """
+    if isinstance(text, str):
+        return change(text)
+    mapped = Phrase(text.key, **{name: map_value(value, change) for name, value in text.values.items()})
+    object.__setattr__(mapped, "plural", text.plural)
+    return mapped
+
+
+def map_value(value: Value, change: Callable[[str], str]) -> Value:
+    """Return a value of a phrase with the text from outside in it changed."""
+    if isinstance(value, tuple):
+        return tuple(map_outside_text(item, change) for item in value)
+    return map_outside_text(value, change) if isinstance(value, Phrase | str) else value
+
+
+def render_in(text: Text, catalogue: NullTranslations) -> str:
+    """Return a text in the language of a catalogue, its values filled in. A text from outside stays as it is."""
+    if isinstance(text, str):
+        return text
+    values = {name: render_value(value, catalogue) for name, value in text.values.items()}
+    return fill_fields(translate_key(text, catalogue), get_english_key(text), values)
+
+
+def render_value(value: Value, catalogue: NullTranslations) -> object:
+    """Return what a field is filled with, in the language of a catalogue."""
+    if isinstance(value, Phrase):
+        return render_in(value, catalogue)
+    if isinstance(value, tuple):
+        return catalogue.gettext(LIST_SEPARATOR).join(render_in(item, catalogue) for item in value)
+    return value
+
+
+def translate_key(phrase: Phrase, catalogue: NullTranslations) -> str:
+    """Return the phrase in the language of a catalogue, its fields not filled."""
+    if phrase.plural:
+        return catalogue.ngettext(phrase.key, phrase.plural, get_count(phrase))
+    return catalogue.gettext(phrase.key) if phrase.key else ""  # the empty key is the catalogue's header
+
+
+def get_english_key(phrase: Phrase) -> str:
+    """Return the English phrase for the number that it names."""
+    return phrase.plural if phrase.plural and get_count(phrase) != 1 else phrase.key
+
+
+def get_count(phrase: Phrase) -> int:
+    """Return the number that a phrase names; of a stored phrase that has lost it, 0."""
+    count = phrase.values.get(COUNT)
+    return count if isinstance(count, int) else 0
+
+
+def fill_fields(translation: str, english: str, values: Mapping[str, object]) -> str:
+    """Return the translation with its fields filled; the English phrase where the translation names other fields.
+
+    Only plain names are fields, unlike in `str.format`: a phrase may come from the store, and must neither reach into
+    its values nor ask for a million blanks.
+
+    >>> fill_fields("{count:>9} {count.real} {count}", "", {"count": 2})
+    '{count:>9} {count.real} 2'
+    """
+    if not values:
+        return translation
+    try:
+        return FIELD.sub(lambda field: str(values[field[1]]), translation)
+    except LookupError:
+        return FIELD.sub(lambda field: str(values.get(field[1], field[0])), english)
