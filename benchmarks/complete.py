@@ -11,7 +11,8 @@ from pathlib import Path
 
 from benchmarks.logs import logs
 from bot.core.frameworks.verl.log_parser import LogParser
-from bot.core.model.metrics import VALIDATION_PREFIXES, LogEvent, StepMetrics
+from bot.core.frameworks.verl.metric_keys import VERL_KEYS
+from bot.core.model.metrics import LogEvent, StepMetrics
 
 AWK = r"""
 match($0, /step:[0-9]+ - [A-Za-z_]/) {
@@ -62,9 +63,9 @@ def counted_by_awk(raw: bytes) -> Counts:
 
 def counted(facts: Iterable[LogEvent]) -> Counts:
     rows = [fact for fact in facts if isinstance(fact, StepMetrics)]
-    training = [row for row in rows if row.is_training_step]
+    training = [row for row in rows if VERL_KEYS.is_training_step(row)]
     values = [(key, value) for row in training for key, value in row.values.items()]
-    points = sum(key.startswith(VALIDATION_PREFIXES) for key, _ in values)
+    points = sum(VERL_KEYS.is_validation(key) for key, _ in values)
     counts = [len(training), sum(row.step for row in training), len(values), points, len(rows) - len(training)]
     return counts, fsum(value for _, value in values)
 

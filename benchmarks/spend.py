@@ -16,6 +16,7 @@ from bot.adapters.redis.redis_store import RedisStore
 from bot.adapters.redis.run_store import DOCUMENT_BATCH_SIZE
 from bot.app.cost_service import CostService
 from bot.app.report_service import ReportService
+from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.metrics import CheckpointSaved, StepMetrics, TotalSteps
 from bot.core.model.progress import Progress
 from bot.core.model.run import Run
@@ -87,7 +88,7 @@ def trained() -> Run:
     ]
     return running(
         progress=Progress().record_events(
-            [TotalSteps(500), *rows, CheckpointSaved("/c/global_step_500", 500)], ("actor/",)
+            [TotalSteps(500), *rows, CheckpointSaved("/c/global_step_500", 500)], VERL_KEYS, ("actor/",)
         )
     )
 

@@ -47,9 +47,10 @@ An arrow means *imports*; one that follows from others is left out. The picture 
 `make docs`.
 
 - **The pure core** has data with its transitions (`model`), what may be typed (`commands`) and decisions (`rules`). It
-  does no input or output and has no clock; time, ids and observations are arguments. verl's log and what makes its
-  checkpoints complete are in `frameworks/verl`. One rule is not kept yet: verl's metric keys and folder names are in
-  `model/metrics.py` and `model/checkpoint_paths.py`.
+  does no input or output and has no clock; time, ids and observations are arguments. All that
+  knows verl is in `frameworks/verl`: its metric keys, its log's grammar, its checkpoints' layout, its detectors with
+  advice in its option names. The rest speaks of steps, rewards, validations and checkpoints, and gets a `Framework`
+  (`model/training_framework.py`) as an argument; `tests/core/frameworks/test_toy_framework.py` shows it with another.
 - **Text is a value** (`bot/phrase.py`): a sentence of the bot's own is a `Phrase`, its English key and what fills it,
   until a view or the command line renders it in the reader's language (`bot/i18n.py`). So `decide` answers the same
   under any language, and a reason that a record keeps is read by each reader in the reader's own.

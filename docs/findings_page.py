@@ -1,12 +1,13 @@
 """The page of the findings: `docs/findings.md`, from the detectors and their thresholds."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import astuple, fields
 from inspect import getdoc
 
+from bot.core.frameworks import FRAMEWORK
+from bot.core.frameworks.verl.detectors import DETECTORS
 from bot.core.model.finding import HealthRules
-from bot.core.rules.health.detectors import DETECTORS
-from bot.core.rules.health.stall import STALL_ADVICE, STALL_NAME, STALL_REFERENCE, STALL_SIGN
+from bot.core.rules.health.stall import STALL_NAME, STALL_REFERENCE, STALL_SIGN, UNREACHABLE_CLUSTER_ADVICE
 
 COMMON_THRESHOLDS = ("persist_steps", "heal_steps", "healthy_below", "cooldown_steps", "start_steps")
 """Thresholds of every finding that is judged by the step."""
@@ -77,7 +78,7 @@ def read_meanings() -> Mapping[tuple[str, ...], str]:
 def list_advice() -> Iterator[Row]:
     """Yield what each finding advises, and the source of that."""
     yield ADVICE
-    for advice in STALL_ADVICE:
+    for advice in (*astuple(FRAMEWORK.stall_advice), UNREACHABLE_CLUSTER_ADVICE):
         yield (f"`{STALL_NAME}`", advice, link(STALL_REFERENCE))
     for detector in DETECTORS:
         for advice in detector.advice:
@@ -109,7 +110,7 @@ says what was measured, not what will be.
 
 {table(*list_signs())}
 
-Made from `bot/core/rules/health/detectors/__init__.py` and `bot/core/model/finding.py` by `make docs`.
+Made from `bot/core/frameworks/verl/detectors/__init__.py` and `bot/core/model/finding.py` by `make docs`.
 `python -m benchmarks findings` shows when each sickness is found. `verlbot replay FILE` shows the findings for a log of
 your own.
 

@@ -10,9 +10,10 @@ from bot.adapters.sky.remote_output import decode_end
 from bot.adapters.sky.sdk_client import describe_error
 from bot.adapters.sky.sdk_clusters import remove_skypilot_lines
 from bot.adapters.sky.sdk_jobs import remove_no_log_message
-from bot.core.frameworks.verl.log_grammar import parse_json_metrics, parse_pairs, strip_prefixes
+from bot.core.frameworks.verl.log_grammar import parse_json_metrics, parse_pairs
 from bot.core.frameworks.verl.log_parser import LogParser
 from bot.core.model.checkpoint_paths import parse_step_number
+from bot.core.model.log_text import strip_prefixes
 from bot.core.model.typed_text import MAX_LINE_CHARACTERS, find_bracket_ends, quote_word
 from bot.core.rules.failure_diagnosis import diagnose
 from bot.core.rules.log_cursor import LogCursor, NewLines, find_resume_index

@@ -21,9 +21,10 @@ from bot.adapters.disk_space import (
     get_free_files,
     measure_folder,
 )
-from bot.core.frameworks.verl.checkpoint_files import PARTIAL_FOLDER, CheckpointFiles, find_flaw
+from bot.core.frameworks import FRAMEWORK
+from bot.core.frameworks.verl.checkpoint_files import PARTIAL_FOLDER, CheckpointFiles
 from bot.core.model.checkpoint import DownloadProgress
-from bot.core.model.checkpoint_paths import LATEST_STEP_FILE, CheckpointRef, parse_step_folder
+from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.errors import BeingStopped, IncompleteCheckpoint, Unavailable, UserError
 from bot.phrase import N_, Phrase
 
@@ -119,7 +120,9 @@ class CheckpointDownloads:
         """
         folder = self.root / folder_ref.name
         paths_by_step = {
-            step: path for path in folder.glob("global_step_*") if (step := parse_step_folder(path.name)) is not None
+            step: path
+            for path in folder.glob(f"{FRAMEWORK.checkpoints.step_prefix}*")
+            if (step := FRAMEWORK.checkpoints.parse_folder(path.name)) is not None
         }
         names_by_step = {step: f"{folder_ref.name}/{path.name}" for step, path in paths_by_step.items()}
         progress_by_step = {
@@ -154,7 +157,7 @@ class CheckpointDownloads:
         """
         try:
             listing: CheckpointFiles = json.loads(self._get_listing_path(name).read_text())
-            if find_flaw(listing) or find_damage(self.root / name, listing):
+            if FRAMEWORK.checkpoints.find_flaw(listing) or find_damage(self.root / name, listing):
                 return None
             self._record_complete(name, listing)
         except (OSError, ValueError, AttributeError, TypeError):
@@ -189,7 +192,7 @@ class CheckpointDownloads:
                 return
             name = task.checkpoint.name
             listing = task.list_files(self.max_files)
-            if flaw := find_flaw(listing):
+            if flaw := FRAMEWORK.checkpoints.find_flaw(listing):
                 raise IncompleteCheckpoint(flaw)
             self._check_size(name, listing, target)
             write_atomically(self._get_listing_path(name), json.dumps(listing))
@@ -272,9 +275,9 @@ class CheckpointDownloads:
             flush_to_disk(target / file)
         remove_unlisted_files(target, listing, partial=True)
         names = [target.name, *(note.stem for note in target.parent.glob("*.json"))]
-        steps = [step for entry_name in names if (step := parse_step_folder(entry_name)) is not None]
+        steps = [step for entry_name in names if (step := FRAMEWORK.checkpoints.parse_folder(entry_name)) is not None]
         if steps:
-            write_atomically(target.parent / LATEST_STEP_FILE, str(max(steps)))
+            write_atomically(target.parent / FRAMEWORK.checkpoints.latest_file, str(max(steps)))
         write_atomically(self._get_note_path(name), json.dumps({"bytes": sum(listing.values())}))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.app.ports import Cloud, Now, Store
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.checkpoint import MIN_TORN_OBSERVATIONS, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef, locate_checkpoint, locate_checkpoint_folder
 from bot.core.model.run import Run
@@ -140,9 +141,9 @@ class CheckpointRescuer:
             # While the job runs, an unfinished checkpoint may still be completed.
             for unfinished_step in listing.incomplete_steps if job_ended else ():
                 run = run.record_torn_checkpoint(unfinished_step, Phrase(UNFINISHED), MIN_TORN_OBSERVATIONS)
-            return run.record_newest_checkpoint(f"{folder.path}/global_step_{step}", step).record_checkpoint_integrity(
-                is_whole, self.now()
-            )
+            return run.record_newest_checkpoint(
+                f"{folder.path}/{FRAMEWORK.checkpoints.name_folder(step)}", step
+            ).record_checkpoint_integrity(is_whole, self.now())
 
         return self.store.update(run.id, change)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.finding import Finding, HealthRules, Severity
 from bot.core.model.health_state import HealthState
 from bot.core.model.history import merge_rows
@@ -11,8 +12,8 @@ from bot.core.model.metrics import StepMetrics
 from bot.core.model.recipe import Task
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
+from bot.core.model.training_framework import Framework
 from bot.core.rules.health.custom_rules import adapt_rules
-from bot.core.rules.health.detectors.misleading import find_unreliable_metrics
 from bot.core.rules.health.judge import judge
 from bot.core.rules.health.stall import LivenessSignals, compute_dead_seconds, detect_stall
 from bot.phrase import Text
@@ -43,11 +44,13 @@ class HealthMonitor:
     """Judges runs by rules.
 
     Attributes:
+        framework: whose trainings they are.
         find_others: returns what code of other packages finds in the last rows of a run.
     """
 
     rules: HealthRules = field(default_factory=HealthRules)
     find_others: Callable[[Sequence[StepMetrics]], Iterable[Finding]] = lambda rows: ()
+    framework: Framework = FRAMEWORK
 
     def judge_steps(
         self,
@@ -63,16 +66,16 @@ class HealthMonitor:
             earlier: the run's last rows before these, oldest first.
             has_time: called every few rows; where no time is left, the rest is not judged.
         """
-        rules, window = adapt_rules(task, self.rules), tuple(earlier)
+        rules, window = adapt_rules(task, self.rules, self.framework), tuple(earlier)
         for count, row in enumerate(new, 1):
             if count % CHUNK_ROWS == 0 and not has_time():
                 break
             window = merge_rows([*window[-WINDOW_ROWS:], row])
-            health = judge(window, health, rules, self.find_others(window))
+            health = judge(window, health, rules, self.find_others(window), self.framework)
             # A step of training disproves a stall.
-            if row.is_training_step and (stall := health.find_open(STALL_KEY)):
+            if self.framework.keys.is_training_step(row) and (stall := health.find_open(STALL_KEY)):
                 health = health.without_finding(stall, row)
-        return HealthUpdate(health, find_unreliable_metrics(window))
+        return HealthUpdate(health, self.framework.find_unreliable_metrics(window))
 
     def is_quiet(self, run: Run, now: datetime) -> bool:
         """Return whether to check for a stall: no step for a while, and no lasting report of it."""
@@ -94,7 +97,7 @@ class HealthMonitor:
         self, run: Run, rows: Sequence[StepMetrics], signals: LivenessSignals, now: datetime
     ) -> HealthState:
         """Return the health after a check for a stall; the same where there is none, or it is reported already."""
-        finding = detect_stall(rows, now.timestamp(), signals, self.rules)
+        finding = detect_stall(rows, now.timestamp(), signals, self.rules, self.framework)
         reported = run.health.find_open(STALL_KEY)
         if finding is None or (reported and reported.severity is finding.severity):
             return run.health

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from bot.app.health_monitor import WINDOW_ROWS, HealthMonitor, HealthUpdate
 from bot.app.ports import Cloud, Notifier, Now, Store
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.cluster import Observation
 from bot.core.model.failure import FailureSummary
 from bot.core.model.metrics import LogEvent, StepMetrics, select_step_metrics
@@ -272,7 +273,7 @@ class LogIngest:
         """Return the log cursor. Where the stored one is lost, steps that the record has are not ingested again."""
         cursor = self.store.get_log_cursor(run.id)
         if cursor.last_digests and cursor.parser.step is None and run.progress.step is not None:
-            return replace(cursor, parser=replace(cursor.parser, step=run.progress.step))
+            return replace(cursor, parser=cursor.parser.resume_at(run.progress.step))
         return cursor
 
     def _skip_lines(self, run: Run, cursor: LogCursor, news: NewLines) -> Run:
@@ -386,7 +387,7 @@ def apply_events(
 ) -> Run:
     """Apply log events and a health update to a run; return the changed run."""
     run = prepare_summary(
-        run.record_progress(run.progress.record_events(events, run.metrics), now), now, summary_interval
+        run.record_progress(run.progress.record_events(events, FRAMEWORK.keys, run.metrics), now), now, summary_interval
     )
     return run.record_health(update.health, update.unreliable_metrics) if update else run
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from bot.app.ports import Cloud, RecipeSource, Store
 from bot.core.commands import command
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.cluster import read_idle_minutes
 from bot.core.model.launch_plan import LaunchPlan, find_missing_safeguards, resources
 from bot.core.model.managed_job import JobsController, is_managed
@@ -100,7 +101,7 @@ def new_run(plan: LaunchPlan, requester: Requester, now: datetime, policy: Polic
         task_hash=plan.hash,
         checkpoint_store=plan.checkpoint_store,
         checkpoints_ephemeral=plan.checkpoints_ephemeral,
-        missing_safeguards=find_missing_safeguards(plan),
+        missing_safeguards=find_missing_safeguards(plan, FRAMEWORK),
         checkpoints=plan.checkpoints,
         resumes=plan.recipe.checkpoints is not None and plan.recipe.checkpoints.resume != "",
         metrics=plan.recipe.metrics,

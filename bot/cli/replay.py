@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bot.app.health_monitor import WINDOW_ROWS, HealthMonitor
-from bot.core.frameworks.verl.log_parser import LogParser
+from bot.core.frameworks import FRAMEWORK, LogParser
 from bot.core.model.history import merge_rows
 from bot.core.model.metrics import LogEvent, StepMetrics
 from bot.core.model.money import Rate
@@ -25,6 +25,8 @@ from bot.errors import UserError
 from bot.runtime.secret_filter import GENERAL_FILTER
 from bot.slack.views import run_thread, wording
 from bot.slack.views.progress_views import format_number, format_seconds, metrics_line
+
+KEYS = FRAMEWORK.keys
 
 CHUNK_BYTES = 1 << 20
 BEGAN_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -120,14 +122,15 @@ def replay_events(events: Iterable[LogEvent], run: Run) -> Iterator[ReplayedStep
     watcher, window = HealthMonitor(), tuple[StepMetrics, ...]()
     for event in events:
         if not isinstance(event, StepMetrics):
-            run = run.record_progress(run.progress.record_events([event]), now)
+            run = run.record_progress(run.progress.record_events([event], KEYS), now)
             continue
-        if event.is_training_step and event.step != run.progress.step:
-            now = min(now + (STEP_TIME if event.seconds is None else timedelta(seconds=event.seconds)), LATEST_TIME)
+        if KEYS.is_training_step(event) and event.step != run.progress.step:
+            seconds = KEYS.find_seconds(event)
+            now = min(now + (STEP_TIME if seconds is None else timedelta(seconds=seconds)), LATEST_TIME)
         row = replace(event, at=now.timestamp())
         update = watcher.judge_steps(run.health, window, [row], {})
         window = merge_rows([*window[-WINDOW_ROWS:], row])
-        run = run.record_progress(run.progress.record_events([row]), now).record_health(
+        run = run.record_progress(run.progress.record_events([row], KEYS), now).record_health(
             update.health, update.unreliable_metrics
         )
         new = {key: text for key, text in get_notices(run, now).items() if key not in sent_keys}

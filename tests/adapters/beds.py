@@ -19,7 +19,8 @@ from bot.adapters.sky import sdk_queries
 from bot.adapters.sky.sdk_worker import SdkWorker
 from bot.adapters.sky.sky_cloud import SkyCloud
 from bot.app.ports import Cloud
-from bot.core.model.checkpoint_paths import LATEST_STEP_FILE, CheckpointRef
+from bot.core.frameworks import FRAMEWORK
+from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import Ending, JobState
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder
 from tests.doubles.cloud import FakeCloud
@@ -61,7 +62,7 @@ def save(homes: Mapping[int, Path], name: str) -> None:
         (folder / "data.pt").write_text("a worker's" if rank else "the head's")
         (folder / f"secret_{rank}").symlink_to("/etc/passwd")
         if rank == 0:
-            (folder.parent / LATEST_STEP_FILE).write_text("4")
+            (folder.parent / FRAMEWORK.checkpoints.latest_file).write_text("4")
 
 
 def tear(home: Path, name: str) -> None:

@@ -12,9 +12,10 @@ import pytest
 
 from bot.adapters.checkpoint_downloads import CheckpointDownloads, DownloadTask
 from bot.adapters.disk_space import DiskAllowance
+from bot.core.frameworks import FRAMEWORK
 from bot.core.frameworks.verl.checkpoint_files import CheckpointFiles
 from bot.core.model.checkpoint import DownloadProgress
-from bot.core.model.checkpoint_paths import LATEST_STEP_FILE, CheckpointRef
+from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.errors import BeingStopped, IncompleteCheckpoint, Unavailable, UserError
 from tests.waiting import eventually
 
@@ -95,7 +96,7 @@ def test_it_is_told_how_far_it_is_and_when_it_is_whole(fetches: CheckpointDownlo
     found = until(fetches, source, lambda found: found.is_complete)
     assert found == DownloadProgress(str(tmp_path / PARCEL.name), 10, 10, is_complete=True)
     assert source.brought == 1
-    assert (tmp_path / "r-1" / LATEST_STEP_FILE).read_text() == "4"
+    assert (tmp_path / "r-1" / FRAMEWORK.checkpoints.latest_file).read_text() == "4"
 
 
 def test_another_bot_knows_that_it_is_whole(fetches: CheckpointDownloads, tmp_path: Path) -> None:
@@ -314,7 +315,7 @@ def test_a_torn_checkpoint_is_no_model_and_is_not_named_newest(
     found = outcome(CheckpointDownloads(tmp_path, 100), Files(listing))
     assert isinstance(found, IncompleteCheckpoint)
     assert told in str(found)
-    assert not (tmp_path / "r-1" / LATEST_STEP_FILE).exists()
+    assert not (tmp_path / "r-1" / FRAMEWORK.checkpoints.latest_file).exists()
     assert CheckpointDownloads(tmp_path, 100).find_downloaded(CheckpointRef("~/models", "r-1")) == {}
 
 
@@ -324,7 +325,7 @@ def test_of_two_whole_ones_the_newer_is_named_newest_whichever_came_last(tmp_pat
             CheckpointDownloads(tmp_path, 100),
             Files({"a": 5}, checkpoint=CheckpointRef("~/models", f"r-1/global_step_{step}")),
         )
-    assert (tmp_path / "r-1" / LATEST_STEP_FILE).read_text() == "40"
+    assert (tmp_path / "r-1" / FRAMEWORK.checkpoints.latest_file).read_text() == "40"
     assert sorted(CheckpointDownloads(tmp_path, 100).find_downloaded(CheckpointRef("~/models", "r-1"))) == [4, 40]
 
 
@@ -335,7 +336,7 @@ def test_what_has_come_to_its_last_byte_is_whole_though_its_cluster_went_before_
     whole = DownloadProgress(str(tmp_path / PARCEL.name), 12, 12, is_complete=True)
     assert later.find_downloaded(CheckpointRef("~/models", "r-1")) == {4: whole}
     assert later.begin_or_check(gone.errand) == whole  # it is asked for no more
-    assert (tmp_path / "r-1" / LATEST_STEP_FILE).read_text() == "4"
+    assert (tmp_path / "r-1" / FRAMEWORK.checkpoints.latest_file).read_text() == "4"
 
 
 @pytest.mark.parametrize(

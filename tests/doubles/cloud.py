@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
 
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
-from bot.core.model.checkpoint_paths import CheckpointRef, parse_step_folder
+from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import (
     AutostopSetting,
     ClusterState,
@@ -188,7 +189,7 @@ class FakeCloud:
 
     def download_checkpoint(self, watched: ClusterRef, checkpoint: CheckpointRef) -> DownloadProgress:
         folder, _, name = checkpoint.name.rpartition("/")
-        step = parse_step_folder(name) or 0
+        step = FRAMEWORK.checkpoints.parse_folder(name) or 0
         if here := self.list_downloads(replace(checkpoint, name=folder)).get(step):
             return here
         if self.stopped:

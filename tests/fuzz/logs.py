@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.failure import FailureSummary
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
@@ -98,7 +99,7 @@ def check(filtered: SecretFilter, text: str, planted: Sequence[Planted]) -> None
     assert all(is_bounded(fact) for fact in (*facts, *more))
     kept = truncate_log(append_log(truncate_log(half), shown))
     digest = diagnose(merge_logs(kept, shown), 2)
-    progress = running().progress.record_events([*facts, *more], ("critic/rewards/mean",))
+    progress = running().progress.record_events([*facts, *more], VERL_KEYS, ("critic/rewards/mean",))
     show(replace(running(), progress=progress), digest, find_failure(shown), kept)
 
 

@@ -10,9 +10,9 @@ from typing import Annotated
 import msgspec
 
 from bot.adapters.files.yaml_reader import READ_ERRORS, describe_error, read_yaml_as
+from bot.core.frameworks.verl.detectors import DETECTORS
 from bot.core.model.finding import Finding, MetricRule, Severity
 from bot.core.model.metrics import StepMetrics
-from bot.core.rules.health.detectors import DETECTORS
 from bot.errors import UserError
 from bot.phrase import Phrase, join_list
 from bot.runtime.failure_isolation import report_once

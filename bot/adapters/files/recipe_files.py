@@ -11,10 +11,10 @@ import msgspec
 import yaml
 
 from bot.adapters.files.yaml_reader import check_json_compatible, describe_error, load_yaml
+from bot.core.frameworks.verl.detectors import DETECTORS
 from bot.core.model.parameter import Parameter, ParameterKind
 from bot.core.model.recipe import CheckpointSettings, Recipe, Task, build_common_parameters
 from bot.core.model.typed_text import compile_pattern, format_inline_code, unknown_name_error
-from bot.core.rules.health.detectors import DETECTORS
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, Text
 from bot.runtime.secret_filter import GENERAL_MASKER

@@ -15,6 +15,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
 from bot.adapters.disk_space import DiskAllowance
+from bot.core.frameworks import FRAMEWORK
 from bot.core.frameworks.verl.checkpoint_files import (
     MAX_PATH_DEPTH,
     PARTIAL_FOLDER,
@@ -25,7 +26,7 @@ from bot.core.frameworks.verl.checkpoint_files import (
     display_path,
 )
 from bot.core.model.checkpoint import CheckpointListing
-from bot.core.model.checkpoint_paths import LATEST_STEP_FILE, CheckpointRef
+from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.errors import Unavailable, UserError
 from bot.phrase import N_, Phrase
 
@@ -125,11 +126,13 @@ def list_node_checkpoints(node_folder: NodeFolder, job_ended: bool) -> Checkpoin
                 if number >= MAX_NAMES:
                     raise UserError(Phrase(TOO_MANY, most=MAX_NAMES))
                 names |= {entry.name} if entry.is_dir(follow_symlinks=False) else set()
-    with node_folder.open_part(LATEST_STEP_FILE, FILE_FLAGS) as file:
+    with node_folder.open_part(FRAMEWORK.checkpoints.latest_file, FILE_FLAGS) as file:
         if file is None or not S_ISREG(os.fstat(file).st_mode):
-            return CheckpointListing.from_node(names, "", job_ended)
+            return CheckpointListing.from_node(names, "", FRAMEWORK.checkpoints, job_ended)
         newest = os.read(file, NEWEST_BYTES).decode(errors="replace")
-        return CheckpointListing.from_node({*names, LATEST_STEP_FILE}, newest, job_ended)
+        return CheckpointListing.from_node(
+            {*names, FRAMEWORK.checkpoints.latest_file}, newest, FRAMEWORK.checkpoints, job_ended
+        )
 
 
 def list_files(node_folders: Sequence[NodeFolder], max_files: int) -> CheckpointFiles:

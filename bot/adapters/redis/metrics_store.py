@@ -29,6 +29,7 @@ from bot.adapters.redis.connection import (
     RUN_TASK,
     UNREADABLE_RUNS,
 )
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.history import MIN_RECENT_ROWS, HistoryBucket, MetricsHistory, choose_new_columns
 from bot.core.model.metrics import StepMetrics, clamp_value
 from bot.core.model.run import Run
@@ -88,7 +89,7 @@ def list_watched_keys(run_id: str) -> tuple[str, str]:
 
 def write_increment(tx: Pipeline, run_id: str, increment: LogIncrement, columns: Sequence[str]) -> None:
     """Queue the commands that add rows and record how far the log has been read."""
-    new_columns = choose_new_columns(columns, (key for row in increment.rows for key in row.values))
+    new_columns = choose_new_columns(columns, (key for row in increment.rows for key in row.values), FRAMEWORK.keys)
     tx.set(RUN_LOG_CURSOR.format(run_id), msgspec.json.encode(increment.cursor))
     if new_columns:
         tx.rpush(RUN_COLUMNS.format(run_id), *new_columns)

@@ -12,9 +12,10 @@ from threading import Event
 
 from bot.adapters.disk_space import DiskAllowance
 from bot.adapters.sky.remote_output import SSH_FAILED, Program
+from bot.core.frameworks import FRAMEWORK
 from bot.core.frameworks.verl.checkpoint_files import PARTIAL_FOLDER, TOO_MANY, CheckpointFiles, collect_files
 from bot.core.model.checkpoint import CheckpointListing
-from bot.core.model.checkpoint_paths import LATEST_STEP_FILE, CheckpointRef
+from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.errors import Unavailable, UserError
 from bot.phrase import Phrase
 
@@ -120,12 +121,12 @@ class RemoteCheckpoint:
         """Return the checkpoints of one node; an empty listing where the node has no such folder."""
         path = shlex.quote(self.path)
         command = LIST_CHECKPOINTS_SCRIPT.format(
-            path=path, newest=LATEST_STEP_FILE, most=CHECKPOINT_NAMES_BYTES, least=NEWEST_BYTES
+            path=path, newest=FRAMEWORK.checkpoints.latest_file, most=CHECKPOINT_NAMES_BYTES, least=NEWEST_BYTES
         )
         lines = self._run_command(node, command, CHECKPOINT_NAMES_BYTES).split("\n")
         if f"{CODE_MARK}0" in lines:
             step = next((line.removeprefix(STEP_MARK) for line in lines if line.startswith(STEP_MARK)), "")
-            return CheckpointListing.from_node(lines, step, job_ended)
+            return CheckpointListing.from_node(lines, step, FRAMEWORK.checkpoints, job_ended)
         why = next((line for line in lines if line.startswith("ls: ")), "")
         if why.endswith(NO_FOLDER_MESSAGE):
             return CheckpointListing()

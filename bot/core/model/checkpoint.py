@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
-from bot.core.model.checkpoint_paths import LATEST_STEP_FILE, parse_step_folder, parse_step_number
+from bot.core.model.checkpoint_paths import CheckpointLayout, parse_step_number
 from bot.core.model.run_state import Reason
 from bot.errors import Unavailable
 from bot.phrase import Phrase, Text
@@ -27,7 +27,7 @@ class DownloadProgress:
         downloaded_bytes: bytes downloaded so far.
         total_bytes: size of the checkpoint; None where that is not known.
         is_complete: whether all of it is downloaded.
-        is_sharded: whether it is in the shards that verl's trainers write.
+        is_sharded: whether it is in the shards that trainers write.
     """
 
     folder: str
@@ -43,7 +43,7 @@ class CheckpointListing:
 
     Attributes:
         steps: steps of the checkpoints that are on any node.
-        latest_step: the step that verl names as the newest complete one; None where no file names one.
+        latest_step: the step that the trainer names as the newest complete one; None where no file names one.
     """
 
     steps: tuple[int, ...] = ()
@@ -51,9 +51,9 @@ class CheckpointListing:
 
     @property
     def candidates(self) -> tuple[int, ...]:
-        """Return the steps that may be complete, newest first: none above the one that verl names, as far as possible.
+        """Return the steps that may be complete, newest first; as far as possible none above the one that is named.
 
-        verl writes the name of a checkpoint last. Some programs name none; then each checkpoint may be complete.
+        A trainer writes the name of a checkpoint last. Some programs name none; then each checkpoint may be complete.
 
         >>> (CheckpointListing((20, 40), 20).candidates, CheckpointListing((20, 40)).candidates,
         ...  CheckpointListing((20, 40), 30).candidates)
@@ -66,7 +66,7 @@ class CheckpointListing:
 
     @property
     def newest(self) -> int | None:
-        """Return the step to download: the one that verl names, or else the highest, because some programs name none.
+        """Return the step to download: the one that is named, or else the highest, because some programs name none.
 
         >>> (CheckpointListing((20, 40), 20).newest, CheckpointListing((20, 40)).newest,
         ...  CheckpointListing((40,), 20).newest, CheckpointListing().newest)
@@ -76,7 +76,7 @@ class CheckpointListing:
 
     @property
     def incomplete_steps(self) -> tuple[int, ...]:
-        """Return the steps above the one that verl names: these checkpoints were begun, and not finished.
+        """Return the steps above the one that the trainer names: these checkpoints were begun, and not finished.
 
         >>> (CheckpointListing((20, 40), 20).incomplete_steps, CheckpointListing((20, 40)).incomplete_steps,
         ...  CheckpointListing((40,), 20).incomplete_steps)
@@ -87,12 +87,15 @@ class CheckpointListing:
         return tuple(sorted((step for step in self.steps if step > self.latest_step), reverse=True)[:MAX_CANDIDATES])
 
     @classmethod
-    def from_node(cls, names: Collection[str], latest_step_text: str, job_finished: bool = False) -> Self:
+    def from_node(
+        cls, names: Collection[str], latest_step_text: str, layout: CheckpointLayout, job_finished: bool = False
+    ) -> Self:
         """Return the listing of one node.
 
         Args:
             names: names of all that is in the folder.
             latest_step_text: content of the file that names the newest checkpoint.
+            layout: how the framework lays them out.
             job_finished: whether the job has finished, so that a file that names none will never name one: a full disk
                 has truncated it.
 
@@ -101,13 +104,15 @@ class CheckpointListing:
         """
         latest_step = parse_step_number(latest_step_text)
         # While the job runs, a file without a number is probably being written; a later look decides.
-        if latest_step is None and LATEST_STEP_FILE in names and not job_finished:
+        if latest_step is None and layout.latest_file in names and not job_finished:
             raise Unavailable(Phrase("Which of its checkpoints is the newest cannot be read."))
-        return cls(tuple(sorted(step for name in names if (step := parse_step_folder(name)) is not None)), latest_step)
+        return cls(
+            tuple(sorted(step for name in names if (step := layout.parse_folder(name)) is not None)), latest_step
+        )
 
     @classmethod
     def combine(cls, nodes: Iterable[Self]) -> Self:
-        """Return the listing of all nodes together. The head node comes first; verl's trainer may be on any node."""
+        """Return the listing of all nodes together. The head node comes first; the trainer may be on any node."""
         listings = list(nodes)
         steps = {step for listing in listings for step in listing.steps}
         return cls(

@@ -1,18 +1,39 @@
 """Where a checkpoint is: its store, its folder, its step, each safe to use as a path. Pure."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bot.errors import UserError
-from bot.phrase import Phrase
+from bot.phrase import Phrase, Text
 
 SAFE_PATH_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+@-]*")
 """A part of a path that no shell and no rsync can misread."""
 
-LATEST_STEP_FILE = "latest_checkpointed_iteration.txt"
-"""The file next to the checkpoints with the step of the newest complete one (verl 0.9.1)."""
-
 SAFE_FOLDER = re.compile(r"(~|/)[A-Za-z0-9_.=+@/-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointLayout:
+    """How a framework for training lays out its checkpoints in a folder.
+
+    Attributes:
+        step_prefix: beginning of the name of a checkpoint's folder; the step follows.
+        latest_file: the file beside them with the step of the newest complete one.
+        find_flaw: returns why a checkpoint is not whole, by the bytes of its files; None if nothing contradicts.
+    """
+
+    step_prefix: str
+    latest_file: str
+    find_flaw: Callable[[Mapping[str, int]], Text | None]
+
+    def name_folder(self, step: int) -> str:
+        """Return the name of the folder of a step's checkpoint."""
+        return f"{self.step_prefix}{step}"
+
+    def parse_folder(self, name: str) -> int | None:
+        """Return the step in the name of a checkpoint's folder; None for any other name."""
+        return parse_step_number(name.removeprefix(self.step_prefix)) if name.startswith(self.step_prefix) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +84,7 @@ def locate_checkpoint(folder: str, checkpoint: str, run_id: str, nodes: int) -> 
 def locate_checkpoint_folder(folder: str, checkpoint: str | None, run_id: str, nodes: int) -> CheckpointRef:
     """Return the folder in which the newest checkpoint is named.
 
-    It is the one next to the checkpoint in the log, as verl's trainers write it, or else the run's own folder.
+    It is the one next to the checkpoint in the log, as the trainer writes it, or else the run's own folder.
 
     >>> locate_checkpoint_folder("~/checkpoints", None, "ppo-7f3a", 1).path
     '~/checkpoints/ppo-7f3a'
@@ -81,16 +102,6 @@ def locate_checkpoint_folder(folder: str, checkpoint: str | None, run_id: str, n
         return CheckpointRef(folder, run_id, nodes)
     checkpoint_ref = locate_checkpoint(folder, checkpoint, run_id, nodes)
     return replace(checkpoint_ref, name=checkpoint_ref.name.rpartition("/")[0] or checkpoint_ref.name)
-
-
-def parse_step_folder(name: str) -> int | None:
-    """Return the step in the name of one of verl's checkpoint folders; None for any other name.
-
-    >>> (parse_step_folder("global_step_40"), parse_step_folder("global_step_40.part"),
-    ...  parse_step_folder("metrics.jsonl"))
-    (40, None, None)
-    """
-    return parse_step_number(name.removeprefix("global_step_")) if name.startswith("global_step_") else None
 
 
 def parse_step_number(text: str) -> int | None:

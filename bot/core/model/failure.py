@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class FailureKind(StrEnum):
-    """Patterns of failure that have a likely cause (facts of verl: how runs die)."""
+    """Patterns of failure that have a likely cause (how runs die)."""
 
     GPU_MEMORY = "gpu_memory"
     NODE_MEMORY = "node_memory"

@@ -10,7 +10,7 @@ from itertools import pairwise
 from math import sqrt
 from statistics import median
 
-from bot.core.model.metrics import ENTROPY, GRADIENT, LENGTH, REWARD, StepMetrics
+from bot.core.model.metrics import MetricWord, StepMetrics
 from bot.phrase import Text
 
 
@@ -39,7 +39,7 @@ class Finding:
         name: a slug such as `entropy-collapse`.
         since_step: the first step that showed it.
         since_at: Unix seconds when that step was read, 0.0 if unknown.
-        what: a sentence; evidence: a sentence with the numbers; advice: a sentence with verl's own option names.
+        what: a sentence; evidence: a sentence with the numbers; advice: a sentence with the framework's options.
         reference: the address of the source of the advice.
     """
 
@@ -64,7 +64,7 @@ class MetricRule:
 
     Attributes:
         name: the slug of the finding.
-        metric: verl's key of the metric.
+        metric: the training's own key of the metric.
         above, below: the metric is sick beyond this; one of the two is enough.
         for_steps: for so many steps in a row.
         after_step: and not before this step.
@@ -198,8 +198,16 @@ class HealthRules:
     stall_dead_seconds: float = 2700.0
 
 
-START_KEYS = {"entropy": ENTROPY, "gradient": GRADIENT, "length": LENGTH, "reward": REWARD}
+START_WORDS = {
+    "entropy": MetricWord.ENTROPY,
+    "gradient": MetricWord.GRADIENT,
+    "length": MetricWord.LENGTH,
+    "reward": MetricWord.REWARD,
+}
 """Metrics whose first values are remembered as the start of a run, because its first rows are not kept."""
+
+SMOOTHED_VALIDATIONS = 3
+"""Number of validations in one median, because a single one scatters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +252,7 @@ class RowWindow:
 
     Attributes:
         row_count: how many rows the run has had, including those that are no longer kept.
-        start: medians of its first rows, by the names of `START_KEYS`; and of its first validations, as `validation`.
+        start: medians of its first rows, by the names of `START_WORDS`; and of its first validations, as `validation`.
         validations: the last ones, oldest first.
     """
 

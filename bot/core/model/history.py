@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Self
 
-from bot.core.model.metrics import KNOWN_KEYS, VALIDATION_PREFIXES, StepMetrics, rank_key
+from bot.core.model.metrics import MAX_KEYS, StepMetrics
+from bot.core.model.training_framework import MetricKeys
 
 MIN_RECENT_ROWS = 256
 """Minimum recent steps that are kept in full; the older half is folded once there are twice as many."""
@@ -15,7 +16,7 @@ MAX_BUCKETS = 128
 """
 
 MAX_METRICS = 256
-"""Maximum metrics of one run; verl has about eighty. The metrics that the bot itself uses always get a column."""
+"""Maximum metrics of one run; a training has about eighty. The metrics that the bot itself uses always get a column."""
 
 MAX_VALIDATION_METRICS = 128
 """Maximum validation metrics among these: a run with 14 validation sources and 32 answers each reports 2,200 of them
@@ -184,38 +185,42 @@ def merge_rows(rows: Iterable[StepMetrics]) -> tuple[StepMetrics, ...]:
         while ordered and ordered[-1].step > row.step:
             ordered.pop()
         if ordered and ordered[-1].step == row.step:
-            ordered[-1] = StepMetrics(row.step, {**ordered[-1].values, **row.values}, row.at)
+            ordered[-1] = StepMetrics(row.step, merge_values(ordered[-1].values, row.values), row.at)
         else:
             ordered.append(row)
     return tuple(ordered)
 
 
-def choose_new_columns(columns: Sequence[str], keys: Iterable[str]) -> list[str]:
+def merge_values(earlier: Mapping[str, float], later: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the metrics of two lines about one step.
+
+    Of more than a row can hold, those of the shorter line are kept: a step has dozens, a validation may have thousands.
+    """
+    merged = {**earlier, **later}
+    if len(merged) <= MAX_KEYS:
+        return merged
+    return {key: merged[key] for key in (*min(earlier, later, key=len), *merged)}
+
+
+def choose_new_columns(columns: Sequence[str], names: Iterable[str], keys: MetricKeys) -> list[str]:
     """Return which of a run's new metrics get a column besides those that it has; the most informative come first.
 
-    >>> choose_new_columns(["a"], ["a", "val-core/x", "b", "actor/grad_norm"])
-    ['actor/grad_norm', 'b', 'val-core/x']
+    Args:
+        columns, names: the metrics that have a column, and those of new rows.
     """
-    existing, validation_count = set(columns), sum(map(is_validation_key, columns))
+    existing, validation_count = set(columns), sum(map(keys.is_validation, columns))
     new_columns: list[str] = []
-    for key in sorted((key for key in dict.fromkeys(keys) if key not in existing), key=get_priority):
+
+    def get_priority(key: str) -> tuple[int, str]:
+        # Validations are sorted by name, because the first of them is the one that is shown.
+        return keys.rank(key), key if keys.is_validation(key) else ""
+
+    for key in sorted((key for key in dict.fromkeys(names) if key not in existing), key=get_priority):
         is_full = len(existing) + len(new_columns) >= MAX_METRICS or (
-            is_validation_key(key) and validation_count >= MAX_VALIDATION_METRICS
+            keys.is_validation(key) and validation_count >= MAX_VALIDATION_METRICS
         )
         # A key that the bot itself reads gets a column even where the history is full.
-        if key in KNOWN_KEYS or not is_full:
-            validation_count += is_validation_key(key)
+        if key in keys.known or not is_full:
+            validation_count += keys.is_validation(key)
             new_columns.append(key)
     return new_columns
-
-
-def is_validation_key(key: str) -> bool:
-    return key.startswith(VALIDATION_PREFIXES)
-
-
-def get_priority(key: str) -> tuple[int, str]:
-    """Return a sort key: the most informative metrics come first.
-
-    Validations are sorted by name, because the first of them is the one that is shown.
-    """
-    return rank_key(key), key if is_validation_key(key) else ""

@@ -17,6 +17,7 @@ from bot.core.model.managed_job import is_managed, may_rent_controller
 from bot.core.model.parameter import Parameter, Value
 from bot.core.model.recipe import BUCKET, BUDGET, CONTROLLER, LEASE, NONE, RESUME, SPOT, VOLUME, WHY, Recipe, Task
 from bot.core.model.resources import list_accelerators, list_resources
+from bot.core.model.training_framework import Framework
 from bot.core.model.typed_text import describe_override_refusal
 from bot.errors import UserError
 from bot.phrase import Phrase, join_list
@@ -337,21 +338,25 @@ class Safeguard(StrEnum):
     AUTOSTOP = "autostop"
 
 
-def find_missing_safeguards(plan: LaunchPlan) -> tuple[Safeguard, ...]:
+def find_missing_safeguards(plan: LaunchPlan, framework: Framework) -> tuple[Safeguard, ...]:
     """Return the safeguards that the plan lacks. Parameters cannot switch these off; Hydra overrides and a recipe can.
 
     The autostop of a managed job is not counted: its controller removes the cluster in any case.
+
+    Args:
+        framework: whose settings the overrides are.
     """
     missing = {
-        Safeguard.CHECKPOINTS: plan.recipe.checkpoints is None or is_switched_off(plan.overrides, "trainer.save_freq"),
-        Safeguard.VALIDATION: is_switched_off(plan.overrides, "trainer.test_freq"),
+        Safeguard.CHECKPOINTS: plan.recipe.checkpoints is None
+        or is_switched_off(plan.overrides, framework.checkpoint_interval_option),
+        Safeguard.VALIDATION: is_switched_off(plan.overrides, framework.validation_interval_option),
         Safeguard.AUTOSTOP: read_idle_minutes(plan.task) is None and not is_managed(plan.task),
     }
     return tuple(safeguard for safeguard, is_missing in missing.items() if is_missing)
 
 
 def is_switched_off(overrides: Sequence[str], key: str) -> bool:
-    """Return whether verl never does something periodic: its interval is zero, negative or null.
+    """Return whether a training never does something periodic: its interval is zero, negative or null.
 
     The last override counts.
 

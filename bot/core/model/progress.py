@@ -8,17 +8,15 @@ from statistics import mean as exact_mean
 from typing import Self
 
 from bot.core.model.metrics import (
-    REWARD,
-    SCORE,
-    VALIDATION_METRICS,
     CheckpointSaved,
     LogEvent,
+    MetricWord,
     ProgressBar,
     StepMetrics,
     TotalSteps,
     TrainingResumed,
-    rank_key,
 )
+from bot.core.model.training_framework import MetricKeys
 
 MAX_POINTS = 20
 """Maximum points of a series in Slack, which a phone still shows well (docs.slack.dev, data visualization block)."""
@@ -133,7 +131,7 @@ class TrainingTotals:
         >>> TrainingTotals().record_step(1, 60.0).record_step(1, 60.0)
         TrainingTotals(steps=1, seconds=60.0, last_step=1, first_validation=None, best_validation=None)
         """
-        # verl may report one step on several lines.
+        # A training may report one step on several lines.
         if step == self.last_step:
             return self
         return replace(self, steps=self.steps + 1, seconds=self.seconds + seconds, last_step=step)
@@ -174,9 +172,10 @@ class Progress:
         step: the last finished step, or None before the first.
         total_steps: the number of steps, if the run reported it.
         metrics: the newest finite value of each of a few keys; a key that a step does not mention keeps its value.
+        reward, validation: the newest ones.
         validated_step: the step of the newest validation.
         checkpoint: the folder of the newest checkpoint; checkpoint_step: its step.
-        from_zero: whether the first step is number 0, as in old versions of verl.
+        from_zero: whether the first step is number 0, as in old versions of trainers.
         stepped_at: Unix seconds when the last step was read; 0.0 before the first.
         step_times: of the last steps; bar_seconds: seconds per step by the progress bar.
         rewards, validations: over the steps.
@@ -198,15 +197,8 @@ class Progress:
     validations: Sparkline = field(default_factory=Sparkline)
     training_totals: TrainingTotals = field(default_factory=TrainingTotals)
     skips: int = 0
-
-    @property
-    def reward(self) -> float | None:
-        return next((self.metrics[key] for key in REWARD if key in self.metrics), None)
-
-    @property
-    def validation(self) -> float | None:
-        """Return the first validation metric in alphabetical order, of the newest kind that the run has."""
-        return StepMetrics(0, self.metrics).validation
+    reward: float | None = None
+    validation: float | None = None
 
     @property
     def last_step(self) -> int | None:
@@ -231,27 +223,25 @@ class Progress:
         step_times = self.step_times[ends[0] : ends[-1]] if len(ends) > 1 else self.step_times
         return compute_mean([step_time.seconds for step_time in step_times]) if step_times else self.bar_seconds
 
-    def record_events(self, events: Iterable[LogEvent], metric_prefixes: tuple[str, ...] = ()) -> Self:
+    def record_events(
+        self, events: Iterable[LogEvent], keys: MetricKeys, metric_prefixes: tuple[str, ...] = ()
+    ) -> Self:
         """Return the progress after these events.
 
         Args:
+            keys: the names of the metrics in the events.
             metric_prefixes: beginnings of the metric keys to keep, beside reward, score and validation.
-
-        >>> found = Progress().record_events([TotalSteps(10), StepMetrics(1, {"critic/rewards/mean": 0.5,
-        ...     "timing_s/step": 60.0})])
-        >>> found.step, found.reward, found.steps_left, found.seconds_per_step
-        (1, 0.5, 9, 60.0)
         """
         progress = self
         for event in events:
-            progress = progress._record_event(event, (*REWARD, *SCORE, *VALIDATION_METRICS, *metric_prefixes))
+            progress = progress._record_event(event, keys, (*keys.outcome_prefixes, *metric_prefixes))
         return progress
 
-    def _record_event(self, event: LogEvent, metric_prefixes: tuple[str, ...]) -> Self:
+    def _record_event(self, event: LogEvent, keys: MetricKeys, metric_prefixes: tuple[str, ...]) -> Self:
         """Return the progress after one event."""
         match event:
             case StepMetrics():
-                return self._record_step(event, metric_prefixes)
+                return self._record_step(event, keys, metric_prefixes)
             case TotalSteps(steps):
                 return replace(self, total_steps=steps)
             case ProgressBar(_, total, seconds):
@@ -261,16 +251,24 @@ class Progress:
             case TrainingResumed(step):
                 return replace(self, step=step, step_times=())
 
-    def _record_step(self, row: StepMetrics, metric_prefixes: tuple[str, ...]) -> Self:
-        """Return the progress after one step, or after a validation, which verl may log on a line of its own."""
+    def _record_step(self, row: StepMetrics, keys: MetricKeys, metric_prefixes: tuple[str, ...]) -> Self:
+        """Return the progress after one step, or after a validation, which a training may log on a line of its own."""
         finite_values = {
             key: value for key, value in row.values.items() if key.startswith(metric_prefixes) and isfinite(value)
         }
-        reward, validation = row.find_first(REWARD), row.validation
+        reward, validation, seconds = (
+            keys.find(row, MetricWord.REWARD),
+            keys.find_validation(row.values),
+            keys.find_seconds(row),
+        )
+        is_training_step = keys.is_training_step(row)
+        metrics = select_metrics({**self.metrics, **finite_values}, keys)
         progress = replace(
             self,
             step=row.step,
-            metrics=select_metrics({**self.metrics, **finite_values}),
+            metrics=metrics,
+            reward=self.reward if reward is None else reward,
+            validation=keys.find_validation(metrics),
             rewards=self.rewards if reward is None else self.rewards.with_point(row.step, reward),
         )
         if validation is not None:
@@ -285,27 +283,23 @@ class Progress:
                     step_times[-1], includes_validation=step_times[-1].includes_validation or validation is not None
                 ),
             )
-        elif row.is_training_step and row.seconds is not None:
-            step_times = (*step_times, StepTime(row.seconds, validation is not None))[-PACED_STEPS:]
+        elif is_training_step and seconds is not None:
+            step_times = (*step_times, StepTime(seconds, validation is not None))[-PACED_STEPS:]
         # A validation alone is not a step: it changes neither the totals nor the time of the last step.
-        if not row.is_training_step:
+        if not is_training_step:
             return replace(progress, step_times=step_times)
         from_zero, stepped_at = self.from_zero or row.step == 0, row.at or self.stepped_at
-        totals = progress.training_totals.record_step(row.step, row.seconds or 0.0)
+        totals = progress.training_totals.record_step(row.step, seconds or 0.0)
         return replace(
             progress, step_times=step_times, from_zero=from_zero, stepped_at=stepped_at, training_totals=totals
         )
 
 
-def select_metrics(metrics: Mapping[str, float]) -> Mapping[str, float]:
-    """Return the metrics, or the few most important ones: of validations the first in alphabetical order.
-
-    >>> list(select_metrics({f"val-core/{number:03}": 0.5 for number in range(99)}))[::31]
-    ['val-core/000', 'val-core/031']
-    """
+def select_metrics(metrics: Mapping[str, float], keys: MetricKeys) -> Mapping[str, float]:
+    """Return the metrics, or the few most important ones: of validations the first in alphabetical order."""
     if len(metrics) <= MAX_METRICS:
         return metrics
-    validations = sorted(key for key in metrics if key.startswith(VALIDATION_METRICS))
-    others = sorted((key for key in metrics if not key.startswith(VALIDATION_METRICS)), key=rank_key)
+    validations = sorted(key for key in metrics if key.startswith(keys.validation))
+    others = sorted((key for key in metrics if not key.startswith(keys.validation)), key=keys.rank)
     selected = {*validations[:MAX_METRICS], *others[:MAX_METRICS]}
     return {key: value for key, value in metrics.items() if key in selected}

@@ -193,7 +193,7 @@ MAX_NAMES = 24
 """Maximum valid names that an error lists; it counts the rest."""
 
 MAX_NAME_CHARACTERS = 120
-"""Maximum characters of a listed name: verl's keys of metrics are long, and people type no longer ones."""
+"""Maximum characters of a listed name: keys of metrics are long, and people type no longer ones."""
 
 
 MISSING_PHRASES = {

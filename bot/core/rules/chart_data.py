@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.core.commands.command import COMPARE_AXES
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.history import TIME_KEY, MetricsHistory
-from bot.core.model.metrics import DISPLAY_NAMES, KEYS_BY_WORD, VALIDATION_METRICS, VALIDATION_WORD
+from bot.core.model.metrics import DISPLAY_NAMES, MetricWord
 from bot.core.model.progress import MAX_POINTS
 from bot.core.model.run import Run
+from bot.core.model.training_framework import MetricKeys
 from bot.core.model.typed_text import unknown_name_error
 from bot.core.rules.downsample import SMOOTHED_FROM_POINTS, Point, downsample, find_last_value, interpolate, smooth
 from bot.errors import UserError
@@ -22,62 +24,57 @@ class Metric:
     """One metric of a run over its steps.
 
     Attributes:
-        word: the word that people use for it, or verl's key.
-        name: its name in a chart: a phrase, or verl's key.
+        word: the word that people use for it, or the training's key.
+        name: its name in a chart: a phrase, or the training's key.
         series: its steps and values.
     """
 
     word: str
     name: str
     series: MetricSeries
-
-    @property
-    def is_sparse(self) -> bool:
-        """Return whether it is measured only now and then."""
-        return self.word == VALIDATION_WORD or self.word.startswith(VALIDATION_METRICS)
+    is_sparse: bool = False
 
 
-def find_available_metrics(history: MetricsHistory) -> dict[str, str]:
-    """Return the words for which the run has numbers, each with verl's key."""
-    keys = history.keys
-    keys_by_word = {word: next((key for key in names if key in keys), None) for word, names in KEYS_BY_WORD.items()}
-    validations = [key for beginning in VALIDATION_METRICS for key in keys if key.startswith(beginning)]
+def find_available_metrics(history: MetricsHistory, keys: MetricKeys = FRAMEWORK.keys) -> dict[str, str]:
+    """Return the words for which the run has numbers, each with the training's key."""
+    own = history.keys
+    keys_by_word = {word: next((key for key in names if key in own), None) for word, names in keys.by_word.items()}
+    validations = [key for beginning in keys.validation for key in own if key.startswith(beginning)]
     # Of the validations, the first key of the newest kind represents all.
-    keys_by_word[VALIDATION_WORD] = next(iter(validations), None)
+    keys_by_word[MetricWord.VALIDATION] = next(iter(validations), None)
     return {word: key for word, key in keys_by_word.items() if key}
 
 
-def find_metric(word: str, history: MetricsHistory) -> Metric | None:
+def find_metric(word: str, history: MetricsHistory, keys: MetricKeys = FRAMEWORK.keys) -> Metric | None:
     """Return the metric of this word or key; None where the run has no finite number of it."""
-    words, keys = find_available_metrics(history), {key.lower(): key for key in history.keys}
+    words, own = find_available_metrics(history, keys), {key.lower(): key for key in history.keys}
     if (key := words.get(word.lower())) and (series := history.get_series(key)):
-        return Metric(word.lower(), DISPLAY_NAMES[word.lower()], series)
-    if (key := keys.get(word.lower())) and (series := history.get_series(key)):
-        return Metric(key, key, series)
+        return Metric(word.lower(), DISPLAY_NAMES[word.lower()], series, word.lower() == MetricWord.VALIDATION)
+    if (key := own.get(word.lower())) and (series := history.get_series(key)):
+        return Metric(key, key, series, key.startswith(keys.validation))
     return None
 
 
-def get_metric(word: str, history: MetricsHistory, run_id: str) -> Metric:
+def get_metric(word: str, history: MetricsHistory, run_id: str, keys: MetricKeys = FRAMEWORK.keys) -> Metric:
     """Return the metric of this word or key.
 
     Raises:
         UserError: the run has none; the hint names those that it has.
     """
-    if match := find_metric(word, history):
+    if match := find_metric(word, history, keys):
         return match
-    raise unknown_name_error("metric", word, [*find_available_metrics(history), *history.keys], owner=run_id)
+    raise unknown_name_error("metric", word, [*find_available_metrics(history, keys), *history.keys], owner=run_id)
 
 
-def choose_reward(history: MetricsHistory) -> Metric | None:
+def choose_reward(history: MetricsHistory, keys: MetricKeys = FRAMEWORK.keys) -> Metric | None:
     """Return the metric by which the run is judged: the reward, or else the score, or else the validation."""
-    return next(
-        (candidate for word in ("reward", "score", VALIDATION_WORD) if (candidate := find_metric(word, history))), None
-    )
+    words = (MetricWord.REWARD, MetricWord.SCORE, MetricWord.VALIDATION)
+    return next((candidate for word in words if (candidate := find_metric(word, history, keys))), None)
 
 
-def get_validation_series(history: MetricsHistory) -> MetricSeries:
+def get_validation_series(history: MetricsHistory, keys: MetricKeys = FRAMEWORK.keys) -> MetricSeries:
     """Return the steps and values of the validation; empty where there is none."""
-    validation = find_metric(VALIDATION_WORD, history)
+    validation = find_metric(MetricWord.VALIDATION, history, keys)
     return validation.series if validation else ()
 
 
@@ -86,9 +83,6 @@ MIN_POINTS = 3
 
 MAX_SPARSE_POINTS = 8
 """Maximum x of a table that are chosen for the points of sparse lines."""
-
-SAVE_TIME_KEYS = ("timing_s/save_checkpoint", "timing/save_checkpoint")
-"""Keys of the time that a step took to save a checkpoint, verl's newest first."""
 
 STEP_AXIS, TIME_AXIS, DOLLAR_AXIS = COMPARE_AXES
 
@@ -155,25 +149,25 @@ class ChartTable:
 # Charts of one run
 
 
-def build_reward_chart(run: Run, history: MetricsHistory) -> Chart | None:
+def build_reward_chart(run: Run, history: MetricsHistory, keys: MetricKeys = FRAMEWORK.keys) -> Chart | None:
     """Return the chart of the reward over the steps, with its validations and checkpoints.
 
     None before the first reward.
     """
-    reward = choose_reward(history)
+    reward = choose_reward(history, keys)
     if reward is None:
         return None
-    validation = () if reward.word == VALIDATION_WORD else get_validation_series(history)
-    return build_run_chart(run, reward, history, validation)
+    validation = () if reward.word == MetricWord.VALIDATION else get_validation_series(history, keys)
+    return build_run_chart(run, reward, history, keys, validation)
 
 
-def build_metric_chart(run: Run, history: MetricsHistory, word: str) -> Chart:
+def build_metric_chart(run: Run, history: MetricsHistory, word: str, keys: MetricKeys = FRAMEWORK.keys) -> Chart:
     """Return the chart of one metric over the steps.
 
     Raises:
         UserError: the run has no metric of this name.
     """
-    return build_run_chart(run, get_metric(word, history, run.id), history)
+    return build_run_chart(run, get_metric(word, history, run.id, keys), history, keys)
 
 
 def build_progress_chart(run: Run) -> Chart:
@@ -186,14 +180,18 @@ def build_progress_chart(run: Run) -> Chart:
 
 
 def build_run_chart(
-    run: Run, shown_metric: Metric, history: MetricsHistory, validation: tuple[Point, ...] = ()
+    run: Run,
+    shown_metric: Metric,
+    history: MetricsHistory,
+    keys: MetricKeys,
+    validation: tuple[Point, ...] = (),
 ) -> Chart:
     """Return the chart of a metric of a run, with the run's checkpoints."""
     return build_chart(
         run,
         shown_metric,
         (build_line(shown_metric), *build_validation_lines(validation)),
-        find_checkpoint_steps(run, history),
+        find_checkpoint_steps(run, history, keys),
     )
 
 
@@ -209,12 +207,12 @@ def build_line(shown_metric: Metric) -> ChartLine:
 
 
 def build_validation_lines(points: tuple[Point, ...]) -> tuple[ChartLine, ...]:
-    return (ChartLine(Phrase(DISPLAY_NAMES[VALIDATION_WORD]), points, is_sparse=True),) if points else ()
+    return (ChartLine(Phrase(DISPLAY_NAMES[MetricWord.VALIDATION]), points, is_sparse=True),) if points else ()
 
 
-def find_checkpoint_steps(run: Run, history: MetricsHistory) -> tuple[float, ...]:
+def find_checkpoint_steps(run: Run, history: MetricsHistory, keys: MetricKeys) -> tuple[float, ...]:
     """Return the steps after which a checkpoint was written: those that report how long saving took, and the newest."""
-    saved_steps = {step for key in SAVE_TIME_KEYS for step, _ in history.get_series(key)}
+    saved_steps = {step for key in keys.checkpoint_seconds for step, _ in history.get_series(key)}
     newest = run.progress.checkpoint_step
     return tuple(map(float, sorted(saved_steps if newest is None else saved_steps | {newest})))
 
@@ -230,7 +228,9 @@ class RunHistory:
     history: MetricsHistory
 
 
-def build_comparison_chart(a: RunHistory, b: RunHistory, by: str = STEP_AXIS) -> Chart | None:
+def build_comparison_chart(
+    a: RunHistory, b: RunHistory, by: str = STEP_AXIS, keys: MetricKeys = FRAMEWORK.keys
+) -> Chart | None:
     """Return one chart of the reward of two runs.
 
     None where either has no numbers, or their rewards are different metrics.
@@ -238,7 +238,7 @@ def build_comparison_chart(a: RunHistory, b: RunHistory, by: str = STEP_AXIS) ->
     Raises:
         UserError: the axis is dollars, and one of the runs is unpriced.
     """
-    rewards = [choose_reward(side.history) for side in (a, b)]
+    rewards = [choose_reward(side.history, keys) for side in (a, b)]
     if rewards[0] is None or rewards[1] is None or rewards[0].word != rewards[1].word:
         refuse_unpriced(a.run, b.run, by=by)
         return None

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.core.frameworks.verl.log_grammar import find_step, parse_pairs
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.failure import FailureKind, FailureSummary, classify_failure
 from bot.core.rules.log_lines import shorten_for_display, split_clean_lines, split_prefix
 
@@ -51,7 +51,7 @@ LINES_PER_TIME_CHECK = 256
 """Lines that are read between two looks at the clock."""
 
 MIN_STEP_METRICS = 4
-"""Minimum number of metrics of a step line between two answers of the model: verl's lines have dozens."""
+"""Minimum number of metrics of a step line between two answers of the model: the lines of a training have dozens."""
 
 IP_ADDRESS = re.compile(r"\bip=([\w.:]{1,64})")
 NODE_PREFIX = re.compile(r"\((?=[^()]*+\))[^()]*?\brank=(\d{1,9})\b[^()]*+\)")
@@ -177,7 +177,7 @@ class ErrorSearch:
     def add_line(self, line_index: int, line: LogLine) -> None:
         """Record the error that a line reports, or that the training survived the earlier ones."""
         process = self.processes.setdefault(line.source, ProcessLogState())
-        metrics = count_step_metrics(line.text)
+        metrics = FRAMEWORK.count_step_metrics(line.text)
         # The model's answers may look like an error or a short step line; only a real step line ends them.
         if process.prints_samples and metrics < MIN_STEP_METRICS:
             process.find_error(line_index, line.text)
@@ -259,12 +259,6 @@ def parse_line(text: str) -> LogLine:
     if match := VLLM_LOG_PREFIX.match(body):
         body = body[match.end() :]
     return LogLine(prefix.strip(), RAY_REPEAT_NOTE.sub("", body), rank)
-
-
-def count_step_metrics(text: str) -> int:
-    """Return how many metrics of a step a line has; 0 for any other line."""
-    match = find_step(text)
-    return len(parse_pairs(match[2])) if match else 0
 
 
 def parse_exit(line_index: int, text: str) -> LoggedError | None:

@@ -2,20 +2,15 @@
 order.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Self
 
-from bot.core.frameworks.verl.log_grammar import MAX_LINE_CHARACTERS, strip_prefixes
-from bot.core.frameworks.verl.log_parser import LogParser
-from bot.core.model.metrics import LogEvent, StepMetrics, TrainingResumed
-from bot.core.rules.health.stall import TrainingPhase
-
-SAVING_PATTERN = re.compile(r"[Ss]aving (?:checkpoint|model)|local_global_step_folder")
-VALIDATING_PATTERN = re.compile(r"^\[(?:prompt|response|ground_truth|score)\]|validation generation|test_gen_batch")
-"""Lines that verl prints while it saves, and while it validates."""
+from bot.core.frameworks import FRAMEWORK, LogParser
+from bot.core.model.log_text import MAX_LINE_CHARACTERS, strip_prefixes
+from bot.core.model.metrics import LogEvent, StepMetrics, TrainingPhase, TrainingResumed
+from bot.core.model.training_framework import Framework
 
 REMEMBERED_LINES = 64
 """Number of lines that are remembered to find the end of the last read again."""
@@ -145,7 +140,7 @@ class LogCursor:
 
     def interrupt(self) -> Self:
         """Return the cursor without any unfinished line or block."""
-        return replace(self, parser=replace(self.parser, partial_line="", block="", sampling=False))
+        return replace(self, parser=self.parser.interrupt())
 
     def remember_lines(self, new_lines: NewLines, at: float) -> Self:
         """Return the cursor that recognises these lines again."""
@@ -177,7 +172,7 @@ def drop_redrawn(line: str) -> str:
     return "\r".join(line.rsplit("\r", MAX_REDRAWN_PIECES)[1:])
 
 
-def detect_phase(lines: Sequence[str]) -> TrainingPhase:
+def detect_phase(lines: Sequence[str], framework: Framework = FRAMEWORK) -> TrainingPhase:
     """Return the phase that the last line with any text belongs to.
 
     >>> (detect_phase(["step:9 - a:1", "(TaskRunner pid=7) validation generation end"]),
@@ -187,9 +182,7 @@ def detect_phase(lines: Sequence[str]) -> TrainingPhase:
     last_line = next(
         (text for line in reversed(lines) if (text := strip_prefixes(line[:MAX_LINE_CHARACTERS]).strip())), ""
     )
-    if SAVING_PATTERN.search(last_line):
-        return TrainingPhase.SAVING
-    return TrainingPhase.VALIDATING if VALIDATING_PATTERN.search(last_line) else TrainingPhase.TRAINING
+    return framework.find_phase(last_line)
 
 
 def hash_line(line: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from bot.core.frameworks.verl.log_grammar import ANSI_SEQUENCE, CONTROL_CHARACTERS, LOG_PREFIXES, MAX_LINE_CHARACTERS
+from bot.core.model.log_text import ANSI_SEQUENCE, CONTROL_CHARACTERS, LOG_PREFIXES, MAX_LINE_CHARACTERS
 from bot.core.rules.log_cursor import MAX_REDRAWN_PIECES, find_resume_index
 
 FAILURE_LINE = re.compile(r"ERROR: (Job \d{1,9}(?:'s setup)? failed with return code.*)")
@@ -11,7 +11,7 @@ FAILURE_LINE = re.compile(r"ERROR: (Job \d{1,9}(?:'s setup)? failed with return 
 RANK_PREFIX = re.compile(r"\brank=(\d{1,9})\b")
 
 MAX_DISPLAY_CHARACTERS = 280
-"""Maximum characters of a line that is shown in a message: verl's lines of metrics have thousands."""
+"""Maximum characters of a line that is shown in a message: lines of metrics have thousands."""
 
 GAP_LINE = "[… lines in between were not read …]"
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from bot.core.model.metrics import REWARD, SCORE, VALIDATION_METRICS
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.progress import Progress
 from bot.core.model.run import Run
 from bot.core.model.run_state import ProgressSnapshot
@@ -12,7 +12,7 @@ from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.mrkdwn import Markup, code, date, join_parts, mrkdwn, render_phrase
 
-NAMED_METRICS = (*REWARD, *SCORE, *VALIDATION_METRICS)
+NAMED_METRICS = FRAMEWORK.keys.outcome_prefixes
 """Metrics that have a word of their own."""
 
 MIN_STEPS_FOR_FORECAST = 2

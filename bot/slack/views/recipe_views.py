@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from bot.app.run_queries import LaunchPreview
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.launch_plan import find_missing_safeguards
 from bot.core.model.managed_job import is_managed, may_rent_controller
 from bot.core.model.parameter import Parameter
@@ -87,7 +88,7 @@ def render_launch_preview(launch_preview: LaunchPreview) -> Answer:
     blocks += map(
         context,
         wording.list_safeguard_warnings(
-            find_missing_safeguards(plan), plan.checkpoints_ephemeral, is_managed(plan.task)
+            find_missing_safeguards(plan, FRAMEWORK), plan.checkpoints_ephemeral, is_managed(plan.task)
         ),
     )
     blocks.append(code_block(launch_preview.yaml))
@@ -109,7 +110,7 @@ def build_preview_notes(launch_preview: LaunchPreview) -> list[Markup]:
         *refusal_notes,
         *controller_notes,
         *wording.list_safeguard_warnings(
-            find_missing_safeguards(plan), plan.checkpoints_ephemeral, is_managed(plan.task)
+            find_missing_safeguards(plan, FRAMEWORK), plan.checkpoints_ephemeral, is_managed(plan.task)
         ),
     ]
 

@@ -13,9 +13,10 @@ from bot.adapters.local import local_checkpoints
 from bot.adapters.local.local_checkpoints import FileWalk, NodeFolder, list_checkpoints, list_files, locate_node_folders
 from bot.adapters.local.local_cloud import LocalCloud
 from bot.adapters.local.state_files import ClusterDirectory
+from bot.core.frameworks import FRAMEWORK
 from bot.core.frameworks.verl.checkpoint_files import MAX_PATH_DEPTH
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
-from bot.core.model.checkpoint_paths import LATEST_STEP_FILE, CheckpointRef
+from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.launch_plan import ClusterRef
 from bot.errors import BeingStopped, IncompleteCheckpoint, Unavailable, UserError
 from tests.adapters.test_checkpoint_integrity import cut, torch
@@ -38,7 +39,7 @@ def home(tmp_path: Path) -> Path:
     (tmp_path / "secret").write_text(SECRET)
     (tmp_path / "secrets" / "global_step_9").mkdir(parents=True)
     (tmp_path / "secrets" / "global_step_9" / "model.bin").write_text(SECRET)
-    (tmp_path / "secrets" / LATEST_STEP_FILE).write_text("9")
+    (tmp_path / "secrets" / FRAMEWORK.checkpoints.latest_file).write_text("9")
     return found
 
 
@@ -77,7 +78,9 @@ LINKS: list[tuple[str, Callable[[Path, Path], None]]] = [
     ("all checkpoints", replace_by_link),
     (
         "the file that names the newest",
-        lambda models, bot: (models / "x" / LATEST_STEP_FILE).symlink_to(bot / "secrets" / LATEST_STEP_FILE),
+        lambda models, bot: (models / "x" / FRAMEWORK.checkpoints.latest_file).symlink_to(
+            bot / "secrets" / FRAMEWORK.checkpoints.latest_file
+        ),
     ),
 ]
 
@@ -115,7 +118,7 @@ def a_pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-@pytest.mark.parametrize("name", ["x/global_step_4/pipe", f"x/{LATEST_STEP_FILE}"])
+@pytest.mark.parametrize("name", ["x/global_step_4/pipe", f"x/{FRAMEWORK.checkpoints.latest_file}"])
 def test_a_pipe_holds_nothing_up(home: Path, cloud: LocalCloud, name: str) -> None:
     a_pipe(home / "models" / name)
     assert cloud.list_checkpoints(X, RUN) == CheckpointListing((4,))
@@ -228,7 +231,7 @@ def test_what_is_here_is_not_copied_again_and_what_has_changed_is(tmp_path: Path
 def test_a_newest_that_names_none_is_waited_for_while_its_job_runs(
     home: Path, cloud: LocalCloud, over: bool, found: CheckpointListing | None
 ) -> None:
-    (home / "models/x" / LATEST_STEP_FILE).write_text("")
+    (home / "models/x" / FRAMEWORK.checkpoints.latest_file).write_text("")
     if found:
         assert cloud.list_checkpoints(X, RUN, over) == found
     else:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from bot.adapters.redis.codec import RUN_DECODER, encode_run
 from bot.app.health_monitor import HealthMonitor
 from bot.app.log_ingest import apply_events
+from bot.core.frameworks.verl.detectors.gradient import VITAL_KEYS
 from bot.core.frameworks.verl.log_parser import LogParser
+from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.history import MetricsHistory
 from bot.core.model.metrics import (
-    KNOWN_KEYS,
     CheckpointSaved,
     LogEvent,
     ProgressBar,
@@ -26,14 +27,13 @@ from bot.core.model.metrics import (
 from bot.core.model.run import Run
 from bot.core.model.run_state import SummaryInterval
 from bot.core.rules.costs import compute_charge, compute_efficiency
-from bot.core.rules.health.detectors.gradient import VITAL_KEYS
 from bot.slack.views.answers import render_run_line
 from bot.slack.views.run_thread import build_conversation
 from tests.builders import at, running
 from tests.examples import examples, thorough
 
 KEYS = (
-    st.sampled_from(sorted({*KNOWN_KEYS, *VITAL_KEYS}))
+    st.sampled_from(sorted({*VERL_KEYS.known, *VITAL_KEYS}))
     | st.sampled_from(["timing/a", "timing/b", "val-core/a", "val/test_score/b", "val-aux/c", "perf/mfu/x", "reward/a"])
     | st.text(st.characters(), max_size=300)
 )
@@ -120,7 +120,7 @@ def test_a_history_of_any_numbers_is_folded_and_drawn(found: list[StepMetrics]) 
 def test_detectors_get_along_with_numbers_that_leap_between_the_extremes(seed: int) -> None:
     dice = random.Random(seed)
     keys = sorted(
-        {*KNOWN_KEYS, *VITAL_KEYS, "actor/pg_clipfrac", "response_length/max", "reward/format", "rewards/a/mean"}
+        {*VERL_KEYS.known, *VITAL_KEYS, "actor/pg_clipfrac", "response_length/max", "reward/format", "rewards/a/mean"}
     )
     extremes = [3.4e38, -3.4e38, 1e-45, -1e-45, 0.0, 1.0, 1.0, math.nan, math.inf, 1e308]
     facts: list[LogEvent] = [

@@ -11,6 +11,7 @@ from redis import Redis
 from bot.adapters.redis.metrics_store import Retention
 from bot.adapters.redis.redis_store import RedisStore
 from bot.core.frameworks.verl.log_parser import LogParser
+from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.history import MIN_RECENT_ROWS, TIME_KEY
 from bot.core.model.metrics import StepMetrics
 from bot.core.model.run import Run
@@ -141,7 +142,7 @@ def test_a_first_validation_of_thousands_of_metrics_leaves_room_for_the_others(s
     taken_in(store, READ, [StepMetrics(0, {f"val-aux/{n:04}": 0.5 for n in range(4000)} | {"val-core/a": 0.25})])
     taken_in(store, READ, [StepMetrics(1, {f"m/{n:03}": 0.1 for n in range(500)} | {"critic/rewards/mean": 0.75}, 1.0)])
     first, second = store.get_recent_metrics(RUN, 2)
-    assert (len(first.values), first.validation) == (128, 0.25)
+    assert (len(first.values), VERL_KEYS.find_validation(first.values)) == (128, 0.25)
     assert (len(second.values), second.find_first(["critic/rewards/mean"])) == (128, 0.75)
     taken_in(store, READ, [StepMetrics(2, {"actor/grad_norm": 1.0}, 2.0)])
     assert store.get_recent_metrics(RUN, 1)[0].values == {

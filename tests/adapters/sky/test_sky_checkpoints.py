@@ -11,8 +11,9 @@ import pytest
 from bot.adapters.disk_space import DiskAllowance
 from bot.adapters.sky import sky_checkpoints
 from bot.adapters.sky.sky_checkpoints import RemoteCheckpoint
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.checkpoint import CheckpointListing
-from bot.core.model.checkpoint_paths import LATEST_STEP_FILE, CheckpointRef
+from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.errors import BeingStopped, Unavailable, UserError
 from tests.adapters.beds import NO_SSH
 
@@ -36,7 +37,7 @@ def save(tmp_path: Path, host: str, *steps: int, newest: str | None = None) -> N
     for step in steps:
         (folder / f"global_step_{step}").mkdir(parents=True)
     if newest is not None:
-        (folder / LATEST_STEP_FILE).write_text(newest)
+        (folder / FRAMEWORK.checkpoints.latest_file).write_text(newest)
 
 
 def test_a_trainer_may_be_on_any_node(way: RemoteCheckpoint, tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_a_pipe_in_the_place_of_that_file_holds_nothing_up(
 ) -> None:
     monkeypatch.setattr(sky_checkpoints, "ANSWER_SECONDS", 5)
     save(tmp_path, HEAD, 20)
-    os.mkfifo(tmp_path / HEAD / "models" / "x" / LATEST_STEP_FILE)
+    os.mkfifo(tmp_path / HEAD / "models" / "x" / FRAMEWORK.checkpoints.latest_file)
     assert way.list_checkpoints(job_ended=True) == CheckpointListing((20,))
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from bot.adapters.files.recipe_files import RecipeFolder
 from bot.config.operation_settings import SOURCE_RECIPES
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.launch_plan import Safeguard, build_launch_plan, find_missing_safeguards
 
 PPO = RecipeFolder(SOURCE_RECIPES).get("ppo")
@@ -26,10 +27,10 @@ PPO = RecipeFolder(SOURCE_RECIPES).get("ppo")
     ],
 )
 def test_what_overrides_switch_off(overrides: tuple[str, ...], lacking: tuple[Safeguard, ...]) -> None:
-    assert find_missing_safeguards(build_launch_plan(PPO, (), overrides, "ppo-0000")) == lacking
+    assert find_missing_safeguards(build_launch_plan(PPO, (), overrides, "ppo-0000"), FRAMEWORK) == lacking
 
 
 def test_a_recipe_that_refuses_an_autostop_is_seen() -> None:
     made = build_launch_plan(PPO, (), (), "ppo-0000")
     task = {**made.task, "resources": {"autostop": False}}
-    assert find_missing_safeguards(replace(made, task=task)) == (Safeguard.AUTOSTOP,)
+    assert find_missing_safeguards(replace(made, task=task), FRAMEWORK) == (Safeguard.AUTOSTOP,)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from bot.core.frameworks.verl.log_parser import LogParser
+from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.metrics import LARGEST_FLOAT32, MAX_KEY_CHARACTERS, MAX_KEYS, MAX_STEP_SECONDS, StepMetrics
 
 NAN, INF = math.nan, math.inf
@@ -94,10 +95,15 @@ def test_a_long_key_on_a_step_line_costs_itself_alone() -> None:
 
 def test_of_too_many_keys_those_are_kept_that_tell_most() -> None:
     many = {f"val-aux/{n}": 0.5 for n in range(MAX_KEYS)} | {f"val-core/{n}": 0.5 for n in range(9)}
-    row = StepMetrics(1, many | {"actor/lr": 1e-6, "critic/rewards/mean": 0.25})
+    row = StepMetrics(1, VERL_KEYS.limit(many | {"actor/lr": 1e-6, "critic/rewards/mean": 0.25}))
     assert len(row.values) == MAX_KEYS
     assert row.find_first(["critic/rewards/mean"]) == 0.25
     assert {"actor/lr", *(f"val-core/{n}" for n in range(9))} <= row.values.keys()
+
+
+def test_a_row_of_too_many_keys_keeps_the_first() -> None:
+    row = StepMetrics(1, {f"key/{n}": 0.5 for n in range(2 * MAX_KEYS)})
+    assert (len(row.values), "key/0" in row.values) == (MAX_KEYS, True)
 
 
 def test_a_row_within_bounds_is_kept_as_it_is() -> None:
@@ -122,4 +128,4 @@ def test_a_row_within_bounds_is_kept_as_it_is() -> None:
     ],
 )
 def test_how_long_a_step_took_is_above_zero_and_bounded(values: Mapping[str, float], seconds: float | None) -> None:
-    assert StepMetrics(1, values).seconds == seconds
+    assert VERL_KEYS.find_seconds(StepMetrics(1, values)) == seconds

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.history import MetricsHistory
 from bot.core.model.metrics import StepMetrics
 from bot.core.model.money import Rate
@@ -202,7 +203,7 @@ def test_whatever_a_run_has_told_its_table_is_one_that_slack_takes(
 def test_the_record_alone_is_enough_for_the_chart_of_the_thread() -> None:
     progress = Progress(checkpoint_step=20)
     for row in history(30).rows:
-        progress = progress.record_events([row])
+        progress = progress.record_events([row], VERL_KEYS)
     found = build_progress_chart(replace(running(), progress=progress))
     assert [len(line.points) for line in found.lines] == [len(progress.rewards.points), 3]
     assert found.marks == (20.0,)

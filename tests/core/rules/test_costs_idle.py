@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.metrics import StepMetrics
 from bot.core.model.progress import Progress, StepTime, TrainingTotals
 from bot.core.model.run import Run
@@ -139,12 +140,12 @@ VALIDATED = {"val-core/x/reward/mean@1": 0.5}
     ],
 )
 def test_a_log_tells_what_was_done_with_the_time(rows: list[StepMetrics], found: TrainingTotals) -> None:
-    assert Progress().record_events(rows).training_totals == found
+    assert Progress().record_events(rows, VERL_KEYS).training_totals == found
 
 
 def test_a_long_curve_loses_its_first_point_and_what_was_trained_does_not() -> None:
     rows = [a_step(n, **{"val-core/x/reward/mean@1": n / 1000}) for n in range(1, 500)]
-    found = Progress().record_events(rows)
+    found = Progress().record_events(rows, VERL_KEYS)
     assert found.validations.points[0][1] > 0.01
     assert (found.training_totals.first_validation, found.training_totals.best_validation) == (0.001, 0.499)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from bot.core.frameworks.verl.log_grammar import MAX_LINE_CHARACTERS
+from bot.core.model.log_text import MAX_LINE_CHARACTERS
 from bot.core.rules.log_lines import GAP_LINE, append_log, select_lines, split_clean_lines, truncate_log
 
 LOG = """\

@@ -18,7 +18,7 @@ HOURLY, STEPS, NEVER = SummaryInterval(period=timedelta(hours=1)), SummaryInterv
 
 
 def stepped(run: Run, step: int, reward: float = 0.5) -> Run:
-    return run.record_progress(Progress(step, 435, {"critic/rewards/mean": reward}), NOON)
+    return run.record_progress(Progress(step, 435, {"critic/rewards/mean": reward}, reward=reward), NOON)
 
 
 def begun(step: int = 1) -> Run:

@@ -24,7 +24,9 @@ from tests.slack.views.test_run_thread import GOLDEN
 FILES = {one: GOLDEN / ("models.txt" if one == ENGLISH else f"models.{one}.txt") for one in LANGUAGES}
 
 FOLDER = "/home/sky/checkpoints/ppo-7f3a/global_step_400"
-SAVED = Progress(420, 435, {"val-core/x/reward/mean@1": 0.53}, 400, checkpoint=FOLDER, checkpoint_step=400)
+SAVED = Progress(
+    420, 435, {"val-core/x/reward/mean@1": 0.53}, 400, checkpoint=FOLDER, checkpoint_step=400, validation=0.53
+)
 PARTIAL = DownloadProgress("/data/artifacts/ppo-7f3a/global_step_400", 4_100_000_000, 18_400_000_000)
 WHOLE = replace(PARTIAL, downloaded_bytes=18_400_000_000, is_complete=True, is_sharded=True)
 WHY = "Its cluster could not be read by SSH: no route to host."

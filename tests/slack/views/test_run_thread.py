@@ -42,7 +42,7 @@ FILES = {one: GOLDEN / ("messages.txt" if one == ENGLISH else f"messages.{one}.t
 LOG = "\n".join(f"(head, rank=0, pid=7) (TaskRunner pid=7) line {number}" for number in range(4))
 TRAINED = Progress(
     420, 1000, {"critic/rewards/mean": 0.6123, "val-core/gsm8k/reward/mean@1": 0.53, "actor/entropy": 0.2},
-    400, "/checkpoints/ppo-7f3a/global_step_400", 400,
+    400, "/checkpoints/ppo-7f3a/global_step_400", 400, reward=0.6123, validation=0.53,
 )  # fmt: skip
 
 CURVE = Sparkline(tuple((step, round(step / 900, 2)) for step in range(31, 421, 32)), 32)

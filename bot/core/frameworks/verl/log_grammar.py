@@ -11,22 +11,18 @@ from functools import lru_cache
 from itertools import takewhile
 from math import inf
 
+from bot.core.frameworks.verl.metric_keys import VERL_KEYS
+from bot.core.model.log_text import MAX_LINE_CHARACTERS
 from bot.core.model.metrics import (
     MAX_KEY_CHARACTERS,
     CheckpointSaved,
     ProgressBar,
     StepMetrics,
     TotalSteps,
+    TrainingPhase,
     TrainingResumed,
 )
 
-ANSI_SEQUENCE = re.compile(r"\x1b\[[0-?]*+[ -/]*+[@-~]|\[[0-9;]++m")
-"""Colours and cursor movements; also colours that have lost their escape character, as in some old logs of Ray's."""
-
-CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Control characters, which mean nothing in a log, except tabs and line ends."""
-
-LOG_PREFIXES = re.compile(r"(?:\((?=[^()]*?pid=\d)[^()]*+\)\s*+)*+")
 STEP_LINE = re.compile(r"(?:^|[)\]] ?)step:(\d{1,9}) - (.+)")
 """Matches a step line at the beginning of a line, or where Ray's prefix or tqdm's bar has just ended."""
 
@@ -56,23 +52,6 @@ MAX_STEP = 10**9
 
 MIN_VERL_KEYS = 4
 """Minimum keys with a slash, as verl's have, by which a line counts as verl's where the rest of it does not parse."""
-
-MAX_LINE_CHARACTERS = 4_096
-"""Maximum characters of a line that are shown, or searched for anything but metrics: verl's longest other lines have
-some hundreds.
-"""
-
-
-def strip_prefixes(raw: str) -> str:
-    r"""Return the line without colours and without the prefixes of SkyPilot and Ray.
-
-    >>> strip_prefixes("\x1b[36m(head, rank=0, pid=7)\x1b[0m (TaskRunner pid=8) step:1 - a:2")
-    'step:1 - a:2'
-    """
-    line = ANSI_SEQUENCE.sub("", raw)
-    if not line.isprintable():
-        line = CONTROL_CHARACTERS.sub("", line)
-    return line[LOG_PREFIXES.match(line).end() :]  # type: ignore[union-attr]  # the pattern matches the empty string
 
 
 def find_step(line: str) -> re.Match[str] | None:
@@ -189,7 +168,7 @@ def parse_json_metrics(line: str, read_at: float) -> StepMetrics | None:
         step = int(record["step"])
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
-    return StepMetrics(step, values, read_at) if 0 <= step < MAX_STEP else None
+    return StepMetrics(step, VERL_KEYS.limit(values), read_at) if 0 <= step < MAX_STEP else None
 
 
 def to_float(value: float) -> float:
@@ -203,7 +182,7 @@ def to_float(value: float) -> float:
 def parse_dict_metrics(block: str, step: int, read_at: float) -> StepMetrics | None:
     """Return the validation metrics that pprint has written in braces; None where there are none."""
     values = {normalize_key(key): float(value) for key, value in DICT_PAIR.findall(block)}
-    return StepMetrics(step, values, read_at) if values else None
+    return StepMetrics(step, VERL_KEYS.limit(values), read_at) if values else None
 
 
 def parse_event(line: str) -> TotalSteps | ProgressBar | CheckpointSaved | TrainingResumed | None:
@@ -232,3 +211,25 @@ def normalize_key(key: str) -> str:
 def select_verl_keys(keys: Iterable[str]) -> list[str]:
     """Return the keys that look like verl's: those with a slash."""
     return [key for key in keys if "/" in key]
+
+
+SAVING_PATTERN = re.compile(r"[Ss]aving (?:checkpoint|model)|local_global_step_folder")
+VALIDATING_PATTERN = re.compile(r"^\[(?:prompt|response|ground_truth|score)\]|validation generation|test_gen_batch")
+"""Lines that verl prints while it saves, and while it validates."""
+
+
+def count_step_metrics(text: str) -> int:
+    """Return how many metrics of a step a line has; 0 for any other line."""
+    match = find_step(text)
+    return len(parse_pairs(match[2])) if match else 0
+
+
+def find_phase(line: str) -> TrainingPhase:
+    """Return what a line without prefixes is about.
+
+    >>> find_phase("validation generation end"), find_phase("step:9 - a:1")
+    (<TrainingPhase.VALIDATING: 'validating'>, <TrainingPhase.TRAINING: 'training'>)
+    """
+    if SAVING_PATTERN.search(line):
+        return TrainingPhase.SAVING
+    return TrainingPhase.VALIDATING if VALIDATING_PATTERN.search(line) else TrainingPhase.TRAINING

@@ -19,9 +19,10 @@ from bot.core.frameworks.verl.log_grammar import (
     parse_json_metrics,
     parse_pairs,
     select_verl_keys,
-    strip_prefixes,
 )
-from bot.core.model.metrics import VALIDATION_PREFIXES, LogEvent, StepMetrics, TrainingResumed
+from bot.core.frameworks.verl.metric_keys import VALIDATION_PREFIXES, VERL_KEYS
+from bot.core.model.log_text import strip_prefixes
+from bot.core.model.metrics import LogEvent, StepMetrics, TrainingResumed
 
 LINE_MARKS = (
     "step:",
@@ -92,6 +93,14 @@ class LogParser:
                 reader = reader.parse_line(strip_prefixes(line), at, events, block)
         return replace(reader, block=block.text), events
 
+    def interrupt(self) -> Self:
+        """Return the parser without any unfinished line or block, because lines are missing."""
+        return replace(self, partial_line="", block="", sampling=False)
+
+    def resume_at(self, step: int) -> Self:
+        """Return the parser after a step that the record has already."""
+        return replace(self, step=step)
+
     def finish(self, at: float = 0.0) -> tuple[Self, list[LogEvent]]:
         """Return the events of the last line, because no further text will complete it."""
         return self.parse("\n", at) if self.partial_line else (self, [])
@@ -137,14 +146,14 @@ class LogParser:
         if line.startswith('{"step"'):
             row = parse_json_metrics(line, at)
         elif step_match := find_step(line):
-            row = StepMetrics(int(step_match[1]), parse_pairs(step_match[2]), at)
+            row = StepMetrics(int(step_match[1]), VERL_KEYS.limit(parse_pairs(step_match[2])), at)
         else:
             return None
         return row if row and row.values else None
 
     def _belongs_to_run(self, row: StepMetrics) -> bool:
         """Return whether the run prints such rows: the model's answer may look like one."""
-        if not row.is_training_step:
+        if not VERL_KEYS.is_training_step(row):
             return not self.sampling and (self.step is None or row.step in (self.step, self.step + 1))
         if not self.keys:
             return not self.sampling
@@ -162,7 +171,7 @@ class LogParser:
 
     def _record_row(self, row: StepMetrics) -> Self:
         keys = self.keys
-        if row.is_training_step and tuple(row.values) != keys:
+        if VERL_KEYS.is_training_step(row) and tuple(row.values) != keys:
             # Validation keys are left out, because not every row has them.
             keys = tuple(key for key in row.values if not key.startswith(VALIDATION_PREFIXES))[:REMEMBERED_KEYS]
         return replace(self, step=row.step, keys=keys, unfamiliar_keys=(), sampling=False)

@@ -1,11 +1,13 @@
 """Judgement of a run's health: when a finding opens and when it is resolved, online, one row at a time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.finding import (
-    START_KEYS,
+    SMOOTHED_VALIDATIONS,
+    START_WORDS,
     Detector,
     Finding,
     HealthRules,
@@ -15,47 +17,55 @@ from bot.core.model.finding import (
 )
 from bot.core.model.health_state import HealthState, Streak
 from bot.core.model.metrics import StepMetrics
+from bot.core.model.training_framework import Framework, MetricKeys
 from bot.core.rules.health.custom_rules import build_detector
-from bot.core.rules.health.detectors import DETECTORS
-from bot.core.rules.health.detectors.validation import SMOOTHED_VALIDATIONS, add_validations
+from bot.core.rules.health.validation_history import add_validations
 
 
 def judge(
-    rows: Sequence[StepMetrics], state: HealthState, rules: HealthRules, others: Iterable[Finding] = ()
+    rows: Sequence[StepMetrics],
+    state: HealthState,
+    rules: HealthRules,
+    others: Iterable[Finding] = (),
+    framework: Framework = FRAMEWORK,
 ) -> HealthState:
     """Return the state after one more row; judging a row twice changes nothing.
 
     Args:
         rows: the last rows of the run, about 512 of them, oldest first; the newest is judged.
         others: findings of plugins at this row; they open at once, and are resolved as any other.
+        framework: whose metrics the rows hold.
     """
     if not rows or state.has_judged(rows[-1]):
         return state
     row, row_count = rows[-1], max(state.row_count + 1, len(rows))
-    validations = add_validations(state.validations, rows, state.at)
-    start = measure_start(rows, state.start, row_count, rules)
+    validations = add_validations(state.validations, rows, state.at, framework.keys)
+    start = measure_start(rows, state.start, row_count, rules, framework.keys)
     if "validation" not in start and len(validations) >= SMOOTHED_VALIDATIONS:
         start = {**start, "validation": median(item.value for item in validations[:SMOOTHED_VALIDATIONS])}
     state = replace(state, step=row.step, at=row.at, row_count=row_count, start=start, validations=validations)
     window = RowWindow(rows, rules, row_count, start, validations)
-    for item in (*DETECTORS, *map(build_detector, rules.team_rules)):
+    for item in (*framework.detectors, *map(build_detector, rules.team_rules)):
         if item.name not in rules.disabled and (measurement := item.measure(window)) is not None:
             state = update_streak(state, item, measurement, window)
-    return apply_plugin_findings(state, {finding.name: finding for finding in others}, window)
+    known_names = {item.name for item in (*framework.detectors, *map(build_detector, rules.team_rules))}
+    return apply_plugin_findings(state, {finding.name: finding for finding in others}, window, known_names)
 
 
 def measure_start(
-    rows: Sequence[StepMetrics], start: Mapping[str, float], row_count: int, rules: HealthRules
+    rows: Sequence[StepMetrics], start: Mapping[str, float], row_count: int, rules: HealthRules, keys: MetricKeys
 ) -> Mapping[str, float]:
     """Return how the run began, once there are enough rows, and as long as its first rows are among them."""
     if row_count > len(rows) or len(rows) < rules.start_steps:
         return start
-    return start if start.keys() >= START_KEYS.keys() else {**compute_medians(rows[: rules.start_steps]), **start}
+    return (
+        start if start.keys() >= START_WORDS.keys() else {**compute_medians(rows[: rules.start_steps], keys), **start}
+    )
 
 
-def compute_medians(rows: Sequence[StepMetrics]) -> Mapping[str, float]:
+def compute_medians(rows: Sequence[StepMetrics], keys: MetricKeys) -> Mapping[str, float]:
     """Return the medians of the first rows that are remembered as the start of a run."""
-    values_by_name = {name: [row.find_first(keys) for row in rows] for name, keys in START_KEYS.items()}
+    values_by_name = {name: [keys.find(row, word) for row in rows] for name, word in START_WORDS.items()}
     present_by_name = {
         name: [value for value in values if value is not None] for name, values in values_by_name.items()
     }
@@ -131,9 +141,10 @@ def to_finding(detector: Detector, measurement: Measurement, since_step: int, si
     )
 
 
-def apply_plugin_findings(state: HealthState, others: Mapping[str, Finding], window: RowWindow) -> HealthState:
+def apply_plugin_findings(
+    state: HealthState, others: Mapping[str, Finding], window: RowWindow, known_names: Container[str]
+) -> HealthState:
     """Return the state after the findings of plugins: each stays open as long as the plugin reports it."""
-    known_names = {candidate.name for candidate in (*DETECTORS, *map(build_detector, window.rules.team_rules))}
     names = [
         *others,
         *(

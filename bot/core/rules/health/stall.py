@@ -4,17 +4,14 @@ the step is silent. By time.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import pairwise
 from statistics import median
 
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.finding import Finding, HealthRules, Severity
-from bot.core.model.metrics import StepMetrics
+from bot.core.model.metrics import StepMetrics, TrainingPhase
+from bot.core.model.training_framework import Framework, MetricKeys, StallAdvice
 from bot.phrase import N_, Phrase, Text, join_sentences
-
-VALIDATION_SECONDS_KEYS = ("timing_s/testing", "timing/testing")
-CHECKPOINT_SECONDS_KEYS = ("timing_s/save_checkpoint", "timing/save_checkpoint")
-"""Keys under which verl reports how long a validation and a checkpoint took."""
 
 PACE_STEPS = 20
 """Number of steps whose median is the pace: a checkpoint or validation among them does not move it."""
@@ -26,38 +23,15 @@ stall.
 
 STALL_REFERENCE = "https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/troubleshooting.html"
 
-SILENT_LOG_ADVICE = N_(
-    "Look with `py-spy dump` at what every rank waits for, and at `nvidia-smi`; set `NCCL_DEBUG=INFO` for the next"
-    " start. verl gives up a collective call after `actor_rollout_ref.nccl_timeout` seconds."
-)
-BUSY_LOG_ADVICE = N_(
-    "Look at the reward function and the tools (`reward.custom_reward_function.path`,"
-    " `actor_rollout_ref.rollout.multi_turn.max_assistant_turns`) and at responses without end"
-    " (`data.max_response_length`): they take longer than a step ever did."
-)
-NO_FIRST_STEP_ADVICE = N_(
-    "Look at the log for a download that hangs, Ray that waits for machines (`trainer.nnodes`,"
-    " `trainer.n_gpus_per_node`), or a first validation that is long (`trainer.val_before_train=False`)."
-)
 UNREACHABLE_CLUSTER_ADVICE = N_(
     "Look at the cluster itself: whether it trains cannot be told from here, and it goes on billing."
 )
-STALL_ADVICE = (SILENT_LOG_ADVICE, BUSY_LOG_ADVICE, NO_FIRST_STEP_ADVICE, UNREACHABLE_CLUSTER_ADVICE)
-
 STALL_NAME = "stall"
 STALL_SIGN = (
     "no new step for several times the run's own pace; compiling, validations and checkpoints are given longer. It says"
     " whether the cluster, the log or the steps went quiet"
 )
 """What a stall looks like, in a few words for docs/findings.md."""
-
-
-class TrainingPhase(StrEnum):
-    """What the last line of the log is about: validating and saving take longer than steps do."""
-
-    TRAINING = "training"
-    VALIDATING = "validating"
-    SAVING = "saving"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +54,21 @@ class LivenessSignals:
 
 
 def detect_stall(
-    rows: Sequence[StepMetrics], now: float, signals: LivenessSignals, rules: HealthRules
+    rows: Sequence[StepMetrics],
+    now: float,
+    signals: LivenessSignals,
+    rules: HealthRules,
+    framework: Framework = FRAMEWORK,
 ) -> Finding | None:
     """Return a finding if no step has come for too long, else None. The next step resolves it.
 
     Args:
         rows: the last rows of the run, oldest first; empty before its first step.
+        framework: whose metrics the rows hold.
     """
     since = signals.began_at if signals.step_at is None else signals.step_at
-    waited_seconds, usual_seconds = now - since, measure_pace(rows)
-    if waited_seconds <= compute_allowed_seconds(rows, usual_seconds, signals.phase, rules):
+    waited_seconds, usual_seconds = now - since, measure_pace(rows, framework.keys)
+    if waited_seconds <= compute_allowed_seconds(rows, usual_seconds, signals.phase, rules, framework.keys):
         return None
     is_silent = signals.line_at is None or now - signals.line_at > max(rules.stall_min_seconds, waited_seconds / 2)
     is_dead = (
@@ -105,27 +84,31 @@ def detect_stall(
         since,
         describe_stall(signals, is_silent),
         describe_evidence(signals, now, waited_seconds, usual_seconds, step),
-        choose_advice(signals, is_silent),
+        choose_advice(signals, is_silent, framework.stall_advice),
         STALL_REFERENCE,
     )
 
 
-def measure_pace(rows: Sequence[StepMetrics]) -> float | None:
+def measure_pace(rows: Sequence[StepMetrics], keys: MetricKeys = FRAMEWORK.keys) -> float | None:
     """Return the seconds that a step usually takes; None before the second, because the first one compiles.
 
     >>> measure_pace([StepMetrics(step, {"timing_s/step": 60.0}) for step in range(9)])
     60.0
     """
-    recent = [row for row in rows if row.is_training_step][-PACE_STEPS:]
-    # Use verl's own timings if most steps have one, else the times between steps.
-    timings = [seconds for row in recent if (seconds := row.seconds) is not None and seconds <= MAX_PACE_SECONDS]
+    recent = [row for row in rows if keys.is_training_step(row)][-PACE_STEPS:]
+    # Use the training's own timings if most steps have one, else the times between steps.
+    timings = [seconds for seconds in map(keys.find_seconds, recent) if seconds and seconds <= MAX_PACE_SECONDS]
     intervals = [later.at - earlier.at for earlier, later in pairwise(recent) if later.at > earlier.at > 0]
     durations = timings if len(timings) * 2 > len(recent) else intervals
     return median(durations) if len(durations) > 1 else None
 
 
 def compute_allowed_seconds(
-    rows: Sequence[StepMetrics], usual_seconds: float | None, phase: TrainingPhase, rules: HealthRules
+    rows: Sequence[StepMetrics],
+    usual_seconds: float | None,
+    phase: TrainingPhase,
+    rules: HealthRules,
+    keys: MetricKeys,
 ) -> float:
     """Return the seconds that may pass without a step: more for the first, for a validation and for a checkpoint."""
     if usual_seconds is None:
@@ -136,11 +119,11 @@ def compute_allowed_seconds(
             return step_seconds
         case TrainingPhase.VALIDATING:
             return step_seconds + compute_longest_seconds(
-                rows, VALIDATION_SECONDS_KEYS, rules.stall_validation_seconds, rules
+                rows, keys.validation_seconds, rules.stall_validation_seconds, rules
             )
         case TrainingPhase.SAVING:
             return step_seconds + compute_longest_seconds(
-                rows, CHECKPOINT_SECONDS_KEYS, rules.stall_checkpoint_seconds, rules
+                rows, keys.checkpoint_seconds, rules.stall_checkpoint_seconds, rules
             )
 
 
@@ -213,10 +196,10 @@ def format_minutes(seconds: float) -> Text:
     return Phrase("{count} min", count=round(seconds / 60))
 
 
-def choose_advice(signals: LivenessSignals, is_silent: bool) -> Text:
+def choose_advice(signals: LivenessSignals, is_silent: bool, advice: StallAdvice) -> Text:
     """Return the advice for what is silent."""
     if not signals.is_answering:
         return Phrase(UNREACHABLE_CLUSTER_ADVICE)
     if signals.step_at is None:
-        return Phrase(NO_FIRST_STEP_ADVICE)
-    return Phrase(SILENT_LOG_ADVICE if is_silent else BUSY_LOG_ADVICE)
+        return Phrase(advice.no_first_step)
+    return Phrase(advice.silent_log if is_silent else advice.busy_log)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.adapters.sky.sdk_client import describe_error
 from bot.adapters.sky.sdk_clusters import remove_skypilot_lines
-from bot.core.frameworks.verl.log_grammar import MAX_LINE_CHARACTERS
+from bot.core.model.log_text import MAX_LINE_CHARACTERS
 from bot.core.model.metrics import (
     LARGEST_FLOAT32,
     MAX_KEY_CHARACTERS,

@@ -12,9 +12,11 @@ from random import Random
 
 from rl_doctor.simulate import simulate
 
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.finding import Finding, HealthRules
 from bot.core.model.health_state import HealthState
 from bot.core.model.metrics import StepMetrics
+from bot.core.model.training_framework import Framework
 from bot.core.rules.health.judge import judge
 
 VERL_KEYS = {
@@ -303,19 +305,21 @@ class Said:
     finding: Finding
 
 
-def streamed(rows: list[StepMetrics], rules: HealthRules | None = None) -> Iterator[HealthState]:
+def streamed(
+    rows: list[StepMetrics], rules: HealthRules | None = None, framework: Framework = FRAMEWORK
+) -> Iterator[HealthState]:
     """The watch after each row, as a bot has it that reads along."""
     watch, rules = HealthState(), rules or HealthRules()
     for end in range(1, len(rows) + 1):
-        watch = judge(rows[max(0, end - KEPT) : end], watch, rules)
+        watch = judge(rows[max(0, end - KEPT) : end], watch, rules, framework=framework)
         yield watch
 
 
-def said(rows: list[StepMetrics], rules: HealthRules | None = None) -> list[Said]:
+def said(rows: list[StepMetrics], rules: HealthRules | None = None, framework: Framework = FRAMEWORK) -> list[Said]:
     """Everything that is said while the run goes on."""
     found: list[Said] = []
     before: tuple[Finding, ...] = ()
-    for watch in streamed(rows, rules):
+    for watch in streamed(rows, rules, framework):
         found += [Said(watch.step or 0, finding) for finding in watch.open_findings if finding not in before]
         before = watch.open_findings
     return found

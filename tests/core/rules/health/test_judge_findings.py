@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.frameworks.verl.detectors import DETECTORS
 from bot.core.model.finding import HealthRules, Severity
 from bot.core.model.health_state import HealthState
 from bot.core.model.metrics import StepMetrics
-from bot.core.rules.health.detectors import DETECTORS
 from bot.core.rules.health.judge import judge
 from tests.core.rules.health.runs import (
     EXPECTED,

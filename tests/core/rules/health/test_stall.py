@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from bot.core.model.finding import HealthRules, Severity
-from bot.core.model.metrics import StepMetrics
-from bot.core.rules.health.stall import LivenessSignals, TrainingPhase, detect_stall, measure_pace
+from bot.core.model.metrics import StepMetrics, TrainingPhase
+from bot.core.rules.health.stall import LivenessSignals, detect_stall, measure_pace
 
 NOW = 1_760_000_000.0
 MINUTE = 60.0

@@ -1,11 +1,10 @@
-"""Validation that falls while the reward rises, and which validations are remembered."""
+"""Validation that falls while the reward rises."""
 
 import pytest
 
+from bot.core.frameworks.verl.detectors.validation import detect_validation_fall
 from bot.core.model.finding import Severity, ValidationResult
-from bot.core.model.metrics import StepMetrics
-from bot.core.rules.health.detectors.validation import MAX_VALIDATIONS, add_validations, detect_validation_fall
-from tests.core.rules.health.detectors.windows import verdict, window
+from tests.core.frameworks.verl.detectors.windows import verdict, window
 
 REWARD, VALIDATION = "critic/rewards/mean", "val-core/x/acc/mean@1"
 
@@ -40,25 +39,3 @@ def test_validation_that_falls_while_the_reward_rises_is_found(
 def test_a_row_without_a_validation_is_not_judged() -> None:
     results = validated([0.8, 0.8, 0.8, 0.5, 0.4, 0.3, 0.3], RISING)
     assert detect_validation_fall(window([{REWARD: 0.8}] * 20, validations=results)) is None
-
-
-def rows_with_validations(*steps: int) -> list[StepMetrics]:
-    return [StepMetrics(step, {VALIDATION: step / 100}, 60.0 * step) for step in steps]
-
-
-def test_new_validations_are_added_once() -> None:
-    rows = rows_with_validations(1, 2, 3)
-    found = add_validations((), rows, since=0.0)
-    assert [result.step for result in found] == [1, 2, 3]
-    assert add_validations(found, rows, since=rows[-1].at) == found
-
-
-def test_a_training_that_goes_back_drops_its_later_validations() -> None:
-    known = add_validations((), rows_with_validations(10, 20, 30), since=0.0)
-    again = [StepMetrics(15, {VALIDATION: 0.9}, 9000.0)]
-    assert [result.step for result in add_validations(known, again, since=1800.0)] == [10, 15]
-
-
-def test_only_the_last_validations_are_kept() -> None:
-    rows = rows_with_validations(*range(1, MAX_VALIDATIONS + 4))
-    assert [result.step for result in add_validations((), rows, since=0.0)] == list(range(4, MAX_VALIDATIONS + 4))

@@ -4,8 +4,8 @@ from math import nan
 
 import pytest
 
+from bot.core.frameworks.verl.detectors.misleading import find_unreliable_metrics
 from bot.core.model.metrics import StepMetrics
-from bot.core.rules.health.detectors.misleading import find_unreliable_metrics
 from tests.core.rules.health.runs import Shape, said
 
 CUT, LONGEST, KL = "response_length/clip_ratio", "response_length/max", "actor/kl_loss"

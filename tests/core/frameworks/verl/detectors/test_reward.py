@@ -2,15 +2,15 @@
 
 import pytest
 
-from bot.core.model.finding import HealthRules, Severity
-from bot.core.rules.health.detectors.reward import (
+from bot.core.frameworks.verl.detectors.reward import (
     detect_hopeless_groups,
     detect_plateau,
     detect_reward_collapse,
     detect_reward_parts,
     detect_saturated_groups,
 )
-from tests.core.rules.health.detectors.windows import constant, series, verdict, window
+from bot.core.model.finding import HealthRules, Severity
+from tests.core.frameworks.verl.detectors.windows import constant, series, verdict, window
 
 REWARD, SCORE = "critic/rewards/mean", "critic/score/mean"
 GROUPS = HealthRules(group_size=8)

@@ -4,13 +4,13 @@ from math import inf, nan
 
 import pytest
 
-from bot.core.model.finding import Severity
-from bot.core.rules.health.detectors.gradient import (
+from bot.core.frameworks.verl.detectors.gradient import (
     detect_gradient_spikes,
     detect_not_a_number,
     detect_vanished_gradient,
 )
-from tests.core.rules.health.detectors.windows import constant, series, verdict, window
+from bot.core.model.finding import Severity
+from tests.core.frameworks.verl.detectors.windows import constant, series, verdict, window
 
 NORM = "actor/grad_norm"
 

@@ -2,8 +2,8 @@
 
 from statistics import median
 
+from bot.core.frameworks.verl.metric_keys import ENTROPY
 from bot.core.model.finding import Measurement, RowWindow, Severity, format_number, format_percent
-from bot.core.model.metrics import ENTROPY
 from bot.phrase import N_, Phrase
 
 REFERENCE_KL = ("actor/kl_loss", "actor/reward_kl_penalty", "critic/kl")

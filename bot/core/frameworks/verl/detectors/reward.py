@@ -2,6 +2,7 @@
 
 import re
 
+from bot.core.frameworks.verl.metric_keys import REWARD, SCORE
 from bot.core.model.finding import (
     HEALTHY,
     Measurement,
@@ -11,7 +12,6 @@ from bot.core.model.finding import (
     format_percent,
     measure_scatter,
 )
-from bot.core.model.metrics import REWARD, SCORE
 from bot.phrase import N_, Phrase
 
 REWARD_PART_KEY = re.compile(r"(?:rewards?|critic/score|critic/rewards)/([^/]+)/mean|reward/([^/]+)")

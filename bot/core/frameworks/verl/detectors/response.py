@@ -1,10 +1,10 @@
 """Detectors of sick responses: ever longer, cut off, or without calls of the available tools."""
 
+from bot.core.frameworks.verl.detectors.misleading import find_hidden_length_limit
+from bot.core.frameworks.verl.detectors.policy_loss import compute_ratio
+from bot.core.frameworks.verl.detectors.validation import measure_gains
+from bot.core.frameworks.verl.metric_keys import CUT, LENGTH, TOOLS, TURNS
 from bot.core.model.finding import HEALTHY, Measurement, RowWindow, Severity, format_number, format_percent
-from bot.core.model.metrics import CUT, LENGTH, TOOLS, TURNS
-from bot.core.rules.health.detectors.misleading import find_hidden_length_limit
-from bot.core.rules.health.detectors.policy_loss import compute_ratio
-from bot.core.rules.health.detectors.validation import measure_gains
 from bot.phrase import N_, Phrase
 
 LENGTH_GROWTH_ADVICE = N_(

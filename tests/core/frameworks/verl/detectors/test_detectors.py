@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.frameworks import FRAMEWORK
+from bot.core.frameworks.verl.detectors import DETECTORS
 from bot.core.model.finding import Detector, HealthRules, Measurement, RowWindow
-from bot.core.rules.health import judge
-from bot.core.rules.health.detectors import DETECTORS
 from bot.core.rules.health.stall import STALL_NAME
 from tests.core.rules.health.runs import (
     GROUPED,
@@ -43,9 +43,7 @@ def test_a_detector_finds_its_own_sickness_and_advises_what_its_record_has(detec
 
 
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
-def test_a_detector_measures_a_healthy_run_and_says_nothing_of_it(
-    detector: Detector, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_detector_measures_a_healthy_run_and_says_nothing_of_it(detector: Detector) -> None:
     measured = []
 
     def measure(window: RowWindow) -> Measurement | None:
@@ -53,8 +51,8 @@ def test_a_detector_measures_a_healthy_run_and_says_nothing_of_it(
         measured.append(measurement is not None)
         return measurement
 
-    monkeypatch.setattr(judge, "DETECTORS", (replace(detector, measure=measure),))
-    assert said(HEALTHY[HEALTHY_BY_DETECTOR[detector.name]](0), GROUPED) == []
+    framework = replace(FRAMEWORK, detectors=(replace(detector, measure=measure),))
+    assert said(HEALTHY[HEALTHY_BY_DETECTOR[detector.name]](0), GROUPED, framework) == []
     assert sum(measured) >= 20
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from math import exp, isfinite, log
 from statistics import median
 
+from bot.core.frameworks.verl.metric_keys import GRADIENT, REWARD, SCORE
 from bot.core.model.finding import HEALTHY, Measurement, RowWindow, Severity, format_number, format_percent
-from bot.core.model.metrics import GRADIENT, REWARD, SCORE, StepMetrics
+from bot.core.model.metrics import StepMetrics
 from bot.phrase import N_, Phrase, join_list, plural_phrase
 
 VITAL_KEYS = (

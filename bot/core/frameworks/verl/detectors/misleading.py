@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from math import isnan
 
-from bot.core.model.metrics import CUT, VALIDATION_METRICS, StepMetrics
-from bot.core.rules.health.detectors.policy_loss import REFERENCE_KL, UPDATE_KL
+from bot.core.frameworks.verl.detectors.policy_loss import REFERENCE_KL, UPDATE_KL
+from bot.core.frameworks.verl.metric_keys import CUT, VALIDATION_METRICS
+from bot.core.model.metrics import StepMetrics
 from bot.phrase import Phrase, Text
 
 LONGEST_RESPONSE = "response_length/max"

@@ -1,7 +1,6 @@
 """All detectors, the gravest first, each with the source of its advice."""
 
-from bot.core.model.finding import Detector
-from bot.core.rules.health.detectors.gradient import (
+from bot.core.frameworks.verl.detectors.gradient import (
     GRADIENT_SPIKES_ADVICE,
     NOT_FINITE_ADVICE,
     VANISHED_GRADIENT_ADVICE,
@@ -9,7 +8,7 @@ from bot.core.rules.health.detectors.gradient import (
     detect_not_a_number,
     detect_vanished_gradient,
 )
-from bot.core.rules.health.detectors.policy_loss import (
+from bot.core.frameworks.verl.detectors.policy_loss import (
     CLIP_SATURATION_ADVICE,
     EXPLORATION_ADVICE,
     REFERENCE_KL_ADVICE,
@@ -18,7 +17,7 @@ from bot.core.rules.health.detectors.policy_loss import (
     detect_entropy_collapse,
     detect_kl_blow_up,
 )
-from bot.core.rules.health.detectors.response import (
+from bot.core.frameworks.verl.detectors.response import (
     LENGTH_GROWTH_ADVICE,
     SILENT_TOOLS_ADVICE,
     TRUNCATION_ADVICE,
@@ -26,7 +25,7 @@ from bot.core.rules.health.detectors.response import (
     detect_silent_tools,
     detect_truncation,
 )
-from bot.core.rules.health.detectors.reward import (
+from bot.core.frameworks.verl.detectors.reward import (
     EASY_PROMPTS_ADVICE,
     HARD_PROMPTS_ADVICE,
     PLATEAU_ADVICE,
@@ -38,7 +37,8 @@ from bot.core.rules.health.detectors.reward import (
     detect_reward_parts,
     detect_saturated_groups,
 )
-from bot.core.rules.health.detectors.validation import VALIDATION_FALL_ADVICE, detect_validation_fall
+from bot.core.frameworks.verl.detectors.validation import VALIDATION_FALL_ADVICE, detect_validation_fall
+from bot.core.model.finding import Detector
 
 DAPO_PAPER = "https://arxiv.org/abs/2503.14476"
 OVEROPTIMIZATION_PAPER = "https://arxiv.org/abs/2210.10760"

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from statistics import median
 
+from bot.core.frameworks.verl.metric_keys import REWARD, VERL_KEYS
 from bot.core.model.finding import (
     HEALTHY,
+    SMOOTHED_VALIDATIONS,
     Measurement,
     RowWindow,
     Severity,
@@ -12,17 +14,11 @@ from bot.core.model.finding import (
     format_number,
     measure_scatter,
 )
-from bot.core.model.metrics import REWARD, StepMetrics
+from bot.core.model.metrics import StepMetrics
 from bot.phrase import N_, Phrase
 
-SMOOTHED_VALIDATIONS = 3
-"""Number of validations in one median, because a single one scatters."""
-
 REWARD_STEPS = 20
-"""Number of steps whose median is the reward at a validation."""
-
-MAX_VALIDATIONS = 48
-"""Maximum validations that are remembered: nearly five thousand steps of a run that validates every hundred steps."""
+"""Number of steps whose median is the reward now."""
 
 SCATTER_VALIDATIONS = 12
 """Number of the last validations from which the scatter is measured."""
@@ -39,33 +35,7 @@ def has_validation(rows: Sequence[StepMetrics]) -> bool:
 
     verl may report a validation after its step.
     """
-    return any(row.validation is not None for row in rows[-2:])
-
-
-def add_validations(
-    known_validations: Sequence[ValidationResult], rows: Sequence[StepMetrics], since: float
-) -> tuple[ValidationResult, ...]:
-    """Return the known validations with those that the rows have reported since.
-
-    If the training went back to an earlier step, later validations are dropped.
-
-    Args:
-        since: when the last row that was judged before was read; validations of rows read then may still be missing.
-    """
-    newest = rows[-1].step
-    validations = tuple(validation for validation in known_validations if validation.step <= newest)
-    earlier_indexes = (at for at in range(len(rows) - 1, -1, -1) if rows[at].at < since)
-    # Start one row earlier, because verl may report a validation after its step.
-    first = 0 if known_validations and not validations else next(earlier_indexes, 0)
-    for row in (row for row in rows[first:] if row.step <= newest):
-        if (value := row.validation) is not None and (not validations or row.step > validations[-1].step):
-            validations = (*validations, ValidationResult(row.step, row.at, value, measure_reward_at(rows, row.step)))
-    return validations[-MAX_VALIDATIONS:]
-
-
-def measure_reward_at(rows: Sequence[StepMetrics], step: int) -> float | None:
-    """Return the median reward of the steps up to a step; None if too few have one."""
-    return RowWindow([row for row in rows if row.step <= step]).compute_median(REWARD, REWARD_STEPS)
+    return any(VERL_KEYS.find_validation(row.values) is not None for row in rows[-2:])
 
 
 def smooth_validations(validations: Sequence[ValidationResult]) -> list[tuple[ValidationResult, float]]:

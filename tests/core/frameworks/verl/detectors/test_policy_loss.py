@@ -2,13 +2,13 @@
 
 import pytest
 
-from bot.core.model.finding import Severity
-from bot.core.rules.health.detectors.policy_loss import (
+from bot.core.frameworks.verl.detectors.policy_loss import (
     detect_clip_saturation,
     detect_entropy_collapse,
     detect_kl_blow_up,
 )
-from tests.core.rules.health.detectors.windows import constant, series, verdict, window
+from bot.core.model.finding import Severity
+from tests.core.frameworks.verl.detectors.windows import constant, series, verdict, window
 
 KL, UPDATE, ENTROPY, CLIPPED = "actor/kl_loss", "actor/ppo_kl", "actor/entropy", "actor/pg_clipfrac"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from bot.core.frameworks.verl.detectors.response import detect_length_growth, detect_silent_tools, detect_truncation
 from bot.core.model.finding import HealthRules, Severity, ValidationResult
-from bot.core.rules.health.detectors.response import detect_length_growth, detect_silent_tools, detect_truncation
-from tests.core.rules.health.detectors.windows import constant, series, verdict, window
+from tests.core.frameworks.verl.detectors.windows import constant, series, verdict, window
 
 LENGTH, CUT, LONGEST = "response_length/mean", "response_length/clip_ratio", "response_length/max"
 CALLS, TURNS = "tool_call_counts/mean", "num_turns/mean"

@@ -1,0 +1,31 @@
+"""verl (0.1 to 0.9), as the bot knows it."""
+
+from bot.core.frameworks.verl.checkpoint_files import find_flaw
+from bot.core.frameworks.verl.detectors import DETECTORS
+from bot.core.frameworks.verl.detectors.misleading import find_unreliable_metrics
+from bot.core.frameworks.verl.log_grammar import count_step_metrics, find_phase
+from bot.core.frameworks.verl.log_parser import LogParser
+from bot.core.frameworks.verl.metric_keys import VERL_KEYS
+from bot.core.frameworks.verl.settings_reader import (
+    CHECKPOINT_INTERVAL_OPTION,
+    STALL_ADVICE,
+    VALIDATION_INTERVAL_OPTION,
+    adapt_rules,
+)
+from bot.core.model.checkpoint_paths import CheckpointLayout
+from bot.core.model.training_framework import Framework
+
+VERL = Framework(
+    name="verl",
+    keys=VERL_KEYS,
+    reader=LogParser(),
+    count_step_metrics=count_step_metrics,
+    find_phase=find_phase,
+    checkpoints=CheckpointLayout("global_step_", "latest_checkpointed_iteration.txt", find_flaw),  # verl 0.9.1
+    detectors=DETECTORS,
+    find_unreliable_metrics=find_unreliable_metrics,
+    checkpoint_interval_option=CHECKPOINT_INTERVAL_OPTION,
+    validation_interval_option=VALIDATION_INTERVAL_OPTION,
+    adapt_rules=adapt_rules,
+    stall_advice=STALL_ADVICE,
+)

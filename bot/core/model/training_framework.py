@@ -1,0 +1,154 @@
+"""What the bot must know of a framework for training: names of metrics, its log, its checkpoints, its advice.
+
+The rest of the core speaks of steps, rewards, validations and checkpoints, and reads them through these. All that knows
+one stands in a folder of `bot/core/frameworks`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Protocol, Self
+
+from bot.core.model.checkpoint_paths import CheckpointLayout
+from bot.core.model.finding import Detector, HealthRules
+from bot.core.model.metrics import MAX_KEYS, MAX_STEP_SECONDS, LogEvent, MetricWord, StepMetrics, TrainingPhase
+from bot.core.model.recipe import Task
+from bot.phrase import Text
+
+
+@dataclass(frozen=True, slots=True)
+class MetricKeys:
+    """The keys under which a framework logs the metrics that the bot speaks of, newest first.
+
+    Attributes:
+        by_word: by the word that people use.
+        validation: beginnings of the keys of validation metrics.
+        validation_rows: beginnings of all keys of a validation, those that are no result too.
+        step_part: beginning of the keys of the seconds of a step's parts; empty if there are none.
+        validation_seconds, checkpoint_seconds: how long a validation and a checkpoint took.
+        known: the keys that the bot itself uses.
+    """
+
+    by_word: Mapping[str, tuple[str, ...]]
+    validation: tuple[str, ...]
+    validation_rows: tuple[str, ...]
+    step_part: str = ""
+    validation_seconds: tuple[str, ...] = ()
+    checkpoint_seconds: tuple[str, ...] = ()
+    known: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "known", frozenset(key for keys in self.by_word.values() for key in keys))
+
+    @property
+    def outcome_prefixes(self) -> tuple[str, ...]:
+        """Return the beginnings of the keys that tell how a training goes: reward, score and validation."""
+        return (*self.by_word[MetricWord.REWARD], *self.by_word[MetricWord.SCORE], *self.validation)
+
+    def find(self, row: StepMetrics, word: str) -> float | None:
+        """Return the finite value of a metric; None if the step does not have it."""
+        return row.find_first(self.by_word.get(word, ()))
+
+    def is_validation(self, key: str) -> bool:
+        """Return whether a key belongs to a validation."""
+        return key.startswith(self.validation_rows)
+
+    def is_training_step(self, row: StepMetrics) -> bool:
+        """Return whether it is a training step, and not a validation alone."""
+        return not all(map(self.is_validation, row.values))
+
+    def find_seconds(self, row: StepMetrics) -> float | None:
+        """Return how long the step took, or its parts together where only they are logged.
+
+        None if it logs no time above zero; never more than `MAX_STEP_SECONDS`.
+        """
+        step_keys = self.by_word[MetricWord.SECONDS]
+        seconds = next((value for key in step_keys if (value := row.values.get(key, 0.0)) > 0), None)
+        if seconds is None and self.step_part:
+            parts = (value for key, value in row.values.items() if key.startswith(self.step_part) and value > 0)
+            seconds = sum(parts)
+        return min(seconds, MAX_STEP_SECONDS) if seconds else None
+
+    def find_validation(self, values: Mapping[str, float]) -> float | None:
+        """Return the first validation metric in alphabetical order, of the newest kind that there is."""
+        for beginning in self.validation:
+            keys = sorted(key for key, value in values.items() if key.startswith(beginning) and isfinite(value))
+            if keys:
+                return values[keys[0]]
+        return None
+
+    def rank(self, key: str) -> int:
+        """Return the rank of a key where there is no room for all: keys that the bot uses, training, validation, the
+        rest.
+        """
+        if key in self.known:
+            return 0
+        if not self.is_validation(key):
+            return 1
+        return 2 if key.startswith(self.validation) else 3
+
+    def limit(self, values: Mapping[str, float]) -> Mapping[str, float]:
+        """Return the values, or of more than `MAX_KEYS` the most important ones."""
+        if len(values) <= MAX_KEYS:
+            return values
+        return {key: values[key] for key in sorted(values, key=self.rank)[:MAX_KEYS]}
+
+
+class LogReader(Protocol):
+    """The state of a framework's log parser between two pieces of a log; a value that is stored.
+
+    Attributes:
+        step: of the last row, or of the checkpoint that the training resumed from.
+    """
+
+    @property
+    def step(self) -> int | None: ...
+
+    def parse(self, text: str, at: float = 0.0) -> tuple[Self, list[LogEvent]]:
+        """Return the reader for the next piece, and the events of all lines that this piece completes."""
+
+    def interrupt(self) -> Self:
+        """Return the reader without any unfinished line or block, because lines are missing."""
+
+    def resume_at(self, step: int) -> Self:
+        """Return the reader after a step that the record has already."""
+
+
+@dataclass(frozen=True, slots=True)
+class StallAdvice:
+    """What to look at when no step comes, by what is silent; keys of phrases."""
+
+    silent_log: str
+    busy_log: str
+    no_first_step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """One framework for training.
+
+    Attributes:
+        keys: the names of its metrics.
+        reader: its log parser before the first line.
+        count_step_metrics: returns how many metrics of a step a line of its log has; 0 for any other line.
+        find_phase: returns what a line of its log, without prefixes, is about.
+        checkpoints: how it lays them out.
+        detectors: of sick trainings, the gravest first, with advice in its own option names.
+        find_unreliable_metrics: returns why metrics of the last rows mean nothing, by key.
+        checkpoint_interval_option, validation_interval_option: the settings that say how often it saves and validates.
+        adapt_rules: returns the rules for the runs of a task, by its settings.
+        stall_advice: what to look at in its settings when no step comes.
+    """
+
+    name: str
+    keys: MetricKeys
+    reader: LogReader
+    count_step_metrics: Callable[[str], int]
+    find_phase: Callable[[str], TrainingPhase]
+    checkpoints: CheckpointLayout
+    detectors: tuple[Detector, ...]
+    find_unreliable_metrics: Callable[[Sequence[StepMetrics]], Mapping[str, Text]]
+    checkpoint_interval_option: str
+    validation_interval_option: str
+    adapt_rules: Callable[[Task, HealthRules], HealthRules]
+    stall_advice: StallAdvice
