@@ -56,6 +56,7 @@ from bot.slack.outbound.cluster_notifier import OrphanNotifier
 from bot.slack.outbound.directory import SlackDirectory
 from bot.slack.outbound.home_publisher import HomePublisher
 from bot.slack.outbound.notice_sender import NoticeSender
+from bot.slack.outbound.outbox import Outbox
 from bot.slack.outbound.report_notifier import ReportPublisher
 from bot.slack.outbound.run_notifier import RunNotifier
 from bot.slack.outbound.web_client import BotIdentity, ChannelRateLimiter, build_web_client
@@ -152,18 +153,9 @@ class Bot:
         self.painter = FakePainter()
         gallery = ChartPublisher(client, self.painter, self.now)
         channels = ChannelRateLimiter()
+        self.client, self.outbox = client, Outbox(client, self.now, gallery, language, channels)
         self.notifier = RunNotifier(
-            store,
-            client,
-            self.now,
-            leads,
-            period,
-            lambda: None,
-            InteractivePriority(),
-            gallery,
-            language,
-            channels,
-            self.task_yaml,
+            store, self.outbox, self.now, leads, period, lambda: None, InteractivePriority(), self.task_yaml
         )
         identity = BotIdentity(client)
         self.directory = SlackDirectory(client, identity, answer_seconds=30.0)  # a busy machine refuses nobody

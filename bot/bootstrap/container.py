@@ -73,6 +73,7 @@ from bot.slack.outbound.cluster_notifier import OrphanNotifier
 from bot.slack.outbound.directory import SlackDirectory
 from bot.slack.outbound.home_publisher import HomePublisher
 from bot.slack.outbound.notice_sender import NoticeSender
+from bot.slack.outbound.outbox import Outbox
 from bot.slack.outbound.report_notifier import ReportPublisher
 from bot.slack.outbound.run_notifier import RunNotifier
 from bot.slack.outbound.web_client import BotIdentity, ChannelRateLimiter, build_web_client
@@ -154,17 +155,15 @@ def build_parts(
     identity = BotIdentity(slack)
     directory = SlackDirectory(slack, identity)
     access = AccessControl(directory, read_policy)
+    outbox = Outbox(slack, now, chart_publisher, settings.language, channel_limiter)
     notifier = RunNotifier(
         store,
-        slack,
+        outbox,
         now,
         is_leader,
         card_period,
         lambda: scheduler.wake(NOTIFY),
         interactive_priority,
-        chart_publisher,
-        settings.language,
-        channel_limiter,
         lambda run: recipes.to_yaml(store.get_task(run.id)),
     )
     failing_since: dict[str, datetime] = {}

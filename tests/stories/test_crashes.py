@@ -32,7 +32,7 @@ def watched(bot: Bot, fatal: int | None) -> Points:
     points = Points(die, fatal)
     points.watch(bot.store, STORE, "store")
     points.watch(bot.cloud, CLOUD, "cloud")
-    points.watch(bot.notifier._client, SLACK, "slack")
+    points.watch(bot.client, SLACK, "slack")
     return points
 
 

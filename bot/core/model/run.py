@@ -380,10 +380,6 @@ class Run(RunRecord):
             sent_messages={other_key: message for other_key, message in self.sent_messages.items() if other_key != key},
         )
 
-    def confirm_message(self, key: str, ts: str) -> Self:
-        """Return the run with an unconfirmed message confirmed; it shows what was sent."""
-        return self.record_sent_message(key, replace(self.sent_messages[key], ts=ts))
-
     def move_thread(self, channel: str) -> Self:
         """Return the run with its thread in another channel."""
         return replace(self, thread_channel=channel)

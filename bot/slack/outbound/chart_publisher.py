@@ -17,7 +17,7 @@ from bot.core.rules.chart_data import Chart, render_labels
 from bot.errors import Unavailable
 from bot.i18n import render
 from bot.phrase import N_
-from bot.slack.outbound.outbox import MALFORMED_CODES, get_channel
+from bot.slack.outbound.message_calls import MALFORMED_CODES
 from bot.slack.outbound.web_client import SlackRejected, classify_slack_errors
 from bot.slack.views.blocks import CHART, Block, picture
 from bot.slack.views.chart_views import remove_charts
@@ -43,6 +43,11 @@ def upload_log(client: WebClient, log_excerpt: LogExcerpt, title: str) -> Answer
         client, log_excerpt.run, FileUpload(f"{log_excerpt.run.id}.log", title, "\n".join(log_excerpt.lines))
     )
     return render_log_excerpt(log_excerpt) if link is None else render_log_file_answer(log_excerpt, link)
+
+
+def get_channel(run: Run) -> str:
+    """Return the channel that has, or will have, the run's messages."""
+    return run.thread_channel or run.channel
 
 
 def upload_to_thread(client: WebClient, run: Run, upload: FileUpload) -> str | None:

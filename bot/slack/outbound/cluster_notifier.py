@@ -19,8 +19,8 @@ from bot.errors import Unavailable
 from bot.i18n import use_language
 from bot.phrase import ENGLISH
 from bot.runtime.request_origin import get_origin
-from bot.slack.outbound.outbox import call_slack
-from bot.slack.outbound.run_notifier import MISSING_MESSAGE_CODES, RETRY_AFTER, VERIFY_AFTER
+from bot.slack.outbound.message_calls import MISSING_MESSAGE_CODES, call_slack
+from bot.slack.outbound.outbox import RETRY_AFTER, VERIFY_AFTER
 from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain, classify_slack_errors
 from bot.slack.payloads import parse_number, parse_time, read_value
 from bot.slack.views.blocks import section

@@ -17,8 +17,8 @@ from bot.core.model.token_bucket import TurnReservations
 from bot.errors import Unavailable
 from bot.i18n import render, use_language
 from bot.phrase import ENGLISH
-from bot.slack.outbound.outbox import MAX_CLOCK_DIFFERENCE, call_slack
-from bot.slack.outbound.run_notifier import NO_ENTRY_CODES, RETRY_AFTER, VERIFY_AFTER
+from bot.slack.outbound.message_calls import MAX_CLOCK_DIFFERENCE, NO_ENTRY_CODES, call_slack
+from bot.slack.outbound.outbox import RETRY_AFTER, VERIFY_AFTER
 from bot.slack.outbound.web_client import (
     ChannelRateLimiter,
     SlackRateLimited,

@@ -1,275 +1,310 @@
-"""The outbox: which of a run's messages are missing in Slack, and how one is sent, edited and found again."""
+"""The outbox: compares the messages that a record should have in Slack with those that it was sent, and sends the
+rest.
+
+It is one engine for runs, clusters, reports and notices. A message is recorded before it is sent and confirmed after,
+so that a crash in between leaves a message of unknown fate, which is looked for before it is sent again.
+"""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from threading import Lock
 
 from slack_sdk import WebClient
-from slack_sdk.web import SlackResponse
 
-from bot.core.model.run import Run
+from bot.app.ports import Now
+from bot.core.model.bot_clock import has_passed
 from bot.core.model.sent_message import SentMessage
-from bot.slack.outbound.web_client import PARSE_MODE, SlackRejected, classify_slack_errors
-from bot.slack.views.blocks import (
-    MAX_BLOCKS_CHARACTERS,
-    MAX_MESSAGE_BLOCKS,
-    Block,
-    count_block_characters,
-    fit_blocks,
-    fit_message_text,
+from bot.core.model.token_bucket import FairTokenBucket
+from bot.errors import Unavailable
+from bot.i18n import use_language
+from bot.phrase import ENGLISH
+from bot.runtime.failure_isolation import report_once
+from bot.slack.outbound.chart_publisher import ChartPublisher, upload_file
+from bot.slack.outbound.conversation import Conversation
+from bot.slack.outbound.message_calls import (
+    MALFORMED_CODES,
+    MISSING_MESSAGE_CODES,
+    NO_ENTRY_CODES,
+    NO_PERMISSION_CODES,
+    edit_message,
+    find_message,
+    send_message,
 )
-from bot.slack.views.message import CARD, Message, is_chart, to_metadata_key
-from bot.slack.views.mrkdwn import join_parts
-
-
-@dataclass(frozen=True, slots=True)
-class MessagePost:
-    """Messages that are not in Slack; several notices are sent as one message."""
-
-    messages: tuple[Message, ...]
-
-    @property
-    def is_card(self) -> bool:
-        """Return whether this is the run's card."""
-        return self.messages[0].key == CARD
-
-    @property
-    def keys(self) -> str:
-        """Return the keys for the metadata that identifies the message in Slack."""
-        return ",".join(to_metadata_key(message.key) for message in self.messages)
-
-
-@dataclass(frozen=True, slots=True)
-class MessageCheck:
-    """A message that may be in Slack: it was sent, and no answer came."""
-
-    key: str
-    sent_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class MessageEdit:
-    """A message in Slack that shows outdated content; `is_urgent` if the change must be visible at once."""
-
-    message: Message
-    ts: str
-    is_urgent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MessageWait:
-    """A message that shows slightly outdated content, and was edited a moment ago."""
-
-    until: datetime
-
-
-MessageStep = MessagePost | MessageCheck | MessageEdit | MessageWait
-
-
-def find_next_step(
-    run: Run, desired_messages: Sequence[Message], now: datetime, period: timedelta
-) -> MessageStep | None:
-    """Return the next step towards the desired messages, or None if Slack shows them.
-
-    The card comes first, because the thread belongs to it; then uncertain messages, because a message must not be sent
-    twice; then missing messages; then edits, the urgent ones before the regular ones.
-
-    Args:
-        period: time between two regular edits of one message.
-    """
-    card = desired_messages[0]
-    if card.key not in run.sent_messages:
-        return MessagePost((card,))
-    for message in desired_messages:
-        sent_message = run.sent_messages.get(message.key)
-        if sent_message and sent_message.ts is None:
-            return MessageCheck(message.key, sent_message.sent_at)
-    return find_missing_messages(run, desired_messages) or find_stale_message(run, desired_messages, now, period)
-
-
-def find_missing_messages(run: Run, desired_messages: Sequence[Message]) -> MessagePost | None:
-    """Return the first missing message, together with the missing notices that the same people see.
-
-    Return as many as one message has room for; the others are still missing after it.
-    """
-    missing_messages = [message for message in desired_messages if message.key not in run.sent_messages]
-    if not missing_messages:
-        return None
-    first = missing_messages[0]
-    similar_messages = [
-        candidate
-        for candidate in missing_messages
-        if (candidate.is_edited, candidate.broadcast) == (first.is_edited, first.broadcast)
-    ]
-    # A message that is edited later, or is a file, cannot share its Slack message with notices.
-    if first.is_edited or first.attachment:
-        return MessagePost((first,))
-    return MessagePost(
-        tuple(select_fitting_notices([candidate for candidate in similar_messages if not candidate.attachment]))
-    )
-
-
-def select_fitting_notices(notices: Sequence[Message]) -> list[Message]:
-    """Return the first notice, and as many of the others as Slack accepts together with it."""
-    block_count, text_size = 0, 0
-    fitting_notices: list[Message] = []
-    for notice in notices:
-        block_count, text_size = block_count + len(notice.blocks), text_size + count_block_characters(notice.blocks)
-        if fitting_notices and (block_count > MAX_MESSAGE_BLOCKS or text_size > MAX_BLOCKS_CHARACTERS):
-            break
-        fitting_notices.append(notice)
-    return fitting_notices
-
-
-def find_stale_message(
-    run: Run, desired_messages: Sequence[Message], now: datetime, period: timedelta
-) -> MessageEdit | MessageWait | None:
-    """Return the edit of a message with outdated content, or the wait until it may be edited."""
-    outdated_messages = [
-        (candidate, run.sent_messages[candidate.key])
-        for candidate in desired_messages
-        if candidate.is_edited and run.sent_messages[candidate.key].content_hash != candidate.digest
-    ]
-    if not outdated_messages:
-        return None
-    edit_at, message, sent_message = min(
-        ((compute_edit_time(*pair, period, now), *pair) for pair in outdated_messages), key=lambda due: due[0]
-    )
-    return (
-        MessageEdit(message, sent_message.ts or "", message.urgent != sent_message.urgent)
-        if edit_at <= now
-        else MessageWait(edit_at)
-    )
-
-
-def compute_edit_time(message: Message, sent_message: SentMessage, period: timedelta, now: datetime) -> datetime:
-    """Return when an edit is due: at once if the last one has a time in the future, because the
-    clock was ahead then."""
-    is_urgent = sent_message.urgent != message.urgent
-    return (
-        min(sent_message.sent_at, now)
-        if is_urgent or sent_message.sent_at > now
-        else sent_message.sent_at + period * message.period_factor
-    )
-
+from bot.slack.outbound.message_steps import MessageCheck, MessageEdit, MessagePost, MessageWait, find_next_step
+from bot.slack.outbound.web_client import ChannelRateLimiter, SlackRateLimited, SlackRejected, SlackUncertain
+from bot.slack.views.message import Message
 
 log = logging.getLogger(__name__)
 
-MESSAGE_EVENT = "verlbot_message"
-"""Type of the metadata by which the bot recognizes a run's message."""
+EDITS_PER_SECOND, URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE = 24 / 60, 16 / 60, 5
+"""Limits of edits, as rates and as a burst. Slack allows 50 edits a minute in a workspace; the two bursts of a busy
+minute are counted in. A part of the rate is reserved for edits that show a change of state."""
 
-MALFORMED_CODES = {
-    "invalid_attachments",
-    "invalid_blocks",
-    "invalid_blocks_format",
-    "msg_blocks_too_long",
-    "msg_too_long",
-    "metadata_too_large",
-}
-"""Slack's error codes for mistakes of the bot's own."""
+POST, EDIT, LOOK_UP = "post", "edit", "look up"
+"""Kinds of calls, each of which Slack limits by itself."""
+
+VERIFY_AFTER = timedelta(seconds=3)
+"""Time after a message of unknown fate before the bot looks for it: it may still be on its way."""
+
+RETRY_AFTER = timedelta(seconds=5)
+"""Delay after a failure that may pass by itself."""
+
+REFUSAL_PAUSE = timedelta(seconds=30)
+"""Pause after a refusal that the bot cannot answer."""
+
+CLOSED_CHANNEL_PAUSE = timedelta(minutes=5)
+"""Pause after a refusal of the whole channel, where no person gets the messages instead."""
+
+IMMEDIATELY = timedelta()
+
+UNSEEN = "unseen"
+"""Placeholder for Slack's id of a message that the bot cannot see: a file has none, or the bot may not read there."""
 
 
-BlockRenderer = Callable[[Message], list[Block]]
-"""Returns a message's blocks as a workspace takes them."""
-
-MAX_CLOCK_DIFFERENCE = timedelta(hours=6)
-"""Maximum difference between Slack's clock and the bot's."""
-
-
-def get_channel(run: Run) -> str:
-    """Return the channel that has, or will have, the run's messages."""
-    return run.thread_channel or run.channel
-
-
-def send(client: WebClient, run: Run, step: MessagePost, render_blocks: BlockRenderer) -> tuple[str, str]:
-    """Send a message; return Slack's id of it and of its channel.
+class Outbox:
+    """Sends, edits and looks for the messages of every record, one step at a time, under limits that all share.
 
     Args:
-        render_blocks: returns a message's blocks as this workspace takes them.
-
-    Raises:
-        SlackRejected, SlackRateLimited: the message was not sent.
-        SlackUncertain: it may have been sent.
+        charts: shows charts as this workspace takes them.
+        language: of all messages.
+        channel_limiter: the limit of posts per channel.
     """
-    response = call_slack(
-        client.chat_postMessage,
-        channel=get_channel(run),
-        thread_ts=None if step.is_card else run.sent_messages[CARD].ts,
-        reply_broadcast=any(message.broadcast for message in step.messages) or None,
-        text=fit_message_text(join_parts("\n", [message.text for message in step.messages])),
-        blocks=fit_blocks([block for message in step.messages for block in render_blocks(message)]),
-        metadata=build_metadata(run, step.keys),
-        unfurl_links=False,
-    )
-    return str(response["ts"]), str(response["channel"])
 
+    def __init__(
+        self,
+        client: WebClient,
+        now: Now,
+        charts: ChartPublisher,
+        language: str = ENGLISH,
+        channel_limiter: ChannelRateLimiter | None = None,
+    ) -> None:
+        self._client = client
+        self._now = now
+        self._charts = charts
+        self._language = language
+        self._channel_limiter = channel_limiter or ChannelRateLimiter()
+        self._edit_lock = Lock()
+        self._edit_bucket = FairTokenBucket(EDITS_PER_SECOND, EDITS_AT_ONCE)
+        self._urgent_edit_bucket = FairTokenBucket(URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE)
+        self._turns: dict[str, datetime] = {}
+        self._paused_until: dict[str, datetime] = {}
+        self._limited_until: dict[str, datetime] = {}
+        self._muted_until: datetime | None = None
 
-def edit(client: WebClient, run: Run, step: MessageEdit, render_blocks: BlockRenderer) -> None:
-    """Edit a message so that it shows the wanted content.
+    def attempt(self, name: str, advance: Callable[[], timedelta | None]) -> timedelta | None:
+        """Advance one record's messages by one step. A failure is retried, and delays no other record.
 
-    Raises:
-        SlackRejected, SlackRateLimited: the message shows the old content.
-        SlackUncertain: it may show either.
-    """
-    call_slack(
-        client.chat_update,
-        channel=get_channel(run),
-        ts=step.ts,
-        text=step.message.text,
-        blocks=render_blocks(step.message),
-        metadata=build_metadata(run, to_metadata_key(step.message.key)),
-    )
+        Args:
+            name: the record's, as its conversation has it.
+            advance: makes the step, in the language of all messages.
 
+        Returns:
+            The delay until the next step; None where there is none until the record changes.
+        """
+        now = self._now()
+        # A post comes before anything else, so there is nothing to do until its turn.
+        times = (self._turns.get(name), self._paused_until.get(name), self._muted_until)
+        if waits := [time - now for time in times if time and time > now]:
+            return max(waits)
+        self._paused_until.pop(name, None)
+        try:
+            with use_language(self._language):
+                return advance()
+        except SlackRateLimited as limited:
+            log.info("%s: Slack asks to wait %s", name, limited.retry_after)
+            return limited.retry_after
+        except (SlackUncertain, Unavailable) as error:
+            log.warning("%s: %s", name, error)
+            return self._pause(name, RETRY_AFTER)
+        except Exception as error:
+            report_once(f"{name}: its messages cannot be sent", error)
+            return self._pause(name, REFUSAL_PAUSE)
 
-def find(client: WebClient, run: Run, key: str) -> str | None:
-    """Return Slack's id of the message with this key in its metadata; None where there is none.
+    def advance(self, conversation: Conversation) -> timedelta | None:
+        """Make the next step of a conversation: post, edit, look up or wait. Return the delay until the one after it;
+        None where Slack shows what it should.
 
-    Raises:
-        SlackRejected: the bot may not read here, for want of a scope or of membership.
-        SlackRateLimited, SlackUncertain: the answer is unknown for now.
-    """
-    channel = get_channel(run)
-    options: dict[str, Any] = {"limit": 200, "include_all_metadata": True}
-    with classify_slack_errors():
-        if key == CARD:
-            oldest = str(run.created_at.timestamp() - MAX_CLOCK_DIFFERENCE.total_seconds())
-            pages = client.conversations_history(channel=channel, oldest=oldest, **options)
+        Raises:
+            SlackRateLimited, SlackUncertain, Unavailable: the step is to be tried again; `attempt` sees to it.
+        """
+        now = self._now()
+        step = find_next_step(conversation.sent, conversation.desired, now, conversation.edit_period)
+        match step:
+            case None:
+                return None
+            case MessageWait(until):
+                return until - now
+            case MessageCheck():
+                return self._verify_sent(conversation, step)
+            case MessagePost(messages) if wait := self._charts.prepare_charts(messages):
+                return wait
+            case MessagePost(messages) if messages[0].attachment:
+                return self._upload(conversation, messages[0])
+            case MessagePost(messages):
+                return self._post(conversation, messages)
+            case MessageEdit(message) if wait := self._charts.prepare_charts([message]):
+                return wait
+            case MessageEdit():
+                return self._edit(conversation, step)
+
+    def forget(self, name: str) -> None:
+        """Forget the turn and the pause of a record whose messages are all sent."""
+        self._turns.pop(name, None)
+        self._paused_until.pop(name, None)
+
+    def _post(self, conversation: Conversation, messages: Sequence[Message]) -> timedelta:
+        """Record that the messages are sent, send them, record their id: a crash in between leaves a doubt, not a
+        second message.
+        """
+        if wait := self._acquire_turn(conversation):
+            return wait
+        if not conversation.record.begin(self._build_sent(messages, None)):
+            return IMMEDIATELY
+        try:
+            with self._record_limit(POST):
+                ts, channel = send_message(self._client, conversation, messages, self._charts.build_blocks)
+        except (SlackRejected, SlackRateLimited) as error:
+            # Slack has sent nothing, so the messages are not uncertain and need no look-up.
+            conversation.record.withdraw([message.key for message in messages])
+            if isinstance(error, SlackRateLimited):
+                raise
+            return self._handle_refusal(conversation, error.code, conversation.root_key, messages)
+        conversation.record.confirm(self._build_sent(messages, ts), channel)
+        return IMMEDIATELY
+
+    def _upload(self, conversation: Conversation, message: Message) -> timedelta:
+        """Upload a file into the thread, once. Whether a file of unknown fate has arrived cannot be seen; it counts as
+        sent.
+
+        Where the bot may not upload, the button on the card shows the same.
+        """
+        if wait := self._acquire_turn(conversation):
+            return wait
+        if conversation.build_upload and conversation.record.begin(self._build_sent([message], UNSEEN)):
+            upload = conversation.build_upload(message)
+            try:
+                upload_file(self._client, upload, conversation.channel, conversation.thread_ts)
+            except SlackRejected as error:
+                log.warning("%s: Slack takes no file: %s", conversation.name, error.code)
+        return IMMEDIATELY
+
+    def _edit(self, conversation: Conversation, step: MessageEdit) -> timedelta:
+        """Edit a message, and record what it shows."""
+        if wait := self._acquire_edit(conversation, step.is_urgent):
+            return wait
+        message = step.message
+        try:
+            with self._record_limit(EDIT):
+                edit_message(self._client, conversation, message, step.ts, self._charts.build_blocks)
+        except SlackRejected as error:
+            return self._handle_refusal(conversation, error.code, message.key, [message])
+        conversation.record.confirm(self._build_sent([message], step.ts), conversation.channel)
+        return IMMEDIATELY
+
+    def _verify_sent(self, conversation: Conversation, step: MessageCheck) -> timedelta:
+        """Look whether a message of unknown fate has arrived. Where the bot cannot see that, send it again, unless it
+        notifies people.
+        """
+        now = self._now()
+        if not has_passed(VERIFY_AFTER, step.sent_at, now):
+            return step.sent_at + VERIFY_AFTER - now
+        if wait := self._get_limit(LOOK_UP):
+            return wait
+        sent = conversation.sent[step.key]
+        try:
+            with self._record_limit(LOOK_UP):
+                ts = find_message(self._client, conversation, step.key, step.sent_at)
+        except SlackRejected as error:
+            is_once = step.key in conversation.once_keys
+            outcome = "counts as sent" if is_once else "may come twice"
+            log.warning("%s: cannot look for %s (%s); it %s", conversation.name, step.key, error.code, outcome)
+            ts = UNSEEN if is_once else None
         else:
-            pages = client.conversations_replies(channel=channel, ts=run.sent_messages[CARD].ts or "", **options)
-        messages = (message for page in pages for message in page["messages"])
-        return next((str(message["ts"]) for message in messages if is_ours(message, run, key)), None)
+            if ts and conversation.refreshes_unconfirmed:
+                sent = self._refresh_message(conversation, step.key, ts)
+        if ts is None:
+            conversation.record.withdraw([step.key])
+        else:
+            conversation.record.confirm({step.key: replace(sent, ts=ts)}, conversation.channel)
+        return IMMEDIATELY
 
+    def _refresh_message(self, conversation: Conversation, key: str, ts: str) -> SentMessage:
+        """Edit a message that was found; return what it shows: what it was sent with, if Slack refuses the edit."""
+        message = next(message for message in conversation.desired if message.key == key)
+        try:
+            with self._record_limit(EDIT):
+                edit_message(self._client, conversation, message, ts, self._charts.build_blocks)
+        except SlackRejected as error:
+            log.warning("%s: %s stays as it was sent: %s", conversation.name, key, error.code)
+            return conversation.sent[key]
+        return self._build_sent([message], ts)[key]
 
-def call_slack(method: Callable[..., SlackResponse], **content: Any) -> SlackResponse:
-    """Call Slack; send a message whose blocks Slack takes for malformed as text alone rather than not at all.
+    def _handle_refusal(
+        self, conversation: Conversation, code: str, key: str, refused_messages: Sequence[Message]
+    ) -> timedelta:
+        """Respond to a refusal with another channel, shape or time. `key` names the message that is missing then."""
+        name = conversation.name
+        log.warning("%s: Slack refuses: %s", name, code)
+        if code in NO_ENTRY_CODES:
+            # A user's id as the channel makes Slack open a direct message.
+            if conversation.fallback_user in ("", conversation.channel):
+                log.error("%s: its messages have no place where the bot may post", name)
+                return self._pause(name, CLOSED_CHANNEL_PAUSE)
+            conversation.record.redirect(conversation.fallback_user)
+            return IMMEDIATELY
+        if code in MISSING_MESSAGE_CODES:
+            conversation.record.withdraw([key])
+            return IMMEDIATELY
+        if code in MALFORMED_CODES and any(message.charts for message in refused_messages):
+            self._charts.record_rejection(refused_messages)
+            return IMMEDIATELY
+        if code in NO_PERMISSION_CODES:
+            log.error("Slack does not let the bot speak: %s. `verlbot manifest` prints the rights it needs.", code)
+            self._muted_until = self._now() + REFUSAL_PAUSE
+        return self._pause(name, REFUSAL_PAUSE)
 
-    A refused message with charts raises: a workspace may refuse charts, and there is another way to show them.
-    """
-    try:
-        with classify_slack_errors():
-            return method(parse=PARSE_MODE, **content)
-    except SlackRejected as error:
-        # The chart publisher handles refused charts: it shows them in another way.
-        if error.code not in MALFORMED_CODES or any(map(is_chart, content["blocks"])):
+    def _build_sent(self, messages: Sequence[Message], ts: str | None) -> dict[str, SentMessage]:
+        """Return the records of messages that are sent now; `ts` is None while their fate is unknown."""
+        now = self._now()
+        return {message.key: SentMessage(ts, message.digest, message.urgent, now) for message in messages}
+
+    def _pause(self, name: str, wait: timedelta) -> timedelta:
+        """Leave a record alone for the given time, even if its notifier is woken earlier."""
+        self._paused_until[name] = self._now() + wait
+        return wait
+
+    def _acquire_turn(self, conversation: Conversation) -> timedelta:
+        """Use up the turn to post in the channel if it is now. Return zero then, or else how long it takes until it."""
+        now = self._now()
+        turn = self._turns.pop(conversation.name, None) or self._channel_limiter.reserve_post(conversation.channel, now)
+        turn = max(turn, self._limited_until.get(POST, turn))
+        if turn > now:
+            self._turns[conversation.name] = turn
+        return max(turn - now, IMMEDIATELY)
+
+    def _acquire_edit(self, conversation: Conversation, is_urgent: bool) -> timedelta:
+        """Use up the turn to edit if it is now. Return zero then, or else after how long to ask again. All channels
+        share this limit, in turns.
+        """
+        bucket = self._urgent_edit_bucket if is_urgent else self._edit_bucket
+        with self._edit_lock:
+            return self._get_limit(EDIT) or bucket.acquire(conversation.name, conversation.channel, self._now())
+
+    def _get_limit(self, kind: str) -> timedelta:
+        """Return for how long Slack accepts no call of this kind."""
+        now = self._now()
+        return max(self._limited_until.get(kind, now) - now, IMMEDIATELY)
+
+    @contextmanager
+    def _record_limit(self, kind: str) -> Iterator[None]:
+        """Record until when Slack limits this kind of call. Slack limits each method by itself, so other kinds
+        continue.
+        """
+        try:
+            yield
+        except SlackRateLimited as limited:
+            self._limited_until[kind] = self._now() + limited.retry_after
             raise
-        log.error("Slack refuses a message as %s; it goes without blocks: %s", error.code, content["text"])
-    with classify_slack_errors():
-        return method(parse=PARSE_MODE, **content | {"blocks": []})
-
-
-def build_metadata(run: Run, keys: str) -> dict[str, Any]:
-    """Return the metadata of a run's message."""
-    return {"event_type": MESSAGE_EVENT, "event_payload": {"run": to_metadata_key(run.id), "keys": keys}}
-
-
-def is_ours(message: dict[str, Any], run: Run, key: str) -> bool:
-    """Return whether a message of the channel is the run's message with this key."""
-    message_metadata = message.get("metadata") or {}
-    payload = message_metadata.get("event_payload") or {}
-    return (
-        message_metadata.get("event_type") == MESSAGE_EVENT
-        and payload.get("run") == to_metadata_key(run.id)
-        and to_metadata_key(key) in str(payload.get("keys") or "").split(",")
-    )

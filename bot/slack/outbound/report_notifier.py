@@ -27,8 +27,9 @@ from bot.errors import Unavailable
 from bot.i18n import use_language
 from bot.phrase import ENGLISH
 from bot.runtime.failure_isolation import report_once
-from bot.slack.outbound.outbox import MAX_CLOCK_DIFFERENCE, MESSAGE_EVENT, call_slack
-from bot.slack.outbound.run_notifier import NO_ENTRY_CODES, RETRY_AFTER, VERIFY_AFTER
+from bot.slack.outbound.conversation import MESSAGE_EVENT
+from bot.slack.outbound.message_calls import MAX_CLOCK_DIFFERENCE, NO_ENTRY_CODES, call_slack
+from bot.slack.outbound.outbox import RETRY_AFTER, VERIFY_AFTER
 from bot.slack.outbound.web_client import (
     ChannelRateLimiter,
     SlackRateLimited,

@@ -44,7 +44,7 @@ def test_an_outage_has_one_begin_and_one_end() -> None:
 
 def test_a_message_of_unknown_fate_is_found_or_said_again() -> None:
     doubtful = running().record_sent_message("ended", SentMessage(None, "d", "", NOON))
-    assert doubtful.confirm_message("ended", "1.2").sent_messages["ended"].ts == "1.2"
+    assert doubtful.record_sent_message("ended", SentMessage("1.2", "d", "", NOON)).sent_messages["ended"].ts == "1.2"
     assert "ended" not in doubtful.record_lost_message("ended").sent_messages
 
 

@@ -1,15 +1,16 @@
 """Slack on its bad days: nothing is lost, nothing is said twice, and nothing is said too fast."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 from slack_sdk import WebClient
 
 from bot.core.model.cluster import JobState
-from bot.core.model.run import Run
-from bot.slack.outbound import outbox
-from bot.slack.outbound.outbox import MessagePost
+from bot.slack.outbound.conversation import Conversation
+from bot.slack.outbound.message_calls import BlockRenderer, send_message
+from bot.slack.views.message import Message
 from tests.story import ANA, TRAINING, Bot
 
 RUN = "smoke-0001"
@@ -115,16 +116,17 @@ def test_a_bot_that_dies_between_posting_and_recording_neither_loses_nor_repeats
     bot: Bot, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     """The post goes out, and the record of it is never written: what a kill leaves behind."""
-    send = outbox.send
 
-    def dies_after(client: WebClient, run: Run, step: MessagePost, show: outbox.BlockRenderer) -> tuple[str, str]:
-        sent = send(client, run, step, show)
-        if key in step.keys.split(","):
+    def dies_after(
+        client: WebClient, conversation: Conversation, messages: Sequence[Message], show: BlockRenderer
+    ) -> tuple[str, str]:
+        sent = send_message(client, conversation, messages, show)
+        if key in {message.key for message in messages}:
             raise KeyboardInterrupt
         return sent
 
     with monkeypatch.context() as patch:
-        patch.setattr("bot.slack.outbound.outbox.send", dies_after)
+        patch.setattr("bot.slack.outbound.outbox.send_message", dies_after)
         with pytest.raises(KeyboardInterrupt):
             a_whole_run(bot)
     later = bot.later()

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.outbound.outbox import MessagePost, find_next_step
+from bot.slack.outbound.message_steps import MessagePost, find_next_step
 from bot.slack.views.blocks import (
     Block,
     actions,
@@ -19,7 +19,7 @@ from bot.slack.views.message import CARD, Message, thread_notice
 from bot.slack.views.mrkdwn import count_utf16_units, escape
 from slack_playground.checks import check_message
 from tests.builders import NOON
-from tests.slack.outbound.test_outbox import PERIOD, stands
+from tests.slack.outbound.test_message_steps import PERIOD, stands
 
 LINES = "\n".join(f"line {number} {'x' * 60}" for number in range(200))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.slack.outbound.outbox import MessagePost
+from bot.slack.outbound.conversation import to_metadata_keys
 from bot.slack.views.blocks import (
     MAX_MESSAGE_CHARACTERS,
 )
@@ -26,7 +26,7 @@ def test_the_text_of_a_message_is_one_that_an_edit_takes() -> None:
 )
 def test_a_key_is_one_word_of_metadata(key: str, mark: str) -> None:
     assert to_metadata_key(key) == mark
-    assert MessagePost((thread_notice(key, escape("x")), thread_notice("b", escape("y")))).keys == f"{mark},b"
+    assert to_metadata_keys([thread_notice(key, escape("x")), thread_notice("b", escape("y"))]) == f"{mark},b"
     assert a_run().id in to_metadata_key(a_run().id)
 
 

@@ -9,7 +9,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
-from bot.slack.outbound.outbox import call_slack
+from bot.slack.outbound.message_calls import call_slack
 
 VIEWS = Path(__file__).parents[3] / "bot" / "slack"
 MODULES = {path.stem: ast.parse(path.read_text()) for path in sorted(VIEWS.rglob("*.py"))}
@@ -21,9 +21,9 @@ OURS = {"mrkdwn": 0, "join_parts": 0}
 """Functions of whose arguments one is a pattern of ours, and which."""
 
 SENDERS = {
-    "chat_postMessage": {"background", "cluster_notifier", "notice_sender", "outbox", "report_notifier"},
+    "chat_postMessage": {"background", "cluster_notifier", "message_calls", "notice_sender", "report_notifier"},
     "chat_postEphemeral": {"background"},
-    "chat_update": {"cluster_notifier", "outbox", "report_notifier"},
+    "chat_update": {"cluster_notifier", "message_calls", "report_notifier"},
     "files_upload_v2": {"chart_publisher"},
     "views_open": {"modals"},
     "views_publish": {"home_publisher"},
@@ -71,7 +71,7 @@ def test_slack_is_told_by_few(method: str) -> None:
 
 
 def test_every_message_that_is_sent_says_how_slack_is_to_read_it() -> None:
-    """`outbox.call_slack` says so for those that go through it."""
+    """`message_calls.call_slack` says so for those that go through it."""
     direct = [
         call
         for name in ("chat_postMessage", "chat_postEphemeral", "chat_update")
@@ -79,9 +79,9 @@ def test_every_message_that_is_sent_says_how_slack_is_to_read_it() -> None:
     ]
     assert len(direct) == 3
     assert all("parse" in {keyword.arg for keyword in call.keywords} for call in direct)
-    for module in ("cluster_notifier", "notice_sender", "outbox", "report_notifier"):
+    for module in ("cluster_notifier", "message_calls", "notice_sender", "report_notifier"):
         for method in ("chat_postMessage", "chat_postEphemeral", "chat_update"):
-            assert not list(calls(MODULES[module], method)), "hand it to outbox.call_slack"
+            assert not list(calls(MODULES[module], method)), "hand it to message_calls.call_slack"
 
 
 def test_what_goes_through_call_says_how_slack_is_to_read_it() -> None:

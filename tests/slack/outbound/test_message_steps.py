@@ -1,13 +1,20 @@
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
 
-from bot.core.model.run import Run
 from bot.core.model.sent_message import SentMessage
-from bot.slack.outbound.outbox import MessageCheck, MessageEdit, MessagePost, MessageStep, MessageWait, find_next_step
+from bot.slack.outbound.message_steps import (
+    MessageCheck,
+    MessageEdit,
+    MessagePost,
+    MessageStep,
+    MessageWait,
+    find_next_step,
+)
 from bot.slack.views.message import Message
 from bot.slack.views.mrkdwn import escape
-from tests.builders import NOON, a_run, at
+from tests.builders import NOON, at
 
 PERIOD = timedelta(seconds=30)
 CARD = Message("card", escape("state 1"), (), urgent="state", is_edited=True)
@@ -18,12 +25,12 @@ RUNNING = Message("running", escape("running"), ())
 ENDED = Message("ended", escape("ended"), (), broadcast=True)
 
 
-def stands(*messages: Message, ts: str | None = "1.0") -> Run:
-    return a_run(sent_messages={one.key: SentMessage(ts, one.digest, one.urgent, NOON) for one in messages})
+def stands(*messages: Message, ts: str | None = "1.0") -> dict[str, SentMessage]:
+    return {one.key: SentMessage(ts, one.digest, one.urgent, NOON) for one in messages}
 
 
 @pytest.mark.parametrize(
-    ("run", "wanted", "step"),
+    ("sent", "wanted", "step"),
     [
         pytest.param(stands(), [CARD, LAUNCHING], MessagePost((CARD,)), id="the card comes first"),
         pytest.param(stands(CARD), [CARD], None, id="nothing is lacking"),
@@ -41,10 +48,13 @@ def stands(*messages: Message, ts: str | None = "1.0") -> Run:
             stands(CARD), [NEWER, LAUNCHING], MessagePost((LAUNCHING,)), id="what is missing before what is old"
         ),
         pytest.param(stands(CARD, LAUNCHING), [CARD], None, id="what was said stays said"),
+        pytest.param(stands(CARD), [], None, id="nothing is wanted"),
     ],
 )
-def test_what_is_lacking_is_the_next_step(run: Run, wanted: list[Message], step: MessageStep | None) -> None:
-    assert find_next_step(run, wanted, at(10), PERIOD) == step
+def test_what_is_lacking_is_the_next_step(
+    sent: Mapping[str, SentMessage], wanted: list[Message], step: MessageStep | None
+) -> None:
+    assert find_next_step(sent, wanted, at(10), PERIOD) == step
 
 
 def test_a_newer_card_waits_no_longer_than_its_period() -> None:
@@ -52,8 +62,8 @@ def test_a_newer_card_waits_no_longer_than_its_period() -> None:
 
 
 def test_a_doubt_about_a_notice_comes_before_anything_new() -> None:
-    run = stands(CARD).record_sent_message("launching", SentMessage(None, "", "", at(3)))
-    assert find_next_step(run, [OTHER, LAUNCHING, ENDED], at(10), PERIOD) == MessageCheck("launching", at(3))
+    sent = stands(CARD) | {"launching": SentMessage(None, "", "", at(3))}
+    assert find_next_step(sent, [OTHER, LAUNCHING, ENDED], at(10), PERIOD) == MessageCheck("launching", at(3))
 
 
 @pytest.mark.parametrize("newer", [NEWER, OTHER])

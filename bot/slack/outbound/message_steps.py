@@ -1,0 +1,136 @@
+"""Which message of a conversation is missing, uncertain or outdated in Slack, and what comes first. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.core.model.sent_message import SentMessage
+from bot.slack.views.blocks import MAX_BLOCKS_CHARACTERS, MAX_MESSAGE_BLOCKS, count_block_characters
+from bot.slack.views.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePost:
+    """Messages that are not in Slack; several notices are sent as one message."""
+
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCheck:
+    """A message that may be in Slack: it was sent, and no answer came."""
+
+    key: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEdit:
+    """A message in Slack that shows outdated content; `is_urgent` if the change must be visible at once."""
+
+    message: Message
+    ts: str
+    is_urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MessageWait:
+    """A message that shows slightly outdated content, and was edited a moment ago."""
+
+    until: datetime
+
+
+MessageStep = MessagePost | MessageCheck | MessageEdit | MessageWait
+
+
+def find_next_step(
+    sent_messages: Mapping[str, SentMessage], desired_messages: Sequence[Message], now: datetime, period: timedelta
+) -> MessageStep | None:
+    """Return the next step towards the desired messages, or None if Slack shows them.
+
+    The first of them comes first, because the thread belongs to it; then uncertain messages, because a message must not
+    be sent twice; then missing messages; then edits, the urgent ones before the regular ones.
+
+    Args:
+        period: time between two regular edits of one message.
+    """
+    if not desired_messages:
+        return None
+    root = desired_messages[0]
+    if root.key not in sent_messages:
+        return MessagePost((root,))
+    for message in desired_messages:
+        sent_message = sent_messages.get(message.key)
+        if sent_message and sent_message.ts is None:
+            return MessageCheck(message.key, sent_message.sent_at)
+    return find_missing_messages(sent_messages, desired_messages) or find_stale_message(
+        sent_messages, desired_messages, now, period
+    )
+
+
+def find_missing_messages(
+    sent_messages: Mapping[str, SentMessage], desired_messages: Sequence[Message]
+) -> MessagePost | None:
+    """Return the first missing message, together with the missing notices that the same people see.
+
+    Return as many as one message has room for; the others are still missing after it.
+    """
+    missing_messages = [message for message in desired_messages if message.key not in sent_messages]
+    if not missing_messages:
+        return None
+    first = missing_messages[0]
+    similar_messages = [
+        candidate
+        for candidate in missing_messages
+        if (candidate.is_edited, candidate.broadcast) == (first.is_edited, first.broadcast)
+    ]
+    # A message that is edited later, or is a file, cannot share its Slack message with notices.
+    if first.is_edited or first.attachment:
+        return MessagePost((first,))
+    return MessagePost(
+        tuple(select_fitting_notices([candidate for candidate in similar_messages if not candidate.attachment]))
+    )
+
+
+def select_fitting_notices(notices: Sequence[Message]) -> list[Message]:
+    """Return the first notice, and as many of the others as Slack accepts together with it."""
+    block_count, text_size = 0, 0
+    fitting_notices: list[Message] = []
+    for notice in notices:
+        block_count, text_size = block_count + len(notice.blocks), text_size + count_block_characters(notice.blocks)
+        if fitting_notices and (block_count > MAX_MESSAGE_BLOCKS or text_size > MAX_BLOCKS_CHARACTERS):
+            break
+        fitting_notices.append(notice)
+    return fitting_notices
+
+
+def find_stale_message(
+    sent_messages: Mapping[str, SentMessage], desired_messages: Sequence[Message], now: datetime, period: timedelta
+) -> MessageEdit | MessageWait | None:
+    """Return the edit of a message with outdated content, or the wait until it may be edited."""
+    outdated_messages = [
+        (candidate, sent_messages[candidate.key])
+        for candidate in desired_messages
+        if candidate.is_edited and sent_messages[candidate.key].content_hash != candidate.digest
+    ]
+    if not outdated_messages:
+        return None
+    edit_at, message, sent_message = min(
+        ((compute_edit_time(*pair, period, now), *pair) for pair in outdated_messages), key=lambda due: due[0]
+    )
+    return (
+        MessageEdit(message, sent_message.ts or "", message.urgent != sent_message.urgent)
+        if edit_at <= now
+        else MessageWait(edit_at)
+    )
+
+
+def compute_edit_time(message: Message, sent_message: SentMessage, period: timedelta, now: datetime) -> datetime:
+    """Return when an edit is due: at once if the last one has a time in the future, because the
+    clock was ahead then."""
+    is_urgent = sent_message.urgent != message.urgent
+    return (
+        min(sent_message.sent_at, now)
+        if is_urgent or sent_message.sent_at > now
+        else sent_message.sent_at + period * message.period_factor
+    )
