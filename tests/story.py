@@ -260,12 +260,11 @@ class Bot:
         )
         self.cluster_notifier = OrphanNotifier(
             store,
-            client,
+            self.outbox,
             self.now,
             leads,
             lambda: None,
             requesters.check_may_manage_cluster,
-            language,
             record_event=self.audit.record,
         )
         self.app = build_app(self.listeners, lambda **_: identity.resolve(), "unused")

@@ -276,12 +276,11 @@ def build_parts(
     )
     orphan_notifier = OrphanNotifier(
         store,
-        slack,
+        outbox,
         now,
         is_leader,
         lambda: scheduler.wake(SWEEP),
         requesters.check_may_manage_cluster,
-        settings.language,
         record_event=audit.record,
     )
     app = build_app(listeners, lambda **_: identity.resolve(), settings.slack_signing_secret or "unused")

@@ -1,5 +1,6 @@
 """What nobody owns is told of, and what guards is mended: stories through Bolt, a store and a cloud in memory."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,10 +9,10 @@ import pytest
 from bot.adapters.redis.redis_store import RedisStore
 from bot.core.model.audit import BOT
 from bot.core.model.cluster import ClusterState, Ending, JobState, Observation, RequestState
-from bot.core.model.orphan import Orphan
 from bot.core.model.policy import ExternalLaunchPolicy
+from bot.core.model.sent_message import SentMessage
 from bot.errors import BeingStopped
-from bot.slack.outbound.cluster_notifier import OrphanNotifier
+from bot.slack.outbound.cluster_notifier import OrphanMessageRecord
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
 from tests.builders import NOON
@@ -37,7 +38,7 @@ def told(bot: Bot, channel: str = OPS) -> str:
 
 def orphan(message: dict[str, object]) -> bool:
     metadata = message["metadata"]
-    return isinstance(metadata, dict) and metadata["event_type"] == "verlbot_orphan"
+    return isinstance(metadata, dict) and metadata["event_payload"].get("keys") == "orphan"
 
 
 def times(bot: Bot, text: str) -> int:
@@ -292,15 +293,12 @@ def test_one_that_is_kept_longer_at_the_last_moment_is_not_warned_of(bot: Bot, m
 
 def test_a_bot_that_dies_after_a_warning_says_it_no_second_time(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     bot = adopted_where_it_reads(bot)
-    warned = OrphanNotifier._record_warning
 
-    def dies(cluster_notifier: OrphanNotifier, orphan: Orphan, ts: str | None) -> bool:
-        if ts:
-            raise KeyboardInterrupt
-        return warned(cluster_notifier, orphan, ts)
+    def dies(record: OrphanMessageRecord, sent: Mapping[str, SentMessage], channel: str) -> None:
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(OrphanNotifier, "_record_warning", dies)
+        patch.setattr(OrphanMessageRecord, "confirm", dies)
         with pytest.raises(KeyboardInterrupt):
             bot.sweep(minutes=7 * 60)
     later = Bot(bot.store, bot.playground, bot.slack, bot.cloud, bot.moment, ops_channel=TRAINING)

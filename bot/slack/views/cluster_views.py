@@ -190,6 +190,9 @@ def describe_unconfirmed_removal(run: Run) -> Markup:
     return render_phrase(REMOVAL_UNCONFIRMED)
 
 
+ORPHAN = "orphan"
+"""Key of the message about a cluster that no run owns."""
+
 REMOVE, LEAVE, ADOPT = "remove_orphan", "leave_orphan", "adopt_orphan"
 """Action ids of the buttons."""
 
@@ -220,6 +223,20 @@ ADOPT_QUESTION = N_(
 REMOVE_QUESTION_WITHOUT_OWNER = N_("{cluster} is removed with all that is on it, even if in use.")
 
 
+def build_orphan_messages(orphan: Orphan, now: datetime) -> list[Message]:
+    """Return the message about a cluster, and the warning of its end once that is due."""
+    message = build_orphan_message(orphan, now)
+    if not orphan.needs_warning(now):
+        return [message]
+    text = describe_removal_warning(orphan)
+    return [message, Message(name_removal_warning(orphan), text, (section(text),), broadcast=True)]
+
+
+def name_removal_warning(orphan: Orphan) -> str:
+    """Return the key of the warning, which names the end that it is about."""
+    return f"warning-{orphan.adopted_until.timestamp():.0f}" if orphan.adopted_until else "warning"
+
+
 def build_orphan_message(orphan: Orphan, now: datetime) -> Message:
     """Return the message as it should be now."""
     text = mrkdwn(
@@ -228,7 +245,18 @@ def build_orphan_message(orphan: Orphan, now: datetime) -> Message:
     blocks = [section(text), context(join_parts(" · ", [*list_facts(orphan), describe_orphan_cost(orphan, now)]))]
     if orphan.gone_at is None and (elements := orphan_buttons(orphan, now)):
         blocks.append(actions(*elements))
-    return Message("orphan", text, tuple(blocks), is_edited=True)
+    return Message(ORPHAN, text, tuple(blocks), urgent=get_urgent_state(orphan), is_edited=True)
+
+
+def get_urgent_state(orphan: Orphan) -> str:
+    """Return the part of a record whose change is shown at once."""
+    requests = (
+        orphan.removal_requested_by,
+        orphan.left_alone_by,
+        orphan.adopted_until,
+        orphan.teardown_requested_at is None,
+    )
+    return "|".join(map(str, (*requests, orphan.last_error, orphan.gone_at, orphan.ownership)))
 
 
 def orphan_icon(orphan: Orphan) -> Markup:
