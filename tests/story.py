@@ -188,7 +188,7 @@ class Bot:
             summary_interval=rhythm,
             patience=timedelta(seconds=20),
         )
-        self.notices = NoticeSender(store, client, self.now, leads, language=language)
+        self.notices = NoticeSender(store, self.outbox, self.now, leads)
         announcer = Announcer(store, self.now, ops_channel)
         failing = self.reconciler.failing_since
         self.unreadable = UnreadableRunReconciler(

@@ -313,7 +313,7 @@ def build_parts(
         language_preferences=language_preferences,
         cluster_sweep=sweep,
         orphan_notifier=orphan_notifier,
-        notice_sender=NoticeSender(store, slack, now, is_leader, channel_limiter, language=settings.language),
+        notice_sender=NoticeSender(store, outbox, now, is_leader),
         unreadable_runs=unreadable,
         memory_watch=MemoryWatch(store, announcer, now, is_leader),
         budget_monitor=MonthlyBudgetMonitor(store, notifier, read_policy, now, is_leader, load_zone(settings.timezone)),
