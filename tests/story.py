@@ -59,7 +59,7 @@ from bot.slack.outbound.notice_sender import NoticeSender
 from bot.slack.outbound.outbox import Outbox
 from bot.slack.outbound.report_notifier import ReportPublisher
 from bot.slack.outbound.run_notifier import RunNotifier
-from bot.slack.outbound.web_client import BotIdentity, ChannelRateLimiter, build_web_client
+from bot.slack.outbound.web_client import BotIdentity, build_web_client
 from bot.slack.views.message import Answer, Responder
 from slack_playground.checks import check_message
 from slack_playground.client import Person, PlaygroundClient
@@ -152,8 +152,7 @@ class Bot:
 
         self.painter = FakePainter()
         gallery = ChartPublisher(client, self.painter, self.now)
-        channels = ChannelRateLimiter()
-        self.client, self.outbox = client, Outbox(client, self.now, gallery, language, channels)
+        self.client, self.outbox = client, Outbox(client, self.now, gallery, language)
         self.notifier = RunNotifier(
             store, self.outbox, self.now, leads, period, lambda: None, InteractivePriority(), self.task_yaml
         )
@@ -165,9 +164,7 @@ class Bot:
         reports = ReportService(
             store, self.now, lambda: None, channel_may_read=self.access.can_channel_see, record=self.audit.record
         )
-        self.boards = ReportPublisher(
-            reports, store, client, self.now, leads, channels, InteractivePriority(), language
-        )
+        self.boards = ReportPublisher(reports, store, self.outbox, self.now, leads, InteractivePriority())
         self.tails = LogTailer(machines, lines=(50, 200), reads_per_tick=32, patience_seconds=5)
         self.pool = ThreadPoolExecutor(4)
         self.reconciler = Reconciler(

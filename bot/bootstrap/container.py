@@ -76,7 +76,7 @@ from bot.slack.outbound.notice_sender import NoticeSender
 from bot.slack.outbound.outbox import Outbox
 from bot.slack.outbound.report_notifier import ReportPublisher
 from bot.slack.outbound.run_notifier import RunNotifier
-from bot.slack.outbound.web_client import BotIdentity, ChannelRateLimiter, build_web_client
+from bot.slack.outbound.web_client import BotIdentity, build_web_client
 
 log = logging.getLogger(__name__)
 
@@ -148,14 +148,14 @@ def build_parts(
     def is_leader() -> bool:
         return store.acquire_leadership(owner_name, leader_lease)
 
-    interactive_priority, channel_limiter = InteractivePriority(), ChannelRateLimiter()
+    interactive_priority = InteractivePriority()
     chart_renderer = ProcessChartRenderer(settings.data_dir / "fonts", {})
     chart_publisher = ChartPublisher(slack, chart_renderer, now)
     recipes = RecipeFolder(settings.recipes_dir)
     identity = BotIdentity(slack)
     directory = SlackDirectory(slack, identity)
     access = AccessControl(directory, read_policy)
-    outbox = Outbox(slack, now, chart_publisher, settings.language, channel_limiter)
+    outbox = Outbox(slack, now, chart_publisher, settings.language)
     notifier = RunNotifier(
         store,
         outbox,
@@ -306,9 +306,7 @@ def build_parts(
         cloud=masked_cloud,
         reconciler=reconciler,
         notifier=notifier,
-        report_publisher=ReportPublisher(
-            reports, store, slack, now, is_leader, channel_limiter, interactive_priority, settings.language
-        ),
+        report_publisher=ReportPublisher(reports, store, outbox, now, is_leader, interactive_priority),
         home_publisher=home_publisher,
         language_preferences=language_preferences,
         cluster_sweep=sweep,

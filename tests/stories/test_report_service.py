@@ -1,5 +1,6 @@
 """Reports as a channel meets them: asked for in a line, told when their time has come, once."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,9 +8,9 @@ from slack_sdk import WebClient
 
 from bot.adapters.redis.redis_store import RedisStore
 from bot.core.model.cluster import JobState
-from bot.core.model.report import Report, ReportDelivery
 from bot.core.model.run_state import SummaryInterval
-from bot.slack.outbound import report_notifier
+from bot.slack.outbound.conversation import Conversation
+from bot.slack.outbound.message_calls import BlockRenderer, send_message
 from bot.slack.views.message import Message
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
@@ -230,16 +231,18 @@ def test_a_board_is_told_once_whatever_slack_does(bot: Bot, trouble: str) -> Non
 def test_a_bot_that_dies_between_posting_and_recording_brings_that_board_up_to_date(
     bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    post = report_notifier.post_report
-
-    def dies_after(client: WebClient, report: Report, telling: ReportDelivery, message: Message) -> str:
-        post(client, report, telling, message)
-        raise KeyboardInterrupt
+    def dies_after(
+        client: WebClient, conversation: Conversation, messages: Sequence[Message], show: BlockRenderer
+    ) -> tuple[str, str]:
+        sent = send_message(client, conversation, messages, show)
+        if "report" in conversation.identity:
+            raise KeyboardInterrupt
+        return sent
 
     bot.say("report every 2h tz=UTC")
     bot.running("launch smoke nodes=2 lease=48 budget=1000 --yes")
     with monkeypatch.context() as patch:
-        patch.setattr(report_notifier, "post_report", dies_after)
+        patch.setattr("bot.slack.outbound.outbox.send_message", dies_after)
         with pytest.raises(KeyboardInterrupt):
             until(bot, on(2, 14))
     assert "*Spent* $8.00 since then" in bot.reads()

@@ -70,7 +70,6 @@ class Outbox:
     Args:
         charts: shows charts as this workspace takes them.
         language: of all messages.
-        channel_limiter: the limit of posts per channel.
     """
 
     def __init__(
@@ -79,13 +78,12 @@ class Outbox:
         now: Now,
         charts: ChartPublisher,
         language: str = ENGLISH,
-        channel_limiter: ChannelRateLimiter | None = None,
     ) -> None:
         self._client = client
         self._now = now
         self._charts = charts
         self._language = language
-        self._channel_limiter = channel_limiter or ChannelRateLimiter()
+        self._channel_limiter = ChannelRateLimiter()
         self._edit_lock = Lock()
         self._edit_bucket = FairTokenBucket(EDITS_PER_SECOND, EDITS_AT_ONCE)
         self._urgent_edit_bucket = FairTokenBucket(URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE)

@@ -1,12 +1,9 @@
-"""Publisher of scheduled reports: recorded before sending, looked up if the outcome is uncertain."""
+"""Publisher of scheduled reports, each of which is one message."""
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
-
-from slack_sdk import WebClient
 
 from bot.app.ports import Now, Store
 from bot.app.rate_limits import InteractivePriority
@@ -21,31 +18,12 @@ from bot.core.model.report import (
     fell_in_quiet_hours,
     has_nothing_new,
 )
-from bot.core.model.token_bucket import TurnReservations
+from bot.core.model.sent_message import SentMessage
 from bot.core.rules.report_content import DigestContent, list_costs
-from bot.errors import Unavailable
-from bot.i18n import use_language
-from bot.phrase import ENGLISH
-from bot.runtime.failure_isolation import report_once
-from bot.slack.outbound.conversation import MESSAGE_EVENT
-from bot.slack.outbound.message_calls import MAX_CLOCK_DIFFERENCE, NO_ENTRY_CODES, call_slack
-from bot.slack.outbound.outbox import RETRY_AFTER, VERIFY_AFTER
-from bot.slack.outbound.web_client import (
-    ChannelRateLimiter,
-    SlackRateLimited,
-    SlackRejected,
-    SlackUncertain,
-    classify_slack_errors,
-)
-from bot.slack.views.message import Message, to_metadata_key
+from bot.slack.outbound.conversation import Conversation
+from bot.slack.outbound.outbox import IMMEDIATELY, RETRY_AFTER, Outbox
+from bot.slack.views.message import Message
 from bot.slack.views.report_views import render_report
-
-log = logging.getLogger(__name__)
-
-REJECTION_PAUSE = timedelta(minutes=5)
-"""Pause after a rejection that only people can resolve."""
-
-IMMEDIATELY = timedelta()
 
 
 class ReportPublisher:
@@ -53,31 +31,23 @@ class ReportPublisher:
 
     Args:
         is_leader: returns whether this process is the leader among those that share the store.
-        channel_limiter: the rate limits of the channels, shared by everything that posts.
-        language: the language of every report.
     """
 
     def __init__(
         self,
         report_service: ReportService,
         store: Store,
-        client: WebClient,
+        outbox: Outbox,
         now: Now,
         is_leader: Callable[[], bool],
-        channel_limiter: ChannelRateLimiter,
         interactive_priority: InteractivePriority,
-        language: str = ENGLISH,
     ) -> None:
         self._report_service = report_service
         self._store = store
-        self._client = client
+        self._outbox = outbox
         self._now = now
         self._is_leader = is_leader
-        self._channel_limiter = channel_limiter
         self._interactive_priority = interactive_priority
-        self._language = language
-        self._reservations = TurnReservations()
-        self._paused_until: dict[str, datetime] = {}
 
     def publish_due_reports(self) -> timedelta | None:
         """Advance every due report by one step. Return the delay until the next pass; None if there are no reports."""
@@ -86,187 +56,97 @@ class ReportPublisher:
         delays = []
         for report in self._store.list_reports():
             self._interactive_priority.yield_to_interactive()
-            delays.append(self._advance_report(report))
-        return min(delays, default=None)
+            delays.append(self._outbox.attempt(report.id, partial(self._run_next_step, report)))
+        return min((delay for delay in delays if delay is not None), default=None)
 
-    def _advance_report(self, report: Report) -> timedelta:
-        """Advance one report. Failures are retried and never block other reports."""
-        now = self._now()
-        paused_until = self._paused_until.pop(report.id, now)
-        if paused_until > now:
-            return self._pause_report(report, paused_until - now)
-        try:
-            return self._run_next_step(report, now)
-        except SlackRateLimited as rate_limit:
-            log.info("%s: Slack asks to wait %s", report.id, rate_limit.retry_after)
-            return self._pause_report(report, rate_limit.retry_after)
-        except (SlackUncertain, Unavailable) as error:
-            log.warning("%s: %s", report.id, error)
-        except Exception as error:
-            report_once(f"{report.id}: its board cannot be told", error)
-        return self._pause_report(report, RETRY_AFTER)
-
-    def _pause_report(self, report: Report, wait: timedelta) -> timedelta:
-        """Leave a report alone for the given time, even if the publisher is woken earlier."""
-        self._paused_until[report.id] = self._now() + wait
-        return wait
-
-    def _run_next_step(self, report: Report, now: datetime) -> timedelta:
+    def _run_next_step(self, report: Report) -> timedelta | None:
         """Run the next step of a report. Return the delay until the one after it."""
+        now = self._now()
         match decide_report_step(report, now, load_zone(report.zone)):
             case NothingDue(until):
                 return until - now
             case ReportUnconfirmed(delivery):
-                return self._check_arrival(report, delivery)
+                content = self._report_service.build_digest(report, now)
+                return self._outbox.advance(self._build_conversation(report, content, delivery.due_at, now))
             case ReportDue(due_at):
                 return self._publish(report, due_at, now)
 
-    def _publish(self, report: Report, due_at: datetime, now: datetime) -> timedelta:
+    def _publish(self, report: Report, due_at: datetime, now: datetime) -> timedelta | None:
         """Send a report that is due, or skip it if it has no news."""
         content = self._report_service.build_digest(report, now)
         if has_nothing_new(report, len(content.active), len(content.ended)):
             self._store.update_report(report.id, lambda report: report.skip(due_at))
             return IMMEDIATELY
-        if wait := self._reservations.acquire(
-            report.id, partial(self._channel_limiter.reserve_post, report.target_channel), now
-        ):
-            return wait
-        message, delivery = self._render_message(report, content, due_at, now)
-        if self._store.update_report(report.id, lambda report: report.begin_delivery(delivery)) is None:
-            # A person has removed the report in the meantime.
-            return IMMEDIATELY
-        try:
-            place = post_report(self._client, report, delivery, message)
-        except SlackRejected as error:
-            return self._on_rejection(report, error.code)
-        except SlackRateLimited:
-            # Slack has sent nothing, so the delivery is not uncertain and needs no lookup.
-            self._store.update_report(report.id, lambda report: report.drop_delivery())
-            raise
-        return self._record_arrival(report, delivery, place)
+        return self._outbox.advance(self._build_conversation(report, content, due_at, now))
 
-    def _render_message(
+    def _build_conversation(
         self, report: Report, content: DigestContent, due_at: datetime, now: datetime
-    ) -> tuple[Message, ReportDelivery]:
-        """Return the message of a report, and the delivery to record for it."""
-        with use_language(self._language):
-            message = render_report(
-                report, content, now, due_at, fell_in_quiet_hours(report, due_at, load_zone(report.zone))
-            )
-        return message, ReportDelivery(due_at, now, list_costs(content.active, now))
+    ) -> Conversation:
+        """Return the one message of a report with this due time."""
+        message = render_report(
+            report, content, now, due_at, fell_in_quiet_hours(report, due_at, load_zone(report.zone))
+        )
+        delivery = ReportDelivery(due_at, now, list_costs(content.active, now))
+        pending = report.pending_delivery
+        return Conversation(
+            name=report.id,
+            identity={"report": report.id, "occasion": int(due_at.timestamp())},
+            channel=report.target_channel,
+            desired=[message],
+            sent={message.key: SentMessage(None, "", "", pending.sent_at)} if pending else {},
+            record=ReportMessageRecord(self._store, report, message, delivery),
+            fallback_user=report.by,
+            # What it reports next time begins where the message that people see ends.
+            refreshes_unconfirmed=True,
+        )
 
-    def _record_arrival(self, report: Report, delivery: ReportDelivery, place: str) -> timedelta:
-        """Record that the report is in Slack.
+
+@dataclass(frozen=True, slots=True)
+class ReportMessageRecord:
+    """Stores in a report's record whether its message was sent.
+
+    Attributes:
+        message: the message as it should be.
+        delivery: what is recorded of it.
+    """
+
+    store: Store
+    report: Report
+    message: Message
+    delivery: ReportDelivery
+
+    def begin(self, sent: Mapping[str, SentMessage]) -> bool:
+        """Record the message as pending; return False if a person has removed the report in the meantime, or another
+        process has begun to send it.
+        """
+        changed = self.store.update_report(
+            self.report.id, lambda report: report if self._is_taken(report) else report.begin_delivery(self.delivery)
+        )
+        return changed is not None and changed.pending_delivery == self.delivery
+
+    def confirm(self, sent: Mapping[str, SentMessage], channel: str) -> None:
+        """Record that the message is in Slack, as it should be or as it was sent before a crash.
 
         A direct message has a channel id of its own, which Slack returns with the first message.
         """
+        is_current = sent[self.message.key].content_hash == self.message.digest
+        delivery = self.delivery if is_current else self.report.pending_delivery or self.delivery
 
         def record_arrival(report: Report) -> Report:
             """Return the report with the delivery, and with the channel of the direct message."""
             arrived_report = report.record_delivery(delivery)
-            return arrived_report.use_fallback_channel(place) if report.fallback_channel else arrived_report
+            return arrived_report.use_fallback_channel(channel) if report.fallback_channel else arrived_report
 
-        self._store.update_report(report.id, record_arrival)
-        return IMMEDIATELY
+        self.store.update_report(self.report.id, record_arrival)
 
-    def _check_arrival(self, report: Report, delivery: ReportDelivery) -> timedelta:
-        """Look for a report of unknown fate: update it if it has arrived, otherwise send it again."""
-        now = self._now()
-        # Slack may still be delivering the message, so an early lookup proves nothing.
-        if now < delivery.sent_at + VERIFY_AFTER:
-            return delivery.sent_at + VERIFY_AFTER - now
-        try:
-            ts = find_report_message(self._client, report, delivery)
-        except SlackRejected as error:
-            # Without the right to read the channel, a report that comes twice is better than one that is lost.
-            log.warning("%s: cannot look for its board (%s); it may come twice", report.id, error.code)
-            ts = None
-        if ts is None:
-            self._store.update_report(report.id, lambda report: report.drop_delivery())
-            return IMMEDIATELY
-        return self._record_arrival(report, self._refresh_message(report, delivery, ts, now), report.target_channel)
+    def withdraw(self, keys: Collection[str]) -> None:
+        """Record that the message is not in Slack."""
+        self.store.update_report(self.report.id, lambda report: report.drop_delivery())
 
-    def _refresh_message(self, report: Report, delivery: ReportDelivery, ts: str, now: datetime) -> ReportDelivery:
-        """Return the delivery with the content of the edited report, or the original one if Slack rejects the edit."""
-        message, new_delivery = self._render_message(
-            report, self._report_service.build_digest(report, now), delivery.due_at, now
-        )
-        try:
-            edit_report(self._client, report, new_delivery, message, ts)
-        except SlackRejected as error:
-            log.warning("%s: its board stays as it was sent: %s", report.id, error.code)
-            return delivery
-        return new_delivery
+    def redirect(self, user: str) -> None:
+        """Record that the report goes to the person who requested it."""
+        self.store.update_report(self.report.id, lambda report: report.use_fallback_channel(user))
 
-    def _on_rejection(self, report: Report, code: str) -> timedelta:
-        """Send the report to the person who requested it if Slack rejects it in its channel; otherwise pause it."""
-        log.warning("%s: Slack refuses its board: %s", report.id, code)
-        if code in NO_ENTRY_CODES and not report.fallback_channel:
-            self._store.update_report(report.id, lambda report: report.use_fallback_channel(report.by))
-            return IMMEDIATELY
-        self._store.update_report(report.id, lambda report: report.drop_delivery())
-        return self._pause_report(report, REJECTION_PAUSE)
-
-
-def post_report(client: WebClient, report: Report, delivery: ReportDelivery, message: Message) -> str:
-    """Post a report. Return Slack's id of its channel.
-
-    Raises:
-        SlackRejected, SlackRateLimited: it was not sent.
-        SlackUncertain: it may have been sent.
-    """
-    response = call_slack(
-        client.chat_postMessage,
-        channel=report.target_channel,
-        text=message.text,
-        blocks=list(message.blocks),
-        metadata=build_report_metadata(report, delivery),
-        unfurl_links=False,
-    )
-    return str(response["channel"])
-
-
-def edit_report(client: WebClient, report: Report, delivery: ReportDelivery, message: Message, ts: str) -> None:
-    """Replace the content of a report in Slack."""
-    call_slack(
-        client.chat_update,
-        channel=report.target_channel,
-        ts=ts,
-        text=message.text,
-        blocks=list(message.blocks),
-        metadata=build_report_metadata(report, delivery),
-    )
-
-
-def find_report_message(client: WebClient, report: Report, delivery: ReportDelivery) -> str | None:
-    """Return Slack's id of the report with this due time; None if it is not in the channel.
-
-    Raises:
-        SlackRejected: the bot may not read the channel, because it lacks a scope or is not a member.
-        SlackRateLimited, SlackUncertain: the answer is unknown for now.
-    """
-    oldest = str(delivery.sent_at.timestamp() - MAX_CLOCK_DIFFERENCE.total_seconds())
-    with classify_slack_errors():
-        pages = client.conversations_history(
-            channel=report.target_channel, oldest=oldest, limit=200, include_all_metadata=True
-        )
-        messages = (message for page in pages for message in page["messages"])
-        return next((str(message["ts"]) for message in messages if is_report_message(message, report, delivery)), None)
-
-
-def build_report_metadata(report: Report, delivery: ReportDelivery) -> dict[str, Any]:
-    """Return the metadata that identifies a report in Slack."""
-    due_seconds = int(delivery.due_at.timestamp())
-    return {
-        "event_type": MESSAGE_EVENT,
-        "event_payload": {"report": to_metadata_key(report.id), "occasion": due_seconds},
-    }
-
-
-def is_report_message(message: dict[str, Any], report: Report, delivery: ReportDelivery) -> bool:
-    """Return whether a message is the report with this due time."""
-    message_metadata, expected_metadata = message.get("metadata") or {}, build_report_metadata(report, delivery)
-    payload = message_metadata.get("event_payload") or {}
-    return message_metadata.get("event_type") == MESSAGE_EVENT and all(
-        payload.get(key) == value for key, value in expected_metadata["event_payload"].items()
-    )
+    def _is_taken(self, report: Report) -> bool:
+        """Return whether a message with this due time is being sent, or was sent, already."""
+        return report.pending_delivery is not None or report.last_due_at >= self.delivery.due_at

@@ -16,10 +16,11 @@ from bot.app.rate_limits import InteractivePriority
 from bot.app.report_service import ReportService
 from bot.core.commands.report_command import AddReport, ReportOptions
 from bot.core.model.schedule import Daily, Interval, QuietHours, Schedule, Weekdays, find_last_due, find_quiet_end
+from bot.slack.outbound.chart_publisher import ChartPublisher
+from bot.slack.outbound.outbox import Outbox
 from bot.slack.outbound.report_notifier import ReportPublisher
-from bot.slack.outbound.web_client import ChannelRateLimiter
 from tests.builders import running
-from tests.story import ANA, TRAINING
+from tests.story import ANA, TRAINING, FakePainter
 
 BEGIN = datetime(2026, 3, 27, 12, tzinfo=UTC)
 """A Friday; the Sunday after it is short in Berlin."""
@@ -102,14 +103,13 @@ class Desk:
 
     def restart(self) -> None:
         self.reports = ReportService(self.store, lambda: self.channel.now, lambda: None)
-        client = cast(WebClient, self.channel)
+        client, now = cast(WebClient, self.channel), lambda: self.channel.now
         self.boards = ReportPublisher(
             self.reports,
             self.store,
-            client,
-            lambda: self.channel.now,
+            Outbox(client, now, ChartPublisher(client, FakePainter(), now)),
+            now,
             lambda: True,
-            ChannelRateLimiter(),
             InteractivePriority(),
         )
 

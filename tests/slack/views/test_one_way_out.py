@@ -21,9 +21,9 @@ OURS = {"mrkdwn": 0, "join_parts": 0}
 """Functions of whose arguments one is a pattern of ours, and which."""
 
 SENDERS = {
-    "chat_postMessage": {"background", "message_calls", "report_notifier"},
+    "chat_postMessage": {"background", "message_calls"},
     "chat_postEphemeral": {"background"},
-    "chat_update": {"message_calls", "report_notifier"},
+    "chat_update": {"message_calls"},
     "files_upload_v2": {"chart_publisher"},
     "views_open": {"modals"},
     "views_publish": {"home_publisher"},
@@ -79,9 +79,8 @@ def test_every_message_that_is_sent_says_how_slack_is_to_read_it() -> None:
     ]
     assert len(direct) == 3
     assert all("parse" in {keyword.arg for keyword in call.keywords} for call in direct)
-    for module in ("message_calls", "report_notifier"):
-        for method in ("chat_postMessage", "chat_postEphemeral", "chat_update"):
-            assert not list(calls(MODULES[module], method)), "hand it to message_calls.call_slack"
+    for method in ("chat_postMessage", "chat_postEphemeral", "chat_update"):
+        assert not list(calls(MODULES["message_calls"], method)), "hand it to message_calls.call_slack"
 
 
 def test_what_goes_through_call_says_how_slack_is_to_read_it() -> None:
