@@ -35,7 +35,7 @@ from bot.slack.outbound.message_calls import (
 )
 from bot.slack.outbound.message_steps import MessageCheck, MessageEdit, MessagePost, MessageWait, find_next_step
 from bot.slack.outbound.web_client import ChannelRateLimiter, SlackRateLimited, SlackRejected, SlackUncertain
-from bot.slack.views.message import Message
+from bot.slack.views.message import Message, is_chart
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ EDITS_PER_SECOND, URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE = 24 / 60, 16 / 60, 5
 """Limits of edits, as rates and as a burst. Slack allows 50 edits a minute in a workspace; the two bursts of a busy
 minute are counted in. A part of the rate is reserved for edits that show a change of state."""
 
-POST, EDIT, LOOK_UP = "post", "edit", "look up"
+POST, EDIT, LOOK_UP, UPLOAD = "post", "edit", "look up", "upload"
 """Kinds of calls, each of which Slack limits by itself."""
 
 VERIFY_AFTER = timedelta(seconds=3)
@@ -179,14 +179,18 @@ class Outbox:
 
         Where the bot may not upload, the button on the card shows the same.
         """
-        if wait := self._acquire_turn(conversation):
+        if wait := self._get_limit(UPLOAD) or self._acquire_turn(conversation):
             return wait
         if conversation.build_upload and conversation.record.begin(self._build_sent([message], UNSEEN)):
             upload = conversation.build_upload(message)
             try:
-                upload_file(self._client, upload, conversation.channel, conversation.thread_ts)
+                with self._record_limit(UPLOAD):
+                    upload_file(self._client, upload, conversation.channel, conversation.thread_ts)
             except SlackRejected as error:
                 log.warning("%s: Slack takes no file: %s", conversation.name, error.code)
+            except SlackRateLimited:
+                conversation.record.withdraw([message.key])
+                raise
         return IMMEDIATELY
 
     def _edit(self, conversation: Conversation, step: MessageEdit) -> timedelta:
@@ -256,7 +260,8 @@ class Outbox:
         if code in MISSING_MESSAGE_CODES:
             conversation.record.withdraw([key])
             return IMMEDIATELY
-        if code in MALFORMED_CODES and any(message.charts for message in refused_messages):
+        blocks = [block for message in refused_messages for block in self._charts.build_blocks(message)]
+        if code in MALFORMED_CODES and any(map(is_chart, blocks)):
             self._charts.record_rejection(refused_messages)
             return IMMEDIATELY
         if code in NO_PERMISSION_CODES:

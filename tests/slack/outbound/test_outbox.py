@@ -96,9 +96,9 @@ def bot(bot: Bot) -> Bot:
     return bot
 
 
-def speak(bot: Bot, seconds: float = 0) -> None:
-    """Let time pass second by second, with all that is to be sent."""
-    for _ in range(int(seconds) + 1):
+def speak(bot: Bot, seconds: int = 0, step: int = 1) -> None:
+    """Let time pass step by step, with all that is to be sent."""
+    for _ in range(0, seconds + 1, step):
         for _ in range(30):
             waits = [
                 bot.notifier.sync(),
@@ -108,8 +108,8 @@ def speak(bot: Bot, seconds: float = 0) -> None:
             ]
             if all(wait is None or wait > timedelta() for wait in waits):
                 break
-        bot.moment += timedelta(seconds=1)
-    bot.moment -= timedelta(seconds=1)
+        bot.moment += timedelta(seconds=step)
+    bot.moment -= timedelta(seconds=step)
 
 
 def roots(bot: Bot, user: User) -> list[SlackMessage]:
@@ -132,7 +132,7 @@ def later(bot: Bot, seconds: float = 5) -> Bot:
 @for_each_user
 def test_what_is_to_be_sent_is_sent_once(bot: Bot, user: User) -> None:
     user.add(bot.store, TRAINING, "one")
-    speak(bot, seconds=90)
+    speak(bot, seconds=90, step=5)
     assert len(roots(bot, user)) == 1
 
 
@@ -155,7 +155,7 @@ def test_a_crash_around_the_sending_neither_loses_nor_repeats(
             speak(bot)
     assert len(roots(bot, user)) == is_sent
     bot = later(bot)
-    speak(bot, seconds=60)
+    speak(bot, seconds=60, step=5)
     assert len(roots(bot, user)) == 1
 
 
@@ -164,7 +164,7 @@ def test_a_crash_around_the_sending_neither_loses_nor_repeats(
 def test_whatever_slack_does_it_is_sent_once(bot: Bot, user: User, trouble: str) -> None:
     bot.slack.faults({"method": "chat.postMessage", "trouble": trouble, "times": 2})
     user.add(bot.store, TRAINING, "one")
-    speak(bot, seconds=60)
+    speak(bot, seconds=60, step=5)
     assert len(roots(bot, user)) == 1
 
 
@@ -182,7 +182,7 @@ def test_a_message_in_doubt_by_a_clock_that_was_ahead_is_looked_for_at_once(
         with pytest.raises(KeyboardInterrupt):
             speak(bot)
     bot = later(bot, -3600)
-    speak(bot, seconds=60)
+    speak(bot, seconds=60, step=5)
     assert len(roots(bot, user)) == 1
 
 
@@ -221,7 +221,7 @@ def test_where_the_bot_may_not_post_a_person_gets_it(bot: Bot, user: User) -> No
 def test_where_neither_channel_nor_person_takes_it_slack_is_left_alone_for_minutes(bot: Bot, user: User) -> None:
     bot.slack.faults({"method": "chat.postMessage", "trouble": "refused", "error": "channel_not_found", "times": None})
     user.add(bot.store, CLOSED, "one")
-    speak(bot, seconds=60)
+    speak(bot, seconds=60, step=5)
     assert posts(bot) == 2
     bot.slack.faults()
     bot.moment += timedelta(minutes=5)
@@ -245,6 +245,17 @@ def test_without_its_rights_the_bot_is_silent_for_a_while_about_all(
 
 
 @for_each_user
+def test_what_slack_refuses_in_any_shape_is_not_tried_again_at_once(bot: Bot, user: User) -> None:
+    bot.slack.faults({"method": "chat.postMessage", "trouble": "refused", "error": "msg_too_long", "times": None})
+    user.add(bot.store, TRAINING, "one")
+    speak(bot, seconds=25)
+    assert posts(bot) == 2  # with its blocks, and without
+    bot.slack.faults()
+    speak(bot, seconds=10)
+    assert len(roots(bot, user)) == 1
+
+
+@for_each_user
 def test_a_message_that_a_person_has_deleted_comes_back_if_it_is_kept_up_to_date(bot: Bot, user: User) -> None:
     user.add(bot.store, TRAINING, "one")
     speak(bot, seconds=3)
@@ -254,7 +265,7 @@ def test_a_message_that_a_person_has_deleted_comes_back_if_it_is_kept_up_to_date
     bot.store.change_orphan("one", lambda orphan: orphan and orphan.leave_alone(ANA))
     if user.identity == "run":
         bot.notifier.show([bot.store.update("one", lambda run: run.request_stop(ANA, bot.moment))])
-    speak(bot, seconds=60)
+    speak(bot, seconds=60, step=5)
     assert len(roots(bot, user)) == user.is_kept
 
 
@@ -268,7 +279,7 @@ def test_in_doubt_where_the_bot_may_not_look_it_comes_twice_or_counts_as_sent(
     if not may_look:
         workspace.channels[TRAINING].members.remove(workspace.bot)
     user.add(bot.store, TRAINING, "one")
-    speak(bot, seconds=30)
+    speak(bot, seconds=30, step=2)
     assert len(roots(bot, user)) == (2 if user.is_repeated and not may_look else 1)
 
 
@@ -305,7 +316,7 @@ def test_a_failure_of_one_delays_no_other(bot: Bot, monkeypatch: pytest.MonkeyPa
         patch.setattr(SENDER, fails_once)
         speak(bot)
         assert len(roots(bot, user)) == 1
-        speak(bot, seconds=60)
+        speak(bot, seconds=60, step=5)
     assert len(roots(bot, user)) == 2
 
 

@@ -8,10 +8,12 @@ import pytest
 from slack_sdk import WebClient
 
 from bot.core.model.cluster import JobState
+from bot.core.model.policy import Policy
 from bot.slack.outbound.conversation import Conversation
 from bot.slack.outbound.message_calls import BlockRenderer, send_message
 from bot.slack.views.message import Message
-from tests.story import ANA, TRAINING, Bot
+from tests.builders import approvers
+from tests.story import ANA, LEA, TRAINING, Bot
 
 RUN = "smoke-0001"
 CLUSTER = "verl-smoke-0001"
@@ -179,6 +181,23 @@ def test_a_bot_without_its_rights_says_so_in_its_log_and_goes_on_when_it_has_the
     bot.ticks(150)
     assert "`verlbot manifest` prints the rights it needs" in caplog.text
     assert notices(bot)[f"{RUN} card"] == 1
+
+
+@pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
+def test_the_task_of_a_run_that_needs_approval_comes_once_though_slack_limits_files(bot: Bot, method: str) -> None:
+    bot.policy = Policy(grants=approvers(LEA), approve_above_dollars=5.0)
+    bot.slack.faults({"method": method, "trouble": "limited", "times": 1, "retry_after_seconds": 10})
+    bot.say("launch smoke nodes=2 budget=9")
+    bot.ticks(5)
+    assert files(bot) == []
+    bot.ticks(20)
+    assert files(bot) == [f"{RUN}.yaml"]
+
+
+def files(bot: Bot) -> list[str]:
+    """The names of the files in the channel."""
+    workspace = bot.playground._slack.workspace
+    return [workspace.files[file].name for message in workspace.messages[TRAINING] for file in message.files]
 
 
 def test_several_missed_notices_come_as_one_message(bot: Bot) -> None:
