@@ -58,8 +58,10 @@ An arrow means *imports*; one that follows from others is left out. The picture 
   origin of a request.
 - **Adapters** translate between the core's words and one thing outside, and decide nothing. Each library has one home
   here.
-- **Use cases and loops** (`app`) record what people request, and make it so as time passes. `ports.py` says what they
-  need of the adapters.
+- **Use cases and loops** (`app`) record what people request, and make it so as time passes. What they need of the
+  adapters is in small protocols: `store_ports.py` has one for each thing that is kept, `ports.py` one for each thing
+  that is called. A class names the smallest that it needs; the one store has all of the first, the one cloud four of
+  the second.
 - **Slack**: `inbound` takes deliveries in, `outbound` compares the messages that should be there with those that were
   sent, `views` has every word and block, as pure functions.
 - **The command** (`cli`, `bootstrap`) puts the parts together. Only it knows the adapters.

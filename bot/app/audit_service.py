@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from bot.app import run_queries
-from bot.app.ports import Audit, Now, Store
+from bot.app.ports import Now
 from bot.app.run_queries import Requester, RunQueries
+from bot.app.store_ports import Audit, RunStore
 from bot.core.model.audit import AuditEvent, AuditFilter, build_request_event
 from bot.core.model.people import Act
 from bot.core.model.policy import Policy
@@ -31,7 +32,7 @@ REFUSED_PREFIX = "refused"
 class AuditService:
     """Answers from the audit, and records what no run's record holds: refusals and deletions."""
 
-    store: Store
+    store: RunStore
     audit: Audit
     queries: RunQueries
     now: Now

@@ -4,8 +4,10 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from bot.app.ports import Cloud, Now, Store
+from bot.app.ports import CheckpointSource, ClusterControl, JobControl, Now
+from bot.app.store_ports import RunWriter
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.checkpoint import MIN_TORN_OBSERVATIONS, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef, locate_checkpoint, locate_checkpoint_folder
@@ -25,12 +27,16 @@ UNFINISHED = N_("verl names an older one as its newest: this one was not finishe
 MISTAKE = N_("The fetching failed on my side; the bot's own log says how.")
 
 
+class RescueCloud(JobControl, ClusterControl, CheckpointSource, Protocol):
+    """The checkpoints, and the cluster that has to stay until they are downloaded."""
+
+
 @dataclass(frozen=True, slots=True)
 class CheckpointRescuer:
     """Downloads the newest checkpoints of runs that have finished."""
 
-    cloud: Cloud
-    store: Store
+    cloud: RescueCloud
+    store: RunWriter
     now: Now
     grace: CheckpointGrace
 

@@ -6,9 +6,11 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 
 from bot.app.operator_notices import Announcer
-from bot.app.ports import Cloud, EventRecorder, Now, Store, discard_event
+from bot.app.ports import ClusterControl, EventRecorder, Now, discard_event
+from bot.app.store_ports import LedgerStore, OrphanStore, RunReader
 from bot.core.model.audit import BOT, AuditEvent
 from bot.core.model.cluster import Observation
 from bot.core.model.launch_plan import ClusterRef
@@ -33,11 +35,19 @@ from bot.phrase import N_, Phrase
 log = logging.getLogger(__name__)
 
 
+class ExternalClusterStore(RunReader, LedgerStore, Protocol):
+    """The external clusters with what they reserve, and the runs that own clusters."""
+
+
+class ClusterSweepStore(RunReader, OrphanStore, Protocol):
+    """The orphans, and the runs that own clusters."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExternalClusterTracker:
     """Compares records with the listed clusters, not with past events: the next look corrects what was missed."""
 
-    store: Store
+    store: ExternalClusterStore
     read_policy: Callable[[], Policy]
     now: Now
 
@@ -130,8 +140,8 @@ class ClusterSweep:
         record: writes to the audit.
     """
 
-    cloud: Cloud
-    store: Store
+    cloud: ClusterControl
+    store: ClusterSweepStore
     now: Now
     is_leader: Callable[[], bool]
     notify: Callable[[], None]

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 from itertools import chain
+from typing import Protocol
 
 from bot.app import report_service, run_queries
-from bot.app.ports import Audit, Notifier, Now, Store
+from bot.app.ports import Notifier, Now
 from bot.app.run_queries import Requester
+from bot.app.store_ports import Audit, LedgerStore, RunReader, RunWriter
 from bot.core.commands.command import SetMonthlyBudget
 from bot.core.model.audit import build_request_event
 from bot.core.model.ledger import Reservation, build_reservation, format_month
@@ -61,7 +63,7 @@ class CostService:
         zone: time zone in which a month begins.
     """
 
-    store: Store
+    store: RunReader
     now: Now
     zone: str = "UTC"
 
@@ -88,12 +90,20 @@ class CostService:
         return run_queries.find_run(self.store, name)
 
 
-def list_paid_runs(store: Store, since: datetime) -> Iterable[Run]:
+def list_paid_runs(store: RunReader, since: datetime) -> Iterable[Run]:
     """Return every run that bills or has ended since then; one that ends meanwhile appears twice, its end last."""
     return chain(store.list_open_runs(), store.iterate_ended_runs(since))
 
 
 log = logging.getLogger(__name__)
+
+
+class BudgetStore(RunReader, LedgerStore, Protocol):
+    """The runs, and what they reserve and have spent."""
+
+
+class BudgetMonitorStore(BudgetStore, RunWriter, Protocol):
+    """The same, with the warnings on the runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,7 @@ class MonthlyBudgetMonitor:
         timezone: the time zone of the months that count.
     """
 
-    store: Store
+    store: BudgetMonitorStore
     notifier: Notifier
     read_policy: Callable[[], Policy]
     now: Now
@@ -148,7 +158,7 @@ class MonthlyBudgetService:
         timezone: the time zone of the months that count.
     """
 
-    store: Store
+    store: BudgetStore
     audit: Audit
     now: Now
     read_policy: Callable[[], Policy]

@@ -3,7 +3,7 @@
 import logging
 from datetime import timedelta
 
-from bot.app.ports import Store
+from bot.app.store_ports import LanguageStore
 from bot.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ class LanguagePreferences:
         workspace: the language of channels, and of people who have chosen none.
     """
 
-    def __init__(self, store: Store, workspace: str) -> None:
+    def __init__(self, store: LanguageStore, workspace: str) -> None:
         self._store = store
         self.workspace = workspace
         self._choices: dict[str, str] = {}

@@ -4,8 +4,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from typing import Protocol
 
-from bot.app.ports import EventRecorder, Now, Store, discard_event
+from bot.app.ports import EventRecorder, Now, discard_event
+from bot.app.store_ports import LedgerStore, RunReader
 from bot.core.model.audit import Origin, build_request_event
 from bot.core.model.ledger import Ledger, format_month
 from bot.core.model.policy import Policy, StoreOutageBehaviour
@@ -32,6 +34,10 @@ NAME_IN_USE = "The cluster {cluster} belongs to verlbot's run {run}. Launch unde
 UNNAMED_JOB = "a job"
 
 
+class AdminPolicyStore(RunReader, LedgerStore, Protocol):
+    """The runs, and what is reserved for them and for external clusters."""
+
+
 @dataclass(frozen=True, slots=True)
 class AdminPolicy:
     """Judges the launches of one installation.
@@ -43,7 +49,7 @@ class AdminPolicy:
         timezone: the time zone of the months that count. record: writes to the audit.
     """
 
-    store: Store
+    store: AdminPolicyStore
     read_policy: Callable[[], Policy]
     now: Now
     hourly_rate: Callable[[Task], float]

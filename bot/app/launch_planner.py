@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.app.ports import Cloud, RecipeSource
+from bot.app.ports import RecipeSource, TaskEstimator
 from bot.app.run_queries import LaunchPreview, Requester
 from bot.core.commands import command
 from bot.core.model.launch_plan import LaunchPlan, build_launch_plan, shorten_task
@@ -25,7 +25,7 @@ class LaunchPlanner:
     """
 
     recipes: RecipeSource
-    cloud: Cloud
+    cloud: TaskEstimator
     read_policy: Callable[[], Policy] = lambda: UNRESTRICTED
 
     @property

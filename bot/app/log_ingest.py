@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot.app.health_monitor import WINDOW_ROWS, HealthMonitor, HealthUpdate
-from bot.app.ports import Cloud, Notifier, Now, Store
+from bot.app.ports import JobControl, Notifier, Now
+from bot.app.store_ports import RunDataStore
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.cluster import Observation
 from bot.core.model.failure import FailureSummary
@@ -69,7 +70,7 @@ class LogTailer:
 
     def __init__(
         self,
-        cloud: Cloud,
+        cloud: JobControl,
         *,
         lines: tuple[int, int],
         period: timedelta = timedelta(),
@@ -187,7 +188,7 @@ class LogIngest:
         summary_interval: how often a run's thread gets a summary, unless a person has set that.
     """
 
-    store: Store
+    store: RunDataStore
     notifier: Notifier
     health_monitor: HealthMonitor
     now: Now

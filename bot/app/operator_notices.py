@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from bot.app.ports import Now, Store
+from bot.app.ports import Now
+from bot.app.store_ports import NoticeStore, RunReader
 from bot.core.model.cluster import Outage
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
@@ -28,7 +29,7 @@ class Announcer:
         logged_keys: keys that this process has written to its log.
     """
 
-    store: Store
+    store: NoticeStore
     now: Now
     ops_channel: str = ""
     wake: Callable[[], None] = lambda: None
@@ -83,7 +84,7 @@ class MemoryWatch:
         is_leader: whether this process, of those that share the store, is the one that acts.
     """
 
-    store: Store
+    store: RunReader
     announcer: Announcer
     now: Now
     is_leader: Callable[[], bool]

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from bot.app.checkpoint_rescue import CheckpointRescuer
 from bot.app.health_monitor import HealthMonitor
 from bot.app.log_ingest import LogIngest, LogReadLimits, LogTailer
-from bot.app.ports import Cloud, Notifier, Now, Store
+from bot.app.ports import Cloud, Notifier, Now
 from bot.app.rate_limits import InteractivePriority
+from bot.app.store_ports import RunDataStore
 from bot.core.model.cluster import Observation
 from bot.core.model.launch_plan import LaunchOrder, hash_task
 from bot.core.model.money import Rate
@@ -74,7 +75,7 @@ class Reconciler:
     """
 
     cloud: Cloud
-    store: Store
+    store: RunDataStore
     notifier: Notifier
     log_tailer: LogTailer
     health_monitor: HealthMonitor

@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta, tzinfo
 from functools import cache, partial
+from typing import Protocol
 from zoneinfo import ZoneInfo, available_timezones
 
-from bot.app.ports import EventRecorder, Now, Store, discard_event
+from bot.app.ports import EventRecorder, Now, discard_event
+from bot.app.store_ports import ReportStore, RunReader
 from bot.core.commands.report_command import AddReport, ChangeReport, RemoveReport, ReportOptions
 from bot.core.model.audit import build_request_event
 from bot.core.model.report import Report
@@ -59,6 +61,10 @@ DAY = timedelta(days=1)
 REPORT_HINT = N_("`/verl report daily 09:00` asks for one.")
 
 
+class ReportServiceStore(RunReader, ReportStore, Protocol):
+    """The reports, and the runs that they cover."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReportService:
     """Records people's requests about reports.
@@ -69,7 +75,7 @@ class ReportService:
         channel_may_read: whether all members of a channel may read about a run. record: writes to the audit.
     """
 
-    store: Store
+    store: ReportServiceStore
     now: Now
     wake: Callable[[], None]
     timezone: str = "UTC"

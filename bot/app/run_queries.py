@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from bot.app.ports import Cloud, RecipeSource, Store
+from bot.app.ports import JobControl, RecipeSource, TaskEstimator
+from bot.app.store_ports import LogStore, MetricsStore, RunReader
 from bot.core.commands import command
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.cluster import read_idle_minutes
@@ -130,7 +131,7 @@ RUN_ID = re.compile(r"[a-z0-9-]+")
 """Characters of a run's id; any other name has no run, or is another key of the store."""
 
 
-def find_run(store: Store, name: str) -> Run:
+def find_run(store: RunReader, name: str) -> Run:
     """Return the run of this name, or the only one whose id ends or begins with it; of several, the only active one.
 
     Raises:
@@ -157,7 +158,7 @@ def find_run(store: Store, name: str) -> Run:
     raise unknown_name_error("run", name, runs, Phrase("None has been launched yet: `/verl launch smoke`."))
 
 
-def find_last_two(store: Store, user: str) -> tuple[str, str]:
+def find_last_two(store: RunReader, user: str) -> tuple[str, str]:
     """Return the ids of the person's last two runs with metrics, the earlier first.
 
     Raises:
@@ -170,13 +171,13 @@ def find_last_two(store: Store, user: str) -> tuple[str, str]:
     return with_metrics[1].id, with_metrics[0].id
 
 
-def list_active_runs(store: Store, user: str | None = None) -> list[Run]:
+def list_active_runs(store: RunReader, user: str | None = None) -> list[Run]:
     """Return the runs that have not ended, newest first; of one person where `user` is given."""
     runs = [run for run in store.list_open_runs() if run.status is not RunStatus.ENDED]
     return sort_newest_first(run for run in runs if user in (None, run.requester))
 
 
-def list_runs(store: Store, which: str, user: str) -> Sequence[Run]:
+def list_runs(store: RunReader, which: str, user: str) -> Sequence[Run]:
     """Return the runs of one of `command.LISTS`."""
     match which:
         case "mine":
@@ -217,13 +218,21 @@ class Visibility(Protocol):
         """Return whether this person may read the run's text."""
 
 
+class RunQueryStore(RunReader, LogStore, MetricsStore, Protocol):
+    """The runs, their logs and their metrics, for those who look."""
+
+
+class RunQueryCloud(TaskEstimator, JobControl, Protocol):
+    """What a recipe needs of the machines, and the logs as they are now."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunQueries:
     """Answers from the records and the recipes; a log also from its cluster."""
 
-    store: Store
+    store: RunQueryStore
     recipes: RecipeSource
-    cloud: Cloud
+    cloud: RunQueryCloud
     visibility: Visibility
 
     def find(self, name: str, actor: Actor) -> Run:

@@ -4,14 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Protocol
 
 from bot.app import run_queries
 from bot.app.audit_service import AuditService
 from bot.app.cost_service import MonthlyBudgetService
 from bot.app.launch_planner import LaunchPlanner
-from bot.app.ports import Notifier, Now, Store
+from bot.app.ports import Notifier, Now
 from bot.app.rate_limits import RateLimitKind, RateLimits
 from bot.app.run_queries import Requester, RunQueries, new_run, refuse_unknown_node
+from bot.app.store_ports import LedgerStore, RunStore
 from bot.app.unreadable_runs import UnreadableRunReconciler
 from bot.core.commands import command
 from bot.core.model.people import APP_HOME, Act, exclude_person
@@ -39,6 +41,10 @@ KEEP_PERIOD = timedelta(hours=1)
 """How much longer a cluster is kept whose model cannot be downloaded, at each request of a person."""
 
 
+class RunServiceStore(RunStore, LedgerStore, Protocol):
+    """The runs, and what they may still spend."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunService:
     """Records people's requests about runs.
@@ -54,7 +60,7 @@ class RunService:
         read_policy: returns what is allowed now; admit: checks a launch against the caps.
     """
 
-    store: Store
+    store: RunServiceStore
     launch_planner: LaunchPlanner
     notifier: Notifier
     now: Now

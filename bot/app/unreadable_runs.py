@@ -4,9 +4,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from bot.app.operator_notices import Announcer
-from bot.app.ports import Cloud, EventRecorder, Now, Store, discard_event
+from bot.app.ports import ClusterControl, EventRecorder, Now, discard_event
+from bot.app.store_ports import RunStore, UnreadableRunStore
 from bot.core.model.audit import BOT, AuditEvent
 from bot.core.model.cluster import Observation
 from bot.core.model.run_state import Reason
@@ -49,6 +51,10 @@ DOES_NOT_GO = N_(":rotating_light: *The cluster of `{run}` is not going away.* R
 GONE = N_(":white_check_mark: The cluster of `{run}` is confirmed gone. Its record stays unreadable.")
 
 
+class UnreadableReconcilerStore(RunStore, UnreadableRunStore, Protocol):
+    """The runs, and what is done about the unreadable ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnreadableRunReconciler:
     """Looks after the clusters of runs whose records cannot be read, by their stubs.
@@ -60,8 +66,8 @@ class UnreadableRunReconciler:
         record: writes to the audit.
     """
 
-    cloud: Cloud
-    store: Store
+    cloud: ClusterControl
+    store: UnreadableReconcilerStore
     announcer: Announcer
     now: Now
     read_timings: Callable[[], ReconcileTimings]

@@ -31,7 +31,7 @@ from bot.adapters.sky.sky_cloud import SkyCloud
 from bot.app import process_health
 from bot.app.health_monitor import HealthMonitor
 from bot.app.log_ingest import LogTailer
-from bot.app.ports import Cloud, Now
+from bot.app.ports import JobControl, Now
 from bot.app.process_health import Clock, read_clocks
 from bot.app.report_service import load_zone
 from bot.app.web_server import PortLimits
@@ -162,7 +162,7 @@ def build_sky_cloud(settings: Settings, now: Now) -> SkyCloud:
     )
 
 
-def build_log_tailer(settings: Settings, cloud: Cloud) -> LogTailer:
+def build_log_tailer(settings: Settings, cloud: JobControl) -> LogTailer:
     """Return the log tailer. It gets at most half of the calls to SkyPilot at once, so that a removal need not wait."""
     lines = (min(MIN_LOG_LINES, settings.log_lines), settings.log_lines)
     if not settings.uses_skypilot:

@@ -22,9 +22,8 @@ from bot.adapters.redis.connection import create_client
 from bot.adapters.redis.redis_store import RedisStore
 from bot.app.admin_policy_server import AdminPolicyServer, answer_launch
 from bot.app.cluster_sweep import ClusterSweep, ExternalClusterTracker
-from bot.app.launch_gate import AdminPolicy
+from bot.app.launch_gate import AdminPolicy, AdminPolicyStore
 from bot.app.operator_notices import Announcer
-from bot.app.ports import Store
 from bot.core.model.cluster import ClusterState, Observation, RequestState
 from bot.core.model.orphan import ListedCluster
 from bot.core.model.policy import UNRESTRICTED, Caps, ExternalLaunchPolicy, Policy, StoreOutageBehaviour
@@ -47,7 +46,7 @@ TASK: dict[str, Any] = {
 class Served:
     """A gate on a port, a clock, and what looks for clusters."""
 
-    def __init__(self, store: Store, policy: Policy) -> None:
+    def __init__(self, store: AdminPolicyStore, policy: Policy) -> None:
         self.now = NOON
         self.looks = 0
         self.forgotten: set[str] = set()
@@ -97,7 +96,7 @@ def post(address: str, content: str) -> httpx.Response:
 def serve(store: RedisStore) -> Iterator[Any]:
     served: list[Served] = []
 
-    def made(policy: Policy = UNRESTRICTED, to: Store = store) -> Served:
+    def made(policy: Policy = UNRESTRICTED, to: AdminPolicyStore = store) -> Served:
         served.append(Served(to, policy))
         return served[-1]
 

@@ -8,8 +8,7 @@ from typing import Any, cast
 import pytest
 
 from bot.adapters.redis.redis_store import RedisStore
-from bot.app.cost_service import MonthlyBudgetMonitor
-from bot.app.ports import Store
+from bot.app.cost_service import BudgetMonitorStore, MonthlyBudgetMonitor
 from bot.core.model.launch_plan import hash_task
 from bot.core.model.policy import Caps, Fairness, Policy
 from bot.core.model.run_state import Reason, RunStatus
@@ -417,7 +416,7 @@ def test_a_run_that_ends_during_a_look_is_not_counted_twice(under: Made) -> None
     def ends() -> None:
         bot.store.update(RUN, lambda run: run.close(Reason.STOPPED, bot.moment))
 
-    store = cast(Store, Between(bot.store, ends))
+    store = cast(BudgetMonitorStore, Between(bot.store, ends))
     MonthlyBudgetMonitor(store, bot.notifier, bot.allowed, bot.now, lambda: True, UTC).check()
     assert bot.run().status == "ended"
     assert bot.run().budget_thresholds == bot.run("smoke-0002").budget_thresholds == ()

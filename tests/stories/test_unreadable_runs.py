@@ -215,7 +215,7 @@ def test_a_removal_that_the_end_of_the_bot_cuts_off_is_asked_for_by_the_next_one
     bot.cloud.cuts_off_removals = True
     bot.say(f"stop {RUN_ID}")
     bot.ticks(3)
-    found = bot.store.get_unreadable_run(RUN_ID)
+    found = bot.store.change_unreadable(RUN_ID, lambda run: run)
     assert found
     assert (found.teardown_requested_at, found.last_error) == (None, None)
     bot.cloud.cuts_off_removals = False

@@ -133,10 +133,6 @@ class RedisStore:
         with translate_redis_errors():
             return run_store.read_unreadable_stubs(self._redis)
 
-    def get_unreadable_run(self, run_id: str) -> UnreadableRun | None:
-        with translate_redis_errors():
-            return stub_store.read_unreadable(self._redis, run_id)
-
     def get_stub(self, run_id: str) -> RunStub:
         with translate_redis_errors():
             return stub_store.read_stub(self._redis, run_id)

@@ -11,7 +11,8 @@ from typing import Any
 
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from bot.app.ports import Now, Store
+from bot.app.ports import Now
+from bot.app.store_ports import DeliveryStore
 from bot.core.commands.command import OpenLaunchForm, is_read_only
 from bot.core.commands.parser import parse_command
 from bot.errors import Unavailable, UserError
@@ -129,7 +130,7 @@ class Inbox:
     stored: a person who lost the answer types it again.
     """
 
-    store: Store
+    store: DeliveryStore
     background: BackgroundReplies
     now: Now
     secrets: SecretFilter = GENERAL_FILTER

@@ -8,7 +8,8 @@ from typing import Any
 
 from slack_bolt import Ack, App
 
-from bot.app.ports import EventRecorder, Now, Store, discard_event
+from bot.app.ports import EventRecorder, Now, discard_event
+from bot.app.store_ports import OrphanStore
 from bot.core.model.audit import build_request_event
 from bot.core.model.orphan import ListedCluster, Orphan
 from bot.core.model.sent_message import SentMessage
@@ -43,7 +44,7 @@ class OrphanNotifier:
         record_event: writes to the audit.
     """
 
-    store: Store
+    store: OrphanStore
     outbox: Outbox
     now: Now
     is_leader: Callable[[], bool]
@@ -143,7 +144,7 @@ class OrphanNotifier:
 class OrphanMessageRecord:
     """Stores in the record of a cluster which of its messages were sent."""
 
-    store: Store
+    store: OrphanStore
     orphan: Orphan
 
     def begin(self, sent: Mapping[str, SentMessage]) -> bool:

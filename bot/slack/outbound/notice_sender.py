@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from bot.app.ports import Now, Store
+from bot.app.ports import Now
+from bot.app.store_ports import NoticeStore
 from bot.core.model.characters import to_single_line
 from bot.core.model.sent_message import Notice, SentMessage
 from bot.i18n import render
@@ -32,7 +33,7 @@ class NoticeSender:
         is_leader: whether this process is the leader among those that share the store; only the leader sends.
     """
 
-    store: Store
+    store: NoticeStore
     outbox: Outbox
     now: Now
     is_leader: Callable[[], bool]
@@ -71,7 +72,7 @@ class NoticeSender:
 class NoticeRecord:
     """Stores in a notice's record whether it was sent."""
 
-    store: Store
+    store: NoticeStore
     notice: Notice
 
     def begin(self, sent: Mapping[str, SentMessage]) -> bool:

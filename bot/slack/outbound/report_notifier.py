@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from bot.app.ports import Now, Store
+from bot.app.ports import Now
 from bot.app.rate_limits import InteractivePriority
 from bot.app.report_service import ReportService, load_zone
+from bot.app.store_ports import ReportStore
 from bot.core.model.report import (
     NothingDue,
     Report,
@@ -36,7 +37,7 @@ class ReportPublisher:
     def __init__(
         self,
         report_service: ReportService,
-        store: Store,
+        store: ReportStore,
         outbox: Outbox,
         now: Now,
         is_leader: Callable[[], bool],
@@ -110,7 +111,7 @@ class ReportMessageRecord:
         delivery: what is recorded of it.
     """
 
-    store: Store
+    store: ReportStore
     report: Report
     message: Message
     delivery: ReportDelivery

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Lock
+from typing import Protocol
 
-from bot.app.ports import Now, Store
+from bot.app.ports import Now
 from bot.app.rate_limits import InteractivePriority
+from bot.app.store_ports import LogStore, RunStore
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.model.sent_message import SentMessage
@@ -31,7 +33,7 @@ MAX_RUNS_PER_PASS = 100
 class RunMessageRecord:
     """Stores in a run's record which of its messages were sent."""
 
-    store: Store
+    store: RunStore
     run: Run
 
     def begin(self, sent: Mapping[str, SentMessage]) -> bool:
@@ -60,6 +62,10 @@ class RunMessageRecord:
         self.store.update(self.run.id, lambda run: without_sent(run, [CARD]).move_thread(user))
 
 
+class RunNotifierStore(RunStore, LogStore, Protocol):
+    """The runs, and the ends of their logs."""
+
+
 class RunNotifier:
     """Keeps one card and one thread per run up to date. Level, not edge: it compares a run with its messages in Slack,
     and makes one step at a time.
@@ -73,7 +79,7 @@ class RunNotifier:
 
     def __init__(
         self,
-        store: Store,
+        store: RunNotifierStore,
         outbox: Outbox,
         now: Now,
         is_leader: Callable[[], bool],

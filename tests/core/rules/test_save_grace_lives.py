@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.app.checkpoint_rescue import CheckpointRescuer
-from bot.app.ports import Cloud, Store
+from bot.app.checkpoint_rescue import CheckpointRescuer, RescueCloud
+from bot.app.store_ports import RunWriter
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import AutostopSetting, JobState, Observation
@@ -129,7 +129,7 @@ class Training(Life):
     ) -> None:
         """With a crash, after the first record or, having done more, after the second."""
         records = Records(self, {"before": 1, "after": 2}.get(crash or "", 9))
-        fetcher = self.fetcher(cast(Cloud, Reach(self)), cast(Store, records), lambda: self.now, PATIENCE)
+        fetcher = self.fetcher(cast(RescueCloud, Reach(self)), cast(RunWriter, records), lambda: self.now, PATIENCE)
         with suppress(Crash):
             match action:
                 case DownloadCheckpoint(until):
