@@ -64,7 +64,9 @@ An arrow means *imports*; one that follows from others is left out. The picture 
   the second.
 - **Slack**: `inbound` takes deliveries in, `outbound` compares the messages that should be there with those that were
   sent, `views` has every word and block, as pure functions.
-- **The command** (`cli`, `bootstrap`) puts the parts together. Only it knows the adapters.
+- **The command** (`cli`, `bootstrap`) puts the parts together. Only it knows the adapters. `bootstrap/outside.py` opens
+  what the settings name: the store, the machines, Slack, the clock. `bootstrap/container.py` puts a bot on that, and it
+  puts the same bot on the doubles of a story (`tests/story.py`).
 
 The [playground](../playground/README.md), a Slack of one's own, is a package beside the bot and knows nothing of it.
 

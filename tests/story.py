@@ -1,14 +1,13 @@
 """The bot as people and time see it: say something, click something, let a tick pass.
 
-Every part is real but the cloud and the clock: Bolt's own dispatch, the store, the notifier, and a
-Slack over HTTP. Time stands still between two ticks.
+It is put together as in production. Every part is real but the cloud, the clock and the charts: Bolt's own dispatch,
+the store, the notifier, and a Slack over HTTP. Time stands still between two ticks.
 """
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -16,50 +15,24 @@ from slack_bolt import BoltRequest
 
 from bot.adapters.files.recipe_files import RecipeFolder
 from bot.adapters.redis.redis_store import RedisStore
-from bot.app.access_control import AccessControl
-from bot.app.audit_service import AuditService
-from bot.app.cluster_sweep import ClusterSweep
-from bot.app.cost_service import CostService, MonthlyBudgetMonitor, MonthlyBudgetService
 from bot.app.health_monitor import HealthMonitor
-from bot.app.language_preferences import LanguagePreferences
-from bot.app.launch_planner import LaunchPlanner
-from bot.app.log_ingest import LogTailer
-from bot.app.operator_notices import Announcer, MemoryWatch
 from bot.app.ports import Cloud
-from bot.app.rate_limits import InteractivePriority, RateLimits
-from bot.app.reconciler import Reconciler
-from bot.app.report_service import ReportService
-from bot.app.run_queries import Requester, RunQueries
-from bot.app.run_service import RunService
-from bot.app.unreadable_runs import UnreadableRunReconciler
-from bot.bootstrap.masked_cloud import MaskingCloud
+from bot.app.process_health import Clock
+from bot.app.run_queries import Requester
+from bot.bootstrap.container import assemble
+from bot.bootstrap.outside import Outside
+from bot.bootstrap.policy_source import PolicySource
 from bot.config.operation_settings import SOURCE_RECIPES
-from bot.core.model.ledger import Ledger
+from bot.config.settings import Settings
 from bot.core.model.policy import Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import SummaryInterval
-from bot.core.rules.admission import admit_run
 from bot.core.rules.chart_data import Chart
-from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.errors import Unavailable
 from bot.phrase import ENGLISH
 from bot.runtime.secret_filter import SecretFilter
 from bot.slack.inbound.background import BackgroundReplies
-from bot.slack.inbound.button_listeners import ButtonListeners
-from bot.slack.inbound.command_handlers import Commands
-from bot.slack.inbound.listeners import Listeners, build_app
-from bot.slack.inbound.modals import Modals
-from bot.slack.inbound.query_handlers import AuditCommands, ChartCommands, CostCommands, ReportCommands
-from bot.slack.inbound.requesters import Requesters
-from bot.slack.outbound.chart_publisher import ChartPublisher
-from bot.slack.outbound.cluster_notifier import OrphanNotifier
-from bot.slack.outbound.directory import SlackDirectory
-from bot.slack.outbound.home_publisher import HomePublisher
-from bot.slack.outbound.notice_sender import NoticeSender
-from bot.slack.outbound.outbox import Outbox
-from bot.slack.outbound.report_notifier import ReportPublisher
-from bot.slack.outbound.run_notifier import RunNotifier
-from bot.slack.outbound.web_client import BotIdentity, build_web_client
+from bot.slack.outbound.web_client import build_web_client
 from bot.slack.views.message import Answer, Responder
 from slack_playground.checks import check_message
 from slack_playground.client import Person, PlaygroundClient
@@ -78,9 +51,6 @@ OPEN = Policy(grants=approvers(BEN, LEA))
 """Without bounds; Ben and Lea are approvers."""
 
 HOURLY = SummaryInterval(period=timedelta(hours=1))
-RULES = ReconcileTimings(
-    launch_confirm=timedelta(seconds=30), teardown_confirm=timedelta(seconds=5), teardown_retry=timedelta(seconds=60)
-)
 
 
 class AtOnce(BackgroundReplies):
@@ -91,6 +61,17 @@ class AtOnce(BackgroundReplies):
 
     def send(self, answer: Answer, reply: Responder) -> None:
         self._answer_and_deliver(lambda: answer, reply)
+
+
+class StoryClock(Clock):
+    """The bot's own time is the story's."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        super().__init__()
+        self._story_now = now
+
+    def now(self) -> datetime:
+        return self._story_now()
 
 
 @dataclass
@@ -137,147 +118,68 @@ class Bot:
         self.store = store
         self.cloud = cloud or FakeCloud()
         self.secrets = secrets or SecretFilter({})
-        machines = MaskingCloud(machines or self.cloud, self.secrets)
         self.slack = slack
         self.playground = playground
         self.moment = moment
-        self.policy = policy
+        self.policies = PolicySource(None, policy)
         self.ids = count(1)
         self.deliveries = count(1)
-        client = build_web_client(BOT_TOKEN, playground.api_url)
-        period = timedelta(seconds=30)
-
-        def leads() -> bool:
-            return store.acquire_leadership(owner, timedelta(minutes=1))
-
         self.painter = FakePainter()
-        gallery = ChartPublisher(client, self.painter, self.now)
-        self.client, self.outbox = client, Outbox(client, self.now, gallery, language)
-        self.notifier = RunNotifier(
-            store, self.outbox, self.now, leads, period, lambda: None, InteractivePriority(), self.task_yaml
-        )
-        identity = BotIdentity(client)
-        self.directory = SlackDirectory(client, identity, answer_seconds=30.0)  # a busy machine refuses nobody
-        self.access = AccessControl(self.directory, self.allowed)
         self.audit = store.audit
         self.audit.now = self.now
-        reports = ReportService(
-            store, self.now, lambda: None, channel_may_read=self.access.can_channel_see, record=self.audit.record
-        )
-        self.boards = ReportPublisher(reports, store, self.outbox, self.now, leads, InteractivePriority())
-        self.tails = LogTailer(machines, lines=(50, 200), reads_per_tick=32, patience_seconds=5)
-        self.pool = ThreadPoolExecutor(4)
-        self.reconciler = Reconciler(
-            cloud=machines,
-            store=store,
-            notifier=self.notifier,
-            log_tailer=self.tails,
-            health_monitor=HealthMonitor(),
-            now=self.now,
-            read_timings=self.rules,
-            admit=self.admit,
-            pool=self.pool,
-            wake=lambda: None,
-            priority=InteractivePriority(),
-            began_at=self.moment,
-            is_leader=leads,
+        settings = Settings(
+            slack_bot_token=BOT_TOKEN,
+            slack_api_url=playground.api_url,
+            slack_mode="http",  # its port is opened at the start alone
+            slack_signing_secret="a story's",
+            compute="local",
+            language=language,
+            ops_channel=ops_channel,
             log_lines=200,
-            summary_interval=rhythm,
-            patience=timedelta(seconds=20),
+            summary_minutes=rhythm.period.total_seconds() / 60 if rhythm.period else 0,
+            summary_steps=rhythm.steps,
         )
-        self.notices = NoticeSender(store, self.outbox, self.now, leads)
-        announcer = Announcer(store, self.now, ops_channel)
-        failing = self.reconciler.failing_since
-        self.unreadable = UnreadableRunReconciler(
-            machines,
-            store,
-            announcer,
-            self.now,
-            self.rules,
-            leads,
-            failing_since=failing,
-            record=self.audit.record,
+        self.client = build_web_client(BOT_TOKEN, playground.api_url)
+        parts = assemble(
+            Outside(
+                settings=settings,
+                store=store,
+                cloud=machines or self.cloud,
+                slack=self.client,
+                clock=StoryClock(self.now),
+                secrets=self.secrets,
+                policy_source=self.policies,
+                recipes=RECIPES,
+                health_monitor=HealthMonitor(),
+                chart_renderer=self.painter,
+                owner_name=owner,
+                new_run_id=lambda recipe: f"{recipe}-{next(self.ids):04x}",
+                build_background=AtOnce,
+                patience=timedelta(seconds=20),
+                directory_seconds=30.0,  # a busy machine refuses nobody
+            )
         )
-        queries = RunQueries(store, RECIPES, machines, self.access)
-        self.memory_watch = MemoryWatch(store, announcer, self.now, leads)
-        self.service = RunService(
-            store=store,
-            launch_planner=LaunchPlanner(RECIPES, machines, self.allowed),
-            notifier=self.notifier,
-            now=self.now,
-            new_id=lambda recipe: f"{recipe}-{next(self.ids):04x}",
-            wake=lambda: None,
-            follow_period=timedelta(minutes=15),
-            queries=queries,
-            unreadable_runs=self.unreadable,
-            rate_limits=RateLimits(self.allowed, self.now),
-            read_policy=self.allowed,
-            admit=self.admit,
-            monthly_budgets=MonthlyBudgetService(store, self.audit, self.now, self.allowed),
-            audit_service=AuditService(store, self.audit, queries, self.now, self.allowed),
-        )
-        background_replies = AtOnce(InteractivePriority())
-        language_preferences = LanguagePreferences(store, language)
-        language_preferences.refresh()
-        self.homes = HomePublisher(self.service, client, language_preferences, self.access, self.now, wake=lambda: None)
-        modals, plots = (
-            Modals(self.service, client, background_replies, self.secrets),
-            ChartCommands(self.service, background_replies, gallery),
-        )
-        reporting = ReportCommands(self.service, reports, client, background_replies)
-        costing = CostCommands(CostService(store, self.now), background_replies, queries)
-        answering = AuditCommands(self.service.audit_service, client, background_replies)
-        commands = Commands(
-            self.service,
-            client,
-            background_replies,
-            self.homes,
-            language_preferences,
-            plots,
-            reporting,
-            costing,
-            answering,
-        )
-        requesters = Requesters(self.service, self.access)
-        buttons = ButtonListeners(self.service, client, background_replies, commands, modals, self.homes, requesters)
-        self.listeners = Listeners(
-            self.service,
-            client,
-            background_replies,
-            commands,
-            modals,
-            self.homes,
-            language_preferences,
-            requesters,
-            buttons,
-            self.secrets,
-        )
-        self.sweeper = ClusterSweep(
-            machines, store, self.now, leads, lambda: None, ops_channel, announcer=announcer, record=self.audit.record
-        )
-        self.cluster_notifier = OrphanNotifier(
-            store,
-            self.outbox,
-            self.now,
-            leads,
-            lambda: None,
-            requesters.check_may_manage_cluster,
-            record_event=self.audit.record,
-        )
-        self.app = build_app(self.listeners, lambda **_: identity.resolve(), "unused")
-        self.cluster_notifier.listen(self.app)
+        parts.language_preferences.refresh()
+        self.app, self.listeners = parts.app, parts.listeners
+        self.service, self.homes = parts.run_service, parts.home_publisher
+        self.directory, self.access = parts.directory, parts.listeners.requesters.access
+        self.reconciler, self.pool = parts.reconciler, parts.reconciler.pool
+        self.unreadable, self.memory_watch = parts.unreadable_runs, parts.memory_watch
+        self.notifier, self.boards, self.notices = parts.notifier, parts.report_publisher, parts.notice_sender
+        self.sweeper, self.cluster_notifier = parts.cluster_sweep, parts.orphan_notifier
+        self.budget_monitor, self.outbox = parts.budget_monitor, parts.notice_sender.outbox
 
-    def admit(self, run: Run, ledger: Ledger) -> Run:
-        return admit_run(run, ledger, self.policy, self.moment, UTC)
+    @property
+    def policy(self) -> Policy:
+        """What is allowed now; a story may change it."""
+        return self.policies.policy
+
+    @policy.setter
+    def policy(self, policy: Policy) -> None:
+        self.policies.policy = policy
 
     def allowed(self) -> Policy:
         return self.policy
-
-    def rules(self) -> ReconcileTimings:
-        return replace(RULES, report_only=self.policy.report_only, needs_price=self.policy.needs_price)
-
-    def task_yaml(self, run: Run) -> str:
-        return RECIPES.to_yaml(self.store.get_task(run.id))
 
     def now(self) -> datetime:
         return self.moment
@@ -420,7 +322,7 @@ class Bot:
         return wanted
 
     def check_monthly_budgets(self) -> None:
-        MonthlyBudgetMonitor(self.store, self.notifier, self.allowed, self.now, lambda: True, UTC).check()
+        self.budget_monitor.check()
         self.speak()
 
     def speak(self) -> None:

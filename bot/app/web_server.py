@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Event, Thread
 
 import h11
@@ -289,10 +290,15 @@ class WebServer:
             timeout_graceful_shutdown=3,
         )
         self._server = UvicornServer(configuration)
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._thread = Thread(target=self._server.run, args=[[self._socket]], name=name, daemon=True)
+        self._thread = Thread(target=lambda: self._server.run([self._socket]), name=name, daemon=True)
+
+    @cached_property
+    def _socket(self) -> socket.socket:
+        """Return the server's socket, which is opened at the start: a server that never starts has none to close."""
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        server_socket = socket.socket(family, socket.SOCK_STREAM)
+        server_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return server_socket
 
     @property
     def address(self) -> str:

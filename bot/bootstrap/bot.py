@@ -6,7 +6,8 @@ from datetime import timedelta
 from threading import Thread
 from typing import IO
 
-from bot.adapters.charts.render_worker import ProcessChartRenderer
+from slack_bolt import App
+
 from bot.adapters.redis.embedded import EmbeddedValkey
 from bot.app import process_health
 from bot.app.admin_policy_server import AdminPolicyServer
@@ -14,7 +15,7 @@ from bot.app.cluster_sweep import ClusterSweep
 from bot.app.cost_service import MonthlyBudgetMonitor
 from bot.app.language_preferences import REFRESH_PERIOD, LanguagePreferences
 from bot.app.operator_notices import MemoryWatch
-from bot.app.ports import Cloud
+from bot.app.ports import ChartRenderer, Cloud
 from bot.app.price_cache import PriceCache
 from bot.app.process_health import Clock
 from bot.app.reconciler import Reconciler
@@ -25,6 +26,7 @@ from bot.config.settings import Settings
 from bot.errors import Unavailable
 from bot.slack.inbound.background import BackgroundReplies
 from bot.slack.inbound.http_mode import HttpServer
+from bot.slack.inbound.listeners import Listeners
 from bot.slack.inbound.socket_mode import CHECK_PERIOD, SocketConnection
 from bot.slack.outbound.clock_watch import ClockWatch
 from bot.slack.outbound.cluster_notifier import OrphanNotifier
@@ -116,11 +118,13 @@ class Bot:
     notice_sender: NoticeSender
     unreadable_runs: UnreadableRunReconciler
     memory_watch: MemoryWatch
+    app: App
+    listeners: Listeners
     connection: SocketConnection | HttpServer
     background_replies: BackgroundReplies
-    chart_renderer: ProcessChartRenderer
+    chart_renderer: ChartRenderer
     valkey: EmbeddedValkey | None
-    lock: IO[str]
+    lock: IO[str] | None
     clock: Clock
     clock_watch: ClockWatch
     admin_policy_server: AdminPolicyServer | None
@@ -174,7 +178,8 @@ class Bot:
         self.reconciler.pool.shutdown()
         if self.valkey:
             self.valkey.stop()
-        self.lock.close()
+        if self.lock:
+            self.lock.close()
 
     def _log_server(self) -> None:
         """Log which server runs the clusters, or that it does not answer; the bot keeps looking for them."""

@@ -1,18 +1,11 @@
 """The composition root: settings in, a bot out. The only module that knows every class."""
 
 import logging
-import secrets as randomness
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 
-from bot.adapters.charts.render_worker import ProcessChartRenderer
-from bot.adapters.files.recipe_files import RecipeFolder
-from bot.adapters.local.accounts import allow_traversal
-from bot.adapters.redis.audit_store import RedisAudit
 from bot.adapters.redis.embedded import EmbeddedValkey
-from bot.adapters.redis.metrics_store import Retention
-from bot.adapters.redis.redis_store import RedisStore
 from bot.app.access_control import AccessControl
 from bot.app.admin_policy_server import AdminPolicyServer
 from bot.app.audit_service import AuditService
@@ -25,7 +18,7 @@ from bot.app.log_ingest import LogReadLimits
 from bot.app.operator_notices import Announcer, MemoryWatch
 from bot.app.ports import Cloud
 from bot.app.price_cache import PriceCache
-from bot.app.process_health import Clock, load_admin_policy_secret, lock_data_dir, prepare, read_owner_name
+from bot.app.process_health import Clock, load_admin_policy_secret
 from bot.app.rate_limits import InteractivePriority, RateLimits
 from bot.app.reconciler import Reconciler
 from bot.app.report_service import ReportService, load_zone
@@ -35,29 +28,20 @@ from bot.app.scheduler import Scheduler
 from bot.app.unreadable_runs import UnreadableRunReconciler
 from bot.bootstrap.bot import HOMES, NOTICES, NOTIFY, ORPHANS, REPORTS, SWEEP, TICK, UNREADABLE, Bot
 from bot.bootstrap.masked_cloud import MaskingCloud
-from bot.bootstrap.policy_source import PolicySource, policy_recorder, summarize_policy
+from bot.bootstrap.outside import Outside, open_outside
 from bot.bootstrap.providers import (
     STORE_SECONDS,
     build_admission_check,
-    build_clock,
-    build_health_monitor,
-    build_local_cloud,
     build_log_tailer,
     build_port_limits,
     build_reconcile_timings,
-    build_secret_filter,
-    build_sky_cloud,
     build_summary_interval,
-    connect_store,
-    find_local_account,
 )
-from bot.config.compute_settings import LOCAL_HINT
 from bot.config.operation_settings import OPEN_PORT_HINT, OPEN_PORT_PROBLEM
 from bot.config.settings import Settings
 from bot.errors import UserError
 from bot.phrase import Phrase
 from bot.runtime.secret_filter import SecretFilter
-from bot.slack.inbound.background import BackgroundReplies
 from bot.slack.inbound.button_listeners import ButtonListeners
 from bot.slack.inbound.command_handlers import Commands
 from bot.slack.inbound.delivery_queue import Inbox
@@ -76,7 +60,7 @@ from bot.slack.outbound.notice_sender import NoticeSender
 from bot.slack.outbound.outbox import Outbox
 from bot.slack.outbound.report_notifier import ReportPublisher
 from bot.slack.outbound.run_notifier import RunNotifier
-from bot.slack.outbound.web_client import BotIdentity, build_web_client
+from bot.slack.outbound.web_client import BotIdentity
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +83,7 @@ def build(
     """
     valkey = None if settings.redis_url else EmbeddedValkey(settings.data_dir / "store", STORE_SECONDS)
     try:
-        return build_parts(settings, valkey, cloud, bot_clock, filter_secrets)
+        return assemble(open_outside(settings, valkey, cloud, bot_clock, filter_secrets))
     except BaseException:
         # A setting may be refused once the store has started, and nothing else would end it. A store that another
         # process has started is left alone.
@@ -108,52 +92,24 @@ def build(
         raise
 
 
-def build_parts(
-    settings: Settings,
-    valkey: EmbeddedValkey | None,
-    cloud: Cloud | None,
-    bot_clock: Clock | None,
-    filter_secrets: SecretFilter | None,
-) -> Bot:
-    """Return a bot on this embedded store, or on the one that the settings name; see `build`."""
-    if cloud is None and (why := settings.local_compute_refusal):
-        raise UserError(why, LOCAL_HINT)
-    account, warning = (None, "") if cloud or settings.uses_skypilot else find_local_account(settings)
-    if warning:
-        log.warning("%s", warning)
-    prepare(settings.data_dir, account.gid if account else None)
-    allow_traversal(settings.data_dir, account)
-    policy_source = PolicySource.from_file(settings.policy)
-    read_policy = policy_source.read_current
-    log.info(
-        "policy: %s: %s", settings.policy or "the safe defaults", "; ".join(summarize_policy(policy_source.policy))
-    )
-    lock = lock_data_dir(settings.data_dir)
-    bot_clock = bot_clock or build_clock(settings)
-    now = bot_clock.now
+def assemble(outside: Outside) -> Bot:
+    """Return a bot of all its parts, not yet started, on what is outside of it."""
+    settings, store, slack, secrets = outside.settings, outside.store, outside.slack, outside.secrets
+    audit, policy_source, recipes = store.audit, outside.policy_source, outside.recipes
+    read_policy, now = policy_source.read_current, outside.clock.now
     admit = build_admission_check(read_policy, settings, now)
-    redis = connect_store(settings, valkey)
-    audit = RedisAudit(redis, now, timedelta(days=settings.keep_audit_days))
-    store = RedisStore(redis, build_retention(settings), load_zone(settings.timezone), audit=audit)
     scheduler = Scheduler(now)
-    secrets = filter_secrets or build_secret_filter(settings)
-    unmasked_cloud = cloud or (
-        build_sky_cloud(settings, now) if settings.uses_skypilot else build_local_cloud(settings, account)
-    )
-    masked_cloud = MaskingCloud(unmasked_cloud, secrets)
-    slack = build_web_client(settings.slack_bot_token, settings.slack_api_url)
+    masked_cloud = MaskingCloud(outside.cloud, secrets)
     card_period = timedelta(seconds=settings.card_seconds)
-    owner_name, leader_lease = read_owner_name(settings.data_dir), timedelta(seconds=settings.leader_lease_seconds)
+    leader_lease = timedelta(seconds=settings.leader_lease_seconds)
 
     def is_leader() -> bool:
-        return store.acquire_leadership(owner_name, leader_lease)
+        return store.acquire_leadership(outside.owner_name, leader_lease)
 
     interactive_priority = InteractivePriority()
-    chart_renderer = ProcessChartRenderer(settings.data_dir / "fonts", {})
-    chart_publisher = ChartPublisher(slack, chart_renderer, now)
-    recipes = RecipeFolder(settings.recipes_dir)
+    chart_publisher = ChartPublisher(slack, outside.chart_renderer, now)
     identity = BotIdentity(slack)
-    directory = SlackDirectory(slack, identity)
+    directory = SlackDirectory(slack, identity, answer_seconds=outside.directory_seconds)
     access = AccessControl(directory, read_policy)
     outbox = Outbox(slack, now, chart_publisher, settings.language)
     notifier = RunNotifier(
@@ -179,9 +135,6 @@ def build_parts(
         failing_since,
         audit.record,
     )
-    record_policy = policy_recorder(audit, settings.policy, now)
-    record_policy(policy_source.policy)
-    policy_source.on_change = lambda _, new_policy: record_policy(new_policy)
     policy_source.on_error = lambda why: announcer.announce(
         f"policy-{policy_source.signature}", Phrase(":warning: {why}", why=why)
     )
@@ -195,7 +148,7 @@ def build_parts(
         launch_planner=LaunchPlanner(recipes, masked_cloud, read_policy),
         notifier=notifier,
         now=now,
-        new_id=generate_run_id,
+        new_id=outside.new_run_id,
         wake=lambda: scheduler.wake(TICK),
         follow_period=timedelta(minutes=settings.follow_minutes),
         queries=queries,
@@ -210,8 +163,8 @@ def build_parts(
         cloud=masked_cloud,
         store=store,
         notifier=notifier,
-        log_tailer=build_log_tailer(settings, masked_cloud),
-        health_monitor=build_health_monitor(settings),
+        log_tailer=build_log_tailer(settings, masked_cloud, outside.patience),
+        health_monitor=outside.health_monitor,
         now=now,
         read_timings=lambda: build_reconcile_timings(settings, read_policy()),
         admit=admit,
@@ -222,6 +175,7 @@ def build_parts(
         is_leader=is_leader,
         log_lines=settings.log_lines,
         summary_interval=build_summary_interval(settings),
+        patience=outside.patience,
         limits=LogReadLimits(settings.log_look_seconds, interactive_priority.yield_to_interactive),
         failing_since=failing_since,
     )
@@ -246,7 +200,7 @@ def build_parts(
         load_zone(settings.timezone),
         audit.record,
     )
-    background = BackgroundReplies(interactive_priority)
+    background = outside.build_background(interactive_priority)
     language_preferences = LanguagePreferences(store, settings.language)
     home_publisher = HomePublisher(
         service, slack, language_preferences, access, now, wake=lambda: scheduler.wake(HOMES)
@@ -315,13 +269,15 @@ def build_parts(
         unreadable_runs=unreadable,
         memory_watch=MemoryWatch(store, announcer, now, is_leader),
         budget_monitor=MonthlyBudgetMonitor(store, notifier, read_policy, now, is_leader, load_zone(settings.timezone)),
+        app=app,
+        listeners=listeners,
         connection=connection,
         background_replies=background,
-        chart_renderer=chart_renderer,
-        valkey=valkey,
-        lock=lock,
-        clock=bot_clock,
-        clock_watch=ClockWatch(bot_clock, partial(fetch_time, settings.slack_api_url), announcer),
+        chart_renderer=outside.chart_renderer,
+        valkey=outside.valkey,
+        lock=outside.lock,
+        clock=outside.clock,
+        clock_watch=ClockWatch(outside.clock, partial(fetch_time, settings.slack_api_url), announcer),
         admin_policy_server=build_admin_policy_server(admin_policy, settings),
         price_cache=price_cache,
         directory=directory,
@@ -343,12 +299,3 @@ def build_admin_policy_server(admin_policy: AdminPolicy, settings: Settings) -> 
     secret = settings.admin_policy_secret or load_admin_policy_secret(settings.data_dir)
     log.info("SkyPilot asks at port %d once its config says so: `verlbot admin-policy` prints the line", port)
     return AdminPolicyServer(admin_policy, settings.admin_policy_host, port, secret, build_port_limits(settings))
-
-
-def build_retention(settings: Settings) -> Retention:
-    days = settings.history_days, settings.keep_log_days, settings.keep_run_days
-    return Retention(*(timedelta(days=day_count) for day_count in days))
-
-
-def generate_run_id(recipe: str) -> str:
-    return f"{recipe}-{randomness.token_hex(2)}"

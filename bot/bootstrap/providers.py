@@ -162,16 +162,24 @@ def build_sky_cloud(settings: Settings, now: Now) -> SkyCloud:
     )
 
 
-def build_log_tailer(settings: Settings, cloud: JobControl) -> LogTailer:
-    """Return the log tailer. It gets at most half of the calls to SkyPilot at once, so that a removal need not wait."""
+def build_log_tailer(settings: Settings, cloud: JobControl, patience: timedelta) -> LogTailer:
+    """Return the log tailer. It gets at most half of the calls to SkyPilot at once, so that a removal need not wait.
+
+    Args:
+        patience: how long a tick waits for what it started.
+    """
+    patience_seconds = patience.total_seconds()
     lines = (min(MIN_LOG_LINES, settings.log_lines), settings.log_lines)
     if not settings.uses_skypilot:
-        return LogTailer(cloud, lines=lines, reads_per_tick=settings.log_reads_per_tick)
+        return LogTailer(
+            cloud, lines=lines, reads_per_tick=settings.log_reads_per_tick, patience_seconds=patience_seconds
+        )
     return LogTailer(
         cloud,
         lines=lines,
         period=timedelta(seconds=settings.sky_log_seconds),
         reads_per_tick=settings.log_reads_per_tick,
+        patience_seconds=patience_seconds,
         threads=max(settings.sky_calls_at_once // 2, 1),
     )
 

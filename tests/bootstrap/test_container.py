@@ -1,0 +1,37 @@
+"""The parts of a bot are put together in one place, for production and for stories."""
+
+import ast
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.redis.redis_store import RedisStore
+from slack_playground.client import PlaygroundClient
+from slack_playground.server import Playground
+from tests.doubles.cloud import FakeCloud
+from tests.naming import ROOT
+from tests.story import Bot
+
+ROOTS = ("RunService", "Commands", "ButtonListeners", "Listeners", "RunNotifier")
+"""Parts that hold most of the others: who builds one of them wires a bot."""
+
+
+def list_calls(path: Path) -> set[str]:
+    """Return the names of all functions and classes that a module calls by their own names."""
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    return {function.id for function in calls if isinstance(function, ast.Name)}
+
+
+@pytest.mark.parametrize("part", ROOTS)
+def test_the_parts_are_put_together_in_one_place(part: str) -> None:
+    modules = chain.from_iterable((ROOT / folder).rglob("*.py") for folder in ("bot", "tests", "benchmarks"))
+    builders = [str(path.relative_to(ROOT)) for path in modules if part in list_calls(path)]
+    assert builders == ["bot/bootstrap/container.py"]
+
+
+def test_a_bot_that_is_not_started_asks_nothing_of_slack_or_of_the_machines(
+    store: RedisStore, playground: Playground, slack: PlaygroundClient
+) -> None:
+    Bot(store, playground, slack, FakeCloud(answers=False))
+    assert slack.record("call") == []
