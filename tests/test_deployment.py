@@ -408,6 +408,9 @@ def test_the_package_carries_its_recipes_and_texts_and_no_playground(tmp_path: P
     """An installed wheel has them, and nothing of the tests and of the demo's Slack."""
     names = list_packaged_files(ROOT, tmp_path)
     assert {f"bot/recipes/{name}.yaml" for name in ("ppo", "grpo", "multiturn-tools", "smoke")} <= set(names)
+    library = {path.name for path in (ROOT / "recipes" / "lib").iterdir()}
+    assert library
+    assert {f"bot/recipes/lib/{name}" for name in library} <= set(names)
     assert {"bot/languages/zh_CN.po", "bot/cli/starter_policy.yaml"} <= set(names)
     assert not [
         name for name in names if name.startswith(("tests/", "benchmarks/", "playground/", "slack_playground/"))

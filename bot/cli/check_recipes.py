@@ -29,8 +29,8 @@ def find_problems(
 ) -> list[str]:
     """Return the problems of a recipe.
 
-    They are those of the bot, of SkyPilot with the file as it is, and of SkyPilot with the task as the bot would launch
-    it.
+    They are those of the bot, of SkyPilot with the file as it is, with the library inserted, and of SkyPilot with the
+    task as the bot would launch it.
 
     Args:
         judge: SkyPilot's validation of a task; in this process unless given.

@@ -53,6 +53,7 @@ TEXTS = [SHORT, *(path.read_text() for path in sorted(SOURCE_RECIPES.glob("*.yam
 @contextmanager
 def opened() -> Iterator[Check]:
     with TemporaryDirectory() as folder:
+        (Path(folder) / "lib").symlink_to(SOURCE_RECIPES / "lib")
         yield lambda text: check(Path(folder), text)
 
 

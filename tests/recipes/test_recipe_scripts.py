@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from bot.adapters.files.recipe_files import RecipeFolder
 from bot.config.operation_settings import SOURCE_RECIPES
@@ -69,11 +71,11 @@ class Node:
         (folder / "modules" / "ray.py").write_text(RAY_MODULE)
         (folder / "modules" / "verl" / "trainer" / "main_ppo.py").write_text(VERL_MODULE)
 
-    def run(self, name: str, rank: int = 0, overrides: tuple[str, ...] = (), **more: Any) -> Any:
+    def run(self, name: str, rank: int = 0, overrides: tuple[str, ...] = (), script: str = "", **more: Any) -> Any:
         made = build_launch_plan(RECIPES.get(name), (), overrides, f"{name}-7f3a")
         gpus = made.gpus.partition(":")[2]
-        script = self.folder / "run.sh"
-        script.write_text(str(made.task["run"]))
+        path = self.folder / "run.sh"
+        path.write_text(script or str(made.task["run"]))
         environment = {
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "PYTHONPATH": str(self.folder / "modules"),
@@ -87,7 +89,7 @@ class Node:
             **more,
         }
         return subprocess.run(
-            ["bash", script], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+            ["bash", path], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=60, check=False
         )
 
     def pwned(self) -> bool:
@@ -185,3 +187,100 @@ def test_a_worker_whose_head_does_not_answer_says_so(node: Node, name: str) -> N
     done = node.run(name, rank=1, RAY_HEALTH="1", WORKERS_TIMEOUT_SECONDS="1")
     assert done.returncode == 1
     assert "Ray on the head node (10.0.0.1:6390) did not answer within 1 seconds" in done.stderr
+
+
+@pytest.mark.parametrize("name", VERL)
+def test_a_launch_by_hand_which_mounts_the_library_tells_verl_the_same(node: Node, name: str) -> None:
+    written = yaml.safe_load((SOURCE_RECIPES / f"{name}.yaml").read_text())
+    ((mount, source),) = written["file_mounts"].items()
+    by_bot = words(node.run(name).stdout)
+    assert node.run(name, script=written["run"]).returncode != 0
+    shutil.copytree(SOURCE_RECIPES.parent / source, node.folder / mount.removeprefix("~/"))
+    assert words(node.run(name, script=written["run"]).stdout) == by_bot
+
+
+DATASETS_MODULE = """
+import json
+
+class Rows:
+    column_names = ["question", "answer"]
+
+    def map(self, row, with_indices, fn_kwargs, remove_columns):
+        texts = {
+            "question": "1 + 1?", "answer": "It is 2,000.\\n#### 2,000",
+            "problem": "1 + 1?", "solution": "So \\\\boxed{2000}.",
+        }
+        self.rows = [row(texts, index, **fn_kwargs) for index in range(2)]
+        return self
+
+    def to_parquet(self, path):
+        open(path, "w").write(json.dumps(self.rows))
+
+def load_dataset(*words, split):
+    print("LOADED", *words, split)
+    return Rows()
+"""
+MATH_MODULE = """
+def last_boxed_only_string(text):
+    return text[text.index("{"):]
+
+def remove_boxed(text):
+    return text[1:text.index("}")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "dataset", "task"),
+    [
+        ("ppo", "gsm8k", "openai/gsm8k main", 'after "#### ".'),
+        ("grpo", "math", "DigitalLearningGmbH/MATH-lighteval", "into \\boxed{}."),
+        ("multiturn-tools", "gsm8k-calculator", "openai/gsm8k main", 'after "#### ".'),
+    ],
+)
+def test_setup_installs_verl_and_writes_the_problems_that_are_not_there(
+    node: Node, name: str, folder: str, dataset: str, task: str
+) -> None:
+    (node.folder / "bin" / "python3").unlink()
+    (node.folder / "bin" / "python3").write_text(
+        f'#!/bin/sh\n[ "$2" = pip ] && echo PIP "$@" && exit\nexec {sys.executable} "$@"\n'
+    )
+    (node.folder / "bin" / "python3").chmod(0o755)
+    (node.folder / "modules" / "datasets.py").write_text(DATASETS_MODULE)
+    scores = node.folder / "modules" / "verl" / "utils" / "reward_score"
+    scores.mkdir(parents=True)
+    (scores / "math_reward.py").write_text(MATH_MODULE)
+    data = node.folder / "data" / folder
+    data.mkdir(parents=True)
+    (data / "train.parquet").write_text("kept")
+
+    done = node.run(name, script=str(RECIPES.get(name).task["setup"]))
+
+    assert done.returncode == 0, done.stderr
+    assert "PIP -m pip install --no-input verl[vllm]==0.9.1 hydra-core>=1.3.8,<1.4" in done.stdout
+    assert f"LOADED {dataset} test" in done.stdout
+    assert sorted(path.name for path in data.iterdir()) == ["test.parquet", "train.parquet"]
+    assert (data / "train.parquet").read_text() == "kept"
+    first, second = json.loads((data / "test.parquet").read_text())
+    (prompt,) = first["prompt"]
+    assert (prompt["role"], prompt["content"].startswith("1 + 1?\n\n")) == ("user", True)
+    assert prompt["content"].endswith(task)
+    assert first["data_source"] == dataset.partition(" ")[0]
+    assert first["reward_model"] == {"style": "rule", "ground_truth": "2000"}
+    assert second["extra_info"] == {"split": "test", "index": 1}
+
+
+def test_the_calculator_is_written_whole_and_counts(node: Node) -> None:
+    library = (SOURCE_RECIPES / "lib" / "calculator.sh").read_text()
+    done = node.run("multiturn-tools", script=f'{library}\nwrite_calculator "$HOME/tools/calculator.py"\n')
+    assert (done.returncode, done.stderr) == (0, "")
+    (tool,) = (node.folder / "tools").iterdir()
+    names: dict[str, Any] = {}
+    source = tool.read_text().replace(
+        "from verl.tools.function_tool import function_tool", "function_tool = lambda f: f"
+    )
+    exec(source, names)
+    calculator = names["calculator"]
+    assert calculator("(3 + 4) * 2.5") == "17.5"
+    assert calculator("1,000 / 8") == "125"
+    assert calculator("__import__('os').system('touch pwned')").startswith("Error: ")
+    assert calculator("1 / 0").startswith("Error: ")

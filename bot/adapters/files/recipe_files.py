@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import yaml
 
+from bot.adapters.files.recipe_library import insert_library, list_versions
 from bot.adapters.files.yaml_reader import check_json_compatible, describe_error, load_yaml
 from bot.core.frameworks.verl.detectors import DETECTORS
 from bot.core.model.parameter import Parameter, ParameterKind
@@ -108,11 +109,11 @@ class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RecipeFolder:
-    """Recipes as files `NAME.yaml` of one folder; a changed file counts from its next use."""
+    """Recipes as files `NAME.yaml` of one folder; a changed file counts from its next use, one of the library too."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._cache: dict[str, tuple[int, Recipe]] = {}
+        self._cache: dict[str, tuple[object, Recipe]] = {}
 
     def list_names(self) -> Sequence[str]:
         """Return the names of all recipes, sorted."""
@@ -129,10 +130,10 @@ class RecipeFolder:
         if name not in names:
             raise unknown_name_error("recipe", name, names, Phrase("The folder of recipes is empty."))
         path = self._folder / f"{name}.yaml"
-        modified_ns = path.stat().st_mtime_ns
+        version = (path.stat().st_mtime_ns, list_versions(self._folder))
         cached = self._cache.get(name)
-        if cached is None or cached[0] != modified_ns:
-            cached = (modified_ns, parse_recipe(name, read_recipe_text(name, path)))
+        if cached is None or cached[0] != version:
+            cached = (version, parse_recipe(name, read_recipe_text(name, path), self._folder))
             self._cache[name] = cached
         return cached[1]
 
@@ -149,13 +150,16 @@ class RecipeFolder:
         return yaml.dump(dict(task), Dumper=ReadableDumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def parse_recipe(name: str, text: str) -> Recipe:
+def parse_recipe(name: str, text: str, folder: Path | None = None) -> Recipe:
     """Return the recipe of a file's text.
+
+    Args:
+        folder: where the file is, with the library of scripts that the recipe may read.
 
     Raises:
         UserError: the text is not YAML, or what the bot needs is missing or wrong; the message names the place.
     """
-    task = parse_task(name, text)
+    task = parse_task(name, text, folder)
     raw_metadata = (task.get("_metadata") or {}).get("verlbot")
     if raw_metadata is None:
         raise invalid_recipe_error(name, Phrase("it has no `{place}`", place=METADATA_PATH))
@@ -200,8 +204,10 @@ def read_recipe_text(name: str, path: Path) -> str:
         raise invalid_recipe_error(name, describe_error(error)) from error
 
 
-def parse_task(name: str, text: str) -> dict[str, Any]:
+def parse_task(name: str, text: str, folder: Path | None = None) -> dict[str, Any]:
     """Return the task of a file's text, of values that JSON has too, because the task is recorded as JSON.
+
+    The text of the library stands in the task where its scripts read it.
 
     Raises:
         UserError: the text is not a task.
@@ -212,9 +218,9 @@ def parse_task(name: str, text: str) -> dict[str, Any]:
             raise invalid_recipe_error(name, Phrase("it is no mapping"))
         check_json_compatible(task)
         check_accelerators(name, msgspec.convert(task, TaskYaml).resources)
+        return insert_library(task, folder) if folder else task
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise invalid_recipe_error(name, describe_error(error)) from error
-    return task
 
 
 def check_accelerators(name: str, resources: ResourcesYaml | None) -> None:

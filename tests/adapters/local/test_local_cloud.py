@@ -17,6 +17,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
+from bot.adapters.files.recipe_files import RecipeFolder
 from bot.adapters.local.local_cloud import INFRA, TAIL_BYTES, LocalCloud, read_last_lines
 from bot.adapters.local.processes import (
     find_marked_processes,
@@ -26,7 +27,7 @@ from bot.adapters.local.processes import (
 )
 from bot.adapters.local.state_files import ClusterDirectory, LocalClusterState, ProcessIdentity
 from bot.core.model.cluster import ClusterState, Ending, JobState, Observation, RequestState
-from bot.core.model.launch_plan import ClusterRef, LaunchOrder
+from bot.core.model.launch_plan import ClusterRef, LaunchOrder, build_launch_plan
 from bot.errors import Unavailable, UserError
 from bot.i18n import render, use_language
 from tests.waiting import eventually
@@ -118,6 +119,35 @@ def test_all_nodes_of_a_run_share_its_task_id(machine: Machine) -> None:
     ids = {line.split("<")[1] for line in machine.printed().splitlines()}
     assert len(ids) == 1
     assert ids.pop().startswith("sky-20")
+
+
+LIBRARY_RECIPE = """
+name: toy
+num_nodes: 2
+envs: {WORD: hello}
+file_mounts: {~/verlbot/lib: recipes/lib}
+setup: |
+  . ~/verlbot/lib/greet.sh
+  greet setup
+run: |
+  . ~/verlbot/lib/greet.sh
+  greet "$@"
+_metadata:
+  verlbot: {title: Toy, description: One, overrides: true, budget_dollars: 1, lease_hours: 1, metrics: []}
+"""
+
+
+def test_a_recipe_that_mounts_the_library_runs_here_too(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "greet.sh").write_text('greet() { echo "$WORD $*, from $SKYPILOT_NODE_RANK"; }\n')
+    (tmp_path / "toy.yaml").write_text(LIBRARY_RECIPE)
+    task = build_launch_plan(RecipeFolder(tmp_path).get("toy"), (), ("a.b=c d",), "toy-7f3a").task
+    assert machine.cloud.explain_refusal(task) is None
+    machine.cloud.launch(LaunchOrder(NAME, task))
+    assert machine.ended().job is JobState.SUCCEEDED
+    printed = machine.printed()
+    for line in ("hello setup, from 0", "hello setup, from 1", "hello a.b=c d, from 0", "hello a.b=c d, from 1"):
+        assert line in printed
 
 
 def test_setup_runs_on_every_node_before_run_does(machine: Machine) -> None:

@@ -1,0 +1,118 @@
+"""The shell files that recipes share: a recipe mounts them for `sky launch`, and the bot inserts their text.
+
+SkyPilot uploads a mount from the client's machine at the moment of the launch. An approval would then cover a path and
+not the text behind it, and clusters that share a home would share one copy. So the bot mounts nothing: the text is part
+of the task that is shown, hashed, approved and recorded.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from bot.adapters.files.yaml_reader import MAX_FILE_BYTES, RefusedYaml, YamlTooLarge, describe_error
+from bot.phrase import Phrase
+
+LIBRARY = "lib"
+"""The folder beside the recipes. Its path in a mount depends on where people type `sky launch`; its name does not."""
+
+SCRIPTS = ("setup", "run")
+
+FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\.sh"
+
+
+def insert_library(task: Mapping[str, Any], recipes: Path) -> dict[str, Any]:
+    """Return the task with the text of the library in place of the lines that read it, and without its mount.
+
+    Args:
+        recipes: the folder of the recipe.
+
+    Raises:
+        RefusedYaml: a file cannot be read, or the task uses the mount in another way.
+    """
+    complete = dict(task)
+    mounts = dict(task.get("file_mounts") or {})
+    for mount in [path for path, source in mounts.items() if is_library(source)]:
+        del mounts[mount]
+        for name in SCRIPTS:
+            if complete.get(name):
+                complete[name] = insert_files(name, complete[name], mount, recipes / LIBRARY)
+        complete["file_mounts"] = mounts
+    return {key: value for key, value in complete.items() if key != "file_mounts" or value}
+
+
+def is_library(source: object) -> bool:
+    """Return whether the source of a mount is the library.
+
+    >>> is_library("recipes/lib"), is_library("recipes/data"), is_library("s3://team/lib")
+    (True, False, False)
+    """
+    return isinstance(source, str) and "://" not in source and PurePosixPath(source).name == LIBRARY
+
+
+def insert_files(script_name: str, script: str, mount: str, library: Path) -> str:
+    """Return a script with the text of each file in place of the line that reads it.
+
+    Raises:
+        RefusedYaml: a file cannot be read, or the script uses the mount in another way.
+    """
+    inserted: set[str] = set()
+
+    def insert(line: re.Match[str]) -> str:
+        file = line["file"]
+        # One file once: a short recipe would else become a task of any length.
+        if file in inserted:
+            return line[0]
+        inserted.add(file)
+        return mark_origin(file, read_library_file(library / file))
+
+    whole = re.sub(rf"^\. {re.escape(mount)}/(?P<file>{FILE_NAME})$", insert, script, flags=re.MULTILINE)
+    if any(path in line for line in list_commands(whole) for path in list_spellings(mount)):
+        raise RefusedYaml(
+            Phrase(
+                "its `{script}` uses `{mount}` in another way than by one line `{line}` for each file",
+                script=script_name,
+                mount=mount,
+                line=f". {mount}/NAME.sh",
+            )
+        )
+    return whole
+
+
+def read_library_file(path: Path) -> str:
+    """Return the text of a file of the library.
+
+    Raises:
+        RefusedYaml: it cannot be read, is no text, or is too large.
+    """
+    place = f"`{LIBRARY}/{path.name}`"
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise YamlTooLarge(Phrase("it has more than {count} bytes", count=f"{MAX_FILE_BYTES:,}"))
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError, YamlTooLarge) as error:
+        raise RefusedYaml(Phrase("{place}: {flaw}", place=place, flaw=describe_error(error))) from error
+
+
+def mark_origin(file: str, text: str) -> str:
+    """Return the text of a file between two comments that name it."""
+    return f"# {LIBRARY}/{file}:\n{text.rstrip()}\n# end of {LIBRARY}/{file}"
+
+
+def list_commands(script: str) -> Iterator[str]:
+    """Yield the lines of a script that are not comments."""
+    return (line for line in script.splitlines() if not line.lstrip().startswith("#"))
+
+
+def list_spellings(path: str) -> list[str]:
+    """Return the ways in which a script can write a path.
+
+    >>> list_spellings("~/lib"), list_spellings("/lib")
+    (['~/lib', '$HOME/lib', '${HOME}/lib'], ['/lib'])
+    """
+    return [home + path[1:] for home in ("~", "$HOME", "${HOME}")] if path.startswith("~/") else [path]
+
+
+def list_versions(recipes: Path) -> tuple[tuple[str, int], ...]:
+    """Return the name and the time of change of each file of the library."""
+    return tuple((path.name, path.stat().st_mtime_ns) for path in sorted((recipes / LIBRARY).glob("*.sh")))
