@@ -57,6 +57,13 @@ def test_skypilot_mounts_the_library_for_a_launch_by_hand_from_a_checkout() -> N
 
 
 @pytest.mark.parametrize("name", VERL)
+def test_a_verl_recipe_says_what_is_its_own_and_the_library_the_rest(name: str) -> None:
+    text = (SOURCE_RECIPES / f"{name}.yaml").read_text()
+    assert len(text.splitlines()) <= 150
+    assert not [shared for shared in ("ray start", "resume_mode", "main_ppo", "pip install") if shared in text]
+
+
+@pytest.mark.parametrize("name", VERL)
 def test_the_bot_uploads_nothing_and_what_it_launches_holds_the_library(name: str) -> None:
     """So that a remote server needs no file of the bot's machine, and an approval covers every line that is run."""
     task = build_launch_plan(RECIPES.get(name), (), (), f"{name}-7f3a").task
