@@ -146,8 +146,4 @@ Rules in a YAML file, which `VERLBOT_FINDINGS` names:
         severity: warning    # note, warning or stop
         what: Every fifth tool call fails.
         advice: Look at the sandbox's log.
-
-Or code: a package with an entry point of the group `verlbot.findings`, a function from the last rows of a run
-(`bot.core.model.metrics.StepMetrics`, oldest first) to findings (`bot.core.model.finding.Finding`). An exception that
-it raises is logged, and the other rules still run.
 """

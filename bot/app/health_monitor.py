@@ -1,11 +1,11 @@
 """The health of runs: their new rows are judged one after the other, and silences are checked for stalls."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.core.frameworks import FRAMEWORK
-from bot.core.model.finding import Finding, HealthRules, Severity
+from bot.core.model.finding import HealthRules, Severity
 from bot.core.model.health_state import HealthState
 from bot.core.model.history import merge_rows
 from bot.core.model.metrics import StepMetrics
@@ -45,11 +45,9 @@ class HealthMonitor:
 
     Attributes:
         framework: whose trainings they are.
-        find_others: returns what code of other packages finds in the last rows of a run.
     """
 
     rules: HealthRules = field(default_factory=HealthRules)
-    find_others: Callable[[Sequence[StepMetrics]], Iterable[Finding]] = lambda rows: ()
     framework: Framework = FRAMEWORK
 
     def judge_steps(
@@ -71,7 +69,7 @@ class HealthMonitor:
             if count % CHUNK_ROWS == 0 and not has_time():
                 break
             window = merge_rows([*window[-WINDOW_ROWS:], row])
-            health = judge(window, health, rules, self.find_others(window), self.framework)
+            health = judge(window, health, rules, self.framework)
             # A step of training disproves a stall.
             if self.framework.keys.is_training_step(row) and (stall := health.find_open(STALL_KEY)):
                 health = health.without_finding(stall, row)

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 
 from redis import Redis
@@ -185,9 +184,9 @@ def build_log_tailer(settings: Settings, cloud: JobControl, patience: timedelta)
 
 
 def build_health_monitor(settings: Settings) -> HealthMonitor:
-    """Return the health monitor: the bot's rules, the team's rules, and the detectors of installed packages."""
+    """Return the health monitor, with the bot's rules and the team's."""
     team = finding_rules.read_rules(settings.findings) if settings.findings else ()
-    return HealthMonitor(HealthRules(team_rules=team), partial(finding_rules.run_plugins, finding_rules.load_plugins()))
+    return HealthMonitor(HealthRules(team_rules=team))
 
 
 def build_admission_check(policy: Callable[[], Policy], settings: Settings, now: Now) -> AdmissionCheck:

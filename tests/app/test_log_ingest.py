@@ -1,15 +1,16 @@
 """What a look at a log brings into the record: every line once, whatever another line holds, and in bounded time."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from bot.adapters.redis.connection import RUN_LOG_ATTEMPTS, RUN_LOG_CURSOR
 from bot.adapters.redis.redis_store import RedisStore
-from bot.app.health_monitor import HealthMonitor
+from bot.app.health_monitor import HealthMonitor, HealthUpdate
 from bot.app.log_ingest import MAX_TRIES, LogIngest, LogReadLimits
-from bot.core.model.finding import Finding
+from bot.core.model.health_state import HealthState
 from bot.core.model.history import MetricsHistory
 from bot.core.model.metrics import StepMetrics
 from bot.core.model.run import Run
@@ -139,10 +140,11 @@ def test_what_fails_once_all_is_written_takes_nothing_in_twice(redis: Redis, cap
 def test_a_mistake_in_judging_costs_no_step_and_is_told_once(
     store: RedisStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def mistaken(rows: Sequence[StepMetrics]) -> Iterable[Finding]:
-        raise ZeroDivisionError
+    class Mistaken(HealthMonitor):
+        def judge_steps(self, *_: Any, **__: Any) -> HealthUpdate:
+            raise ZeroDivisionError
 
-    intake = an_intake(store, HealthMonitor(find_others=mistaken))
+    intake = an_intake(store, Mistaken())
     for end in range(2, 9):
         run = look(intake, a_log(*range(1, end)))
     assert steps(store) == list(range(1, 8))
@@ -150,11 +152,13 @@ def test_a_mistake_in_judging_costs_no_step_and_is_told_once(
     assert tracebacks(caplog) == 1
 
 
-def deadly(rows: Sequence[StepMetrics]) -> Iterable[Finding]:
+class Deadly(HealthMonitor):
     """Ends the process at one step."""
-    if rows[-1].step == 3:
-        raise Killed
-    return ()
+
+    def judge_steps(self, health: HealthState, earlier: Any, new: Sequence[StepMetrics], *more: Any) -> HealthUpdate:
+        if any(row.step == 3 for row in new):
+            raise Killed
+        return super().judge_steps(health, earlier, new, *more)
 
 
 def test_lines_that_ended_the_bot_twice_are_skipped_and_that_is_said_once(
@@ -162,9 +166,9 @@ def test_lines_that_ended_the_bot_twice_are_skipped_and_that_is_said_once(
 ) -> None:
     for tries in range(1, MAX_TRIES + 1):
         with pytest.raises(Killed):
-            look(an_intake(store, HealthMonitor(find_others=deadly)), a_log(1, 2, 3, 4))
+            look(an_intake(store, Deadly()), a_log(1, 2, 3, 4))
         assert redis.get(RUN_LOG_ATTEMPTS.format(RUN)) == str(tries).encode()  # recorded before it was made
-    intake = an_intake(store, HealthMonitor(find_others=deadly))
+    intake = an_intake(store, Deadly())
     run = look(intake, a_log(1, 2, 3, 4))
     assert (steps(store), run.progress.skips) == ([], 1)
     assert sum("skipped" in record.message for record in caplog.records) == 1
@@ -200,7 +204,7 @@ def test_a_log_that_is_slow_to_read_is_read_a_part_at_a_time(
 ) -> None:
     times, gave_way = iter(range(10_000)), []
     limits = LogReadLimits(3.0, lambda: gave_way.append(1), lambda: float(next(times)))
-    intake = an_intake(store, HealthMonitor(find_others=lambda rows: ()), limits)
+    intake = an_intake(store, limits=limits)
     lines = ["waiting\n" * CHUNK_LINES, a_log(1), "waiting more\n" * 5 * CHUNK_LINES, a_log(2), "at the end\n" * 300]
     looks = 0
     while steps(store) != [1, 2]:
@@ -244,8 +248,8 @@ def test_last_lines_that_ended_the_bot_twice_do_not_keep_its_cluster(store: Redi
     ended = an_intake(store).store.update(RUN, lambda run: run.begin_teardown(Reason.FAILED, None, at(61)))
     for _ in range(MAX_TRIES):
         with pytest.raises(Killed):
-            an_intake(store, HealthMonitor(find_others=deadly)).ingest_last_lines(ended, a_log(1, 2, 3))
-    saved = an_intake(store, HealthMonitor(find_others=deadly)).ingest_last_lines(ended, a_log(1, 2, 3))
+            an_intake(store, Deadly()).ingest_last_lines(ended, a_log(1, 2, 3))
+    saved = an_intake(store, Deadly()).ingest_last_lines(ended, a_log(1, 2, 3))
     assert saved.log_saved_at is not None
     assert saved.progress.skips == 1
 

@@ -1,11 +1,11 @@
 """Sick training as people meet it: told once with numbers and advice, taken back, muted; and a stall by the clock."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from bot.app.health_monitor import HealthMonitor
-from bot.core.model.finding import Finding
+from bot.app.health_monitor import HealthMonitor, HealthUpdate
 from tests.story import BEN, Bot, changed
 
 RUN = "smoke-0001"
@@ -116,10 +116,11 @@ def test_a_reward_that_is_none_is_told_of_though_there_are_validations_to_draw(b
 
 
 def test_whatever_is_wrong_with_a_log_its_run_is_ended_when_it_is_to_be(bot: Bot) -> None:
-    def fails(_: object) -> list[Finding]:
-        raise RuntimeError("a mistake in the judging of rows")
+    class Mistaken(HealthMonitor):
+        def judge_steps(self, *_: Any, **__: Any) -> HealthUpdate:
+            raise RuntimeError("a mistake in the judging of rows")
 
-    bot.reconciler = replace(bot.reconciler, health_monitor=HealthMonitor(find_others=fails))
+    bot.reconciler = replace(bot.reconciler, health_monitor=Mistaken())
     bot.running("launch smoke nodes=2 budget=100 lease=12")
     bot.say(f"stop {RUN}")
     bot.cloud.print(CLUSTER, "(TaskRunner pid=7) step:1 - critic/rewards/mean:0.5 - actor/entropy:0.5")

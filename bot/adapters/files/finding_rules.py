@@ -1,9 +1,6 @@
-"""A team's own findings: rules from a YAML file, and code from installed packages."""
+"""A team's own findings: rules from a YAML file."""
 
-import logging
-import re
-from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import entry_points
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,21 +8,12 @@ import msgspec
 
 from bot.adapters.files.yaml_reader import READ_ERRORS, describe_error, read_yaml_as
 from bot.core.frameworks.verl.detectors import DETECTORS
-from bot.core.model.finding import Finding, MetricRule, Severity
-from bot.core.model.metrics import StepMetrics
+from bot.core.model.finding import MetricRule, Severity
 from bot.errors import UserError
 from bot.phrase import Phrase, join_list
-from bot.runtime.failure_isolation import report_once
-
-log = logging.getLogger(__name__)
-
-ENTRY_POINT_GROUP = "verlbot.findings"
-"""Entry point group of packages with findings: functions from a run's last rows, oldest first, to findings."""
-
-FindingPlugin = Callable[[Sequence[StepMetrics]], Iterable[Finding]]
 
 RESERVED_NAMES = {detector.name for detector in DETECTORS} | {"stall"}
-"""Names of verlbot's own findings, which a team's rule or plugin must not use."""
+"""Names of verlbot's own findings, which a team's rule must not use."""
 
 
 SLUG_PATTERN = r"[a-z0-9]+(-[a-z0-9]+)*"
@@ -85,43 +73,3 @@ def find_mistakes(rules: Sequence[MetricRuleYaml]) -> list[Phrase]:
         *(Phrase("`{name}` is there twice", name=name) for name in sorted(duplicates)),
         *(Phrase("`{name}` is a finding of verlbot's own", name=name) for name in names if name in RESERVED_NAMES),
     ]
-
-
-def load_plugins() -> dict[str, FindingPlugin]:
-    """Return the installed functions by name. One that cannot be loaded is logged and left out."""
-    functions: dict[str, FindingPlugin] = {}
-    for entry_point in entry_points(group=ENTRY_POINT_GROUP):
-        try:
-            functions[entry_point.name] = entry_point.load()
-        except Exception:
-            log.exception("The findings of %s cannot be loaded; they are left out", entry_point.value)
-    return functions
-
-
-def is_valid_finding(finding: object) -> bool:
-    """Return whether a finding can be stored in a run's record and read back.
-
-    Without this check, one bad finding would end the monitoring of its run.
-    """
-    try:
-        msgspec.json.decode(msgspec.json.encode(finding), type=Finding)
-    except (TypeError, ValueError, msgspec.MsgspecError):
-        log.error("A package's finding is none: %r", finding)
-        return False
-    return isinstance(finding, Finding) and re.fullmatch(SLUG_PATTERN, finding.name) is not None
-
-
-def run_plugins(plugins: dict[str, FindingPlugin], rows: Sequence[StepMetrics]) -> tuple[Finding, ...]:
-    """Return the findings of all plugins.
-
-    A plugin that fails is logged and finds nothing. A finding with a reserved name is left out.
-    """
-    findings: list[Finding] = []
-    for name, plugin in plugins.items():
-        try:
-            results = list(plugin(rows))
-        except Exception as error:
-            report_once(f"The findings of {name} failed", error, f"step {rows[-1].step if rows else None}")
-            continue
-        findings += [finding for finding in results if is_valid_finding(finding) and finding.name not in RESERVED_NAMES]
-    return tuple(findings)

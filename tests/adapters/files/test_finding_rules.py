@@ -1,14 +1,11 @@
-"""A team's own findings come from a file and from installed packages, and neither can break the bot."""
+"""A team's own findings come from a file, which is refused in words where it is wrong."""
 
-import logging
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
 from bot.adapters.files import finding_rules
-from bot.core.model.finding import Finding, MetricRule, Severity
-from bot.core.model.metrics import StepMetrics
+from bot.core.model.finding import MetricRule, Severity
 from bot.errors import UserError
 
 WHOLE = """
@@ -76,46 +73,3 @@ def test_a_file_that_is_wrong_says_where(tmp_path: Path, text: str | None, why: 
         finding_rules.read_rules(file)
     assert why in str(caught.value)
     assert "findings:" in str(caught.value.hint)
-
-
-ROWS = [StepMetrics(1, {"a": 1.0})]
-THEIRS = Finding("own", Severity.WARNING, 1, 0.0, "It smells.", "7 of 9.", "Air.", "")
-
-
-def finds(rows: Sequence[StepMetrics]) -> Iterable[Finding]:
-    yield THEIRS
-
-
-def fails(rows: Sequence[StepMetrics]) -> Iterable[Finding]:
-    yield THEIRS
-    raise ZeroDivisionError
-
-
-def steals(rows: Sequence[StepMetrics]) -> Iterable[Finding]:
-    return [Finding("not-a-number", Severity.STOP, 1, 0.0, "", "", "", "")]
-
-
-def test_code_of_a_package_is_asked_and_what_fails_is_logged_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.ERROR):
-        found = finding_rules.run_plugins({"bad": fails, "good": finds, "thief": steals}, ROWS)
-    assert found == (THEIRS,)
-    assert ["bad" in record.getMessage() for record in caplog.records] == [True]
-
-
-PACKAGE = """
-[verlbot.findings]
-smell = smelling:find
-gone = smelling:nothing_of_that_name
-"""
-
-
-def test_installed_packages_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "smelling.py").write_text("def find(rows):\n    return []\n")
-    described = tmp_path / "smelling-1.0.dist-info"
-    described.mkdir()
-    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: smelling\nVersion: 1.0\n")
-    (described / "entry_points.txt").write_text(PACKAGE)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    found = finding_rules.load_plugins()
-    assert set(found) == {"smell"}
-    assert finding_rules.run_plugins(found, ROWS) == ()

@@ -1,6 +1,6 @@
 """Judgement of a run's health: when a finding opens and when it is resolved, online, one row at a time."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -23,17 +23,12 @@ from bot.core.rules.health.validation_history import add_validations
 
 
 def judge(
-    rows: Sequence[StepMetrics],
-    state: HealthState,
-    rules: HealthRules,
-    others: Iterable[Finding] = (),
-    framework: Framework = FRAMEWORK,
+    rows: Sequence[StepMetrics], state: HealthState, rules: HealthRules, framework: Framework = FRAMEWORK
 ) -> HealthState:
     """Return the state after one more row; judging a row twice changes nothing.
 
     Args:
         rows: the last rows of the run, about 512 of them, oldest first; the newest is judged.
-        others: findings of plugins at this row; they open at once, and are resolved as any other.
         framework: whose metrics the rows hold.
     """
     if not rows or state.has_judged(rows[-1]):
@@ -45,11 +40,11 @@ def judge(
         start = {**start, "validation": median(item.value for item in validations[:SMOOTHED_VALIDATIONS])}
     state = replace(state, step=row.step, at=row.at, row_count=row_count, start=start, validations=validations)
     window = RowWindow(rows, rules, row_count, start, validations)
-    for item in (*framework.detectors, *map(build_detector, rules.team_rules)):
+    detectors = (*framework.detectors, *map(build_detector, rules.team_rules))
+    for item in detectors:
         if item.name not in rules.disabled and (measurement := item.measure(window)) is not None:
             state = update_streak(state, item, measurement, window)
-    known_names = {item.name for item in (*framework.detectors, *map(build_detector, rules.team_rules))}
-    return apply_plugin_findings(state, {finding.name: finding for finding in others}, window, known_names)
+    return heal_abandoned_findings(state, detectors, window)
 
 
 def measure_start(
@@ -141,26 +136,12 @@ def to_finding(detector: Detector, measurement: Measurement, since_step: int, si
     )
 
 
-def apply_plugin_findings(
-    state: HealthState, others: Mapping[str, Finding], window: RowWindow, known_names: Container[str]
-) -> HealthState:
-    """Return the state after the findings of plugins: each stays open as long as the plugin reports it."""
-    names = [
-        *others,
-        *(
-            candidate.name
-            for candidate in state.open_findings
-            if candidate.name not in known_names and candidate.name not in others
-        ),
-    ]
-    for name in names:
-        candidate, finding = Detector(name, "", lambda _: None, persist_steps=1), others.get(name)
-        measurement = (
-            Measurement(1.0, finding.severity, finding.what, finding.evidence, finding.advice)
-            if finding
-            else Measurement(0.0)
-        )
-        state = update_streak(
-            state, replace(candidate, reference=finding.reference if finding else ""), measurement, window
-        )
+def heal_abandoned_findings(state: HealthState, detectors: Sequence[Detector], window: RowWindow) -> HealthState:
+    """Return the state after a healthy row of each open finding that no detector looks for any more: the team took its
+    rule out of the file.
+    """
+    names = {detector.name for detector in detectors}
+    for finding in state.open_findings:
+        if finding.name not in names:
+            state = on_healthy(state, Detector(finding.name, "", lambda _: None, persist_steps=1), True, window)
     return state

@@ -124,27 +124,19 @@ def test_a_rule_of_a_team_waits_for_its_step_and_says_the_teams_own_words() -> N
     assert str(finding.evidence) == "`critic/score/mean` is 0.05, below 0.1 for 2 steps."
 
 
-def test_what_somebody_elses_code_finds_stands_while_it_is_found() -> None:
-    theirs = Finding("own", Severity.WARNING, 1, 1.0, "It smells.", "7 of 9.", "Air.", "https://example.org")
-    told, which = rows([False] * 12), HealthRules(heal_steps=2)
+def test_a_finding_whose_rule_the_team_has_taken_away_is_taken_back() -> None:
+    told, without = rows([True] * 12), HealthRules(heal_steps=4)
     watch, stands = HealthState(), ""
     for end in range(1, len(told) + 1):
-        watch = judge(told[:end], watch, which, [theirs] if 3 <= end <= 6 else [])
-        stands += "#" if watch.find_open("own") else "."
-    assert stands == "..#####....."
-    assert (watch.resolved_findings[-1].finding.what, watch.resolved_findings[-1].finding.reference) == (
-        "It smells.",
-        "https://example.org",
-    )
+        watch = judge(told[:end], watch, rules() if end <= 6 else without)
+        stands += "#" if watch.find_open(NAME) else "."
+    assert stands == "..#######..."
+    assert (watch.resolved_findings[-1].finding.what, watch.resolved_findings[-1].step) == ("Warm.", 10)
 
 
 def test_it_becomes_graver_in_place() -> None:
-    told = rows([False] * 4)
-    mild = Finding("own", Severity.NOTE, 2, 2.0, "It smells.", "", "", "")
-    grave = Finding("own", Severity.STOP, 2, 2.0, "It burns.", "", "", "")
-    watch = judge(told[:2], HealthState(), HealthRules(), [mild])
-    watch = judge(told[:3], watch, HealthRules(), [grave])
-    assert [(one.what, one.severity, one.since_step) for one in watch.open_findings] == [
-        ("It burns.", Severity.STOP, 2)
-    ]
-    assert judge(told, watch, HealthRules(), [mild]).open_findings == watch.open_findings
+    told, mild, grave = rows([True] * 4), rules(1, Severity.NOTE), rules(1, Severity.STOP)
+    watch = judge(told[:2], HealthState(), mild)
+    watch = judge(told[:3], watch, grave)
+    assert [(one.severity, one.since_step) for one in watch.open_findings] == [(Severity.STOP, 2)]
+    assert judge(told, watch, mild).open_findings == watch.open_findings
