@@ -135,9 +135,7 @@ class Bot:
             compute="local",
             language=language,
             ops_channel=ops_channel,
-            log_lines=200,
             summary_minutes=rhythm.period.total_seconds() / 60 if rhythm.period else 0,
-            summary_steps=rhythm.steps,
         )
         self.client = build_web_client(BOT_TOKEN, playground.api_url)
         parts = assemble(

@@ -40,6 +40,9 @@ DOUBLE_CLICK_PERIOD = timedelta(minutes=1)
 KEEP_PERIOD = timedelta(hours=1)
 """How much longer a cluster is kept whose model cannot be downloaded, at each request of a person."""
 
+FOLLOW_PERIOD = timedelta(minutes=15)
+"""How long a followed log grows."""
+
 
 class RunServiceStore(RunStore, LedgerStore, Protocol):
     """The runs, and what they may still spend."""
@@ -54,7 +57,6 @@ class RunService:
         unreadable_runs: looks after runs whose records cannot be read.
         new_id: returns a run's id for a recipe's name; called again where the id has been used.
         wake: lets the tick run now.
-        follow_period: how long a followed log grows.
         rate_limits: limits of one person's requests in a minute.
         monthly_budgets: monthly budgets; audit_service: who did what.
         read_policy: returns what is allowed now; admit: checks a launch against the caps.
@@ -68,7 +70,6 @@ class RunService:
     unreadable_runs: UnreadableRunReconciler
     new_id: Callable[[str], str]
     wake: Callable[[], None]
-    follow_period: timedelta
     rate_limits: RateLimits
     monthly_budgets: MonthlyBudgetService
     audit_service: AuditService
@@ -346,7 +347,7 @@ class RunService:
             message = Phrase("`{run}` is over and prints no more.", run=run.id)
             raise UserError(message, Phrase("Its last lines: `logs {run}`.", run=run.id))
         follow_request = LogFollow(
-            caller.user, self.now() + self.follow_period, logs_command.line_count, logs_command.grep, logs_command.node
+            caller.user, self.now() + FOLLOW_PERIOD, logs_command.line_count, logs_command.grep, logs_command.node
         )
         return self._show_and_wake(self.store.update(run.id, lambda run: run.follow_log(follow_request)))
 

@@ -142,7 +142,7 @@ class Bot:
         self.scheduler.add_job(NOTIFY, NOTIFY_PERIOD, self.notifier.sync, NOTIFY_PAUSE)
         self.scheduler.add_job(REPORTS, REPORTS_PERIOD, self.report_publisher.publish_due_reports, NOTIFY_PAUSE)
         self.scheduler.add_job(
-            HOMES, timedelta(seconds=self.settings.home_seconds), self.home_publisher.publish, HOMES_PAUSE
+            HOMES, timedelta(seconds=self.settings.card_seconds), self.home_publisher.publish, HOMES_PAUSE
         )
         self.scheduler.add_job(SWEEP, timedelta(minutes=self.settings.sweep_minutes), self._sweep, SWEEP_PAUSE)
         self.scheduler.add_job(MONTHLY_BUDGETS, MONTHLY_BUDGETS_PERIOD, self.budget_monitor.check, NOTIFY_PAUSE)

@@ -30,6 +30,7 @@ from bot.bootstrap.bot import HOMES, NOTICES, NOTIFY, ORPHANS, REPORTS, SWEEP, T
 from bot.bootstrap.masked_cloud import MaskingCloud
 from bot.bootstrap.outside import Outside, open_outside
 from bot.bootstrap.providers import (
+    MAX_LOG_LINES,
     STORE_SECONDS,
     build_admission_check,
     build_log_tailer,
@@ -150,7 +151,6 @@ def assemble(outside: Outside) -> Bot:
         now=now,
         new_id=outside.new_run_id,
         wake=lambda: scheduler.wake(TICK),
-        follow_period=timedelta(minutes=settings.follow_minutes),
         queries=queries,
         unreadable_runs=unreadable,
         rate_limits=RateLimits(read_policy, now),
@@ -173,7 +173,7 @@ def assemble(outside: Outside) -> Bot:
         priority=interactive_priority,
         began_at=now(),
         is_leader=is_leader,
-        log_lines=settings.log_lines,
+        log_lines=MAX_LOG_LINES,
         summary_interval=build_summary_interval(settings),
         patience=outside.patience,
         limits=LogReadLimits(settings.log_look_seconds, interactive_priority.yield_to_interactive),

@@ -47,8 +47,11 @@ from bot.errors import Unavailable, UserError
 from bot.runtime.secret_filter import SecretFilter
 from bot.slack.outbound.clock_watch import fetch_time
 
-MIN_LOG_LINES = 50
-"""Minimum lines per log read, which is what a quiet run gets."""
+MIN_LOG_LINES, MAX_LOG_LINES = 50, 1000
+"""Lines per log read: what a quiet run gets, and what a busy run, a first read and the last lines of a run get."""
+
+LOG_READS_PER_TICK = 32
+"""Logs that one tick starts to read; the others come at the next ticks."""
 
 CALL_SHARES = {
     **sdk_clusters.CLUSTER_CALL_SHARES,
@@ -125,7 +128,6 @@ def build_local_cloud(settings: Settings, account: SystemAccount | None = None) 
     return LocalCloud(
         settings.data_dir / "local",
         secrets=settings.secrets,
-        max_nodes=settings.local_max_nodes,
         dollars_per_node_hour=settings.local_dollars_per_node_hour,
         minute_seconds=settings.local_minute_seconds,
         grace_seconds=settings.local_grace_seconds,
@@ -168,16 +170,14 @@ def build_log_tailer(settings: Settings, cloud: JobControl, patience: timedelta)
         patience: how long a tick waits for what it started.
     """
     patience_seconds = patience.total_seconds()
-    lines = (min(MIN_LOG_LINES, settings.log_lines), settings.log_lines)
+    lines = (MIN_LOG_LINES, MAX_LOG_LINES)
     if not settings.uses_skypilot:
-        return LogTailer(
-            cloud, lines=lines, reads_per_tick=settings.log_reads_per_tick, patience_seconds=patience_seconds
-        )
+        return LogTailer(cloud, lines=lines, reads_per_tick=LOG_READS_PER_TICK, patience_seconds=patience_seconds)
     return LogTailer(
         cloud,
         lines=lines,
         period=timedelta(seconds=settings.sky_log_seconds),
-        reads_per_tick=settings.log_reads_per_tick,
+        reads_per_tick=LOG_READS_PER_TICK,
         patience_seconds=patience_seconds,
         threads=max(settings.sky_calls_at_once // 2, 1),
     )
@@ -206,7 +206,7 @@ def build_reconcile_timings(settings: Settings, allowed: Policy) -> ReconcileTim
         teardown_confirm=timedelta(seconds=settings.teardown_confirm_seconds),
         max_observation_gap=timedelta(seconds=max(45, 3 * settings.tick_seconds, 2 * call)),
         unhealthy_grace=timedelta(seconds=settings.unhealthy_seconds),
-        autostop_retry=timedelta(seconds=settings.autostop_retry_seconds),
+        autostop_retry=timedelta(seconds=settings.teardown_retry_seconds),
         teardown_overdue=timedelta(minutes=settings.stopping_alarm_minutes),
         report_only=allowed.report_only,
         needs_price=allowed.needs_price,
@@ -221,7 +221,7 @@ def build_reconcile_timings(settings: Settings, allowed: Policy) -> ReconcileTim
 def build_summary_interval(settings: Settings) -> SummaryInterval:
     """Return how often a run's thread gets a summary."""
     minutes = settings.summary_minutes
-    return SummaryInterval(settings.summary_steps, timedelta(minutes=minutes) if minutes else None)
+    return SummaryInterval(period=timedelta(minutes=minutes) if minutes else None)
 
 
 def connect_store(settings: Settings, valkey: EmbeddedValkey | None) -> Redis:

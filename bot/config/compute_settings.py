@@ -110,9 +110,6 @@ class ComputeSettings(OperationSettings):
         "`nobody`, or the bot's own where that user cannot reach the data directory and Slack is on loopback.",
         "",
     )
-    local_max_nodes: int = setting(
-        "VERLBOT_LOCAL_MAX_NODES", "Nodes of a run on this machine, at the most.", 8, parse_whole_number
-    )
     local_dollars_per_node_hour: float | None = setting(
         "VERLBOT_LOCAL_DOLLARS_PER_NODE_HOUR",
         "A pretended price of this machine's nodes, to try out what the bot says of money.",

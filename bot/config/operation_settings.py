@@ -119,12 +119,6 @@ class OperationSettings(SlackSettings):
         60.0,
         parse_not_negative,
     )
-    summary_steps: int | None = setting(
-        "VERLBOT_SUMMARY_STEPS",
-        "After so many steps a run's thread gets a summary, whatever the time.",
-        None,
-        parse_whole_number,
-    )
     clock_jump_seconds: float = setting(
         "VERLBOT_CLOCK_JUMP_SECONDS",
         "What this machine's clock may differ by from the time that has really passed, before that is a jump, which is "
@@ -134,11 +128,9 @@ class OperationSettings(SlackSettings):
     )
     tick_seconds: float = setting("VERLBOT_TICK_SECONDS", "Between two looks at all runs.", 15.0, parse_positive)
     card_seconds: float = setting(
-        "VERLBOT_CARD_SECONDS", "Between two edits of a card, unless its run changes state.", 30.0, parse_positive
-    )
-    home_seconds: float = setting(
-        "VERLBOT_HOME_SECONDS",
-        "Between two edits of the bot's own page in Slack, for those who look.",
+        "VERLBOT_CARD_SECONDS",
+        "Between two edits of a card, unless its run changes state; and of the bot's own page in Slack, for those who "
+        "look.",
         30.0,
         parse_positive,
     )
@@ -156,13 +148,8 @@ class OperationSettings(SlackSettings):
     )
     teardown_retry_seconds: float = setting(
         "VERLBOT_TEARDOWN_RETRY_SECONDS",
-        "After which the bot requests the removal of a cluster again.",
-        60.0,
-        parse_positive,
-    )
-    autostop_retry_seconds: float = setting(
-        "VERLBOT_AUTOSTOP_RETRY_SECONDS",
-        "After which an autostop that is not as asked for, though it was set again, is set once more.",
+        "After which the bot requests the removal of a cluster again, or an autostop that was set and is not as asked "
+        "for.",
         60.0,
         parse_positive,
     )
@@ -219,17 +206,12 @@ class OperationSettings(SlackSettings):
         60.0,
         parse_positive,
     )
-    log_lines: int = setting("VERLBOT_LOG_LINES", "Log lines read at a time, at the most.", 1000, parse_whole_number)
     log_look_seconds: float = setting(
         "VERLBOT_LOG_LOOK_SECONDS",
         "For reading the new lines of one log; what is not read by then is left for the next look.",
         5.0,
         parse_positive,
     )
-    log_reads_per_tick: int = setting(
-        "VERLBOT_LOG_READS_PER_TICK", "Logs that one tick starts to read.", 32, parse_whole_number
-    )
-    follow_minutes: float = setting("VERLBOT_FOLLOW_MINUTES", "How long a followed log grows.", 15.0, parse_positive)
 
     @property
     def artifacts(self) -> Path:

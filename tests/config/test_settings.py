@@ -41,9 +41,9 @@ def test_what_is_missing_is_named_with_what_it_is_for(environment: dict[str, str
 
 def test_what_is_set_counts() -> None:
     found = Settings.read(
-        {**TOKENS, "VERLBOT_DATA_DIR": "/data", "VERLBOT_TICK_SECONDS": "2.5", "VERLBOT_LOG_LINES": "7"}
+        {**TOKENS, "VERLBOT_DATA_DIR": "/data", "VERLBOT_TICK_SECONDS": "2.5", "VERLBOT_HTTP_PORT": "7"}
     )
-    assert (found.data_dir, found.tick_seconds, found.log_lines) == (Path("/data"), 2.5, 7)
+    assert (found.data_dir, found.tick_seconds, found.http_port) == (Path("/data"), 2.5, 7)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "1e3", "", " "])

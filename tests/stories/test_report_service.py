@@ -342,7 +342,7 @@ def test_a_run_that_is_over_is_not_summed_up(bot: Bot) -> None:
 
 
 def test_what_is_usual_may_be_set(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> None:
-    bot = Bot(store, playground, slack, rhythm=SummaryInterval(steps=10))
+    bot = Bot(store, playground, slack, rhythm=SummaryInterval(period=timedelta(minutes=10)))
     bot.running("launch smoke nodes=2 lease=24 budget=100")
     for step in range(1, 13):
         steps(bot, step)

@@ -368,7 +368,7 @@ def sweeping(tmp_path: Path, server: SkyServer) -> Iterator[Live]:
         VERLBOT_SKY_LOG_SECONDS="0.5",
         VERLBOT_LOCAL_DOLLARS_PER_NODE_HOUR="",
         VERLBOT_SWEEP_MINUTES="0.02",
-        VERLBOT_AUTOSTOP_RETRY_SECONDS="5",
+        VERLBOT_TEARDOWN_RETRY_SECONDS="5",
         VERLBOT_OPS_CHANNEL="C0TRAIN",
     )
     found.start()

@@ -58,6 +58,9 @@ CANCEL_SECONDS, PAUSE_SECONDS = 10, 0.05
 
 BLOCK_BYTES = 65_536
 
+MAX_NODES = 8
+"""Maximum nodes of one cluster, as `smoke` allows; each node is a process."""
+
 MAX_CHECKPOINT_BYTES = 10**12
 """Maximum bytes of a checkpoint, unless it is set."""
 
@@ -71,7 +74,6 @@ class LocalCloud:
     Args:
         root: the folder of their files.
         secrets: values by name, for the tasks that need them.
-        max_nodes: of one cluster; each node is a process.
         dollars_per_node_hour: a pretended price, to try out the bot's reports of money; None for none.
         minute_seconds: how long autostop's minute lasts.
         grace_seconds: between SIGTERM and SIGKILL.
@@ -84,7 +86,6 @@ class LocalCloud:
         root: Path,
         *,
         secrets: Mapping[str, str],
-        max_nodes: int = 8,
         dollars_per_node_hour: float | None = None,
         minute_seconds: float = 60.0,
         grace_seconds: float = 5.0,
@@ -94,7 +95,6 @@ class LocalCloud:
         self._root = root.resolve()
         self._downloads = downloads or CheckpointDownloads(self._root / "artifacts", MAX_CHECKPOINT_BYTES)
         self._secrets = secrets
-        self._max_nodes = max_nodes
         self._dollars_per_node_hour = dollars_per_node_hour
         self._minute_seconds = minute_seconds
         self._grace_seconds = grace_seconds
@@ -125,12 +125,12 @@ class LocalCloud:
                 return Phrase(why, value=value)
         if missing := find_missing_secrets(task, self._secrets):
             return Phrase("It needs {names} in the bot's environment.", names=join_list(missing))
-        if int(task.get("num_nodes") or 1) > self._max_nodes:
+        if int(task.get("num_nodes") or 1) > MAX_NODES:
             return plural_phrase(
-                "It asks for {count} node, and this machine is set to {most} at the most.",
-                "It asks for {count} nodes, and this machine is set to {most} at the most.",
+                "It asks for {count} node, and this machine runs {most} at the most.",
+                "It asks for {count} nodes, and this machine runs {most} at the most.",
                 int(task["num_nodes"]),
-                most=self._max_nodes,
+                most=MAX_NODES,
             )
         return None
 

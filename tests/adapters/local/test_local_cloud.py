@@ -379,7 +379,7 @@ def test_a_cluster_whose_files_are_broken_is_not_seen_and_the_others_are(machine
         pytest.param({"resources": {"image_id": "docker:x"}}, "a container image (docker:x)", id="an image"),
         pytest.param({"resources": {"infra": "k8s"}}, "the infra k8s", id="another infra"),
         pytest.param({"file_mounts": {"/c": {"source": "s3://x"}}}, "`volume=NAME` keeps files here", id="a bucket"),
-        pytest.param({"num_nodes": 9}, "9 nodes, and this machine is set to 8", id="too many nodes"),
+        pytest.param({"num_nodes": 9}, "9 nodes, and this machine runs 8", id="too many nodes"),
     ],
 )
 def test_what_this_machine_cannot_do_is_refused_before_anything_starts(
