@@ -2,8 +2,7 @@
 
 import json
 import logging
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Condition, Thread
@@ -18,43 +17,15 @@ from bot.core.commands.parser import parse_command
 from bot.errors import Unavailable, UserError
 from bot.runtime.secret_filter import GENERAL_FILTER, SecretFilter
 from bot.slack.inbound.background import BackgroundReplies
+from bot.slack.inbound.fair_queue import FairQueue, Work
 from bot.slack.payloads import MalformedDelivery, check_delivery
 from bot.slack.views.message import Answer
 from bot.slack.views.mrkdwn import restore_typed_text
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[], None]
-
 MAX_WAITING_PER_PERSON = 200
 """Maximum waiting deliveries of one person: no person types more, and Slack repeats what is refused."""
-
-
-class FairQueue:
-    """Waiting work by person, served in turns: a flood of deliveries delays only its own sender."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[str, deque[Work]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
-    def add(self, person: str, work: Work) -> bool:
-        """Add work behind the same person's other work. Return False where too much of it waits."""
-        own_work = self._waiting.setdefault(person, deque())
-        if len(own_work) >= MAX_WAITING_PER_PERSON:
-            return False
-        own_work.append(work)
-        return True
-
-    def take(self) -> Work:
-        """Return the next work and remove it; its person comes after all others then."""
-        person = next(iter(self._waiting))
-        own_work = self._waiting.pop(person)
-        work = own_work.popleft()
-        if own_work:
-            self._waiting[person] = own_work
-        return work
 
 
 class WorkQueue:
@@ -65,8 +36,8 @@ class WorkQueue:
     """
 
     def __init__(self) -> None:
-        self._urgent = FairQueue()
-        self._deferred = FairQueue()
+        self._urgent = FairQueue(MAX_WAITING_PER_PERSON)
+        self._deferred = FairQueue(MAX_WAITING_PER_PERSON)
         self._changed = Condition()
         self._is_stopped = False
         self._thread = Thread(target=self._serve, name="deliveries", daemon=True)
@@ -102,14 +73,15 @@ class WorkQueue:
             self._changed.notify()
             return True
 
-    def _take_next(self) -> Work | None:
+    def _take_next(self) -> tuple[str, Work] | None:
+        """Return the next work and its person; None once the queue is stopped and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._urgent or self._deferred or self._is_stopped)
-            queue = self._urgent or self._deferred
-            return queue.take() if queue else None
+            return self._urgent.take() or self._deferred.take()
 
     def _serve(self) -> None:
-        while work := self._take_next():
+        while person_and_work := self._take_next():
+            _, work = person_and_work
             try:
                 work()
             except Exception:

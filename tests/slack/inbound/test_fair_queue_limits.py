@@ -6,7 +6,7 @@ from threading import Event, Lock
 
 import pytest
 
-from bot.slack.inbound.background import FairPool, PoolFull
+from bot.slack.inbound.fair_queue import FairPool, PoolFull
 from tests.waiting import eventually
 
 

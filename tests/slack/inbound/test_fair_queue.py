@@ -5,8 +5,8 @@ from threading import Event
 
 import pytest
 
-from bot.slack.inbound.background import FairPool, PoolFull
-from bot.slack.inbound.delivery_queue import MAX_WAITING_PER_PERSON, FairQueue
+from bot.slack.inbound.delivery_queue import MAX_WAITING_PER_PERSON
+from bot.slack.inbound.fair_queue import FairPool, FairQueue, PoolFull
 from tests.waiting import SECONDS, eventually
 
 
@@ -70,16 +70,16 @@ def test_people_take_turns() -> None:
 
 
 def test_deliveries_are_taken_in_turns_too() -> None:
-    line, order = FairQueue(), list[str]()
+    line, order = FairQueue(9), list[str]()
     for who in ("ana", "ana", "ana", "ben"):
         line.add(who, lambda who=who: order.append(who))  # type: ignore[misc]
-    while line:
-        line.take()()
+    while taken := line.take():
+        taken[1]()
     assert order == ["ana", "ben", "ana", "ana"]
 
 
 def test_so_many_deliveries_of_one_person_wait_and_no_more() -> None:
-    line = FairQueue()
+    line = FairQueue(MAX_WAITING_PER_PERSON)
     assert all(line.add("ana", lambda: None) for _ in range(MAX_WAITING_PER_PERSON))
     assert not line.add("ana", lambda: None)
     assert line.add("ben", lambda: None)
