@@ -115,6 +115,24 @@ missing. None of these waits for another; each may die at any point, and begins 
    `slack/views/budget_views.py`.
 5. When the cluster is confirmed gone, the reservation is replaced by what was really spent.
 
+## What is there once, and why
+
+Of each of these it was asked whether two mechanisms do the same. Where they did, one was removed
+([changelog](../CHANGELOG.md)).
+
+- **The demo's terminal** stays beside its page. The page needs npm's registry and a browser; the terminal needs
+  neither, and a script reads from it, and from the exit code, how the runs ended.
+- **A team's own findings** are rules in a YAML file. Code of other packages is not loaded: it would run within the
+  tick, without a deadline, beside the bot's tokens.
+- **Turns among people** are taken in `slack/inbound/fair_queue.py`, for deliveries and for slow questions. What is
+  around it does other things: `InteractivePriority` makes the tick pause for people, the two queues of `WorkQueue`
+  serve what Slack waits for before what is acknowledged, the `Inbox` keeps what is acknowledged over a crash.
+- **Caps** are one table of three scopes and four measures, read by one rule: a cell costs a phrase, and a table with
+  holes would cost branches. The file sets a cap for all channels or for one; `/verl budget` changes the dollars of a
+  month alone, because only they run out while runs go on, and an approver must be able to give more within minutes.
+- **A setting** bounds money, disks, ports or memory, fits the bot to a slow cloud or a small server, or is shortened by
+  the tests and the demo. What no person had to change is a constant beside what it bounds.
+
 The words are in the [glossary](glossary.md).
 """
 
