@@ -103,8 +103,9 @@ def test_a_run_goes_on_with_its_card_when_the_right_server_is_back(bot: Bot, bef
 
 @pytest.mark.parametrize("ends_it", ["stop", "lease", "budget"])
 def test_what_ends_it_asks_for_its_removal_again_and_again_and_does_not_call_it_gone(bot: Bot, ends_it: str) -> None:
-    line = "launch smoke budget=1 lease=9" if ends_it == "budget" else "launch smoke lease=1"
-    bot.running(line)
+    """Its model is in a volume, so that no removal waits for it."""
+    limits = "budget=1 lease=9" if ends_it == "budget" else "lease=1"
+    bot.running(f"launch smoke volume=models {limits}")
     bot.cloud.forget()
     bot.ticks(3, seconds=10)
     if ends_it == "stop":
@@ -191,6 +192,52 @@ def test_a_model_that_is_on_its_cluster_alone_is_not_given_up_meanwhile(bot: Bot
     bot.ticks(30, seconds=5)
     assert bot.run(run_id).checkpoint_rescue.is_downloaded
     assert (bot.run(run_id).status, bot.cloud.downs[-1]) == ("ended", cluster)
+
+
+@pytest.mark.parametrize("ends_it", ["stop", "lease", "budget"])
+def test_a_model_that_no_log_line_has_named_is_looked_for_once_its_cluster_is_remembered(
+    bot: Bot, ends_it: str
+) -> None:
+    limits = "budget=1 lease=9" if ends_it == "budget" else "lease=1"
+    bot.running(f"launch smoke {limits}")
+    bot.cloud.forget()
+    bot.cloud.print(CLUSTER, "(TaskRunner pid=7) step:20 - critic/rewards/mean:0.4 - timing_s/step:1.0")
+    bot.cloud.saved[CLUSTER] = 20
+    bot.ticks(3, seconds=10)
+    if ends_it == "stop":
+        assert "its model may be there alone. So I ask for its removal only when" in bot.say(f"stop {RUN_ID}")
+    else:
+        bot.tick(3600)
+    bot.ticks(30, seconds=20)
+    assert (bot.run().status, bot.cloud.downs) == ("stopping", [])
+    assert f"`/verl stop {RUN_ID} save=no` asks at once" in bot.reads()
+    bot.cloud.remember()
+    bot.ticks(30, seconds=5)
+    assert bot.run().checkpoint_rescue.is_downloaded
+    assert (bot.run().status, bot.cloud.downs[-1]) == ("ended", CLUSTER)
+
+
+def test_a_search_for_a_model_that_nobody_has_named_holds_no_removal_beyond_its_time(bot: Bot) -> None:
+    bot.running("launch smoke lease=9")
+    bot.cloud.forget()
+    bot.ticks(3, seconds=10)
+    bot.say(f"stop {RUN_ID}")
+    bot.ticks(3)
+    bot.tick(3500)
+    assert bot.cloud.downs == []
+    bot.tick(100)  # the grace for fetching: of this run no step is known
+    bot.ticks(10, seconds=30)
+    assert 3 < len(bot.cloud.downs) < 8
+    assert bot.run().status == "stopping"
+
+
+def test_who_lets_a_model_go_that_nobody_has_named_has_the_removal_asked_for_at_once(bot: Bot) -> None:
+    bot.running("launch smoke lease=9")
+    bot.cloud.forget()
+    bot.ticks(3, seconds=10)
+    assert "nothing confirms that it goes" in bot.say(f"stop {RUN_ID} save=no")
+    bot.ticks(3)
+    assert bot.cloud.downs == [CLUSTER]
 
 
 def test_a_launch_whose_reply_was_lost_is_not_sent_to_another_server(bot: Bot) -> None:

@@ -118,7 +118,8 @@ def decide_forgotten(run: Run, now: datetime, timings: ReconcileTimings) -> Acti
     """Return the action while the cloud does not remember the cluster.
 
     The cluster's absence proves nothing. What a person, a lease or a budget requires is done as far as possible: the
-    teardown is requested by name, again and again, until the cloud remembers or a person confirms what is gone.
+    teardown is requested by name, again and again, until the cloud remembers or a person confirms what is gone. Where a
+    checkpoint may be on the cluster alone, the requests begin at the rescue deadline.
     """
     action: Action | None
     if run.status is not RunStatus.STOPPING:
@@ -126,8 +127,9 @@ def decide_forgotten(run: Run, now: datetime, timings: ReconcileTimings) -> Acti
     elif run.memory.confirmed_gone_by:
         return Close(run.reason or Reason.STOPPED)
     else:
-        awaits_rescue = needs_rescue_while_forgotten(run, now, timings.checkpoint_grace)
-        action = TearDown() if not awaits_rescue and is_teardown_due(run, now, timings) else None
+        # Before the loss is noted, a request that the wrong server received would count as done.
+        may_request = run.memory.is_lost and not needs_rescue_while_forgotten(run, now, timings.checkpoint_grace)
+        action = TearDown() if may_request and is_teardown_due(run, now, timings) else None
     if action or run.memory.is_lost:
         return action
     return act_once_confirmed(run, Ambiguity.FORGOTTEN, timings.teardown_confirm, now, timings, NoteMemoryLoss())

@@ -100,27 +100,29 @@ def is_writing_checkpoint(run: Run) -> bool:
 
 
 def needs_rescue(run: Run) -> bool:
-    """Return whether a finished run may have a checkpoint on its cluster alone that is still to be downloaded.
+    """Return whether a finished run may have a checkpoint on its cluster alone that is still to be downloaded."""
+    return run.status is RunStatus.STOPPING and may_hold_checkpoint(run)
+
+
+def may_hold_checkpoint(run: Run) -> bool:
+    """Return whether a checkpoint that is still to be downloaded may be on the cluster alone, of a finished run or not.
 
     A managed job's machines are removed when its program ends, even if a person wants to keep them.
     """
     may_have_checkpoint = (
         run.checkpoints_ephemeral and not run.managed and (run.progress.checkpoint is not None or may_have_saved(run))
     )
-    may_have_cluster = (
-        run.status is RunStatus.STOPPING
-        and run.first_launch_requested_at is not None
-        and run.teardown_requested_at is None
-    )
+    may_have_cluster = run.first_launch_requested_at is not None and run.teardown_requested_at is None
     return may_have_checkpoint and may_have_cluster and not run.checkpoint_rescue.is_resolved
 
 
 def needs_rescue_while_forgotten(run: Run, now: datetime, grace: CheckpointGrace) -> bool:
-    """Return whether the teardown of a forgotten cluster waits for a checkpoint that is known to be there alone.
+    """Return whether the teardown of a forgotten cluster waits for a checkpoint that may be there alone.
 
-    The cloud may remember the cluster at the next request.
+    The cloud may remember the cluster at the next request. Until then neither its log nor its disk can be read, so a
+    checkpoint that no log line has named counts too.
     """
-    return needs_rescue(run) and run.progress.checkpoint is not None and now < rescue_deadline(run, grace)
+    return needs_rescue(run) and now < rescue_deadline(run, grace)
 
 
 def shows_rescue(run: Run) -> bool:

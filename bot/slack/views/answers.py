@@ -104,6 +104,12 @@ STOP_OF_FORGOTTEN_CLUSTER = N_(
     "look for its machines by hand, and type {command} once they are gone."
 )
 
+STOP_WAITS_FOR_MODEL = N_(
+    "SkyPilot does not remember the cluster of {run}, and its model may be there alone. So I ask for its removal only "
+    "when the time for fetching it is over; {discard} asks at once. Nothing confirms that it goes: look "
+    "for its machines by hand, and type {command} once they are gone."
+)
+
 
 def acknowledge_stop(run: Run | RunStub) -> Answer:
     """Return the answer to a stop request, which depends on how far the run has ended already."""
@@ -125,7 +131,10 @@ def acknowledge_stop(run: Run | RunStub) -> Answer:
         return build_text_answer(mrkdwn(":octagonal_sign: {}", closed))
     if run.memory.is_lost:
         asking = render_phrase(
-            STOP_OF_FORGOTTEN_CLUSTER, run=code(run.id), command=code(f"/verl stop {run.id} gone=yes")
+            STOP_WAITS_FOR_MODEL if save_grace.may_hold_checkpoint(run) else STOP_OF_FORGOTTEN_CLUSTER,
+            run=code(run.id),
+            command=code(f"/verl stop {run.id} gone=yes"),
+            discard=code(f"/verl stop {run.id} save=no"),
         )
         return build_text_answer(mrkdwn(":octagonal_sign: {}", asking))
     # A person gave up the unsaved checkpoint, so the teardown does not wait for its download.

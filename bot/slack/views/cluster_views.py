@@ -6,7 +6,7 @@ from bot.core.model.cluster import AutostopRepair, ClusterState
 from bot.core.model.orphan import ADOPTION_TIME, Orphan, Ownership
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
-from bot.core.rules.save_grace import shows_rescue
+from bot.core.rules.save_grace import needs_rescue
 from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.blocks import Block, actions, button, confirmation, context, section
@@ -142,6 +142,11 @@ REMOVAL_WAITS_FOR_MODEL = N_(
     "for fetching it is over; {command} asks at once. Nothing confirms that it goes."
 )
 
+REMOVAL_WAITS_FOR_SEARCH = N_(
+    "SkyPilot does not remember its cluster, and a model that no log line has named may be there alone. So I ask for "
+    "its removal only when the time for fetching one is over; {command} asks at once. Nothing confirms that it goes."
+)
+
 SEARCH_COMMANDS = {
     "slurm": "squeue -o '%i %j %T' | grep {cluster}",
     "kubernetes": "kubectl get pods -A | grep {cluster}",
@@ -185,9 +190,12 @@ def describe_manual_search(run: Run) -> Markup:
 
 def describe_unconfirmed_removal(run: Run) -> Markup:
     """Return how the bot removes a cluster that SkyPilot does not remember."""
-    if shows_rescue(run) and run.progress.checkpoint is not None:
-        return render_phrase(REMOVAL_WAITS_FOR_MODEL, command=code(f"/verl stop {run.id} save=no"))
-    return render_phrase(REMOVAL_UNCONFIRMED)
+    if not needs_rescue(run):
+        return render_phrase(REMOVAL_UNCONFIRMED)
+    is_known = run.progress.checkpoint is not None
+    return render_phrase(
+        REMOVAL_WAITS_FOR_MODEL if is_known else REMOVAL_WAITS_FOR_SEARCH, command=code(f"/verl stop {run.id} save=no")
+    )
 
 
 ORPHAN = "orphan"

@@ -9,6 +9,7 @@ from bot.core.model.checkpoint import CheckpointRescue
 from bot.core.model.cluster import (
     Ambiguity,
     AutostopRepair,
+    CloudMemory,
     ClusterState,
     Ending,
     JobState,
@@ -103,6 +104,11 @@ def kept(**changes: Any) -> Run:
     keeping = CheckpointRescue(**{name: value for name, value in changes.items() if name not in TIMES})
     return unread(checkpoint_rescue=keeping, **read | own)
 
+
+FORGOTTEN = CloudMemory(cluster_id="9f", server="1 system", loss=Outage(NOON))
+UNNAMED: dict[str, Any] = {"reason": Reason.STOPPED, "progress": Progress(step=9), "memory": FORGOTTEN}
+"""Stopped in its ninth step, forgotten by its cloud; no log line has named a checkpoint."""
+UNSTEPPED: dict[str, Any] = UNNAMED | {"progress": Progress()}
 
 ASKED_IN_VAIN = (
     "It was asked for {count} time, and no cluster of its name has appeared.",
@@ -541,6 +547,80 @@ CASES = [
     pytest.param(kept(started_at=NOON), up(), 43200, FindDownloadedCheckpoint(), id="before it is given up too"),
     pytest.param(
         kept(started_at=NOON, local_copy_checked_at=at(9)), up(), 43200, AbandonCheckpoint(), id="and then it is"
+    ),
+    # over, and forgotten by its cloud: a checkpoint is possible, though none is known
+    pytest.param(unread(**UNNAMED), NOTHING, 1, None, id="forgotten: its unread log may name a model"),
+    pytest.param(unread(**UNNAMED, log_saved_at=NOON), NOTHING, 1, None, id="forgotten: its read log may have gaps"),
+    pytest.param(unread(**UNNAMED), NOTHING, 43199, None, id="forgotten: its search may wait to its lease's end"),
+    pytest.param(unread(**UNNAMED), NOTHING, 43200, TearDown(), id="forgotten: and no longer"),
+    pytest.param(
+        unread(**UNNAMED, teardown_requested_at=at(43200)), NOTHING, 43260, TearDown(), id="forgotten: again and again"
+    ),
+    pytest.param(
+        unread(**UNNAMED | {"reason": Reason.BUDGET_EXCEEDED}), NOTHING, 1, None, id="forgotten: its budget is spent"
+    ),
+    pytest.param(
+        unread(**UNNAMED | {"reason": Reason.LEASE_EXPIRED}, lease=timedelta()),
+        NOTHING,
+        3599,
+        None,
+        id="forgotten: after its lease's end for the fetch grace",
+    ),
+    pytest.param(
+        unread(**UNNAMED | {"reason": Reason.LEASE_EXPIRED}, lease=timedelta()),
+        NOTHING,
+        3600,
+        TearDown(),
+        id="forgotten: and not paid for any longer",
+    ),
+    pytest.param(unread(**UNSTEPPED), NOTHING, 3599, None, id="forgotten: without a step for the fetch grace"),
+    pytest.param(unread(**UNSTEPPED), NOTHING, 3600, TearDown(), id="forgotten: though its lease goes on"),
+    pytest.param(
+        unread(**UNNAMED | {"memory": CloudMemory(cluster_id="9f")}),
+        NOTHING,
+        1,
+        wonder(Ambiguity.FORGOTTEN, 1, 1),
+        id="forgotten: at the first look too",
+    ),
+    pytest.param(unread(**UNNAMED), up(), 1, RecordObservation(up()), id="forgotten: and remembered"),
+    pytest.param(
+        unread(**UNNAMED, log_saved_at=NOON).record_observation(up(autostop_minutes=15), at(60)),
+        up(autostop_minutes=15),
+        61,
+        DownloadCheckpoint(at(43200)),
+        id="forgotten: once remembered its cluster is asked",
+    ),
+    # and where none is possible, or none is wanted
+    pytest.param(
+        unread(**UNNAMED, checkpoints_ephemeral=False), NOTHING, 1, TearDown(), id="forgotten: its model is in a volume"
+    ),
+    pytest.param(unread(**UNNAMED, checkpoints=""), NOTHING, 1, TearDown(), id="forgotten: its recipe saves none"),
+    pytest.param(
+        unread(**UNNAMED, managed=True), NOTHING, 1, TearDown(), id="forgotten: its machines go by themselves"
+    ),
+    pytest.param(
+        unread(**UNSTEPPED, log_saved_at=NOON), NOTHING, 1, TearDown(), id="forgotten: its whole log has no step"
+    ),
+    pytest.param(
+        unread(**UNSTEPPED | {"running_at": None, "job": JobState.SETTING_UP}),
+        NOTHING,
+        1,
+        TearDown(),
+        id="forgotten: it has not trained",
+    ),
+    pytest.param(
+        unread(**UNNAMED, checkpoint_rescue=CheckpointRescue(discard_approved_by="U", discard_approved_at=NOON)),
+        NOTHING,
+        1,
+        TearDown(),
+        id="forgotten: a person lets it go",
+    ),
+    pytest.param(
+        unread(**UNNAMED | {"memory": CloudMemory(cluster_id="9f")}, checkpoints=""),
+        NOTHING,
+        1,
+        wonder(Ambiguity.FORGOTTEN, 1, 1),
+        id="forgotten: no removal is asked for before that is confirmed",
     ),
     # ended
     pytest.param(stopping(status=RunStatus.ENDED), up(), 1, None, id="an ended run is left alone"),

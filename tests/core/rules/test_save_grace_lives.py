@@ -56,9 +56,6 @@ KEPT = 2
 SLACK = timedelta(minutes=3)
 """Beyond a time, for looks that fail and a bot that dies."""
 
-UNTIL_NEXT_TICK = timedelta(seconds=50)
-"""Longest time between two ticks of a life: its step and its delay."""
-
 LEASE = timedelta(minutes=10)
 BUDGET, RATE = 20.0, Rate(240.0, "a pretended price")
 """Spent after five minutes."""
@@ -182,13 +179,7 @@ class Training(Life):
         known = self.run.checkpoint_rescue
         unasked = known.started_at is None or known.no_checkpoint_at is not None
         is_at_rest = unasked or self.now < self.stubborn_until
-        # A cluster that its cloud has forgotten has no log to read between the end of its run and the next tick.
-        is_forgotten = (
-            self.run.is_finished
-            and self.now < self.machines.dropped_until
-            and self.now < save_grace.get_finished_at(self.run) + UNTIL_NEXT_TICK
-        )
-        if is_forgotten or (self.run.log_saved_at and not save_grace.needs_rescue(self.run) and is_at_rest):
+        if self.run.log_saved_at and not save_grace.needs_rescue(self.run) and is_at_rest:
             return  # within the seconds before its removal: whoever stops it has said so
         step = max((self.run.progress.step or 0, *self.saved)) + 1
         if saves:
@@ -358,6 +349,14 @@ def believes_a_drop(run: Run, seen: Observation | None, now: datetime, rules: Re
     return TearDown() if seen and seen.is_empty and save_grace.needs_rescue(run) else decide(run, seen, now, rules)
 
 
+def lets_go_what_is_forgotten(
+    run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings
+) -> Action | None:
+    """A mutant that asks a cloud that has forgotten to remove what no line of a log has named."""
+    unnamed = save_grace.needs_rescue(run) and run.progress.checkpoint is None
+    return TearDown() if seen and run.is_forgotten_by(seen) and unnamed else decide(run, seen, now, rules)
+
+
 def forgets_its_disk(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that calls lost what has come unseen."""
     action = decide(run, seen, now, rules)
@@ -395,6 +394,17 @@ TRAINED: Steps = [*[("", None, 1.0, 0.0)] * 3, ("save", None, 6.0, 0.0), ("step"
                 ("drop", None, 1.0, 0.0),
             ],
             id="believes a drop",
+        ),
+        pytest.param(
+            lets_go_what_is_forgotten,
+            [
+                *TRAINED[:3],
+                ("stop", None, 0.2, 0.0),
+                ("drop", None, 15.0, 0.0),
+                ("", None, 6.0, 0.0),
+                ("save", None, 1.0, 0.0),
+            ],
+            id="lets go what is forgotten",
         ),
         pytest.param(
             forgets_its_disk,
