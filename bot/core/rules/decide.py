@@ -69,7 +69,7 @@ def decide(run: Run, observation: Observation | None, now: datetime, timings: Re
         case RunStatus.LAUNCHING | RunStatus.RUNNING | RunStatus.STOPPING if observation and run.is_forgotten_by(
             observation
         ):
-            return decide_forgotten(run, now, timings)
+            return check_disk_first(run, decide_forgotten(run, now, timings))
         case RunStatus.LAUNCHING | RunStatus.RUNNING | RunStatus.STOPPING if observation and run.memory.is_lost:
             return RecordObservation(observation)  # first, so that people hear that the cloud remembers the cluster
         case RunStatus.LAUNCHING | RunStatus.RUNNING:
@@ -235,11 +235,15 @@ def act_once_confirmed(
 def decide_stopping(
     run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings
 ) -> Action | None:
-    """Return the action for a finished run that may still be billed.
+    """Return the action for a finished run that may still be billed."""
+    return check_disk_first(run, decide_teardown(run, observation, now, timings))
 
-    A checkpoint on the bot's own disk is never reported as lost, so the disk is checked first.
+
+def check_disk_first(run: Run, action: Action | None) -> Action | None:
+    """Return the action for a finished run, or the look at the bot's own disk that must precede it.
+
+    A checkpoint that is there is never reported as lost.
     """
-    action = decide_teardown(run, observation, now, timings)
     is_last_chance = isinstance(action, TearDown | AbandonCheckpoint | Close)
     return FindDownloadedCheckpoint() if is_last_chance and must_find_download(run) else action
 

@@ -622,6 +622,27 @@ CASES = [
         wonder(Ambiguity.FORGOTTEN, 1, 1),
         id="forgotten: no removal is asked for before that is confirmed",
     ),
+    pytest.param(
+        replace(kept(started_at=NOON), memory=replace(FORGOTTEN, confirmed_gone_by="U")),
+        NOTHING,
+        9,
+        FindDownloadedCheckpoint(),
+        id="forgotten: our disk is asked before a person's word counts",
+    ),
+    pytest.param(
+        replace(kept(started_at=NOON, local_copy_checked_at=at(9)), memory=replace(FORGOTTEN, confirmed_gone_by="U")),
+        NOTHING,
+        10,
+        Close(Reason.SUCCEEDED),
+        id="forgotten: and then it is told",
+    ),
+    pytest.param(
+        replace(kept(started_at=NOON), memory=FORGOTTEN),
+        NOTHING,
+        43200,
+        FindDownloadedCheckpoint(),
+        id="forgotten: our disk is asked before its removal",
+    ),
     # ended
     pytest.param(stopping(status=RunStatus.ENDED), up(), 1, None, id="an ended run is left alone"),
 ]
