@@ -48,7 +48,7 @@ def ends_whatever_stands(patch: Patch) -> None:
 
 
 def sees_no_job_end(patch: Patch) -> None:
-    patch.setattr("bot.core.rules.end_causes.find_job_end", lambda *_: None)
+    patch.setattr("bot.core.rules.decide.find_job_end", lambda *_: None)
 
 
 def asks_once(patch: Patch) -> None:
@@ -86,7 +86,7 @@ def cancels_no_second_job(patch: Patch) -> None:
 
 
 def sets_no_autostop(patch: Patch) -> None:
-    patch.setattr("bot.core.rules.end_causes.find_autostop_drift", lambda *_: None)
+    patch.setattr("bot.core.rules.decide.find_autostop_drift", lambda *_: None)
 
 
 @pytest.mark.thorough

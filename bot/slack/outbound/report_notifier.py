@@ -121,7 +121,7 @@ class ReportMessageRecord:
         process has begun to send it.
         """
         changed = self.store.update_report(
-            self.report.id, lambda report: report if self._is_taken(report) else report.begin_delivery(self.delivery)
+            self.report.id, lambda report: report if self._has_begun(report) else report.begin_delivery(self.delivery)
         )
         return changed is not None and changed.pending_delivery == self.delivery
 
@@ -148,6 +148,6 @@ class ReportMessageRecord:
         """Record that the report goes to the person who requested it."""
         self.store.update_report(self.report.id, lambda report: report.use_fallback_channel(user))
 
-    def _is_taken(self, report: Report) -> bool:
+    def _has_begun(self, report: Report) -> bool:
         """Return whether a message with this due time is being sent, or was sent, already."""
         return report.pending_delivery is not None or report.last_due_at >= self.delivery.due_at
