@@ -85,7 +85,8 @@ missing. None of these waits for another; each may die at any point, and begins 
    (`core/model/launch_plan.py`), checks it against the bounds (`core/rules/launch_bounds.py`), the caps and budgets
    (`core/rules/admission.py`), and records the run together with its reservation, in one transaction of
    `adapters/redis/redis_store.py`.
-4. `app/reconciler.py` finds the run at its next tick. `core/rules/decide.py` answers with the action to provision;
+4. `app/reconciler.py` finds the run at its next tick. `core/rules/decide.py` answers with the action to provision
+   (`core/rules/actions.py`; `apply_action.py` beside it changes the record);
    `adapters/sky/sky_cloud.py` launches through SkyPilot, in a child process with a deadline. The cluster's name is made
    of the run's id, so that a launch that was cut off is found again and not repeated.
 5. `slack/outbound/run_notifier.py` finds that the run has no card, posts it, and edits it from then on.
@@ -97,7 +98,8 @@ missing. None of these waits for another; each may die at any point, and begins 
 2. `core/rules/log_cursor.py` finds what is new since the last look; `core/frameworks/verl/log_parser.py` makes events
    of the lines: the metrics of a step, a checkpoint, the number of steps.
 3. `core/model/progress.py` and `core/model/history.py` take them in; `core/rules/health/judge.py` lets the detectors
-   judge the new steps. The record and the history are written in one transaction.
+   judge the new steps; they are a table in `core/frameworks/verl/detectors/__init__.py`. The record and the history are
+   written in one transaction.
 4. The card shows the step and the reward at its next edit (`slack/views/progress_views.py`); a finding is a reply in
    the thread (`slack/views/finding_views.py`).
 

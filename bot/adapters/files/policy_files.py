@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from bot.adapters.files.yaml_reader import READ_ERRORS, describe_error, read_yaml_as
-from bot.core.model.people import Grants, Role
+from bot.core.model.people import BOUNDED_ROLES, Grants, Role
 from bot.core.model.policy import (
     SAFE_BOUNDS,
     SAFE_POLICY,
@@ -218,7 +218,7 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
         Admins have no bounds unless the file has some for them.
         """
         common = self.bounds.apply_to(SAFE_BOUNDS)
-        bounds_by_role = dict.fromkeys((Role.LAUNCHER, Role.APPROVER), common)
+        bounds_by_role = dict.fromkeys(BOUNDED_ROLES, common)
         for word, bounds in get_written_fields(self.bounds_by_role).items():
             base = Bounds() if word == "admin" else common
             bounds_by_role[parse_role(word)] = bounds.apply_to(base)

@@ -79,6 +79,9 @@ MEMBERS, GUESTS = "members", "guests"
 ROLES_IN_FILE = (Role.VIEWER, Role.LAUNCHER, Role.APPROVER, Role.ADMIN)
 """Roles that can be granted."""
 
+BOUNDED_ROLES = tuple(role for role in ROLES_IN_FILE if Role.LAUNCHER <= role < Role.ADMIN)
+"""Roles that may launch within the bounds; admins have none unless the policy file has some for them."""
+
 KIND_WORDS: Mapping[PersonKind, str] = {PersonKind.MEMBER: MEMBERS, PersonKind.GUEST: GUESTS}
 """The word that grants a role to all people of a kind. Strangers are granted one by their ids alone."""
 

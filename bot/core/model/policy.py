@@ -5,7 +5,17 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from bot.core.model.people import MEMBERS, REQUIRED_ROLES, Act, Channel, ChannelKind, Grants, RequiredRole, Role
+from bot.core.model.people import (
+    BOUNDED_ROLES,
+    MEMBERS,
+    REQUIRED_ROLES,
+    Act,
+    Channel,
+    ChannelKind,
+    Grants,
+    RequiredRole,
+    Role,
+)
 
 FROM_RECIPE = "recipe"
 """Allows, in place of a pattern, the value that the recipe itself has."""
@@ -341,7 +351,7 @@ SAFE_BOUNDS = Bounds(
 
 SAFE_POLICY = Policy(
     grants=Grants(holders_by_role={Role.LAUNCHER: (MEMBERS,)}, highest_by_channel={ChannelKind.SHARED: Role.VIEWER}),
-    bounds_by_role=dict.fromkeys((Role.LAUNCHER, Role.APPROVER), SAFE_BOUNDS),
+    bounds_by_role=dict.fromkeys(BOUNDED_ROLES, SAFE_BOUNDS),
     person=Caps(runs=2),
     fairness=Fairness(launches_per_minute=10, questions_per_minute=60),
 )

@@ -42,7 +42,7 @@ class Recipe:
         secrets: names of secrets, each with its purpose; filled in from the bot's environment.
         budget_dollars: the most that a run may spend unless set otherwise.
         lease_hours: how long a run may live unless set otherwise.
-        metrics: keys, or beginnings of keys, that the card shows.
+        metrics: keys, or beginnings of keys, that the message at the end shows.
         findings_off: names of findings that are meaningless for it.
         checkpoints: where they are written, or None if the recipe writes none.
         task: the task that SkyPilot runs.

@@ -44,7 +44,7 @@ class RunRecord:
         missing_safeguards: the safeguards that it runs without.
         checkpoints: the folder of its checkpoints on each node, as its task names it; empty if it has none.
         resumes: whether its recipe can resume from a checkpoint of another run.
-        metrics: beginnings of the metric keys that the card shows; secrets: names of those that the task gets.
+        metrics: beginnings of the metric keys that the end shows; secrets: names of those that the task gets.
         budget_dollars, lease: the most that it may spend, and how long it may live after its first launch request.
         lease_warnings: times before the end of its lease at which a warning is sent.
         rate: dollars an hour of the whole cluster as estimated before its launch, or None if unknown.
@@ -162,6 +162,11 @@ class RunRecord:
         no other run does.
         """
         return f"verl-{self.id}"
+
+    @property
+    def message_channel(self) -> str:
+        """Return the channel that has, or will have, the run's messages."""
+        return self.thread_channel or self.channel
 
     @property
     def cluster_ref(self) -> ClusterRef:

@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Protocol, Self
 
 from bot.core.model.checkpoint_paths import CheckpointLayout
+from bot.core.model.failure import FailureKind
 from bot.core.model.finding import Detector, HealthRules
 from bot.core.model.metrics import MAX_KEYS, MAX_STEP_SECONDS, LogEvent, MetricWord, StepMetrics, TrainingPhase
 from bot.core.model.recipe import Task
@@ -137,6 +138,7 @@ class Framework:
         find_unreliable_metrics: returns why metrics of the last rows mean nothing, by key.
         checkpoint_interval_option, validation_interval_option: the settings that say how often it saves and validates.
         adapt_rules: returns the rules for the runs of a task, by its settings.
+        remedies: what to try after a failure; keys of phrases, whose only field is the run.
         stall_advice: what to look at in its settings when no step comes.
     """
 
@@ -151,4 +153,5 @@ class Framework:
     checkpoint_interval_option: str
     validation_interval_option: str
     adapt_rules: Callable[[Task, HealthRules], HealthRules]
+    remedies: Mapping[FailureKind, str]
     stall_advice: StallAdvice

@@ -45,11 +45,6 @@ def upload_log(client: WebClient, log_excerpt: LogExcerpt, title: str) -> Answer
     return render_log_excerpt(log_excerpt) if link is None else render_log_file_answer(log_excerpt, link)
 
 
-def get_channel(run: Run) -> str:
-    """Return the channel that has, or will have, the run's messages."""
-    return run.thread_channel or run.channel
-
-
 def upload_to_thread(client: WebClient, run: Run, upload: FileUpload) -> str | None:
     """Upload a file into the run's thread. Return its address, which may be empty.
 
@@ -60,7 +55,7 @@ def upload_to_thread(client: WebClient, run: Run, upload: FileUpload) -> str | N
     if card is None or card.ts is None:
         return None
     try:
-        return upload_file(client, upload, channel=get_channel(run), thread_ts=card.ts)[1]
+        return upload_file(client, upload, channel=run.message_channel, thread_ts=card.ts)[1]
     except SlackRejected as error:
         log.warning("run %s: Slack takes no file: %s", run.id, error.code)
         return None

@@ -15,7 +15,6 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.model.sent_message import SentMessage
 from bot.errors import UnreadableRecord
-from bot.slack.outbound.chart_publisher import get_channel
 from bot.slack.outbound.conversation import Conversation
 from bot.slack.outbound.outbox import RETRY_AFTER, Outbox
 from bot.slack.views.message import CARD, FileUpload
@@ -167,7 +166,7 @@ class RunNotifier:
         return Conversation(
             name=name_run(run.id),
             identity={"run": run.id},
-            channel=get_channel(run),
+            channel=run.message_channel,
             desired=build_conversation(run, self._now(), self._store.get_log(run.id)),
             sent=run.sent_messages,
             record=RunMessageRecord(self._store, run),

@@ -3,6 +3,7 @@
 import re
 from datetime import datetime
 
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.failure import FailureKind, FailureSummary
 from bot.core.model.run import Run
 from bot.core.rules.failure_diagnosis import diagnose
@@ -39,44 +40,6 @@ CAUSE_PHRASES = {
     FailureKind.CRASHED: N_(
         "It crashed outside of Python (exit code 139); most often a driver or library does not fit."
     ),
-}
-
-REMEDY_PHRASES = {
-    FailureKind.GPU_MEMORY: N_(
-        "Lower `actor_rollout_ref.actor.ppo_max_token_len_per_gpu` (without dynamic batches "
-        "`ppo_micro_batch_size_per_gpu`), or `actor_rollout_ref.rollout.gpu_memory_utilization`."
-    ),
-    FailureKind.NODE_MEMORY: N_(
-        "Take machines with more (`memory` in the recipe), or leave weights on the GPUs: "
-        "`actor_rollout_ref.actor.fsdp_config.param_offload=False`."
-    ),
-    FailureKind.NCCL_TIMEOUT: N_(
-        "Look for what the others printed: `/verl logs {run} grep=error`. Where a step just takes that long, "
-        "raise `actor_rollout_ref.nccl_timeout`, in seconds."
-    ),
-    FailureKind.NCCL_ERROR: N_(
-        "NCCL prints why with `NCCL_DEBUG: INFO` among the `envs` of the recipe. An admin can also launch it with "
-        "`+ray_kwargs.ray_init.runtime_env.env_vars.NCCL_DEBUG=INFO`."
-    ),
-    FailureKind.WORKER_DIED: N_(
-        "Look for what it printed before: `/verl logs {run} lines=500`. Or take machines with more memory "
-        "(`memory` in the recipe)."
-    ),
-    FailureKind.DISK_FULL: N_(
-        "Keep fewer checkpoints, `trainer.max_actor_ckpt_to_keep=1`, or write them to a `volume=` or `bucket=`."
-    ),
-    FailureKind.HUGGING_FACE: N_("Accept its terms on its page, and give the bot an `HF_TOKEN`."),
-    FailureKind.WANDB: N_("Check the bot's `WANDB_API_KEY`, or do without: `trainer.logger=[console,file]`."),
-    FailureKind.DATA_MISSING: N_(
-        "`data.train_files` and `data.val_files` say where they are; the recipe's setup must put them on every node."
-    ),
-    FailureKind.OVERRIDE: N_("Check how it is spelled; a `+` before the key adds one that verl's config lacks."),
-    FailureKind.BATCH_SIZE: N_(
-        "Make `data.train_batch_size` × `actor_rollout_ref.rollout.n` a multiple of the number of GPUs, and "
-        "`data.train_batch_size` at least `actor_rollout_ref.actor.ppo_mini_batch_size`."
-    ),
-    FailureKind.KILLED: N_("Take machines with more memory (`memory` in the recipe)."),
-    FailureKind.CRASHED: N_("Launch it with the recipe's own image, or on other machines."),
 }
 
 NO_CHECKPOINT_SEEN = N_("No checkpoint was seen in its log: nothing is left of {amount}.")
@@ -129,7 +92,7 @@ def render_failure_advice(run: Run, failure: FailureSummary | None) -> Markup:
     if failure is None or failure.kind is None:
         return Markup()
     return join_markup_sentences(
-        render_phrase(CAUSE_PHRASES[failure.kind]), render_phrase(REMEDY_PHRASES[failure.kind], run=run.id)
+        render_phrase(CAUSE_PHRASES[failure.kind]), render_phrase(FRAMEWORK.remedies[failure.kind], run=run.id)
     )
 
 

@@ -125,6 +125,6 @@ def render_open_findings(run: Run) -> list[Markup]:
 
 
 def render_unreliable_metrics(run: Run) -> list[Markup]:
-    """Return the metrics of the card whose values mean nothing, each with the reason."""
+    """Return the metrics of the recipe whose values mean nothing, each with the reason."""
     shown_metrics = [key for key in run.unreliable_metrics if run.metrics and key.startswith(run.metrics)]
     return [render_phrase(METRIC_UNRELIABLE, key=code(key), why=run.unreliable_metrics[key]) for key in shown_metrics]

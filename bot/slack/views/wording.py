@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.cluster import Ambiguity, JobState
 from bot.core.model.launch_plan import Safeguard
 from bot.core.model.money import Rate
@@ -46,14 +47,20 @@ CHECKPOINTS_EPHEMERAL = N_(
 )
 
 
+INTERVAL_OPTIONS = {
+    Safeguard.CHECKPOINTS: FRAMEWORK.checkpoint_interval_option,
+    Safeguard.VALIDATION: FRAMEWORK.validation_interval_option,
+    Safeguard.AUTOSTOP: "",  # the recipe's, not the training's
+}
+
 SAFEGUARD_WARNINGS = {
     Safeguard.CHECKPOINTS: N_(
         ":warning: *It saves no checkpoint*: whatever ends it takes the model with it. "
-        "`trainer.save_freq=20` saves one every 20 steps."
+        "`{option}=20` saves one every 20 steps."
     ),
     Safeguard.VALIDATION: N_(
-        ":warning: *It validates nothing*: nothing shows if the model gets better. `trainer.test_freq=20` "
-        "validates every 20 steps."
+        ":warning: *It validates nothing*: nothing shows if the model gets better. `{option}=20` validates "
+        "every 20 steps."
     ),
     Safeguard.AUTOSTOP: N_(":warning: *It asks for no autostop*: the lease alone guards its machines."),
 }
@@ -66,7 +73,10 @@ def list_safeguard_warnings(missing: Sequence[Safeguard], is_ephemeral: bool, ma
         if is_ephemeral and Safeguard.CHECKPOINTS not in missing
         else []
     )
-    return [*warnings, *(render_phrase(SAFEGUARD_WARNINGS[safeguard]) for safeguard in missing)]
+    return [
+        *warnings,
+        *(render_phrase(SAFEGUARD_WARNINGS[safeguard], option=INTERVAL_OPTIONS[safeguard]) for safeguard in missing),
+    ]
 
 
 def describe_state(run: Run) -> Markup:

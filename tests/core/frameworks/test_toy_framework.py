@@ -10,6 +10,7 @@ from typing import Any, Self, cast
 from bot.core.frameworks.verl.definition import VERL
 from bot.core.model.checkpoint import CheckpointListing
 from bot.core.model.checkpoint_paths import CheckpointLayout
+from bot.core.model.failure import FailureKind
 from bot.core.model.finding import Detector, HealthRules, Measurement, RowWindow
 from bot.core.model.health_state import HealthState
 from bot.core.model.history import MetricsHistory, choose_new_columns
@@ -90,6 +91,7 @@ TOY = Framework(
     checkpoint_interval_option="save",
     validation_interval_option="check",
     adapt_rules=lambda task, rules: replace(rules, expects_tools="tools" in str(task.get("run"))),
+    remedies=dict.fromkeys(FailureKind, "Try `{run}` again."),
     stall_advice=StallAdvice("Look at the toy.", "It is busy.", "It does not begin."),
 )
 LOG = "".join(f"it={step} ret={0.1 * step:.1f} sec=60 ent=0.5\n" for step in range(1, 6))

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from bot.core.model.launch_plan import build_launch_plan
-from bot.core.model.policy import SAFE_BOUNDS, UNBOUNDED, Bounds
+from bot.core.model.people import Role
+from bot.core.model.policy import SAFE_BOUNDS, SAFE_POLICY, UNBOUNDED, Bounds
 from bot.core.rules.launch_bounds import (
     LaunchRequest,
     build_launch_request,
@@ -141,3 +142,9 @@ def test_more_time_and_money_are_held_to_the_bounds_of_who_gives_them(
         return
     with pytest.raises(UserError, match=said):
         refuse_limits_out_of_bounds((UNBOUNDED, Bounds(**bounds)), BEFORE, changed, ())
+
+
+def test_every_role_that_may_launch_has_bounds_but_admins() -> None:
+    may_launch = [role for role in Role if role >= Role.LAUNCHER]
+    assert [role for role in may_launch if role not in SAFE_POLICY.bounds_by_role] == [Role.ADMIN]
+    assert set(SAFE_POLICY.bounds_by_role.values()) == {SAFE_BOUNDS}

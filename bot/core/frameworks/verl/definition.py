@@ -6,8 +6,9 @@ from bot.core.frameworks.verl.detectors.misleading import find_unreliable_metric
 from bot.core.frameworks.verl.log_grammar import count_step_metrics, find_phase
 from bot.core.frameworks.verl.log_parser import LogParser
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
-from bot.core.frameworks.verl.settings_reader import (
+from bot.core.frameworks.verl.options import (
     CHECKPOINT_INTERVAL_OPTION,
+    REMEDIES,
     STALL_ADVICE,
     VALIDATION_INTERVAL_OPTION,
     adapt_rules,
@@ -27,5 +28,6 @@ VERL = Framework(
     checkpoint_interval_option=CHECKPOINT_INTERVAL_OPTION,
     validation_interval_option=VALIDATION_INTERVAL_OPTION,
     adapt_rules=adapt_rules,
+    remedies=REMEDIES,
     stall_advice=STALL_ADVICE,
 )

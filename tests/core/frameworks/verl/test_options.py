@@ -1,0 +1,31 @@
+"""verl's options: what they say of a run, and advice that can be followed."""
+
+import re
+
+import pytest
+
+from bot.core.frameworks.verl.options import REMEDIES, STALL_ADVICE, adapt_rules
+from bot.core.model.failure import FailureKind
+from bot.core.model.finding import HealthRules
+from bot.phrase import Phrase
+
+OPTION = re.compile(r"`\+?((?:actor_rollout_ref|data|trainer|algorithm|reward|ray_kwargs)\.[\w.]+)")
+
+
+@pytest.mark.parametrize("kind", FailureKind)
+def test_a_remedy_names_the_run_and_no_other_field(kind: FailureKind) -> None:
+    text = str(Phrase(REMEDIES[kind], run="ppo-7f3a"))
+    assert "{" not in text
+    assert text.endswith(".")
+
+
+def test_advice_for_a_stall_names_options_of_verl() -> None:
+    advice = f"{STALL_ADVICE.silent_log} {STALL_ADVICE.busy_log} {STALL_ADVICE.no_first_step}"
+    assert {"actor_rollout_ref.nccl_timeout", "data.max_response_length", "trainer.nnodes"} <= set(
+        OPTION.findall(advice)
+    )
+
+
+def test_a_setting_that_is_given_twice_counts_as_it_was_given_last() -> None:
+    run = "algorithm.adv_estimator=grpo actor_rollout_ref.rollout.n=4 actor_rollout_ref.rollout.n=8"
+    assert adapt_rules({"run": run}, HealthRules()).group_size == 8
