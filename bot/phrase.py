@@ -46,8 +46,7 @@ class Phrase:
 
     def __init__(self, key: str, /, **values: "Value") -> None:
         object.__setattr__(self, "key", key)
-        plain = {name: str(value) if isinstance(value, str) else value for name, value in values.items()}
-        object.__setattr__(self, "values", plain)
+        object.__setattr__(self, "values", {name: to_value(value) for name, value in values.items()})
         object.__setattr__(self, "plural", "")
 
     def __str__(self) -> str:
@@ -66,6 +65,19 @@ Text = Phrase | str
 
 Value = Text | int | tuple[Text, ...]
 """What a field of a phrase is filled with. Floats are formatted before: records are in JSON, which has no infinity."""
+
+
+def to_value(value: object) -> Value:
+    """Return a value of a phrase as records can keep it: what is neither text, a whole number nor a list is text.
+
+    >>> to_value(True), to_value({"H100": 8}), to_value((1.5, Phrase("any text")))[0]
+    ('True', "{'H100': 8}", '1.5')
+    """
+    if isinstance(value, Phrase) or type(value) is int:
+        return value
+    if isinstance(value, tuple):
+        return tuple(item if isinstance(item, Phrase) else str(item) for item in value)
+    return str(value)
 
 
 def plural_phrase(singular: str, plural: str, count: int, /, **values: Value) -> Phrase:

@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import pytest
@@ -95,6 +96,13 @@ def test_a_key_from_a_broken_store_is_shown_and_reaches_nothing(key: str, shown:
 def test_a_plural_that_has_lost_its_count_is_shown_all_the_same() -> None:
     document = b'{"why": {"key": "{count} node", "values": {}, "plural": "{count} nodes"}}'
     assert str(msgspec.json.decode(document, type=Record).why) == "{count} nodes"
+
+
+@pytest.mark.parametrize("value", [True, None, 0.5, {"H100": 8}, ["a"], b"x", {"a"}, (True, 2)])
+def test_a_value_of_any_type_survives_the_store(value: Any) -> None:
+    record = Record(Phrase("It asks for {value}.", value=value))
+    assert msgspec.json.decode(msgspec.json.encode(record), type=Record) == record
+    assert str(record.why).startswith("It asks for ")
 
 
 def test_only_what_comes_from_outside_is_changed() -> None:

@@ -44,7 +44,10 @@ class MaskingCloud:
         return rate and replace(rate, source=self._mask(rate.source))
 
     def find_missing_controller(self, task: Task) -> JobsController | None:
-        return self._call(lambda: self._cloud.find_missing_controller(task))
+        controller = self._call(lambda: self._cloud.find_missing_controller(task))
+        if controller is None or controller.rate is None:
+            return controller
+        return replace(controller, rate=replace(controller.rate, source=self._mask(controller.rate.source)))
 
     def observe(self, clusters: Sequence[ClusterRef]) -> Mapping[str, Observation]:
         return {

@@ -8,6 +8,8 @@ import pytest
 from bot.bootstrap.masked_cloud import MaskingCloud
 from bot.core.model.cluster import AutostopSetting, ClusterState, Observation
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder
+from bot.core.model.managed_job import JobsController
+from bot.core.model.money import Rate
 from bot.errors import ClusterNameInUse, Unavailable, UserError
 from bot.phrase import Phrase
 from bot.runtime.secret_filter import SecretFilter
@@ -51,6 +53,13 @@ def test_a_refusal_and_an_autostop_are_masked() -> None:
     cloud.seen["verl-a"] = Observation(cluster=ClusterState.UP)
     cloud.autostop_by = f"ana {TOKEN}"
     assert masked.set_autostop(ClusterRef("verl-a"), 5) == AutostopSetting("autostop-1", "ana hf_…(masked)")
+
+
+def test_the_source_of_a_controllers_price_is_masked() -> None:
+    cloud, masked = a_cloud()
+    controller = JobsController(rate=Rate(0.5, f"by {TOKEN}"))
+    cloud.find_missing_controller = lambda task: controller  # type: ignore[method-assign]
+    assert masked.find_missing_controller({}) == JobsController(rate=Rate(0.5, "by hf_…(masked)"))
 
 
 def test_a_phrase_is_masked_and_stays_a_phrase() -> None:

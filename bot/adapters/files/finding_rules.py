@@ -7,12 +7,12 @@ from typing import Annotated
 import msgspec
 
 from bot.adapters.files.yaml_reader import READ_ERRORS, describe_error, read_yaml_as
-from bot.core.frameworks.verl.detectors import DETECTORS
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.finding import MetricRule, Severity
 from bot.errors import UserError
 from bot.phrase import Phrase, join_list
 
-RESERVED_NAMES = {detector.name for detector in DETECTORS} | {"stall"}
+RESERVED_NAMES = {detector.name for detector in FRAMEWORK.detectors} | {"stall"}
 """Names of verlbot's own findings, which a team's rule must not use."""
 
 

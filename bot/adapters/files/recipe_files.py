@@ -12,7 +12,7 @@ import yaml
 
 from bot.adapters.files.recipe_library import insert_library, list_versions
 from bot.adapters.files.yaml_reader import check_json_compatible, describe_error, load_yaml
-from bot.core.frameworks.verl.detectors import DETECTORS
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.parameter import Parameter, ParameterKind
 from bot.core.model.recipe import CheckpointSettings, Recipe, Task, build_common_parameters
 from bot.core.model.typed_text import compile_pattern, format_inline_code, unknown_name_error
@@ -46,7 +46,7 @@ class CheckpointsYaml(msgspec.Struct, forbid_unknown_fields=True):
 METADATA_PATH = "_metadata.verlbot"
 """Where a recipe states what the bot needs and SkyPilot does not."""
 
-FINDING_NAMES = {detector.name for detector in DETECTORS}
+FINDING_NAMES = {detector.name for detector in FRAMEWORK.detectors}
 
 
 ACCELERATOR_PATTERN = re.compile(r"\s*[^:,{}]{1,60}+(:\d{1,4}(\.\d{1,4})?)?\s*")

@@ -32,12 +32,16 @@ def insert_library(task: Mapping[str, Any], recipes: Path) -> dict[str, Any]:
     """
     complete = dict(task)
     mounts = dict(task.get("file_mounts") or {})
-    for mount in [path for path, source in mounts.items() if is_library(source)]:
-        del mounts[mount]
-        for name in SCRIPTS:
-            if complete.get(name):
-                complete[name] = insert_files(name, complete[name], mount, recipes / LIBRARY)
-        complete["file_mounts"] = mounts
+    for path in [path for path, source in mounts.items() if is_library(source)]:
+        mount = path.rstrip("/")
+        scripts = {name: task[name] for name in SCRIPTS if task.get(name)}
+        inserted = {name: insert_files(name, complete[name], mount, recipes / LIBRARY) for name in scripts}
+        # A mount that no script reads is used in another way, which would find nothing there.
+        if inserted == {name: complete[name] for name in scripts}:
+            line = f". {mount}/NAME.sh"
+            raise RefusedYaml(Phrase("it mounts `{mount}`, and no line `{line}` reads it", mount=mount, line=line))
+        del mounts[path]
+        complete |= inserted | {"file_mounts": mounts}
     return {key: value for key, value in complete.items() if key != "file_mounts" or value}
 
 
@@ -114,5 +118,14 @@ def list_spellings(path: str) -> list[str]:
 
 
 def list_versions(recipes: Path) -> tuple[tuple[str, int], ...]:
-    """Return the name and the time of change of each file of the library."""
-    return tuple((path.name, path.stat().st_mtime_ns) for path in sorted((recipes / LIBRARY).glob("*.sh")))
+    """Return the name and the time of change of each file of the library; 0 for one that is gone by now."""
+    paths = sorted(path for path in (recipes / LIBRARY).glob("*.sh") if re.fullmatch(FILE_NAME, path.name))
+    return tuple((path.name, read_change_time(path)) for path in paths)
+
+
+def read_change_time(path: Path) -> int:
+    """Return the time of change of a file in nanoseconds; 0 where it cannot be read."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -97,8 +97,9 @@ class SkyCloud:
             return Phrase("It needs {names} in the bot's environment.", names=join_list(missing))
         if uploads := find_local_paths(task):
             return Phrase(
-                "It would upload {path} from the bot's machine. Use a bucket, or `workdir: {{url: …}}` of git.",
+                "It would upload {path} from the bot's machine. Use a bucket, or {example} of git.",
                 path=uploads[0],
+                example="`workdir: {url: …}`",
             )
         infra = str(resources(task).get("infra") or "")
         if infra.partition("/")[0].lower() == "slurm" and not self._slurm_containers:

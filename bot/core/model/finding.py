@@ -206,6 +206,9 @@ START_WORDS = {
 }
 """Metrics whose first values are remembered as the start of a run, because its first rows are not kept."""
 
+REWARD_STEPS = 20
+"""Number of steps whose median is the reward at a validation, and now."""
+
 SMOOTHED_VALIDATIONS = 3
 """Number of validations in one median, because a single one scatters."""
 

@@ -9,7 +9,7 @@ from bot.phrase import Text
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """One message of a run in Slack: where it is and what it showed.
+    """One message in Slack: where it is and what it showed.
 
     Attributes:
         ts: Slack's id of the message, or None while it is unconfirmed: it was sent, but Slack did not answer, or the
@@ -47,7 +47,7 @@ class Notice:
     Attributes:
         key: its subject, such as `unreadable-ppo-7f3a`; a channel gets one notice per key.
         channel: Slack's id of the channel.
-        text: rendered in the workspace's language; `<`, `>` and `&` in it are escaped when it is sent.
+        text: rendered in the workspace's language, and escaped, when it is sent.
         created_at: when the reason for it was found.
         fallback_user: Slack's id of a person who gets it where the bot may not post in the channel.
         sent_message: the message; None before it is sent, and without a `ts` while it is unknown whether it arrived.

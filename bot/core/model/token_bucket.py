@@ -1,6 +1,5 @@
 """Token buckets: how fast requests may be sent. Pure: time is an argument."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -97,26 +96,3 @@ class FairTokenBucket:
         groups = list(self.waiting)
         position, rank = list(self.waiting[group]).index(caller), groups.index(group)
         return sum(min(len(self.waiting[other]), position + (number < rank)) for number, other in enumerate(groups))
-
-
-@dataclass(slots=True)
-class TurnReservations:
-    """Turns that were reserved and are not used yet: a caller who has to wait keeps its turn and gets no second one.
-
-    >>> from datetime import UTC
-    >>> turns, bucket, noon = TurnReservations(), TokenBucket(per_second=1, capacity=1), datetime(2026, 1, 2,
-    ...     12, tzinfo=UTC)
-    >>> [turns.acquire(who, bucket.reserve, noon).seconds for who in ("ana", "ben", "ben")]
-    [0, 1, 1]
-    >>> turns.acquire("ben", bucket.reserve, noon + timedelta(seconds=1)).seconds
-    0
-    """
-
-    reserved_turns: dict[str, datetime] = field(default_factory=dict)
-
-    def acquire(self, caller: str, reserve: Callable[[datetime], datetime], now: datetime) -> timedelta:
-        """Use up the turn if it is now. Return zero then, or else how long it takes until the turn."""
-        turn = self.reserved_turns.pop(caller, None) or reserve(now)
-        if turn > now:
-            self.reserved_turns[caller] = turn
-        return max(turn - now, timedelta())

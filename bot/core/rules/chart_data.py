@@ -243,9 +243,7 @@ def build_comparison_chart(
         refuse_unpriced(a.run, b.run, by=by)
         return None
     lines = tuple(
-        ChartLine(
-            Phrase(run_history.run.id), convert_points(run_history, shown_metric.series, by), shown_metric.is_sparse
-        )
+        ChartLine(run_history.run.id, convert_points(run_history, shown_metric.series, by), shown_metric.is_sparse)
         for run_history, shown_metric in zip((a, b), rewards, strict=True)
         if shown_metric
     )

@@ -49,7 +49,8 @@ def find_next_step(
     """Return the next step towards the desired messages, or None if Slack shows them.
 
     The first of them comes first, because the thread belongs to it; then uncertain messages, because a message must not
-    be sent twice; then missing messages; then edits, the urgent ones before the regular ones.
+    be sent twice; then missing messages; then edits, the urgent ones before the regular ones. A file comes when nothing
+    else is due: Slack limits files by themselves, and one that has to wait holds back no message.
 
     Args:
         period: time between two regular edits of one message.
@@ -63,9 +64,12 @@ def find_next_step(
         sent_message = sent_messages.get(message.key)
         if sent_message and sent_message.ts is None:
             return MessageCheck(message.key, sent_message.sent_at)
-    return find_missing_messages(sent_messages, desired_messages) or find_stale_message(
-        sent_messages, desired_messages, now, period
-    )
+    if missing := find_missing_messages(sent_messages, desired_messages):
+        return missing
+    edit = find_stale_message(sent_messages, desired_messages, now, period)
+    if isinstance(edit, MessageEdit):
+        return edit
+    return find_missing_file(sent_messages, desired_messages) or edit
 
 
 def find_missing_messages(
@@ -75,7 +79,9 @@ def find_missing_messages(
 
     Return as many as one message has room for; the others are still missing after it.
     """
-    missing_messages = [message for message in desired_messages if message.key not in sent_messages]
+    missing_messages = [
+        message for message in desired_messages if message.key not in sent_messages and not message.attachment
+    ]
     if not missing_messages:
         return None
     first = missing_messages[0]
@@ -84,12 +90,18 @@ def find_missing_messages(
         for candidate in missing_messages
         if (candidate.is_edited, candidate.broadcast) == (first.is_edited, first.broadcast)
     ]
-    # A message that is edited later, or is a file, cannot share its Slack message with notices.
-    if first.is_edited or first.attachment:
+    # A message that is edited later cannot share its Slack message with notices.
+    if first.is_edited:
         return MessagePost((first,))
-    return MessagePost(
-        tuple(select_fitting_notices([candidate for candidate in similar_messages if not candidate.attachment]))
-    )
+    return MessagePost(tuple(select_fitting_notices(similar_messages)))
+
+
+def find_missing_file(
+    sent_messages: Mapping[str, SentMessage], desired_messages: Sequence[Message]
+) -> MessagePost | None:
+    """Return the first missing message that is a file."""
+    files = (message for message in desired_messages if message.attachment and message.key not in sent_messages)
+    return next((MessagePost((file,)) for file in files), None)
 
 
 def select_fitting_notices(notices: Sequence[Message]) -> list[Message]:

@@ -44,7 +44,7 @@ EDITS_PER_SECOND, URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE = 24 / 60, 16 / 60, 5
 minute are counted in. A part of the rate is reserved for edits that show a change of state."""
 
 POST, EDIT, LOOK_UP, UPLOAD = "post", "edit", "look up", "upload"
-"""Kinds of calls, each of which Slack limits by itself."""
+"""Kinds of calls, each of which Slack limits by itself; posts, in each channel by itself."""
 
 VERIFY_AFTER = timedelta(seconds=3)
 """Time after a message of unknown fate before the bot looks for it: it may still be on its way."""
@@ -162,7 +162,7 @@ class Outbox:
         if not conversation.record.begin(self._build_sent(messages, None)):
             return IMMEDIATELY
         try:
-            with self._record_limit(POST):
+            with self._record_limit(f"{POST} {conversation.channel}"):
                 ts, channel = send_message(self._client, conversation, messages, self._charts.build_blocks)
         except (SlackRejected, SlackRateLimited) as error:
             # Slack has sent nothing, so the messages are not uncertain and need no look-up.
@@ -283,7 +283,7 @@ class Outbox:
         """Use up the turn to post in the channel if it is now. Return zero then, or else how long it takes until it."""
         now = self._now()
         turn = self._turns.pop(conversation.name, None) or self._channel_limiter.reserve_post(conversation.channel, now)
-        turn = max(turn, self._limited_until.get(POST, turn))
+        turn = max(turn, self._limited_until.get(f"{POST} {conversation.channel}", turn))
         if turn > now:
             self._turns[conversation.name] = turn
         return max(turn - now, IMMEDIATELY)

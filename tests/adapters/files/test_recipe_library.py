@@ -109,6 +109,27 @@ def test_a_file_that_reads_another_is_refused(write: Write) -> None:
     assert "its `setup` uses `~/verlbot/lib` in another way" in refused(write(MOUNTED, ". ~/verlbot/lib/more.sh\n"))
 
 
+@pytest.mark.parametrize(
+    "script", ["cd /app && python -m lib.main", "cd ~/verlbot && . ./lib/greet.sh", "echo nothing of it"]
+)
+def test_a_mount_that_no_line_reads_is_refused(write: Write, script: str) -> None:
+    task = SHORT.replace("setup: echo setup\nrun: |\n", f"file_mounts: {{/app/lib: ./lib}}\nrun: |\n  {script}\n")
+    assert "it mounts `/app/lib`, and no line `. /app/lib/NAME.sh` reads it" in refused(write(task, GREET))
+
+
+def test_a_slash_at_the_end_of_a_mount_changes_nothing(write: Write) -> None:
+    task = write(MOUNTED.replace("~/verlbot/lib: recipes", "~/verlbot/lib/: recipes"), GREET).get("toy").task
+    assert INSERTED in task["run"]
+    assert "file_mounts" not in task
+
+
+def test_what_an_editor_leaves_beside_the_library_is_passed_over(write: Write, tmp_path: Path) -> None:
+    recipes = write(MOUNTED, GREET)
+    (tmp_path / "lib" / ".#greet.sh").symlink_to("ana@host.1234")
+    (tmp_path / "lib" / "gone.sh").symlink_to("nowhere")
+    assert INSERTED in recipes.get("toy").task["run"]
+
+
 def test_a_file_that_is_not_there_is_named(write: Write) -> None:
     recipes = write(MOUNTED.replace("lib/greet.sh", "lib/absent.sh"), GREET)
     assert refused(recipes).startswith("The recipe `toy` is not valid: `lib/absent.sh`: No such file or directory.")

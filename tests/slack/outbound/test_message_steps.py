@@ -12,7 +12,7 @@ from bot.slack.outbound.message_steps import (
     MessageWait,
     find_next_step,
 )
-from bot.slack.views.message import Message
+from bot.slack.views.message import Attachment, Message
 from bot.slack.views.mrkdwn import escape
 from tests.builders import NOON, at
 
@@ -22,6 +22,7 @@ NEWER = Message("card", escape("state 2"), (), urgent="state", is_edited=True)
 OTHER = Message("card", escape("other"), (), urgent="other", is_edited=True)
 LAUNCHING = Message("launching", escape("launching"), ())
 RUNNING = Message("running", escape("running"), ())
+TASK = Message("task", escape("the task"), (), attachment=Attachment.TASK)
 ENDED = Message("ended", escape("ended"), (), broadcast=True)
 
 
@@ -49,6 +50,14 @@ def stands(*messages: Message, ts: str | None = "1.0") -> dict[str, SentMessage]
         ),
         pytest.param(stands(CARD, LAUNCHING), [CARD], None, id="what was said stays said"),
         pytest.param(stands(CARD), [], None, id="nothing is wanted"),
+        pytest.param(stands(CARD), [CARD, TASK, LAUNCHING], MessagePost((LAUNCHING,)), id="a file after notices"),
+        pytest.param(
+            stands(CARD),
+            [OTHER, TASK],
+            MessageEdit(OTHER, "1.0", is_urgent=True),
+            id="a file after a due edit",
+        ),
+        pytest.param(stands(CARD), [NEWER, TASK], MessagePost((TASK,)), id="a file before an edit that may wait"),
     ],
 )
 def test_what_is_lacking_is_the_next_step(

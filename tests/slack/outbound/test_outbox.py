@@ -17,7 +17,7 @@ from bot.slack.outbound.message_calls import BlockRenderer, send_message
 from bot.slack.views.message import Message
 from slack_playground.workspace import Message as SlackMessage
 from tests.builders import NOON, running
-from tests.story import ANA, TRAINING, Bot
+from tests.story import ANA, SECRET, TRAINING, Bot
 
 SENDER = "bot.slack.outbound.outbox.send_message"
 CLOSED = "C0GONE"
@@ -193,6 +193,17 @@ def test_slack_is_asked_again_no_sooner_than_it_said(bot: Bot, user: User) -> No
     speak(bot, seconds=29)
     assert posts(bot) == 1
     speak(bot, seconds=2)
+    assert len(roots(bot, user)) == 1
+
+
+@for_each_user
+def test_a_limit_of_one_channel_delays_no_other(bot: Bot, user: User) -> None:
+    bot.slack.faults({"method": "chat.postMessage", "trouble": "limited", "times": 1, "retry_after_seconds": 30})
+    add_notice(bot.store, TRAINING, "busy")
+    bot.notices.send_due()
+    assert posts(bot) == 1
+    user.add(bot.store, SECRET, "one")
+    speak(bot)
     assert len(roots(bot, user)) == 1
 
 

@@ -2,12 +2,9 @@
 
 from collections.abc import Sequence
 
-from bot.core.model.finding import RowWindow, ValidationResult
+from bot.core.model.finding import REWARD_STEPS, RowWindow, ValidationResult
 from bot.core.model.metrics import MetricWord, StepMetrics
 from bot.core.model.training_framework import MetricKeys
-
-REWARD_STEPS = 20
-"""Number of steps whose median is the reward at a validation."""
 
 MAX_VALIDATIONS = 48
 """Maximum validations that are remembered: nearly five thousand steps of a run that validates every hundred steps."""

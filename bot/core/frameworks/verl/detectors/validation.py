@@ -6,6 +6,7 @@ from statistics import median
 from bot.core.frameworks.verl.metric_keys import REWARD, VERL_KEYS
 from bot.core.model.finding import (
     HEALTHY,
+    REWARD_STEPS,
     SMOOTHED_VALIDATIONS,
     Measurement,
     RowWindow,
@@ -16,9 +17,6 @@ from bot.core.model.finding import (
 )
 from bot.core.model.metrics import StepMetrics
 from bot.phrase import N_, Phrase
-
-REWARD_STEPS = 20
-"""Number of steps whose median is the reward now."""
 
 SCATTER_VALIDATIONS = 12
 """Number of the last validations from which the scatter is measured."""
