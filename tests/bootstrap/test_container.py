@@ -1,6 +1,7 @@
 """The parts of a bot are put together in one place, for production and for stories."""
 
 import ast
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -17,6 +18,7 @@ ROOTS = ("RunService", "Commands", "ButtonListeners", "Listeners", "RunNotifier"
 """Parts that hold most of the others: who builds one of them wires a bot."""
 
 
+@cache
 def list_calls(path: Path) -> set[str]:
     """Return the names of all functions and classes that a module calls by their own names."""
     calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
