@@ -20,6 +20,9 @@ ENGLISH_CATALOGUE = NullTranslations()
 
 FIELD = re.compile(r"\{(\w+)\}")
 
+MAX_INTEGER_BITS = 64
+"""Integers of so many bits or more are kept as text: the JSON of records holds machine words."""
+
 COUNT = "count"
 """The value that chooses between singular and plural."""
 
@@ -73,7 +76,7 @@ def to_value(value: object) -> Value:
     >>> to_value(True), to_value({"H100": 8}), to_value((1.5, Phrase("any text")))[0]
     ('True', "{'H100': 8}", '1.5')
     """
-    if isinstance(value, Phrase) or type(value) is int:
+    if isinstance(value, Phrase) or (type(value) is int and value.bit_length() < MAX_INTEGER_BITS):
         return value
     if isinstance(value, tuple):
         return tuple(item if isinstance(item, Phrase) else str(item) for item in value)

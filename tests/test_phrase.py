@@ -98,7 +98,7 @@ def test_a_plural_that_has_lost_its_count_is_shown_all_the_same() -> None:
     assert str(msgspec.json.decode(document, type=Record).why) == "{count} nodes"
 
 
-@pytest.mark.parametrize("value", [True, None, 0.5, {"H100": 8}, ["a"], b"x", {"a"}, (True, 2)])
+@pytest.mark.parametrize("value", [True, None, 0.5, {"H100": 8}, ["a"], b"x", {"a"}, (True, 2), 10**40, -(10**40)])
 def test_a_value_of_any_type_survives_the_store(value: Any) -> None:
     record = Record(Phrase("It asks for {value}.", value=value))
     assert msgspec.json.decode(msgspec.json.encode(record), type=Record) == record
