@@ -112,7 +112,7 @@ def assemble(outside: Outside) -> Bot:
     identity = BotIdentity(slack)
     directory = SlackDirectory(slack, identity, answer_seconds=outside.directory_seconds)
     access = AccessControl(directory, read_policy)
-    outbox = Outbox(slack, now, chart_publisher, settings.language)
+    outbox = Outbox(slack, now, chart_publisher, settings.language, identity.find_workspace_url)
     notifier = RunNotifier(
         store,
         outbox,

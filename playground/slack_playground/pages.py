@@ -1,9 +1,11 @@
 """What a browser is served: the page, where it was built, and the files of the workspace."""
 
+import re
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -30,6 +32,10 @@ GUARD = {
 other page."""
 
 
+MESSAGE_OF_LINK = re.compile(r"p(\d{1,16})(\d{6})")
+"""A message in a link to it: its ts without the dot."""
+
+
 class Assets(StaticFiles):
     """The page's own scripts and styles, guarded."""
 
@@ -53,6 +59,8 @@ class Pages:
     def routes(self) -> list[Route | Mount]:
         return [
             Route("/", self._front),
+            Route("/archives/{channel}", self._jump),
+            Route("/archives/{channel}/{message}", self._jump),
             Mount("/page", Assets(directory=self._page, check_dir=False)),
             Route("/files/{file}", self._file),
         ]
@@ -62,6 +70,12 @@ class Pages:
         if not index.exists():
             return PlainTextResponse(FRONT, headers=GUARD)
         return FileResponse(index, headers=GUARD | {"Cache-Control": "no-cache"})
+
+    async def _jump(self, request: Request) -> Response:
+        """Follow a link to a channel or a message, as `chat.getPermalink` gives it, to its place on the page."""
+        message = MESSAGE_OF_LINK.fullmatch(request.path_params.get("message", ""))
+        ts = f"/{message[1]}.{message[2]}" if message else ""
+        return RedirectResponse(f"/#/{quote(request.path_params['channel'], safe='')}{ts}", headers=GUARD)
 
     async def _file(self, request: Request) -> Response:
         """A file that was shared: a picture as one, everything else as text that no browser takes for a page."""

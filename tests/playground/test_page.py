@@ -177,3 +177,22 @@ def test_a_reaction_is_added_and_taken_back(slack: PlaygroundClient) -> None:
     assert ana.looks()["messages"][0]["reactions"] == {}
     with pytest.raises(LookupError):
         ana.reacts("1.1", "eyes")
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        pytest.param("/archives/C0TRAIN/p1700000000000100", "/#/C0TRAIN/1700000000.000100", id="a message"),
+        pytest.param(
+            "/archives/C0TRAIN/p1700000009000200?thread_ts=1700000000.000100&cid=C0TRAIN",
+            "/#/C0TRAIN/1700000009.000200",
+            id="a reply",
+        ),
+        pytest.param("/archives/C0TRAIN", "/#/C0TRAIN", id="a channel"),
+        pytest.param("/archives/C0TRAIN/what", "/#/C0TRAIN", id="no message"),
+        pytest.param("/archives/%3Cb%3E", "/#/%3Cb%3E", id="markup"),
+    ],
+)
+def test_a_link_to_a_message_leads_to_its_place_on_the_page(playground: Playground, path: str, place: str) -> None:
+    answer = get(playground, path)
+    assert (answer.status_code, answer.headers.get("location")) == (307, place)

@@ -23,7 +23,7 @@ from bot.core.model.money import Bill, BudgetOverrun, BudgetThreshold, Rate, com
 from bot.core.model.policy import UNRESTRICTED
 from bot.core.model.progress import Progress
 from bot.core.model.run_state import Approval, LimitChange, Mute, PolicyHit, Reason, RunStatus, Summary, SummaryInterval
-from bot.core.model.sent_message import LogFollow, SentMessage
+from bot.core.model.sent_message import CARD_KEY, LogFollow, SentMessage
 from bot.phrase import Text
 
 
@@ -167,6 +167,12 @@ class RunRecord:
     def message_channel(self) -> str:
         """Return the channel that has, or will have, the run's messages."""
         return self.thread_channel or self.channel
+
+    @property
+    def card_url(self) -> str:
+        """Return the web address of the run's card; empty where it is unknown."""
+        card = self.sent_messages.get(CARD_KEY)
+        return card.permalink if card else ""
 
     @property
     def cluster_ref(self) -> ClusterRef:

@@ -6,6 +6,9 @@ from typing import Self
 
 from bot.phrase import Text
 
+CARD_KEY = "card"
+"""Key of the message that shows a run."""
+
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
@@ -17,12 +20,14 @@ class SentMessage:
         content_hash: hash of the content that it showed.
         urgent: the part of the content whose change is shown at once.
         sent_at: when it was last sent.
+        permalink: the web address of the message; empty while it is unknown.
     """
 
     ts: str | None
     content_hash: str
     urgent: str
     sent_at: datetime
+    permalink: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ so that a crash in between leaves a message of unknown fate, which is looked for
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -34,7 +34,13 @@ from bot.slack.outbound.message_calls import (
     send_message,
 )
 from bot.slack.outbound.message_steps import MessageCheck, MessageEdit, MessagePost, MessageWait, find_next_step
-from bot.slack.outbound.web_client import ChannelRateLimiter, SlackRateLimited, SlackRejected, SlackUncertain
+from bot.slack.outbound.web_client import (
+    ChannelRateLimiter,
+    SlackRateLimited,
+    SlackRejected,
+    SlackUncertain,
+    build_permalink,
+)
 from bot.slack.views.message import Message, is_chart
 
 log = logging.getLogger(__name__)
@@ -70,6 +76,7 @@ class Outbox:
     Args:
         charts: shows charts as this workspace takes them.
         language: of all messages.
+        find_workspace_url: returns the web address of the workspace, for links to messages; empty while it is unknown.
     """
 
     def __init__(
@@ -78,11 +85,13 @@ class Outbox:
         now: Now,
         charts: ChartPublisher,
         language: str = ENGLISH,
+        find_workspace_url: Callable[[], str] = str,
     ) -> None:
         self._client = client
         self._now = now
         self._charts = charts
         self._language = language
+        self._find_workspace_url = find_workspace_url
         self._channel_limiter = ChannelRateLimiter()
         self._edit_lock = Lock()
         self._edit_bucket = FairTokenBucket(EDITS_PER_SECOND, EDITS_AT_ONCE)
@@ -170,7 +179,7 @@ class Outbox:
             if isinstance(error, SlackRateLimited):
                 raise
             return self._handle_refusal(conversation, error.code, conversation.root_key, messages)
-        conversation.record.confirm(self._build_sent(messages, ts), channel)
+        conversation.record.confirm(self._link_sent(self._build_sent(messages, ts), conversation, channel), channel)
         return IMMEDIATELY
 
     def _upload(self, conversation: Conversation, message: Message) -> timedelta:
@@ -203,7 +212,8 @@ class Outbox:
                 edit_message(self._client, conversation, message, step.ts, self._charts.build_blocks)
         except SlackRejected as error:
             return self._handle_refusal(conversation, error.code, message.key, [message])
-        conversation.record.confirm(self._build_sent([message], step.ts), conversation.channel)
+        sent = self._link_sent(self._build_sent([message], step.ts), conversation, conversation.channel)
+        conversation.record.confirm(sent, conversation.channel)
         return IMMEDIATELY
 
     def _verify_sent(self, conversation: Conversation, step: MessageCheck) -> timedelta:
@@ -230,7 +240,8 @@ class Outbox:
         if ts is None:
             conversation.record.withdraw([step.key])
         else:
-            conversation.record.confirm({step.key: replace(sent, ts=ts)}, conversation.channel)
+            linked = self._link_sent({step.key: replace(sent, ts=ts)}, conversation, conversation.channel)
+            conversation.record.confirm(linked, conversation.channel)
         return IMMEDIATELY
 
     def _refresh_message(self, conversation: Conversation, key: str, ts: str) -> SentMessage:
@@ -273,6 +284,18 @@ class Outbox:
         """Return the records of messages that are sent now; `ts` is None while their fate is unknown."""
         now = self._now()
         return {message.key: SentMessage(ts, message.digest, message.urgent, now) for message in messages}
+
+    def _link_sent(
+        self, sent: Mapping[str, SentMessage], conversation: Conversation, channel: str
+    ) -> dict[str, SentMessage]:
+        """Return the records of messages that Slack has confirmed in this channel, with their web addresses."""
+        workspace_url = self._find_workspace_url()
+        return {
+            key: replace(message, permalink=build_permalink(workspace_url, channel, message.ts, conversation.thread_ts))
+            if message.ts and message.ts != UNSEEN
+            else message
+            for key, message in sent.items()
+        }
 
     def _pause(self, name: str, wait: timedelta) -> timedelta:
         """Leave a record alone for the given time, even if its notifier is woken earlier."""

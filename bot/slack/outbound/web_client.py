@@ -92,6 +92,28 @@ class BotIdentity:
             )
         return self._authorization
 
+    def find_workspace_url(self) -> str:
+        """Return the web address of the workspace, with a slash at its end; empty while Slack does not give it."""
+        try:
+            return self.resolve().url or ""
+        except (SlackRejected, SlackRateLimited, SlackUncertain):
+            return ""
+
+
+def build_permalink(workspace_url: str, channel: str, ts: str, thread_ts: str | None) -> str:
+    """Return the web address of a message, in the form that Slack's `chat.getPermalink` gives; empty without that of
+    the workspace.
+
+    >>> build_permalink("https://a.slack.com/", "C1", "1700000000.000100", None)
+    'https://a.slack.com/archives/C1/p1700000000000100'
+    >>> build_permalink("https://a.slack.com/", "C1", "1700000009.000200", "1700000000.000100")
+    'https://a.slack.com/archives/C1/p1700000009000200?thread_ts=1700000000.000100&cid=C1'
+    """
+    if not workspace_url:
+        return ""
+    thread = f"?thread_ts={thread_ts}&cid={channel}" if thread_ts and thread_ts != ts else ""
+    return f"{workspace_url}archives/{channel}/p{ts.replace('.', '')}{thread}"
+
 
 POSTS_PER_SECOND, MAX_POST_BURST = 1.0, 3
 """Slack's limit per channel: about one message a second, and a short burst."""

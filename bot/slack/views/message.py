@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from bot.core.model.sent_message import CARD_KEY
 from bot.core.rules.chart_data import Chart, build_table, is_cut, is_smoothed
 from bot.i18n import render
 from bot.phrase import Phrase
@@ -64,7 +65,7 @@ def is_chart(block: Block) -> bool:
     return block["type"] in (CHART, IMAGE)
 
 
-CARD = "card"
+CARD = CARD_KEY
 
 MAX_MARK_CHARACTERS = 120
 """Maximum characters of a key in metadata, of which Slack takes 3,000 bytes."""

@@ -19,6 +19,7 @@ from bot.slack.views.mrkdwn import (
     emoji,
     escape,
     join_parts,
+    link,
     mention,
     mrkdwn,
     render_phrase,
@@ -101,6 +102,19 @@ def describe_state(run: Run) -> Markup:
     if run.memory.is_lost and run.status is not RunStatus.ENDED:
         parts.append(render_phrase("SkyPilot does not remember it"))
     return mrkdwn("{} *{}*", emoji(icon), join_parts(" · ", parts))
+
+
+def link_run(run: Run, reader: str = "") -> Markup:
+    """Return the run's id as a link to its card; as code where the card's address is unknown, or the reader may not
+    open it.
+
+    Args:
+        reader: Slack's id of the only person who reads it; empty for a message that several people read.
+    """
+    is_direct = run.message_channel.startswith("D")
+    if run.is_redacted or not run.card_url or (is_direct and reader != run.requester):
+        return code(run.id)
+    return link(run.card_url, run.id)
 
 
 def describe_machines(run: Run) -> Markup:

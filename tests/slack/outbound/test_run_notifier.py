@@ -11,6 +11,7 @@ from bot.core.model.cluster import JobState
 from bot.core.model.policy import Policy
 from bot.slack.outbound.conversation import Conversation
 from bot.slack.outbound.message_calls import BlockRenderer, send_message
+from bot.slack.outbound.web_client import build_permalink
 from bot.slack.views.message import Message
 from tests.builders import approvers
 from tests.story import ANA, LEA, TRAINING, Bot
@@ -252,3 +253,15 @@ def test_slacks_rates_are_kept_by_coalescing_and_every_end_is_said(bot: Bot) -> 
     found = notices(bot)
     assert [found[f"{run.id} ended"] for run in bot.store.list_recent_runs(30)] == [1] * 30
     assert bot.store.list_open_runs() == []
+
+
+def test_a_message_that_slack_has_confirmed_has_an_address_that_leads_to_it(bot: Bot) -> None:
+    bot.running()
+    sent = bot.run().sent_messages
+    for message in sent.values():
+        thread_ts = None if message is sent["card"] else sent["card"].ts
+        assert message.permalink == build_permalink(f"{bot.playground.address}/", TRAINING, message.ts or "", thread_ts)
+    assert (
+        bot.run().card_url
+        == bot.client.chat_getPermalink(channel=TRAINING, message_ts=sent["card"].ts or "")["permalink"]
+    )
