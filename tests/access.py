@@ -343,7 +343,7 @@ class World:
         messages = [
             one for some in slack.workspace.messages.values() for one in some if one.user == slack.workspace.bot
         ]
-        told = [read({"text": one.text, "blocks": one.blocks}) for one in messages]
+        told = [read({"text": one.text, "blocks": one.blocks, "attachments": one.attachments}) for one in messages]
         views = [*(view for stack in slack.modals.values() for view in stack), *slack.workspace.homes.values()]
         shown = [read(view.body) for view in views if view.hash != self.form["hash"]]
         after = self.dump()

@@ -233,7 +233,7 @@ def refuse_unsafe(payload: Any) -> None:
             check_blocks([payload], "modal")
         case {"type": "section" | "context" | "actions" | "header" | "rich_text" | "data_visualization" | "image"}:
             check_blocks([payload])
-        case {"type": "button" | "static_select"}:
+        case {"type": "button" | "static_select" | "overflow"}:
             check_blocks([{"type": "actions", "elements": [payload]}])
         case list():
             for one in payload:

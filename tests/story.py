@@ -370,7 +370,8 @@ def typed_into(element: dict[str, Any], text: str) -> dict[str, Any]:
 
 def read(message: dict[str, Any]) -> str:
     """What a person reads of a message: its blocks, or else its text."""
-    texts = [text for block in message.get("blocks") or [] for text in texts_in(block)]
+    hanging = [block for one in message.get("attachments") or [] for block in one.get("blocks") or []]
+    texts = [text for block in [*(message.get("blocks") or []), *hanging] for text in texts_in(block)]
     return "\n".join(texts) or str(message.get("text") or "")
 
 

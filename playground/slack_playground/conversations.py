@@ -24,19 +24,21 @@ def content(call: Call) -> Json:
     metadata = call.arguments.get("metadata")
     check_metadata(metadata)
     found = check_content(call.arguments)
-    check_pictures(call, found["blocks"])
+    check_pictures(call, found["blocks"], "invalid_blocks", "/blocks")
+    for at, one in enumerate(found["attachments"]):
+        check_pictures(call, one.get("blocks") or [], "invalid_attachments", f"/attachments/{at}/blocks")
     return found | {"metadata": metadata or None}
 
 
-def check_pictures(call: Call, blocks: list[Json]) -> None:
+def check_pictures(call: Call, blocks: list[Json], code: str, where: str) -> None:
     """A picture of Slack's own is a file that is there, whole, and a picture."""
     problems = []
     for at, block in enumerate(blocks):
         file = call.slack.workspace.files.get(str(block.get("slack_file", {}).get("id")))
         if "slack_file" in block and not (file and file.shared and file.mimetype.startswith("image/")):
-            problems.append(("invalid slack file", f"/blocks/{at}/slack_file"))
+            problems.append(("invalid slack file", f"{where}/{at}/slack_file"))
     if problems:
-        raise Refusal.over("invalid_blocks", problems)
+        raise Refusal.over(code, problems)
 
 
 def warned(warnings: list[str]) -> Json:

@@ -45,15 +45,23 @@ FORMS = {
 """How what is typed into such an element looks."""
 
 
-def with_ids(blocks: list[Json]) -> list[Json]:
+def with_ids(blocks: list[Json], prefix: str = "b") -> list[Json]:
     """The blocks with a block_id and an action_id wherever an app left them out, as Slack makes them."""
     for at, block in enumerate(blocks):
-        block.setdefault("block_id", f"b{at}")
+        block.setdefault("block_id", f"{prefix}{at}")
         own = [block.get("element"), block.get("accessory"), *(block.get("elements") or [])]
         for inner, element in enumerate(own):
             if isinstance(element, dict) and (element.get("type") in CHOSEN or element.get("type") == "button"):
                 element.setdefault("action_id", f"a{inner}")
     return blocks
+
+
+def with_ids_in_attachments(attachments: list[Json]) -> list[Json]:
+    """The attachments numbered from 1, and their blocks with ids that no other block of the message has."""
+    for number, one in enumerate(attachments, 1):
+        one["id"] = number
+        with_ids(one.get("blocks") or [], f"a{number}b")
+    return attachments
 
 
 def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:

@@ -1,5 +1,6 @@
 """What people do in what an app shows them: press, choose, send and close forms, open its page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slack_playground import views
@@ -22,12 +23,20 @@ class Surface:
         channel: the conversation that it belongs to; empty where it is a Home.
         payload: what a delivery says of it, but for what its fields hold.
         view: the modal or Home, where it is one.
+        attachments: what hangs on the message, where it is one.
     """
 
     blocks: list[Json]
     channel: str
     payload: Json
     view: View | None = None
+    attachments: Sequence[Json] = ()
+
+    def attachment_of(self, block: Json) -> Json:
+        """What a container says of the attachment that the block stands in; nothing where it stands in none."""
+        number = next((one["id"] for one in self.attachments if block in (one.get("blocks") or [])), None)
+        more = {"type": "message_attachment", "attachment_id": number, "is_app_unfurl": False}
+        return {} if number is None else more
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,7 @@ class Interactions:
             **self._with_values(surface, values),
             "actions": [action],
         }
+        payload["container"] = {**payload["container"], **surface.attachment_of(block)}
         return only_errors(await self._deliver(payload, user=user, text=action_id))
 
     async def submit(self, user: str, filled: Json) -> Json:
@@ -151,7 +161,7 @@ class Interactions:
             "response_url": self.deliveries.new_response_url(user, channel, message.thread_ts, message.ts),
         }
         payload |= {} if message.only_for else {"message": message_of(message)}
-        return Surface(message.blocks, channel, payload)
+        return Surface(message.all_blocks, channel, payload, attachments=message.attachments)
 
     def _with_values(self, surface: Surface, values: Json) -> Json:
         if surface.view is None:
@@ -234,6 +244,13 @@ def container_of(message: Message) -> Json:
 
 def message_of(message: Message) -> Json:
     """What a payload says of a message. An ephemeral one is kept by nobody, and so is in none."""
-    found = {"type": "message", "user": message.user, "bot_id": views.BOT_ID, "ts": message.ts, "text": message.text}
+    found: Json = {
+        "type": "message",
+        "user": message.user,
+        "bot_id": views.BOT_ID,
+        "ts": message.ts,
+        "text": message.text,
+    }
     found |= {"thread_ts": message.thread_ts} if message.thread_ts else {}
+    found |= {"attachments": message.attachments} if message.attachments else {}
     return found | {"blocks": message.blocks}

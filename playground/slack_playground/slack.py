@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slack_playground.elements import with_ids
+from slack_playground.elements import with_ids, with_ids_in_attachments
 from slack_playground.faults import Faults
 from slack_playground.manifest import SCOPES, App
 from slack_playground.record import Record
@@ -100,6 +100,7 @@ class Slack:
     def post(self, channel: str, user: str, text: str, **more: Any) -> Message:
         """A new message, seen from now on."""
         with_ids(more.get("blocks") or [])
+        with_ids_in_attachments(more.get("attachments") or [])
         ts = self.workspace.next_ts(self.now())
         message = self.workspace.add(Message(ts=ts, channel=channel, user=user, text=text, **more))
         self.touch()
@@ -107,6 +108,7 @@ class Slack:
 
     def rewrite(self, message: Message, said: Json) -> None:
         """Another text, blocks and attachments in place of a message's."""
-        message.text, message.blocks, message.attachments = said["text"], with_ids(said["blocks"]), said["attachments"]
+        message.text, message.blocks = said["text"], with_ids(said["blocks"])
+        message.attachments = with_ids_in_attachments(said["attachments"])
         message.edited = True
         self.touch()

@@ -31,7 +31,7 @@ def written(workspace: Workspace, message: Message) -> list[str]:
     marks = [" (only you see this)"] if message.only_for else []
     marks += [" (edited)"] if message.edited else []
     marks += [" (also in the channel)"] if message.broadcast else []
-    body = "\n".join(filter(None, (block_text(block) for block in message.blocks))) or message.text
+    body = "\n".join(filter(None, (block_text(block) for block in message.all_blocks))) or message.text
     files = [f"[file {workspace.files[file].title}]" for file in message.files]
     lines = plain(workspace, "\n".join([body, *files]).strip()).split("\n")
     return [f"{name}{''.join(marks)}: {lines[0]}", *(f"  {line}" for line in lines[1:])]
@@ -40,19 +40,27 @@ def written(workspace: Workspace, message: Message) -> list[str]:
 def block_text(block: Json) -> str:
     match block.get("type"):
         case "section":
-            return "\n".join(one["text"] for one in [block.get("text"), *(block.get("fields") or [])] if one)
+            texts = [one["text"] for one in [block.get("text"), *(block.get("fields") or [])] if one]
+            return "\n".join([*texts, *pressable(block.get("accessory"))])
         case "header":
             return str(block["text"]["text"])
         case "context":
             return " ".join(str(one.get("text", "")) for one in block["elements"])
         case "actions":
-            return " ".join(f"[{one['text']['text']}]" for one in block["elements"])
+            return " ".join(text for one in block["elements"] for text in pressable(one))
         case "image":
             return f"[picture: {block['alt_text']}]"
         case "divider":
             return "---"
         case _:
             return "\n".join(rich(block))
+
+
+def pressable(element: Json | None) -> list[str]:
+    """A button in brackets; a menu behind three dots with all that can be chosen in it."""
+    if element and element.get("type") == "overflow":
+        return [f"[… {' · '.join(option['text']['text'] for option in element['options'])}]"]
+    return [f"[{element['text']['text']}]"] if element and "text" in element else []
 
 
 def rich(value: Any) -> list[str]:

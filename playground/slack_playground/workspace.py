@@ -101,8 +101,13 @@ class Message:
     @property
     def all_files(self) -> list[str]:
         """Those that hang on it, and those that its blocks show."""
-        shown = [str(block["slack_file"].get("id")) for block in self.blocks if block.get("slack_file")]
+        shown = [str(block["slack_file"].get("id")) for block in self.all_blocks if block.get("slack_file")]
         return [*self.files, *shown]
+
+    @property
+    def all_blocks(self) -> list[Json]:
+        """Its own blocks, and below them those of its attachments."""
+        return [*self.blocks, *(block for one in self.attachments for block in one.get("blocks") or [])]
 
     def react(self, user: str, name: str) -> bool:
         """Add a person's reaction, or take it back; whether it is there now."""

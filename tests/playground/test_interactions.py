@@ -60,6 +60,20 @@ def test_a_choice_is_delivered_and_is_in_the_state(echo: Echo, ana: Person, elem
     assert body["state"]["values"] == held
 
 
+def test_what_is_pressed_in_an_attachment_is_delivered_with_its_number(echo: Echo, ana: Person) -> None:
+    menu = {"type": "overflow", "action_id": "more", "options": [option("ppo"), option("grpo")]}
+    hanging = {"color": "#2EB67D", "blocks": [{"type": "actions", "elements": [button("press"), menu]}]}
+    title = {"type": "section", "text": plain("a title")}
+    ts = echo.web.chat_postMessage(channel=TRAINING, text="x", blocks=[title], attachments=[hanging])["ts"]
+    ana.clicks("press", ts)
+    ana.acts({"channel": TRAINING, "ts": ts}, "more", {"selected_option": option("grpo")})
+    press, choice = echo.received
+    assert press["container"]["type"] == "message_attachment"
+    assert (press["container"]["attachment_id"], press["container"]["message_ts"]) == (1, ts)
+    assert press["message"]["attachments"][0]["color"] == "#2EB67D"
+    assert choice["actions"][0]["selected_option"]["value"] == "grpo"
+
+
 @pytest.mark.parametrize(
     ("element", "chosen"),
     [

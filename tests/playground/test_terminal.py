@@ -9,7 +9,8 @@ import pytest
 from slack_sdk import WebClient
 
 from bot.slack.outbound.web_client import build_web_client
-from bot.slack.views.blocks import code_block, modal
+from bot.slack.views.blocks import actions, button, code_block, modal, overflow_menu, section
+from bot.slack.views.mrkdwn import escape
 from slack_playground.client import Person, PlaygroundClient
 from slack_playground.server import Playground
 from slack_playground.slack import BOT_TOKEN
@@ -43,6 +44,21 @@ def terminal(slack: PlaygroundClient, screen: io.StringIO) -> Terminal:
 @pytest.fixture
 def web(playground: Playground) -> WebClient:
     return build_web_client(BOT_TOKEN, playground.api_url)
+
+
+def test_what_hangs_on_a_message_is_read_below_its_title(
+    terminal: Terminal, web: WebClient, screen: io.StringIO
+) -> None:
+    menu = overflow_menu("more", {"extend ppo-7f3a": "Extend…", "save ppo-7f3a": "Save and stop"})
+    hanging = {
+        "color": "#2EB67D",
+        "blocks": [section(escape("step 15 of 60")), actions(button("Logs", "l", "r"), menu)],
+    }
+    terminal.start()
+    web.chat_postMessage(channel=TRAINING, text="ppo", blocks=[section(escape("a title"))], attachments=[hanging])
+    eventually(lambda: "a title" in screen.getvalue())
+    terminal.stop()
+    assert "a title\n  step 15 of 60\n  [Logs] [… Extend… · Save and stop]\n" in screen.getvalue()
 
 
 def test_a_form_is_told_of_once_and_where_it_is_filled_in(

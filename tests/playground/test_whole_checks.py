@@ -89,6 +89,18 @@ def test_a_view_is_not_larger_than_slack_keeps() -> None:
         pytest.param(
             {"attachments": [{"blocks": [{"type": "x"}]}]}, "invalid_attachments", id="a block of an attachment"
         ),
+        pytest.param(
+            {"attachments": [{"color": "teal", "blocks": [section("x")]}]}, "invalid_attachments", id="a colour's name"
+        ),
+        pytest.param(
+            {"attachments": [{"title": "x", "blocks": [section("x")]}]}, "invalid_attachments", id="a title and blocks"
+        ),
+        pytest.param({"attachments": [{"color": "#ff0000"}]}, "invalid_attachments", id="an attachment of nothing"),
+        pytest.param(
+            {"text": "x", "blocks": [section("x")] * 30, "attachments": [{"blocks": [section("x")] * 21}]},
+            "invalid_blocks",
+            id="too many blocks in all",
+        ),
     ],
 )
 def test_a_message_is_refused_as_a_whole(said: Json, code: str) -> None:

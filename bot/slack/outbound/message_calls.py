@@ -12,7 +12,7 @@ from bot.slack.outbound.conversation import Conversation
 from bot.slack.outbound.web_client import PARSE_MODE, SlackRejected, classify_slack_errors
 from bot.slack.views.blocks import Block, fit_blocks, fit_message_text
 from bot.slack.views.message import Message, is_chart
-from bot.slack.views.mrkdwn import join_parts
+from bot.slack.views.mrkdwn import join_parts, to_literal
 
 log = logging.getLogger(__name__)
 
@@ -74,12 +74,27 @@ def send_message(
         channel=conversation.channel,
         thread_ts=conversation.thread_ts,
         reply_broadcast=any(message.broadcast for message in messages) or None,
-        text=fit_message_text(join_parts("\n", [message.text for message in messages])),
-        blocks=fit_blocks([block for message in messages for block in render_blocks(message)]),
+        **build_content(messages, render_blocks),
         metadata=conversation.build_metadata(messages),
         unfurl_links=False,
     )
     return str(response["ts"]), str(response["channel"])
+
+
+def build_content(messages: Sequence[Message], render_blocks: BlockRenderer) -> dict[str, Any]:
+    """Return the text, blocks and attachments of messages that are sent as one.
+
+    A message with a color has its title in its own blocks, and the others in an attachment, beside which Slack draws
+    the bar. The text is for notifications alone, because Slack shows a text only where a message has no blocks. An edit
+    names the attachments even if there are none: Slack keeps the old ones otherwise.
+    """
+    text = fit_message_text(join_parts("\n", [message.text for message in messages]))
+    blocks = fit_blocks([block for message in messages for block in render_blocks(message)])
+    color = messages[0].color if len(messages) == 1 else None
+    if color is None or len(blocks) < 2:
+        return {"text": text, "blocks": blocks, "attachments": []}
+    attachment = {"color": str(color), "blocks": blocks[1:], "fallback": to_literal(text)}
+    return {"text": text, "blocks": blocks[:1], "attachments": [attachment]}
 
 
 def edit_message(
@@ -95,8 +110,7 @@ def edit_message(
         client.chat_update,
         channel=conversation.channel,
         ts=ts,
-        text=message.text,
-        blocks=render_blocks(message),
+        **build_content([message], render_blocks),
         metadata=conversation.build_metadata([message]),
     )
 
@@ -131,8 +145,9 @@ def call_slack(method: Callable[..., SlackResponse], **content: Any) -> SlackRes
             return method(parse=PARSE_MODE, **content)
     except SlackRejected as error:
         # The chart publisher handles refused charts: it shows them in another way.
-        if error.code not in MALFORMED_CODES or any(map(is_chart, content["blocks"])):
+        blocks = [*content["blocks"], *(block for one in content["attachments"] for block in one["blocks"])]
+        if error.code not in MALFORMED_CODES or any(map(is_chart, blocks)):
             raise
         log.error("Slack refuses a message as %s; it goes without blocks: %s", error.code, content["text"])
     with classify_slack_errors():
-        return method(parse=PARSE_MODE, **content | {"blocks": []})
+        return method(parse=PARSE_MODE, **content | {"blocks": [], "attachments": []})

@@ -88,10 +88,11 @@ def find_missing_messages(
     similar_messages = [
         candidate
         for candidate in missing_messages
-        if (candidate.is_edited, candidate.broadcast) == (first.is_edited, first.broadcast)
+        if (candidate.is_edited, candidate.broadcast, candidate.color)
+        == (first.is_edited, first.broadcast, first.color)
     ]
-    # A message that is edited later cannot share its Slack message with notices.
-    if first.is_edited:
+    # A message that is edited later, or has a bar of its own, cannot share its Slack message with notices.
+    if first.is_edited or first.color:
         return MessagePost((first,))
     return MessagePost(tuple(select_fitting_notices(similar_messages)))
 

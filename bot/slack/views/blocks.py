@@ -10,12 +10,14 @@ from bot.slack.views.mrkdwn import Markup, count_utf16_units, escape, to_literal
 Block = dict[str, Any]
 
 MAX_SECTION_CHARACTERS = 3_000
+MAX_FIELD_CHARACTERS, MAX_SECTION_FIELDS = 2_000, 10
 MAX_CODE_BLOCK_CHARACTERS = 6_000
 MAX_CONTEXT_CHARACTERS = 2_000
 MAX_HEADER_CHARACTERS, MAX_FIELD_LABEL_CHARACTERS, MAX_BUTTON_CHARACTERS = 150, 2_000, 75
 MAX_MESSAGE_BLOCKS, MAX_VIEW_BLOCKS = 50, 100
 MAX_PLACEHOLDER_CHARACTERS = 150
 MAX_OPTIONS, MAX_OPTION_CHARACTERS, MAX_OPTION_VALUE_CHARACTERS, MAX_BUTTON_VALUE_CHARACTERS = 100, 75, 150, 2_000
+MAX_OVERFLOW_OPTIONS = 5
 MAX_INPUT_CHARACTERS, MAX_HINT_CHARACTERS = 3_000, 2_000
 MAX_CONFIRM_TITLE_CHARACTERS, MAX_CONFIRM_TEXT_CHARACTERS, MAX_CONFIRM_BUTTON_CHARACTERS = 100, 300, 30
 MAX_VIEW_TITLE_CHARACTERS, MAX_VIEW_METADATA_CHARACTERS = 24, 3_000
@@ -49,6 +51,19 @@ def plain_text(text: str, max_characters: int) -> Block:
 def section(text: Markup) -> Block:
     """Return a section of markup."""
     return {"type": "section", "text": mrkdwn_text(text, MAX_SECTION_CHARACTERS)}
+
+
+def section_with(text: Markup, accessory: Block) -> Block:
+    """Return a section of markup with a control beside it."""
+    return section(text) | {"accessory": accessory}
+
+
+def fields_section(fields: Sequence[Markup]) -> Block:
+    """Return a section of short texts in two columns, at most ten."""
+    return {
+        "type": "section",
+        "fields": [mrkdwn_text(text, MAX_FIELD_CHARACTERS) for text in fields[:MAX_SECTION_FIELDS]],
+    }
 
 
 def context(*texts: Markup) -> Block:
@@ -190,6 +205,22 @@ def select_menu(action: str, placeholder: str, options: list[Block], chosen: Blo
         "options": options[:MAX_OPTIONS],
     }
     return block | ({"initial_option": chosen} if chosen else {})
+
+
+def overflow_menu(action: str, choices: Mapping[str, str]) -> Block:
+    """Return a menu behind three dots; each choice sends its value with the menu's `action`.
+
+    Args:
+        choices: the label of each value; at most five are shown.
+    """
+    options = [
+        {
+            "text": plain_text(label, MAX_OPTION_CHARACTERS),
+            "value": to_plain_line(value, MAX_OPTION_VALUE_CHARACTERS) or EMPTY_TEXT,
+        }
+        for value, label in choices.items()
+    ]
+    return {"type": "overflow", "action_id": action, "options": options[:MAX_OVERFLOW_OPTIONS]}
 
 
 def input_field(block: str, label: str, element: Block, hint: str, optional: bool = True) -> Block:

@@ -82,6 +82,16 @@ class Attachment(StrEnum):
     TASK = "task"  # The exact task that waits for an approval.
 
 
+class Color(StrEnum):
+    """The color of a message's bar, which tells its state at a glance."""
+
+    ACTIVE = "#3AA3E3"
+    SUCCEEDED = "#2EB67D"
+    FAILED = "#E01E5A"
+    NEEDS_ATTENTION = "#ECB22E"
+    ENDED = "#8D8D8D"
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message of a run as Slack should show it.
@@ -95,6 +105,7 @@ class Message:
         charts: the content of its charts, for workspaces that need pictures.
         attachment: the file that it is, in place of text; sent once.
         period_factor: time between two edits, as a multiple of a card's.
+        color: the color of the bar beside all blocks but the first one, which is the title; None for no bar.
     """
 
     key: str
@@ -106,6 +117,7 @@ class Message:
     period_factor: int = 1
     attachment: Attachment | None = None
     charts: tuple[Chart, ...] = ()
+    color: Color | None = None
 
     def __post_init__(self) -> None:
         """Cut what Slack would refuse as too long. `urgent` becomes a plain string, because the run's record stores
@@ -123,7 +135,7 @@ class Message:
     @property
     def digest(self) -> str:
         """Return a hash of the content that Slack shows."""
-        content = json.dumps([self.text, self.blocks], sort_keys=True)
+        content = json.dumps([self.text, self.blocks, *filter(None, [self.color])], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

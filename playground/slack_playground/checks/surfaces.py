@@ -1,6 +1,7 @@
 """All that is shown at once: the rules of a message, a modal and a Home as a whole."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -65,13 +66,32 @@ def check_attachments(attachments: Any) -> None:
         raise Refusal("too_many_attachments")
     problems: list[Problem] = []
     for at, one in enumerate(attachments):
-        problems += problems_of(one.get("blocks") or [], "message", f"/attachments/{at}/blocks")
+        problems += problems_of_attachment(one, f"/attachments/{at}")
     if problems:
         raise Refusal.over("invalid_attachments", problems)
 
 
+COLOUR = re.compile(r"#?[0-9A-Fa-f]{6}|good|warning|danger")
+BESIDE_BLOCKS = {"blocks", "color", "fallback", "id"}
+"""Fields that an attachment may have beside its blocks: the older ones say what blocks say."""
+
+
+def problems_of_attachment(one: Json, where: str) -> Iterator[Problem]:
+    """What is wrong with an attachment: a colour that is none, blocks beside older fields, nothing to show."""
+    if "color" in one and not (isinstance(one["color"], str) and COLOUR.fullmatch(one["color"])):
+        yield "must be a hex colour, good, warning or danger", f"{where}/color"
+    blocks = one.get("blocks") or []
+    if blocks and (others := set(one) - BESIDE_BLOCKS):
+        yield f"not allowed beside blocks: {', '.join(sorted(others))}", where
+    if not blocks and not any(one.get(name) for name in ("text", "fallback", "title", "pretext", "fields")):
+        yield "must have blocks or a text", where
+    yield from problems_of(blocks, "message", f"{where}/blocks")
+
+
 def check_totals(blocks: list[Json]) -> None:
     """What a message holds altogether."""
+    if len(blocks) > MESSAGE_BLOCKS:
+        raise Refusal.over("invalid_blocks", [(f"no more than {MESSAGE_BLOCKS} items allowed", "/blocks")])
     counted = Counter(block["type"] for block in blocks)
     if counted["table"] + counted["data_table"] > ONLY_SOME["table"]:
         raise Refusal("invalid_attachments", ["[ERROR] only_one_table_allowed"])

@@ -1,9 +1,11 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bot.core.model.sent_message import SentMessage
+from bot.slack.outbound.message_calls import build_content
 from bot.slack.outbound.message_steps import (
     MessageCheck,
     MessageEdit,
@@ -12,8 +14,10 @@ from bot.slack.outbound.message_steps import (
     MessageWait,
     find_next_step,
 )
-from bot.slack.views.message import Attachment, Message
+from bot.slack.views.blocks import context, section
+from bot.slack.views.message import Attachment, Color, Message
 from bot.slack.views.mrkdwn import escape
+from slack_playground.checks import check_content
 from tests.builders import NOON, at
 
 PERIOD = timedelta(seconds=30)
@@ -79,3 +83,25 @@ def test_a_doubt_about_a_notice_comes_before_anything_new() -> None:
 def test_an_edit_that_was_made_by_a_clock_that_was_ahead_holds_up_no_other(newer: Message) -> None:
     step = find_next_step(stands(CARD), [newer], at(-3600), PERIOD)
     assert step == MessageEdit(newer, "1.0", is_urgent=newer is OTHER)
+
+
+@pytest.mark.parametrize(
+    ("color", "top", "hanging"),
+    [
+        pytest.param(None, 3, [], id="no color: every block is the message's own"),
+        pytest.param(Color.FAILED, 1, ["#E01E5A"], id="a color: the title stays, the rest hangs beside the bar"),
+    ],
+)
+def test_a_color_splits_the_title_from_the_rest(color: Color | None, top: int, hanging: list[str]) -> None:
+    blocks = (section(escape("title")), context(escape("who")), section(escape("more")))
+    content = build_content([Message("card", escape("a text"), blocks, color=color)], lambda one: list(one.blocks))
+    assert (len(content["blocks"]), [one["color"] for one in content["attachments"]]) == (top, hanging)
+    assert all(one["fallback"] == "a text" and len(one["blocks"]) == 2 for one in content["attachments"])
+    check_content(content)
+
+
+def test_a_message_with_a_bar_comes_by_itself_and_its_color_is_part_of_what_it_shows() -> None:
+    colored = replace(LAUNCHING, color=Color.NEEDS_ATTENTION)
+    assert colored.digest != LAUNCHING.digest
+    assert find_next_step(stands(CARD), [CARD, colored, RUNNING], NOON, PERIOD) == MessagePost((colored,))
+    assert find_next_step(stands(CARD), [CARD, RUNNING, colored], NOON, PERIOD) == MessagePost((RUNNING,))
