@@ -13,7 +13,7 @@ from bot.adapters.redis.embedded import EmbeddedValkey
 from bot.adapters.redis.redis_store import RedisStore
 from bot.runtime.failure_isolation import REPORTED_FAILURES
 from bot.slack.manifest import SCOPES
-from bot.slack.outbound.message_calls import MALFORMED_CODES
+from bot.slack.outbound.refusals import MALFORMED_CODES
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
 from tests.access import World

@@ -12,7 +12,7 @@ from redis import Redis
 from bot.adapters.redis.embedded import EmbeddedValkey
 from bot.adapters.redis.redis_store import RedisStore
 from bot.runtime.failure_isolation import REPORTED_FAILURES
-from bot.slack.outbound.message_calls import MALFORMED_CODES
+from bot.slack.outbound.refusals import MALFORMED_CODES
 from bot.slack.outbound.web_client import SlackRejected, SlackUncertain
 from slack_playground.client import PlaygroundClient
 from slack_playground.record import Record

@@ -261,9 +261,13 @@ class Orphan:
 
     # Messages, recorded by the notifier
 
-    def record_warning(self, ts: str | None, now: datetime) -> Self:
-        """Return the record with the warning to the person who adopted it; with `ts` None, it is being sent."""
-        return replace(self, end_warning=SentMessage(ts, str(self.adopted_until), "", now))
+    def record_warning(self, ts: str | None, now: datetime, channel: str = "") -> Self:
+        """Return the record with the warning to the person who adopted it; with `ts` None, it is being sent.
+
+        Args:
+            channel: where it is, outside of the thread; empty in the thread.
+        """
+        return replace(self, end_warning=SentMessage(ts, str(self.adopted_until), "", now, channel=channel))
 
     def clear_warning(self) -> Self:
         """Return the record without its warning, which was not sent."""

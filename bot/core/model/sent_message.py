@@ -21,6 +21,8 @@ class SentMessage:
         urgent: the part of the content whose change is shown at once.
         sent_at: when it was last sent.
         permalink: the web address of the message; empty while it is unknown.
+        channel: where it is, outside of the thread that it belongs to, because Slack has closed that; empty in it.
+        replacements: how many messages before it Slack did not let the bot edit any more.
     """
 
     ts: str | None
@@ -28,6 +30,8 @@ class SentMessage:
     urgent: str
     sent_at: datetime
     permalink: str = ""
+    channel: str = ""
+    replacements: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from bot.core.rules.chart_data import Chart, render_labels
 from bot.errors import Unavailable
 from bot.i18n import render
 from bot.phrase import N_
-from bot.slack.outbound.message_calls import MALFORMED_CODES
+from bot.slack.outbound.refusals import MALFORMED_CODES
 from bot.slack.outbound.web_client import SlackRejected, classify_slack_errors
 from bot.slack.views.blocks import CHART, Block, picture
 from bot.slack.views.chart_views import remove_charts
@@ -133,6 +133,12 @@ class ChartPublisher:
         )
 
     # messages of runs
+
+    def needs_upload(self, messages: Sequence[Message]) -> bool:
+        """Return whether a chart of these messages must be uploaded as a picture first."""
+        return self.mode is ChartMode.PICTURES and any(
+            message.charts and message.digest not in self._uploaded_charts for message in messages
+        )
 
     def prepare_charts(self, messages: Sequence[Message]) -> timedelta:
         """Upload the charts of these messages if they must be pictures. Return the time until the messages can be

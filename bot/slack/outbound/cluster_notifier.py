@@ -178,7 +178,7 @@ class OrphanMessageRecord:
             if key == ORPHAN:
                 orphan = orphan.with_sent_message(message)
             elif orphan.has_same_deadline(self.orphan):
-                orphan = orphan.record_warning(message.ts, message.sent_at)
+                orphan = orphan.record_warning(message.ts, message.sent_at, message.channel)
         return orphan
 
     def _change(self, change: Callable[[Orphan], Orphan]) -> Orphan | None:

@@ -1,9 +1,9 @@
 """A conversation: the messages that one record of the store should have in Slack, and those that it was sent."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from bot.core.model.sent_message import SentMessage
 from bot.slack.views.message import FileUpload, Message, to_metadata_key
@@ -46,6 +46,7 @@ class Conversation:
         once_keys: keys of messages that count as sent where the bot may not look for them, because they notify people.
         refreshes_unconfirmed: whether a message of unknown fate is brought up to date before it counts as sent.
         build_upload: returns the file that a message with an attachment is.
+        is_outside_thread: whether its messages go to the channel, because Slack has closed the thread.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Conversation:
     once_keys: Collection[str] = ()
     refreshes_unconfirmed: bool = False
     build_upload: Callable[[Message], FileUpload] | None = None
+    is_outside_thread: bool = False
 
     @property
     def root_key(self) -> str:
@@ -69,7 +71,18 @@ class Conversation:
     def thread_ts(self) -> str | None:
         """Return Slack's id of the message that begins the thread; None while it is not known to be in Slack."""
         root = self.sent.get(self.root_key)
-        return root.ts if root else None
+        return root.ts if root and not self.is_outside_thread else None
+
+    def move_to(self, channel: str) -> Self:
+        """Return the conversation with its messages outside of its thread; itself where the channel is empty."""
+        return replace(self, channel=channel, is_outside_thread=True) if channel else self
+
+    def list_places(self, is_reply: bool) -> list[Self]:
+        """Return the places for a message, the best first: the thread, its channel, a direct message."""
+        if not is_reply:
+            return [self]
+        has_person = self.fallback_user not in ("", self.channel) and not self.channel.startswith("D")
+        return [self, self.move_to(self.channel), *([self.move_to(self.fallback_user)] if has_person else [])]
 
     def build_metadata(self, messages: Sequence[Message]) -> dict[str, Any]:
         """Return the metadata by which these messages, sent as one, are found again."""

@@ -1,14 +1,16 @@
-"""Slack's methods for a message: send it, edit it, find it again by its metadata; and what a refusal means."""
+"""Slack's methods for a message: send it, edit it, find it again by its metadata."""
 
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.web import SlackResponse
 
 from bot.slack.outbound.conversation import Conversation
+from bot.slack.outbound.refusals import MALFORMED_CODES
 from bot.slack.outbound.web_client import PARSE_MODE, SlackRejected, classify_slack_errors
 from bot.slack.views.blocks import Block, fit_blocks, fit_message_text
 from bot.slack.views.message import Message, is_chart
@@ -16,45 +18,14 @@ from bot.slack.views.mrkdwn import join_parts, to_literal
 
 log = logging.getLogger(__name__)
 
-NO_ENTRY_CODES = {
-    "channel_not_found",
-    "not_in_channel",
-    "is_archived",
-    "no_permission",
-    "restricted_action",
-    "restricted_action_read_only_channel",
-    "restricted_action_thread_only_channel",
-}
-"""Slack's error codes for a channel that the bot may not post in. Its messages then go to a direct message."""
-
-MISSING_MESSAGE_CODES = {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"}
-"""Slack's error codes for a message that no longer exists, or can no longer be edited."""
-
-NO_PERMISSION_CODES = {
-    "invalid_auth",
-    "not_authed",
-    "account_inactive",
-    "token_revoked",
-    "token_expired",
-    "missing_scope",
-}
-"""Slack's error codes that only the person who installed the bot can fix."""
-
-MALFORMED_CODES = {
-    "invalid_attachments",
-    "invalid_blocks",
-    "invalid_blocks_format",
-    "msg_blocks_too_long",
-    "msg_too_long",
-    "metadata_too_large",
-}
-"""Slack's error codes for mistakes of the bot's own."""
-
 BlockRenderer = Callable[[Message], list[Block]]
 """Returns a message's blocks as a workspace takes them."""
 
 MAX_CLOCK_DIFFERENCE = timedelta(hours=6)
 """Maximum difference between Slack's clock and the bot's."""
+
+MAX_PAGES = 50
+"""Maximum pages, of 200 messages each, in which a message of unknown fate is looked for."""
 
 
 def send_message(
@@ -122,17 +93,37 @@ def find_message(client: WebClient, conversation: Conversation, key: str, sent_a
         SlackRejected: the bot may not read here, for want of a scope or of membership.
         SlackRateLimited, SlackUncertain: the answer is unknown for now.
     """
-    options: dict[str, Any] = {"channel": conversation.channel, "limit": 200, "include_all_metadata": True}
-    with classify_slack_errors():
-        if key == conversation.root_key:
-            oldest = str((sent_at - MAX_CLOCK_DIFFERENCE).timestamp())
-            pages = client.conversations_history(oldest=oldest, **options)
-        else:
-            pages = client.conversations_replies(ts=conversation.thread_ts or "", **options)
-        messages = (message for page in pages for message in page["messages"])
-        return next(
-            (str(message["ts"]) for message in messages if conversation.owns(message.get("metadata"), key)), None
-        )
+    oldest = str((sent_at - MAX_CLOCK_DIFFERENCE).timestamp())
+    in_channel = partial(client.conversations_history, channel=conversation.channel, oldest=oldest)
+    if key == conversation.root_key or conversation.thread_ts is None:
+        return find_owned(conversation, key, in_channel)
+    try:
+        in_thread = partial(client.conversations_replies, channel=conversation.channel, ts=conversation.thread_ts)
+        return find_owned(conversation, key, in_thread)
+    except SlackRejected as error:
+        if error.code != "thread_not_found":
+            raise
+        # Slack posts a reply to a deleted message in the channel.
+        return find_owned(conversation, key, in_channel)
+
+
+def find_owned(conversation: Conversation, key: str, read_page: Callable[..., SlackResponse]) -> str | None:
+    """Return Slack's id of the conversation's message with this key among those that a method lists page by page.
+
+    The SDK's own iteration loses Retry-After where a later page is limited by something that answers without JSON.
+    """
+    cursor: str | None = None
+    for _ in range(MAX_PAGES):
+        with classify_slack_errors():
+            page: Any = read_page(limit=200, include_all_metadata=True, cursor=cursor)
+        for message in page["messages"]:
+            if conversation.owns(message.get("metadata"), key):
+                return str(message["ts"])
+        cursor = (page.get("response_metadata") or {}).get("next_cursor")
+        if not cursor:
+            return None
+    log.warning("%s: %s is not among the last %d pages", conversation.name, key, MAX_PAGES)
+    return None
 
 
 def call_slack(method: Callable[..., SlackResponse], **content: Any) -> SlackResponse:

@@ -43,8 +43,34 @@ class MessageWait:
 MessageStep = MessagePost | MessageCheck | MessageEdit | MessageWait
 
 
+@dataclass(frozen=True, slots=True)
+class MessageHold:
+    """A message that Slack has refused.
+
+    Attributes:
+        until: when it is tried again.
+        urgent: the state that it showed; another one may be tried sooner.
+        count: refusals in a row before this one.
+    """
+
+    until: datetime
+    urgent: str
+    count: int
+
+
+NO_HOLDS: Mapping[str, MessageHold] = {}
+
+REPLACEMENT_PAUSE, MAX_REPLACEMENT_DOUBLINGS = timedelta(seconds=30), 7
+"""Minimum time between a message that replaces one which Slack does not let the bot edit, and the next such message. It
+doubles with each of them, so many times at most: up to about an hour."""
+
+
 def find_next_step(
-    sent_messages: Mapping[str, SentMessage], desired_messages: Sequence[Message], now: datetime, period: timedelta
+    sent_messages: Mapping[str, SentMessage],
+    desired_messages: Sequence[Message],
+    now: datetime,
+    period: timedelta,
+    holds: Mapping[str, MessageHold] = NO_HOLDS,
 ) -> MessageStep | None:
     """Return the next step towards the desired messages, or None if Slack shows them.
 
@@ -54,22 +80,42 @@ def find_next_step(
 
     Args:
         period: time between two regular edits of one message.
+        holds: messages that Slack has refused, by key; they keep no other message waiting, but the thread's first.
     """
     if not desired_messages:
         return None
     root = desired_messages[0]
     if root.key not in sent_messages:
-        return MessagePost((root,))
+        return MessageWait(holds[root.key].until) if is_on_hold(root, holds, now) else MessagePost((root,))
     for message in desired_messages:
         sent_message = sent_messages.get(message.key)
         if sent_message and sent_message.ts is None:
             return MessageCheck(message.key, sent_message.sent_at)
-    if missing := find_missing_messages(sent_messages, desired_messages):
+    free_messages = [message for message in desired_messages if not is_on_hold(message, holds, now)]
+    if missing := find_missing_messages(sent_messages, free_messages):
         return missing
-    edit = find_stale_message(sent_messages, desired_messages, now, period)
+    edit = find_stale_message(sent_messages, desired_messages, now, period, holds)
     if isinstance(edit, MessageEdit):
         return edit
-    return find_missing_file(sent_messages, desired_messages) or edit
+    return find_missing_file(sent_messages, free_messages) or find_earliest_wait(
+        edit,
+        [
+            holds[message.key].until
+            for message in desired_messages
+            if message.key not in sent_messages and is_on_hold(message, holds, now)
+        ],
+    )
+
+
+def is_on_hold(message: Message, holds: Mapping[str, MessageHold], now: datetime) -> bool:
+    """Return whether Slack has refused a message lately."""
+    return message.key in holds and holds[message.key].until > now
+
+
+def find_earliest_wait(edit: MessageWait | None, hold_ends: Sequence[datetime]) -> MessageWait | None:
+    """Return the wait until an edit is due, or a refused message may be tried again."""
+    times = [*([edit.until] if edit else []), *hold_ends]
+    return MessageWait(min(times)) if times else None
 
 
 def find_missing_messages(
@@ -118,7 +164,11 @@ def select_fitting_notices(notices: Sequence[Message]) -> list[Message]:
 
 
 def find_stale_message(
-    sent_messages: Mapping[str, SentMessage], desired_messages: Sequence[Message], now: datetime, period: timedelta
+    sent_messages: Mapping[str, SentMessage],
+    desired_messages: Sequence[Message],
+    now: datetime,
+    period: timedelta,
+    holds: Mapping[str, MessageHold] = NO_HOLDS,
 ) -> MessageEdit | MessageWait | None:
     """Return the edit of a message with outdated content, or the wait until it may be edited."""
     outdated_messages = [
@@ -129,7 +179,11 @@ def find_stale_message(
     if not outdated_messages:
         return None
     edit_at, message, sent_message = min(
-        ((compute_edit_time(*pair, period, now), *pair) for pair in outdated_messages), key=lambda due: due[0]
+        (
+            (delay_refused_edit(*pair, compute_edit_time(*pair, period, now), holds), *pair)
+            for pair in outdated_messages
+        ),
+        key=lambda due: due[0],
     )
     return (
         MessageEdit(message, sent_message.ts or "", message.urgent != sent_message.urgent)
@@ -147,3 +201,19 @@ def compute_edit_time(message: Message, sent_message: SentMessage, period: timed
         if is_urgent or sent_message.sent_at > now
         else sent_message.sent_at + period * message.period_factor
     )
+
+
+def delay_refused_edit(
+    message: Message, sent_message: SentMessage, edit_at: datetime, holds: Mapping[str, MessageHold]
+) -> datetime:
+    """Return when an edit may be tried that is due at the given time: later if Slack has refused to edit the message.
+
+    A change of state is tried sooner than the rest, because a new message may show it.
+    """
+    hold = holds.get(message.key)
+    if hold is None:
+        return edit_at
+    if hold.urgent == message.urgent:
+        return max(edit_at, hold.until)
+    doublings = min(max(sent_message.replacements - 1, 0), MAX_REPLACEMENT_DOUBLINGS)
+    return max(edit_at, sent_message.sent_at + REPLACEMENT_PAUSE * (1 << doublings))

@@ -6,51 +6,30 @@ so that a crash in between leaves a message of unknown fate, which is looked for
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from threading import Lock
 
 from slack_sdk import WebClient
 
 from bot.app.ports import Now
 from bot.core.model.bot_clock import has_passed
 from bot.core.model.sent_message import SentMessage
-from bot.core.model.token_bucket import FairTokenBucket
 from bot.errors import Unavailable
 from bot.i18n import use_language
 from bot.phrase import ENGLISH
 from bot.runtime.failure_isolation import report_once
 from bot.slack.outbound.chart_publisher import ChartPublisher, upload_file
 from bot.slack.outbound.conversation import Conversation
-from bot.slack.outbound.message_calls import (
-    MALFORMED_CODES,
-    MISSING_MESSAGE_CODES,
-    NO_ENTRY_CODES,
-    NO_PERMISSION_CODES,
-    edit_message,
-    find_message,
-    send_message,
-)
+from bot.slack.outbound.message_calls import edit_message, find_message, send_message
 from bot.slack.outbound.message_steps import MessageCheck, MessageEdit, MessagePost, MessageWait, find_next_step
-from bot.slack.outbound.web_client import (
-    ChannelRateLimiter,
-    SlackRateLimited,
-    SlackRejected,
-    SlackUncertain,
-    build_permalink,
-)
-from bot.slack.views.message import Message, is_chart
+from bot.slack.outbound.outbox_limits import EDIT, IMMEDIATELY, LOOK_UP, POST, UPLOAD, OutboxLimits
+from bot.slack.outbound.refusal_holds import CLOSED_CHANNEL_PAUSE, REFUSAL_PAUSE, ClosedPlaces, RefusalHolds
+from bot.slack.outbound.refusals import EDIT_CODES, POST_CODES, REPLY_CODES, Refusal, classify_refusal
+from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain, build_permalink
+from bot.slack.views.message import FileUpload, Message, is_chart
 
 log = logging.getLogger(__name__)
-
-EDITS_PER_SECOND, URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE = 24 / 60, 16 / 60, 5
-"""Limits of edits, as rates and as a burst. Slack allows 50 edits a minute in a workspace; the two bursts of a busy
-minute are counted in. A part of the rate is reserved for edits that show a change of state."""
-
-POST, EDIT, LOOK_UP, UPLOAD = "post", "edit", "look up", "upload"
-"""Kinds of calls, each of which Slack limits by itself; posts, in each channel by itself."""
 
 VERIFY_AFTER = timedelta(seconds=3)
 """Time after a message of unknown fate before the bot looks for it: it may still be on its way."""
@@ -58,13 +37,8 @@ VERIFY_AFTER = timedelta(seconds=3)
 RETRY_AFTER = timedelta(seconds=5)
 """Delay after a failure that may pass by itself."""
 
-REFUSAL_PAUSE = timedelta(seconds=30)
-"""Pause after a refusal that the bot cannot answer."""
-
-CLOSED_CHANNEL_PAUSE = timedelta(minutes=5)
-"""Pause after a refusal of the whole channel, where no person gets the messages instead."""
-
-IMMEDIATELY = timedelta()
+CLOSED_PLACES = (Refusal.CHANNEL_GONE, Refusal.CHANNEL_CLOSED, Refusal.TOP_LEVEL_CLOSED, Refusal.THREAD_CLOSED)
+"""Refusals of a place, after which a reply is tried in the next one."""
 
 UNSEEN = "unseen"
 """Placeholder for Slack's id of a message that the bot cannot see: a file has none, or the bot may not read there."""
@@ -92,14 +66,12 @@ class Outbox:
         self._charts = charts
         self._language = language
         self._find_workspace_url = find_workspace_url
-        self._channel_limiter = ChannelRateLimiter()
-        self._edit_lock = Lock()
-        self._edit_bucket = FairTokenBucket(EDITS_PER_SECOND, EDITS_AT_ONCE)
-        self._urgent_edit_bucket = FairTokenBucket(URGENT_EDITS_PER_SECOND, EDITS_AT_ONCE)
-        self._turns: dict[str, datetime] = {}
+        self._limits = OutboxLimits(now)
         self._paused_until: dict[str, datetime] = {}
-        self._limited_until: dict[str, datetime] = {}
         self._muted_until: datetime | None = None
+        self._holds = RefusalHolds()
+        self._closed_places = ClosedPlaces()
+        self._replacements: dict[tuple[str, str], int] = {}
 
     def attempt(self, name: str, advance: Callable[[], timedelta | None]) -> timedelta | None:
         """Advance one record's messages by one step. A failure is retried, and delays no other record.
@@ -113,7 +85,7 @@ class Outbox:
         """
         now = self._now()
         # A post comes before anything else, so there is nothing to do until its turn.
-        times = (self._turns.get(name), self._paused_until.get(name), self._muted_until)
+        times = (self._limits.get_turn(name), self._paused_until.get(name), self._muted_until)
         if waits := [time - now for time in times if time and time > now]:
             return max(waits)
         self._paused_until.pop(name, None)
@@ -138,7 +110,8 @@ class Outbox:
             SlackRateLimited, SlackUncertain, Unavailable: the step is to be tried again; `attempt` sees to it.
         """
         now = self._now()
-        step = find_next_step(conversation.sent, conversation.desired, now, conversation.edit_period)
+        holds = self._holds.list_holds(conversation.name)
+        step = find_next_step(conversation.sent, conversation.desired, now, conversation.edit_period, holds)
         match step:
             case None:
                 return None
@@ -146,41 +119,74 @@ class Outbox:
                 return until - now
             case MessageCheck():
                 return self._verify_sent(conversation, step)
-            case MessagePost(messages) if wait := self._charts.prepare_charts(messages):
+            case MessagePost(messages) if wait := self._prepare_charts(conversation, messages):
                 return wait
             case MessagePost(messages) if messages[0].attachment:
                 return self._upload(conversation, messages[0])
             case MessagePost(messages):
                 return self._post(conversation, messages)
-            case MessageEdit(message) if wait := self._charts.prepare_charts([message]):
+            case MessageEdit(message) if wait := self._prepare_charts(conversation, [message]):
                 return wait
             case MessageEdit():
                 return self._edit(conversation, step)
 
     def forget(self, name: str) -> None:
-        """Forget the turn and the pause of a record whose messages are all sent."""
-        self._turns.pop(name, None)
+        """Forget the turn and the pauses of a record whose messages are all sent."""
+        self._limits.forget_turn(name)
         self._paused_until.pop(name, None)
+        self._holds.forget_conversation(name)
+
+    def _prepare_charts(self, conversation: Conversation, messages: Sequence[Message]) -> timedelta:
+        """Upload the charts of these messages where they must be pictures. Return the time until they can be sent.
+
+        Where Slack limits files, the messages wait for that long, and the others go on.
+        """
+        if not self._charts.needs_upload(messages):
+            return self._charts.prepare_charts(messages)
+        if not self._limits.get_limit(UPLOAD):
+            try:
+                with self._limits.record_limit(UPLOAD):
+                    return self._charts.prepare_charts(messages)
+            except SlackRateLimited as limited:
+                log.info("%s: Slack takes no picture for %s", conversation.name, limited.retry_after)
+        wait = self._limits.get_limit(UPLOAD)
+        self._holds.hold_until(conversation.name, messages, self._now() + wait)
+        return min(wait, RETRY_AFTER)
 
     def _post(self, conversation: Conversation, messages: Sequence[Message]) -> timedelta:
         """Record that the messages are sent, send them, record their id: a crash in between leaves a doubt, not a
         second message.
         """
-        if wait := self._acquire_turn(conversation):
+        placed = self._choose_place(conversation, messages)
+        if wait := self._limits.acquire_turn(placed):
             return wait
-        if not conversation.record.begin(self._build_sent(messages, None)):
+        if not conversation.record.begin(self._build_sent(placed, messages, None)):
             return IMMEDIATELY
         try:
-            with self._record_limit(f"{POST} {conversation.channel}"):
-                ts, channel = send_message(self._client, conversation, messages, self._charts.build_blocks)
+            with self._limits.record_limit(f"{POST} {placed.channel}"):
+                ts, channel = send_message(self._client, placed, messages, self._charts.build_blocks)
         except (SlackRejected, SlackRateLimited) as error:
             # Slack has sent nothing, so the messages are not uncertain and need no look-up.
             conversation.record.withdraw([message.key for message in messages])
             if isinstance(error, SlackRateLimited):
                 raise
-            return self._handle_refusal(conversation, error.code, conversation.root_key, messages)
-        conversation.record.confirm(self._link_sent(self._build_sent(messages, ts), conversation, channel), channel)
+            return self._handle_post_refusal(placed, conversation, error.code, messages)
+        arrived = replace(placed, channel=channel)
+        sent = self._link_sent(self._build_sent(arrived, messages, ts), arrived)
+        # Words outside of the thread do not move it.
+        conversation.record.confirm(sent, conversation.channel if placed.is_outside_thread else channel)
+        self._record_success(conversation, messages)
         return IMMEDIATELY
+
+    def _choose_place(self, conversation: Conversation, messages: Sequence[Message]) -> Conversation:
+        """Return the conversation at the best place for these messages that Slack has not closed; the best where all
+        are closed.
+        """
+        now = self._now()
+        places = conversation.list_places(messages[0].key != conversation.root_key)
+        return next(
+            (place for place in places if self._closed_places.is_open(place.channel, place.thread_ts, now)), places[0]
+        )
 
     def _upload(self, conversation: Conversation, message: Message) -> timedelta:
         """Upload a file into the thread, once. Whether a file of unknown fate has arrived cannot be seen; it counts as
@@ -188,13 +194,13 @@ class Outbox:
 
         Where the bot may not upload, the button on the card shows the same.
         """
-        if wait := self._get_limit(UPLOAD) or self._acquire_turn(conversation):
+        if wait := self._limits.get_limit(UPLOAD) or self._limits.acquire_turn(conversation):
             return wait
-        if conversation.build_upload and conversation.record.begin(self._build_sent([message], UNSEEN)):
+        if conversation.build_upload and conversation.record.begin(self._build_sent(conversation, [message], UNSEEN)):
             upload = conversation.build_upload(message)
             try:
-                with self._record_limit(UPLOAD):
-                    upload_file(self._client, upload, conversation.channel, conversation.thread_ts)
+                with self._limits.record_limit(UPLOAD):
+                    self._upload_to_best_place(conversation, upload)
             except SlackRejected as error:
                 log.warning("%s: Slack takes no file: %s", conversation.name, error.code)
             except SlackRateLimited:
@@ -202,18 +208,29 @@ class Outbox:
                 raise
         return IMMEDIATELY
 
+    def _upload_to_best_place(self, conversation: Conversation, upload: FileUpload) -> None:
+        """Upload a file into the thread, or into its channel where Slack has closed the thread."""
+        try:
+            upload_file(self._client, upload, conversation.channel, conversation.thread_ts)
+        except SlackRejected as error:
+            if classify_refusal(error.code, REPLY_CODES) is not Refusal.THREAD_CLOSED:
+                raise
+            upload_file(self._client, upload, conversation.channel)
+
     def _edit(self, conversation: Conversation, step: MessageEdit) -> timedelta:
         """Edit a message, and record what it shows."""
-        if wait := self._acquire_edit(conversation, step.is_urgent):
+        if wait := self._limits.acquire_edit(conversation, step.is_urgent):
             return wait
         message = step.message
+        placed = conversation.move_to(conversation.sent[message.key].channel)
         try:
-            with self._record_limit(EDIT):
-                edit_message(self._client, conversation, message, step.ts, self._charts.build_blocks)
+            with self._limits.record_limit(EDIT):
+                edit_message(self._client, placed, message, step.ts, self._charts.build_blocks)
         except SlackRejected as error:
-            return self._handle_refusal(conversation, error.code, message.key, [message])
-        sent = self._link_sent(self._build_sent([message], step.ts), conversation, conversation.channel)
+            return self._handle_edit_refusal(conversation, error.code, message)
+        sent = self._link_sent(self._build_sent(placed, [message], step.ts), placed)
         conversation.record.confirm(sent, conversation.channel)
+        self._record_success(conversation, [message])
         return IMMEDIATELY
 
     def _verify_sent(self, conversation: Conversation, step: MessageCheck) -> timedelta:
@@ -223,12 +240,13 @@ class Outbox:
         now = self._now()
         if not has_passed(VERIFY_AFTER, step.sent_at, now):
             return step.sent_at + VERIFY_AFTER - now
-        if wait := self._get_limit(LOOK_UP):
+        if wait := self._limits.get_limit(LOOK_UP):
             return wait
         sent = conversation.sent[step.key]
+        placed = conversation.move_to(sent.channel)
         try:
-            with self._record_limit(LOOK_UP):
-                ts = find_message(self._client, conversation, step.key, step.sent_at)
+            with self._limits.record_limit(LOOK_UP):
+                ts = find_message(self._client, placed, step.key, step.sent_at)
         except SlackRejected as error:
             is_once = step.key in conversation.once_keys
             outcome = "counts as sent" if is_once else "may come twice"
@@ -236,11 +254,11 @@ class Outbox:
             ts = UNSEEN if is_once else None
         else:
             if ts and conversation.refreshes_unconfirmed:
-                sent = self._refresh_message(conversation, step.key, ts)
+                sent = self._refresh_message(placed, step.key, ts)
         if ts is None:
             conversation.record.withdraw([step.key])
         else:
-            linked = self._link_sent({step.key: replace(sent, ts=ts)}, conversation, conversation.channel)
+            linked = self._link_sent({step.key: replace(sent, ts=ts)}, placed)
             conversation.record.confirm(linked, conversation.channel)
         return IMMEDIATELY
 
@@ -248,50 +266,120 @@ class Outbox:
         """Edit a message that was found; return what it shows: what it was sent with, if Slack refuses the edit."""
         message = next(message for message in conversation.desired if message.key == key)
         try:
-            with self._record_limit(EDIT):
+            with self._limits.record_limit(EDIT):
                 edit_message(self._client, conversation, message, ts, self._charts.build_blocks)
         except SlackRejected as error:
             log.warning("%s: %s stays as it was sent: %s", conversation.name, key, error.code)
             return conversation.sent[key]
-        return self._build_sent([message], ts)[key]
+        return self._build_sent(conversation, [message], ts)[key]
 
-    def _handle_refusal(
-        self, conversation: Conversation, code: str, key: str, refused_messages: Sequence[Message]
+    def _handle_post_refusal(
+        self, placed: Conversation, conversation: Conversation, code: str, messages: Sequence[Message]
     ) -> timedelta:
-        """Respond to a refusal with another channel, shape or time. `key` names the message that is missing then."""
-        name = conversation.name
-        log.warning("%s: Slack refuses: %s", name, code)
-        if code in NO_ENTRY_CODES:
-            # A user's id as the channel makes Slack open a direct message.
-            if conversation.fallback_user in ("", conversation.channel):
-                log.error("%s: its messages have no place where the bot may post", name)
-                return self._pause(name, CLOSED_CHANNEL_PAUSE)
-            conversation.record.redirect(conversation.fallback_user)
+        """Respond to a refused post with another place, shape or time.
+
+        Args:
+            placed: the conversation at the place that has refused.
+        """
+        is_reply = messages[0].key != conversation.root_key
+        refusal = classify_refusal(code, REPLY_CODES if is_reply else POST_CODES)
+        log.warning("%s: Slack refuses: %s", conversation.name, code)
+        if refusal is Refusal.CHANNEL_GONE and placed.channel == conversation.channel:
+            return self._leave_channel(conversation, messages)
+        if refusal in CLOSED_PLACES and not is_reply:
+            return self._leave_channel(conversation, messages)
+        if refusal in CLOSED_PLACES:
+            return self._try_next_place(placed, conversation, refusal, messages)
+        return self._handle_common_refusal(conversation, refusal, code, messages)
+
+    def _try_next_place(
+        self, placed: Conversation, conversation: Conversation, refusal: Refusal, messages: Sequence[Message]
+    ) -> timedelta:
+        """Close the place that refused a reply. Return zero where another one is open; hold the reply where none is."""
+        now = self._now()
+        self._closed_places.close(placed.channel, placed.thread_ts, now)
+        if refusal is Refusal.CHANNEL_CLOSED:
+            self._closed_places.close(placed.channel, None, now)
+        next_place = self._choose_place(conversation, messages)
+        if not self._closed_places.is_open(next_place.channel, next_place.thread_ts, now):
+            log.error("%s: its messages have no place where the bot may post", conversation.name)
+            self._holds.extend_hold(conversation.name, messages, now, CLOSED_CHANNEL_PAUSE)
+        return IMMEDIATELY
+
+    def _handle_edit_refusal(self, conversation: Conversation, code: str, message: Message) -> timedelta:
+        """Respond to a refused edit with a new message, another shape or another time."""
+        refusal = classify_refusal(code, EDIT_CODES)
+        log.warning("%s: Slack refuses an edit: %s", conversation.name, code)
+        sent = conversation.sent[message.key]
+        if refusal is Refusal.CHANNEL_GONE and not sent.channel:
+            return self._leave_channel(conversation, [message])
+        # Where Slack lets the bot edit no message, each change of state gets one more, and nothing else does.
+        if refusal is Refusal.MESSAGE_LOST and (sent.replacements == 0 or sent.urgent != message.urgent):
+            self._replacements[conversation.name, message.key] = sent.replacements + 1
+            self._holds.release(conversation.name, [message])
+            conversation.record.withdraw([message.key])
             return IMMEDIATELY
-        if code in MISSING_MESSAGE_CODES:
-            conversation.record.withdraw([key])
+        return self._handle_common_refusal(conversation, refusal, code, [message])
+
+    def _handle_common_refusal(
+        self, conversation: Conversation, refusal: Refusal, code: str, messages: Sequence[Message]
+    ) -> timedelta:
+        """Show charts in another way, be silent without permission, and try anything else again after a pause."""
+        blocks = [block for message in messages for block in self._charts.build_blocks(message)]
+        if refusal is Refusal.MALFORMED and any(map(is_chart, blocks)):
+            self._charts.record_rejection(messages)
             return IMMEDIATELY
-        blocks = [block for message in refused_messages for block in self._charts.build_blocks(message)]
-        if code in MALFORMED_CODES and any(map(is_chart, blocks)):
-            self._charts.record_rejection(refused_messages)
-            return IMMEDIATELY
-        if code in NO_PERMISSION_CODES:
+        if refusal is Refusal.NO_PERMISSION:
             log.error("Slack does not let the bot speak: %s. `verlbot manifest` prints the rights it needs.", code)
             self._muted_until = self._now() + REFUSAL_PAUSE
-        return self._pause(name, REFUSAL_PAUSE)
+            return self._pause(conversation.name, REFUSAL_PAUSE)
+        self._holds.extend_hold(conversation.name, messages, self._now())
+        return IMMEDIATELY
 
-    def _build_sent(self, messages: Sequence[Message], ts: str | None) -> dict[str, SentMessage]:
+    def _leave_channel(self, conversation: Conversation, messages: Sequence[Message]) -> timedelta:
+        """Begin the conversation again in a direct message; hold it where it has no person, or is in one already."""
+        # A user's id as the channel makes Slack open a direct message.
+        if conversation.fallback_user in ("", conversation.channel):
+            log.error("%s: its messages have no place where the bot may post", conversation.name)
+            self._holds.extend_hold(conversation.name, messages, self._now(), CLOSED_CHANNEL_PAUSE)
+        else:
+            self._holds.release(conversation.name, messages)
+            conversation.record.redirect(conversation.fallback_user)
+        return IMMEDIATELY
+
+    def _record_success(self, conversation: Conversation, messages: Sequence[Message]) -> None:
+        """Record that Slack has accepted messages: the next failure is the first again."""
+        self._holds.release(conversation.name, messages)
+        for message in messages:
+            self._replacements.pop((conversation.name, message.key), None)
+
+    def _build_sent(self, placed: Conversation, messages: Sequence[Message], ts: str | None) -> dict[str, SentMessage]:
         """Return the records of messages that are sent now; `ts` is None while their fate is unknown."""
-        now = self._now()
-        return {message.key: SentMessage(ts, message.digest, message.urgent, now) for message in messages}
+        now, channel = self._now(), placed.channel if placed.is_outside_thread else ""
+        return {
+            message.key: SentMessage(
+                ts,
+                message.digest,
+                message.urgent,
+                now,
+                channel=channel,
+                replacements=self._count_replacements(placed, message.key),
+            )
+            for message in messages
+        }
 
-    def _link_sent(
-        self, sent: Mapping[str, SentMessage], conversation: Conversation, channel: str
-    ) -> dict[str, SentMessage]:
-        """Return the records of messages that Slack has confirmed in this channel, with their web addresses."""
+    def _count_replacements(self, conversation: Conversation, key: str) -> int:
+        """Return how many messages a message replaces that Slack did not let the bot edit."""
+        sent = conversation.sent.get(key)
+        return self._replacements.get((conversation.name, key), sent.replacements if sent else 0)
+
+    def _link_sent(self, sent: Mapping[str, SentMessage], placed: Conversation) -> dict[str, SentMessage]:
+        """Return the records of messages that Slack has confirmed at this place, with their web addresses."""
         workspace_url = self._find_workspace_url()
         return {
-            key: replace(message, permalink=build_permalink(workspace_url, channel, message.ts, conversation.thread_ts))
+            key: replace(
+                message, permalink=build_permalink(workspace_url, placed.channel, message.ts, placed.thread_ts)
+            )
             if message.ts and message.ts != UNSEEN
             else message
             for key, message in sent.items()
@@ -301,36 +389,3 @@ class Outbox:
         """Leave a record alone for the given time, even if its notifier is woken earlier."""
         self._paused_until[name] = self._now() + wait
         return wait
-
-    def _acquire_turn(self, conversation: Conversation) -> timedelta:
-        """Use up the turn to post in the channel if it is now. Return zero then, or else how long it takes until it."""
-        now = self._now()
-        turn = self._turns.pop(conversation.name, None) or self._channel_limiter.reserve_post(conversation.channel, now)
-        turn = max(turn, self._limited_until.get(f"{POST} {conversation.channel}", turn))
-        if turn > now:
-            self._turns[conversation.name] = turn
-        return max(turn - now, IMMEDIATELY)
-
-    def _acquire_edit(self, conversation: Conversation, is_urgent: bool) -> timedelta:
-        """Use up the turn to edit if it is now. Return zero then, or else after how long to ask again. All channels
-        share this limit, in turns.
-        """
-        bucket = self._urgent_edit_bucket if is_urgent else self._edit_bucket
-        with self._edit_lock:
-            return self._get_limit(EDIT) or bucket.acquire(conversation.name, conversation.channel, self._now())
-
-    def _get_limit(self, kind: str) -> timedelta:
-        """Return for how long Slack accepts no call of this kind."""
-        now = self._now()
-        return max(self._limited_until.get(kind, now) - now, IMMEDIATELY)
-
-    @contextmanager
-    def _record_limit(self, kind: str) -> Iterator[None]:
-        """Record until when Slack limits this kind of call. Slack limits each method by itself, so other kinds
-        continue.
-        """
-        try:
-            yield
-        except SlackRateLimited as limited:
-            self._limited_until[kind] = self._now() + limited.retry_after
-            raise

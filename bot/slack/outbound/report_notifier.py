@@ -22,7 +22,8 @@ from bot.core.model.report import (
 from bot.core.model.sent_message import SentMessage
 from bot.core.rules.report_content import DigestContent, list_costs
 from bot.slack.outbound.conversation import Conversation
-from bot.slack.outbound.outbox import IMMEDIATELY, RETRY_AFTER, Outbox
+from bot.slack.outbound.outbox import RETRY_AFTER, Outbox
+from bot.slack.outbound.outbox_limits import IMMEDIATELY
 from bot.slack.views.message import Message
 from bot.slack.views.report_views import render_report
 

@@ -1,8 +1,9 @@
 """Slack's Web API: errors sorted by what mends them, and a limit for each channel."""
 
 import http.client
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,12 @@ PARSE_MODE = "none"
 
 UNCERTAIN_ERROR_CODES = {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
 """Error codes after which Slack may have executed part of the call, according to its documentation."""
+
+RATE_LIMIT_CODES = {"rate_limited", "ratelimited"}
+"""Error codes of a rate limit. Some methods answer them with the status 200 and without Retry-After."""
+
+DEFAULT_RETRY_AFTER, MIN_RETRY_SECONDS, MAX_RETRY_SECONDS = timedelta(seconds=10), 1.0, 86_400.0
+"""How long to wait where Slack does not say, and bounds of what it says."""
 
 
 @dataclass(eq=False)
@@ -61,14 +68,33 @@ def classify_slack_errors() -> Iterator[None]:
 def classify_api_error(error: SlackApiError) -> SlackRejected | SlackRateLimited | SlackUncertain:
     """Return the exception that an error of the API means."""
     response: Any = error.response
-    status = response["status"] if isinstance(response, dict) else response.status_code
-    if status == 429:
-        return SlackRateLimited(timedelta(seconds=float(response.headers.get("Retry-After", 1))))
+    # The SDK itself raises with a plain mapping where the body is not JSON.
+    is_mapping = isinstance(response, dict)
+    status = response["status"] if is_mapping else response.status_code
+    headers = (response.get("headers") if is_mapping else response.headers) or {}
     code = str(response.get("error") or "")
+    if status == 429 or code in RATE_LIMIT_CODES:
+        return SlackRateLimited(read_retry_after(headers))
     # An error code of another form is not Slack's own, so it does not prove that nothing was done.
     if status >= 500 or code in UNCERTAIN_ERROR_CODES or not re.fullmatch(r"[a-z0-9_]+", code):
         return SlackUncertain(f"Slack answered {status} {code}")
     return SlackRejected(code)
+
+
+def read_retry_after(headers: Mapping[str, Any]) -> timedelta:
+    """Return how long Slack asks the bot to wait.
+
+    >>> read_retry_after({"Retry-After": "30"}), read_retry_after({"retry-after": "soon"})
+    (datetime.timedelta(seconds=30), datetime.timedelta(seconds=10))
+    """
+    text = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
+    try:
+        seconds = float(str(text))
+    except ValueError:
+        return DEFAULT_RETRY_AFTER
+    if not math.isfinite(seconds):
+        return DEFAULT_RETRY_AFTER
+    return timedelta(seconds=min(max(seconds, MIN_RETRY_SECONDS), MAX_RETRY_SECONDS))
 
 
 class BotIdentity:

@@ -69,9 +69,9 @@ class Channel:
         self.meet("lost", "killed after")
         return {"ts": content["ts"]}
 
-    def conversations_history(self, **asked: Any) -> list[dict[str, Any]]:
+    def conversations_history(self, **asked: Any) -> dict[str, Any]:
         self.meet("limited", "broken", "lost", "killed before", "killed after")
-        return [{"messages": list(self.messages)}]
+        return {"messages": list(self.messages)}
 
     def meet(self, *fates: str) -> None:
         if self.fate not in fates:
