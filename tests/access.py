@@ -260,16 +260,16 @@ REHEARSED = "A launch would be refused here."
 
 REFUSALS = (
     "you need the role",
-    "I answer members of my own workspace",
-    "I answer full members of this workspace",
-    "I answer people, and no other apps",
+    "I only answer members of my own workspace",
+    "I only answer full members of this workspace",
+    "I only answer people, not other apps",
     "This account is deactivated",
     "You have no role here",
     "belongs to a private channel that you are not in",
-    "is not shown here, because others would read it",
-    "You cannot approve or refuse your own launch",
+    "here: people who are not in its private channel",
+    "You can't approve or decline your own launch",
     "You are not in that channel, or I am not",
-    "because others would read it who are not in its channel",
+    "people who are not in its private channel",
 )
 
 Dump = Mapping[bytes, bytes]

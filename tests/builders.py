@@ -38,7 +38,7 @@ def a_run(**changes: Any) -> Run:
         "task_hash": "0" * 64,
         "budget_dollars": 100.0,
         "lease": timedelta(hours=12),
-        "rate": Rate(4.0, "a pretended price"),
+        "rate": Rate(4.0, "demo price"),
     }
     return Run(**defaults | changes)
 

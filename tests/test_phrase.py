@@ -66,11 +66,11 @@ def test_a_phrase_is_read_in_the_readers_language_with_all_that_is_in_it() -> No
 
 
 def test_a_reason_that_is_stored_is_read_in_each_readers_language() -> None:
-    why = Phrase("Its launch was cancelled outside of verlbot.")
+    why = Phrase("Someone cancelled its launch outside verlbot.")
     run = a_run(status=RunStatus.ENDED, reason=Reason.CANCELLED_EXTERNALLY, detail=why)
     stored = decode_run(encode_run(run))
     assert stored.detail == why
-    assert "cancelled outside of verlbot" in render_failure_error(stored, None)
+    assert "cancelled its launch outside verlbot" in render_failure_error(stored, None)
     with use_language("zh-CN"):
         assert "cancelled" not in render_failure_error(stored, None)
 

@@ -34,10 +34,10 @@ MAX_PARALLEL_DOWNLOADS = 4
 MAX_CHECKPOINT_FILES = 100_000
 """Maximum files of one checkpoint, unless a setting says otherwise; verl writes some thousands for a hundred nodes."""
 
-CHECKPOINT_TOO_BIG = N_("It has {size} GB, and I fetch {most} GB at the most (VERLBOT_ARTIFACTS_GIGABYTES).")
-NO_DISK_SPACE = N_("It has {size} GB, and there is room for {free} GB where I would put it.")
-CHECKPOINT_GROWING = N_("It was still being written while I fetched it.")
-BOT_STOPPING = N_("The bot is being stopped.")
+CHECKPOINT_TOO_BIG = N_("It has {size} GB. I download at most {most} GB (VERLBOT_ARTIFACTS_GIGABYTES).")
+NO_DISK_SPACE = N_("It has {size} GB, and my disk has room for {free} GB.")
+CHECKPOINT_GROWING = N_("The run was still writing it while I downloaded it.")
+BOT_STOPPING = N_("The bot is stopping.")
 
 
 @dataclass(frozen=True, slots=True)

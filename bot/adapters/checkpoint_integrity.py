@@ -49,8 +49,8 @@ MAX_COMMENT_BYTES = 65_535
 NOT_REGULAR_FILE_ERRORS = (ENOENT, ENOTDIR, ELOOP, ENXIO, ENAMETOOLONG)
 """Error numbers of the operating system for a path that does not lead to a regular file."""
 
-TRUNCATED_FILE = N_("`{name}` cannot be opened: it is cut off, or is no {kind} file.")
-WRONG_FILE_SIZE = N_("`{name}` has {size} bytes, and should have {of}.")
+TRUNCATED_FILE = N_("`{name}` cannot be opened: it is incomplete, or not a {kind} file.")
+WRONG_FILE_SIZE = N_("`{name}` has {size} bytes instead of {of}.")
 
 READER_ERRORS = (
     struct.error,

@@ -31,14 +31,12 @@ MAX_MEASURE_TIME_SHARE = 0.1
 """
 
 CHECKPOINT_GREW = N_(
-    "It has grown to more than {most} GB while I fetched it, and I fetch no more (VERLBOT_ARTIFACTS_GIGABYTES)."
+    "It grew to more than {most} GB during the download, which is my limit (VERLBOT_ARTIFACTS_GIGABYTES)."
 )
-DISK_FULL = N_(
-    "My disk has {free} GB left, and {reserve} GB of it are not for models (VERLBOT_DISK_RESERVE_GIGABYTES)."
-)
+DISK_FULL = N_("My disk has {free} GB left, of which {reserve} GB are reserved (VERLBOT_DISK_RESERVE_GIGABYTES).")
 
 
-NO_FILES_LEFT = N_("My disk takes hardly any more files, whatever their size, and those are not for models.")
+NO_FILES_LEFT = N_("My disk is almost out of inodes, and the rest are reserved.")
 
 
 class CheckpointTooLarge(UserError):

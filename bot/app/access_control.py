@@ -104,10 +104,10 @@ class AccessControl:
                 return
         except Unavailable as error:
             raise UserError(
-                Phrase("Whether you are in that channel is not known: {trouble}", trouble=error.message)
+                Phrase("I could not check whether you are in that channel: {trouble}", trouble=error.message)
             ) from error
         absent = Phrase("You are not in that channel, or I am not.")
-        raise Denied(absent, Phrase("Choose another, or invite me there."), act=Act.LAUNCH, on=channel_id)
+        raise Denied(absent, Phrase("Choose another channel, or invite me there."), act=Act.LAUNCH, on=channel_id)
 
     def can_channel_see(self, channel_id: str, run: Run) -> bool:
         """Return whether everyone in a channel may read of a run.

@@ -81,7 +81,7 @@ class AuditService:
         if run.id != name.lower():
             raise UserError(
                 Phrase(
-                    "{name} is short for {run}, and what is forgotten is gone.",
+                    "{name} is short for {run}. Deleting is final.",
                     name=format_inline_code(name),
                     run=f"`{run.id}`",
                 ),
@@ -95,7 +95,7 @@ class AuditService:
     def _forget_by_id(self, run_id: str, is_open: bool) -> str:
         if is_open:
             raise UserError(
-                Phrase("{run} is not over, or not all of its end has been said yet.", run=f"`{run_id}`"),
+                Phrase("{run} has not ended, or I am still posting about its end.", run=f"`{run_id}`"),
                 Phrase("Stop it first: `/verl stop {run}`. Then try again.", run=run_id),
             )
         self.store.delete_run(run_id)

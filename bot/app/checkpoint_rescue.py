@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 AUTOSTOP_MARGIN_MINUTES = 15
 """Minutes between the rescue deadline and the delayed autostop, so that the bot removes the cluster first."""
 
-UNFINISHED = N_("verl names an older one as its newest: this one was not finished.")
+UNFINISHED = N_("verl names an older checkpoint as the newest, so this one is incomplete.")
 
-MISTAKE = N_("The fetching failed on my side; the bot's own log says how.")
+MISTAKE = N_("The download failed on my side; the bot's log has the details.")
 
 
 class RescueCloud(JobControl, ClusterControl, CheckpointSource, Protocol):

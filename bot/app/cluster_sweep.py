@@ -121,8 +121,8 @@ class ExternalClusterTracker:
 
 
 UNLISTED = N_(
-    ":rotating_light: *SkyPilot does not list `{cluster}` any more*, and has no record that it is gone. "
-    "It may be running and billing: look for its machines by hand."
+    ":rotating_light: *SkyPilot no longer lists `{cluster}`*, and has no record of its removal. It may be "
+    "running and billing: look for its machines by hand."
 )
 
 

@@ -219,7 +219,7 @@ class MonthlyBudgetService:
         if exhausted:
             raise Denied(
                 join_sentences(*(cap_violation.sentence for cap_violation in exhausted)),
-                Phrase("Raise it first, such as `/verl budget team 5000`, and approve then."),
+                Phrase("Raise the budget first, for example with `/verl budget team 5000`, then approve."),
                 act=Act.APPROVE,
                 on=run.id,
             )

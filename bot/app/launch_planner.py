@@ -84,7 +84,7 @@ class LaunchPlanner:
         launch_plan = build_launch_plan(recipe, launch_command.parameters, launch_command.overrides, run_id)
         if why := self.cloud.explain_refusal(launch_plan.task):
             message = Phrase("`{recipe}` cannot run here. {why}", recipe=recipe.name, why=why)
-            raise UserError(message, Phrase("`/verl recipes` shows what there is."))
+            raise UserError(message, Phrase("`/verl recipes` lists the recipes."))
         return launch_plan
 
     def refuse_out_of_bounds(self, launch_plan: LaunchPlan, caller: Requester) -> None:

@@ -69,9 +69,10 @@ MAX_NAMED_RUNS = 20
 
 FORGOT = N_(
     ":rotating_light: *SkyPilot's server does not remember the clusters of {runs}.* Its database was lost, or "
-    "SKYPILOT_API_SERVER_ENDPOINT names another server. Their machines may be running and billing. Until the right "
-    "server answers I conclude nothing: these runs stay open and keep their places, and what their leases or people "
-    "end I ask it to remove, without proof. Bring the server or its database back; the runs go on then."
+    "SKYPILOT_API_SERVER_ENDPOINT names another server. The machines may be running and billing. Until the right "
+    "server answers, these runs stay open and count against the limits. When a lease ends or a person stops a "
+    "run, I ask SkyPilot to remove its cluster, but cannot confirm it. Restore the server or its database; then "
+    "the runs continue."
 )
 REMEMBERS = N_(":white_check_mark: SkyPilot's server remembers the clusters of {runs} again.")
 

@@ -25,8 +25,8 @@ class RateLimitKind(StrEnum):
 
 
 TOO_MANY = {
-    RateLimitKind.LAUNCH: N_("You have asked for more than {most} launches within a minute; this one is not recorded."),
-    RateLimitKind.QUESTION: N_("You have asked for more than {most} things within a minute."),
+    RateLimitKind.LAUNCH: N_("You launched more than {most} runs within a minute; I did not record this one."),
+    RateLimitKind.QUESTION: N_("You sent more than {most} commands within a minute."),
 }
 TRY_LATER = N_("Try again in {seconds} s.")
 

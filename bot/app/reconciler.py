@@ -274,7 +274,7 @@ class Reconciler:
             return self._give_up(run, error)
         # An approval is for exactly one task.
         if run.is_waiting and run.approval and run.approval.task_hash != hash_task(task):
-            mismatch = Phrase("The task that waits is not the one that was approved.")
+            mismatch = Phrase("The waiting task differs from the approved one.")
             return self._update(run, lambda run: run.close(Reason.REFUSED, self.now(), detail=mismatch))
         # A run that was launched before may have a cluster, even if it is not allowed any more: do not check it again.
         if run.is_waiting:
@@ -335,7 +335,7 @@ class Reconciler:
         A cluster that may have been launched by it is removed.
         """
         log.error("run %s: %s", run.id, error)
-        why = Phrase("Its task cannot be read, so it cannot be launched.")
+        why = Phrase("I cannot read its task, so I cannot launch it.")
         if run.is_waiting:
             return self._update(run, lambda run: run.close(Reason.LAUNCH_FAILED, self.now(), detail=why))
         return self._update(run, lambda run: run.begin_teardown(Reason.LAUNCH_FAILED, why, self.now()))

@@ -58,7 +58,7 @@ MAX_REPORTS = 10
 
 DAY = timedelta(days=1)
 
-REPORT_HINT = N_("`/verl report daily 09:00` asks for one.")
+REPORT_HINT = N_("`/verl report daily 09:00` adds one.")
 
 
 class ReportServiceStore(RunReader, ReportStore, Protocol):
@@ -95,7 +95,7 @@ class ReportService:
             return duplicate
         if len(existing) >= MAX_REPORTS:
             message = Phrase("This channel has {count} reports already.", count=len(existing))
-            raise UserError(message, Phrase("`/verl report off report-1` takes one away."))
+            raise UserError(message, Phrase("`/verl report off report-1` turns one off."))
         open_runs = filter(report.covers, self.store.list_open_runs())
         costs = list_costs(
             skip_failing_runs(open_runs, lambda run: compute_run_content(run, report.covered_until), []),

@@ -124,8 +124,8 @@ REMEMBERED_RUNS = 200
 MIN_NAME_CHARACTERS = 3
 """Minimum characters of a shortened name."""
 
-SEVERAL_ACTIVE = N_("{name} fits several active runs.")
-SEVERAL_ENDED = N_("{name} fits several runs, none of which is active.")
+SEVERAL_ACTIVE = N_("{name} matches several active runs.")
+SEVERAL_ENDED = N_("{name} matches several runs, none of them active.")
 
 RUN_ID = re.compile(r"[a-z0-9-]+")
 """Characters of a run's id; any other name has no run, or is another key of the store."""
@@ -155,7 +155,7 @@ def find_run(store: RunReader, name: str) -> Run:
     for stub, why in store.list_unreadable_runs():
         if is_short_for(name.lower(), stub.run_id):
             raise UnreadableRecord(stub.run_id, why)
-    raise unknown_name_error("run", name, runs, Phrase("None has been launched yet: `/verl launch smoke`."))
+    raise unknown_name_error("run", name, runs, Phrase("No run was launched yet. Start one: `/verl launch smoke`."))
 
 
 def find_last_two(store: RunReader, user: str) -> tuple[str, str]:
@@ -166,8 +166,8 @@ def find_last_two(store: RunReader, user: str) -> tuple[str, str]:
     """
     with_metrics = [run for run in sort_newest_first(list_runs(store, "mine", user)) if run.progress.step is not None]
     if len(with_metrics) < 2:
-        message = Phrase("You have no two runs that have told numbers.")
-        raise UserError(message, Phrase("Name two: `compare A B`; `/verl list all` shows what there is."))
+        message = Phrase("You do not have two runs with metrics yet.")
+        raise UserError(message, Phrase("Name two runs: `compare A B`. `/verl list all` lists them."))
     return with_metrics[1].id, with_metrics[0].id
 
 
@@ -257,13 +257,13 @@ class RunQueries:
         if actor.is_channel_audience and self.visibility.can_see(replace(actor, is_channel_audience=False), run):
             raise UserError(
                 Phrase(
-                    "`{run}` is not shown here, because others would read it who are not in its channel.", run=run.id
+                    "I do not show `{run}` here: people who are not in its private channel would see it.", run=run.id
                 ),
-                Phrase("Type the same after `/verl`: then you alone are answered."),
+                Phrase("Type the same command after `/verl`: only you see that answer."),
             )
         raise Denied(
             Phrase("`{run}` belongs to a private channel that you are not in.", run=run.id),
-            Phrase("Ask its owner, or to be invited there. `/verl list` shows that it exists and what it costs."),
+            Phrase("Ask its owner about it, or ask for an invitation. `/verl list` shows its state and cost."),
             (run.requester,),
             Act.READ,
             run.id,

@@ -104,7 +104,7 @@ class RunService:
             run = new_run(launch_plan, caller, self.now(), self.policy)
             if added := self.store.add(run, launch_plan.task, caller.delivery_id, caller.permanent, self.admit):
                 return self._show_and_wake(added)
-        raise Unavailable(Phrase("No free name was found for the run."))
+        raise Unavailable(Phrase("I found no free name for the run."))
 
     def launch_again(self, relaunch_command: Relaunch, caller: Requester) -> Run:
         """Launch a finished run once more, in the first run's channel where the caller has none.
@@ -170,7 +170,7 @@ class RunService:
         self.refuse(act, caller, target)
         if gone and not target.memory.is_lost:
             message = Phrase(
-                "SkyPilot remembers {run}, so I see by myself when its machines are gone.", run=f"`{target.id}`"
+                "SkyPilot remembers {run}, so I can check its machines without your confirmation.", run=f"`{target.id}`"
             )
             raise UserError(message, Phrase("Type `/verl stop {run}` to end it.", run=target.id))
 
@@ -239,7 +239,7 @@ class RunService:
 
         if run.lease + timedelta(hours=extend_command.hours) > longest:
             raise UserError(
-                Phrase("{run} may live for {most} days at the most.", run=f"`{run.id}`", most=longest.days),
+                Phrase("{run} can run for at most {most} days.", run=f"`{run.id}`", most=longest.days),
                 Phrase("Extend it by less."),
             )
         self._refuse_change(run, longer, caller)
@@ -250,8 +250,8 @@ class RunService:
         )
         if extended.limit_changes == run.limit_changes and not is_repeat:
             raise UserError(
-                Phrase("The lease of {run} was changed meanwhile, and is left as it is.", run=f"`{run.id}`"),
-                Phrase("Its card says until when it lives; `/verl extend {run} 2h` lets it live longer.", run=run.id),
+                Phrase("The lease of {run} changed while you asked, so I left it as it is.", run=f"`{run.id}`"),
+                Phrase("Its card shows when its lease ends; `/verl extend {run} 2h` extends it.", run=run.id),
             )
         return self._show_and_wake(extended)
 
@@ -265,8 +265,8 @@ class RunService:
         cost = run.cost(self.now())
         if cost is not None and cost >= budget_command.dollars:
             raise UserError(
-                Phrase("{run} has spent ${spent} already.", run=f"`{run.id}`", spent=f"{cost:,.2f}"),
-                Phrase("Give more than that, or end it: `/verl stop {run}`.", run=run.id),
+                Phrase("{run} has already cost ${spent}.", run=f"`{run.id}`", spent=f"{cost:,.2f}"),
+                Phrase("Set a higher budget, or stop the run: `/verl stop {run}`.", run=run.id),
             )
         is_increase = budget_command.dollars > run.budget_dollars
         if is_increase:
@@ -324,7 +324,7 @@ class RunService:
         run = self._find_own(name, caller.user)
         self.refuse(Act.EXTEND, caller, run)
         if run.is_finished:
-            message = Phrase("`{run}` is over already.", run=run.id)
+            message = Phrase("`{run}` has already ended.", run=run.id)
             raise UserError(message, Phrase("Launch it again: `/verl retry {run}`.", run=run.id))
         return run
 
@@ -344,7 +344,7 @@ class RunService:
         self.refuse(Act.TUNE, caller, run)
         refuse_unknown_node(run, logs_command.node)
         if run.is_finished:
-            message = Phrase("`{run}` is over and prints no more.", run=run.id)
+            message = Phrase("`{run}` has ended, so its log does not grow any more.", run=run.id)
             raise UserError(message, Phrase("Its last lines: `logs {run}`.", run=run.id))
         follow_request = LogFollow(
             caller.user, self.now() + FOLLOW_PERIOD, logs_command.line_count, logs_command.grep, logs_command.node
@@ -360,5 +360,5 @@ class RunService:
         run = run_queries.find_run(self.store, name)
         self.refuse(Act.TUNE, caller, run)
         if run.is_finished:
-            raise UserError(Phrase("`{run}` is over and gets no more summaries.", run=run.id))
+            raise UserError(Phrase("`{run}` has ended, so it gets no more summaries.", run=run.id))
         return self.store.update(run.id, lambda run: run.set_summary_interval(summary_interval))

@@ -26,29 +26,30 @@ FAILING_FOR = timedelta(minutes=5)
 UNREADABLE_RULE = "unreadable_record"
 """The rule that the audit names for the end of such a run."""
 
-MISTAKE = N_("a mistake of mine, which my own log describes")
+MISTAKE = N_("a bug in verlbot; its log has the details")
 
 UNREADABLE = N_(
-    ":rotating_light: *The record of `{run}` cannot be read* ({why}). I cannot show its steps, its cost or its model."
+    ":rotating_light: *I cannot read the record of `{run}`* ({why}). I cannot show its steps, its cost or its model."
 )
 LEASE = N_(
     "Its cluster `{cluster}` may be running and billing. I remove it when its lease ends, {time}; "
     "`/verl stop {run}` removes it now."
 )
 NO_LEASE = N_(
-    "When its lease ends is not known, so its cluster `{cluster}` runs on until `/verl stop {run}` removes it."
+    "I do not know when its lease ends, so its cluster `{cluster}` keeps running until you type `/verl stop {run}`."
 )
-NO_CLUSTER = N_("No cluster was asked for. Launch it again: `/verl launch {recipe}`.")
+NO_CLUSTER = N_("It never had a cluster. Launch it again: `/verl launch {recipe}`.")
 FORGOTTEN = N_(
     ":rotating_light: *SkyPilot's server does not remember the cluster of `{run}`*: its database was lost, or another "
     "server answers. Look for machines named `{cluster}` by hand. If they are gone, type `/verl stop {run} gone=yes`."
 )
 GONE_BY_HAND = N_(
-    ":white_check_mark: The cluster of `{run}` counts as gone, because a person says so. Its record stays unreadable."
+    ":white_check_mark: The cluster of `{run}` counts as gone: a person confirmed it. I still cannot read the "
+    "run's record."
 )
-BY_HAND = N_("Copy what you need from it by hand: I cannot fetch its checkpoints.")
-DOES_NOT_GO = N_(":rotating_light: *The cluster of `{run}` is not going away.* Remove it by hand: `{command}`")
-GONE = N_(":white_check_mark: The cluster of `{run}` is confirmed gone. Its record stays unreadable.")
+BY_HAND = N_("Copy what you need from the cluster by hand: I cannot download its checkpoints.")
+DOES_NOT_GO = N_(":rotating_light: *The cluster of `{run}` is still up.* Remove it by hand: `{command}`")
+GONE = N_(":white_check_mark: The cluster of `{run}` is confirmed gone. I still cannot read the run's record.")
 
 
 class UnreadableReconcilerStore(RunStore, UnreadableRunStore, Protocol):

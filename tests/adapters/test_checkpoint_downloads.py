@@ -124,8 +124,8 @@ def test_what_a_killed_bot_began_goes_on_alone_and_is_finished_after_it(
     ("source", "told"),
     [
         pytest.param(Source([{}]), "There is no such folder", id="not there"),
-        pytest.param(Source([{"half": 101}]), "GB at the most", id="too big"),
-        pytest.param(Source(error=Unavailable("No route to host.")), "No route to host.", id="no way in"),
+        pytest.param(Source([{"half": 101}]), "GB", id="too big"),
+        pytest.param(Source(error=Unavailable("No route to host.")), "No route to host.", id="no SSH access"),
         pytest.param(Source(error=OSError(28, "No space left on device", "/x")), "No space left", id="a full disk"),
     ],
 )
@@ -142,11 +142,11 @@ def test_what_fails_is_told_and_the_next_try_may_succeed(
 def test_what_is_still_being_written_is_not_taken_for_the_model(fetches: CheckpointDownloads, tmp_path: Path) -> None:
     source = Source([TEN, TEN | {"rest": 50}])
     source.go.set()
-    assert "still being written" in str(fails(fetches, source))
+    assert "still writing it" in str(fails(fetches, source))
     assert CheckpointDownloads(tmp_path, 100)._find_recorded(PARCEL.name) is None
     short = Source([TEN | {"rest": 6}])
     short.go.set()
-    assert "`rest` has 5 bytes, and should have 6." in str(fails(fetches, short))
+    assert "`rest` has 5 bytes instead of 6." in str(fails(fetches, short))
 
 
 def test_a_bot_that_ends_waits_for_nothing_and_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def outcome(fetches: CheckpointDownloads, files: Files) -> DownloadProgress | Ex
     ("reserve", "told"),
     [
         pytest.param(400, None, id="what is left is enough"),
-        pytest.param(401, "there is room for", id="a byte of the reserve"),
+        pytest.param(401, "has room for", id="a byte of the reserve"),
     ],
 )
 def test_the_disk_keeps_its_reserve(tmp_path: Path, reserve: int, told: str | None) -> None:
@@ -237,8 +237,8 @@ def test_the_disk_keeps_its_reserve(tmp_path: Path, reserve: int, told: str | No
 @pytest.mark.parametrize(
     ("written", "most_bytes", "told"),
     [
-        pytest.param({"a": 950}, 10_000, "are not for models", id="into the reserve"),
-        pytest.param({"a": 500, "b": 200}, 600, "grown to more than", id="beyond what a model may have"),
+        pytest.param({"a": 950}, 10_000, "are reserved", id="into the reserve"),
+        pytest.param({"a": 500, "b": 200}, 600, "grew to more than", id="beyond what a model may have"),
         pytest.param({f"{number}": 1 for number in range(11)}, 10_000, "more than 10 files", id="in ever more files"),
     ],
 )
@@ -254,7 +254,7 @@ def test_what_grows_while_it_is_fetched_is_stopped_and_that_is_said(
 def test_a_model_of_more_files_than_the_disk_takes_is_refused(tmp_path: Path) -> None:
     listing = {f"{number}": 1 for number in range(6)}
     disk = CheckpointDownloads(tmp_path, 10_000, reserve_bytes=0, measure_free_files=lambda _: 5)
-    assert "hardly any more files" in str(outcome(disk, Files(listing)))
+    assert "almost out of inodes" in str(outcome(disk, Files(listing)))
 
 
 def test_two_models_at_once_do_not_share_the_same_room(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_two_models_at_once_do_not_share_the_same_room(tmp_path: Path) -> None:
     first = Source([{"half": 5, "rest": 600}])
     until(fetches, first, lambda found: found.total_bytes == 605)
     second = Files({"model.bin": 600}, checkpoint=CheckpointRef("~/models", "r-2/global_step_4"))
-    assert "there is room for" in str(outcome(fetches, second))
+    assert "has room for" in str(outcome(fetches, second))
 
 
 def test_the_first_of_two_models_that_begin_at_once_gets_the_room(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_only_plain_files_count(tmp_path: Path, make: Callable[[Path], None]) ->
 
 def test_a_size_that_is_not_as_listed_is_told(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_text("five!")
-    assert str(find_damage(tmp_path, {"model.bin": 6})) == "`model.bin` has 5 bytes, and should have 6."
+    assert str(find_damage(tmp_path, {"model.bin": 6})) == "`model.bin` has 5 bytes instead of 6."
 
 
 def test_nothing_is_unpickled(tmp_path: Path) -> None:

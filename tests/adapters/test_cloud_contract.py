@@ -68,7 +68,7 @@ def test_a_setup_that_fails_is_told_from_a_run_that_fails_and_its_idle_cluster_r
     assert until(bed, bed.x, lambda seen: seen.job and seen.job.is_finished).job is JobState.FAILED_SETUP
     bed.idle(bed.x)
     seen = until(bed, bed.x, lambda seen: seen.ending)
-    assert seen.ending is Ending.AUTODOWNED or "its own autostop removed it" in str(seen.error or "")
+    assert seen.ending is Ending.AUTODOWNED or "its autostop removed it" in str(seen.error or "")
 
 
 def test_of_a_name_that_nobody_asked_for_there_is_nothing(bed: Bed) -> None:
@@ -302,7 +302,7 @@ def test_a_cluster_of_the_name_that_another_bot_has_launched_is_not_taken_for_ou
     managed.cloud.launch(order("1"))
     until(managed, managed.x, lambda seen: seen.cluster is ClusterState.UP)
     managed.cloud.launch(order("1"))
-    with pytest.raises(ClusterNameInUse, match="Another bot has launched"):
+    with pytest.raises(ClusterNameInUse, match="of another bot exists"):
         managed.cloud.launch(order("2"))
 
 

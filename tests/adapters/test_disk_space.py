@@ -43,8 +43,8 @@ def allowance(
     ("there", "more", "files", "told"),
     [
         pytest.param(100, 200, 1, None, id="all that may be taken"),
-        pytest.param(100, 201, 1, "are not for models", id="a byte of what stays free"),
-        pytest.param(0, 401, 1, "grown to more than", id="more than a model may have"),
+        pytest.param(100, 201, 1, "are reserved", id="a byte of what stays free"),
+        pytest.param(0, 401, 1, "grew to more than", id="more than a model may have"),
         pytest.param(0, 0, 4, "more than 3 files", id="more files than it may have"),
     ],
 )
@@ -63,7 +63,7 @@ def test_the_disk_keeps_files_for_the_store_too(tmp_path: Path) -> None:
     found = allowance(tmp_path, most_files=10, files_left=2)
     found.count_write(0, files=1)
     refused = refusal_of(lambda: found.count_write(0, files=2))
-    assert "hardly any more files" in str(refused)
+    assert "almost out of inodes" in str(refused)
 
 
 WRITES = "n=0; while [ $n -lt 400 ]; do n=$((n+1)); head -c 100000 /dev/zero > {folder}/file$n; sleep 0.01; done"
@@ -78,7 +78,7 @@ def program(script: str, found: DiskAllowance, **more: object) -> Program:
 def test_a_process_that_writes_file_after_file_is_ended_when_it_is_too_much(tmp_path: Path) -> None:
     """As a cluster's rsync may, whatever was listed before."""
     found = allowance(tmp_path, most_bytes=3_000_000, most_files=10_000, reserve=-(10**12))
-    with pytest.raises(CheckpointTooLarge, match="grown to more than"):
+    with pytest.raises(CheckpointTooLarge, match="grew to more than"):
         program(WRITES.format(folder=tmp_path), found).run()
     assert not [one for one in psutil.Process().children(recursive=True) if str(tmp_path) in " ".join(one.cmdline())]
 
@@ -94,7 +94,7 @@ def test_a_process_that_makes_folder_after_folder_is_ended_too(tmp_path: Path) -
 
 def test_what_stays_free_of_the_disk_is_watched_too(tmp_path: Path) -> None:
     found = allowance(tmp_path, most_bytes=10**12, most_files=10_000, reserve=DISK - 2_000_000)
-    with pytest.raises(UserError, match="are not for models"):
+    with pytest.raises(UserError, match="are reserved"):
         program(WRITES.format(folder=tmp_path), found).run()
 
 
@@ -109,11 +109,11 @@ def test_one_file_cannot_outrun_the_watch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "more", "error", "told"),
     [
-        pytest.param("yes | head -c 50000000", {}, Unavailable, "says too much", id="an answer without end"),
+        pytest.param("yes | head -c 50000000", {}, Unavailable, "output is too long", id="an answer without end"),
         pytest.param(
-            "timeout 60 yes >&2", {"seconds": 0.2}, Unavailable, "no answer in time", id="complaints without end"
+            "timeout 60 yes >&2", {"seconds": 0.2}, Unavailable, "did not answer in time", id="complaints without end"
         ),
-        pytest.param("sleep 60", {"seconds": 0.1}, Unavailable, "no answer in time", id="no answer"),
+        pytest.param("sleep 60", {"seconds": 0.1}, Unavailable, "did not answer in time", id="no answer"),
         pytest.param("exec >&- 2>&-; sleep 60", {"seconds": 0.1}, Unavailable, "in time", id="it hangs up and stays"),
     ],
 )
@@ -132,7 +132,7 @@ def test_what_the_bot_cuts_off_as_it_ends_is_no_failure(tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="lacks `no-such-program`"):
+    with pytest.raises(Unavailable, match="`no-such-program`, which downloads models"):
         Program(("no-such-program",), {}, Event()).run()
 
 

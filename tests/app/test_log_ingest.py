@@ -67,7 +67,7 @@ class Silence(RedisStore):
     ) -> Run:
         if self.silent:
             self.silent -= 1
-            raise Unavailable("The store does not answer.")
+            raise Unavailable("I can't reach my database.")
         return super().append_metrics(run_id, change, reading, rows)
 
 

@@ -47,7 +47,7 @@ def test_without_a_limit_nothing_is_refused() -> None:
 def test_one_too_many_is_refused_with_when_to_try_again() -> None:
     found = limits(Clock(), three_launches)
     assert taken(found, "U0ANA", RateLimitKind.LAUNCH, 3) == 3
-    with pytest.raises(UserError, match="more than 3 launches within a minute") as refused:
+    with pytest.raises(UserError, match="more than 3 runs within a minute") as refused:
         found.count_request("U0ANA", RateLimitKind.LAUNCH)
     assert str(refused.value.hint) == "Try again in 21 s."
 

@@ -52,7 +52,7 @@ def test_what_a_person_may_not_read_is_refused_by_every_question(store: RedisSto
 
 def test_what_others_would_hear_is_refused_with_how_to_ask_alone(store: RedisStore) -> None:
     found = queries(store, hidden=HIDDEN.id, only_heard=True)
-    with pytest.raises(UserError, match="is not shown here, because others would read it"):
+    with pytest.raises(UserError, match="here: people who are not in its private channel"):
         found.find(HIDDEN.id, replace(ANA, is_channel_audience=True))
     assert found.find(HIDDEN.id, ANA).why == "a secret plan"
 

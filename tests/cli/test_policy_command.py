@@ -30,10 +30,10 @@ person: {runs: 3}
 
 STOP_REFUSED = (
     "→ Refused, but on an own run: To stop others' runs you need the role `approver`; here you are `viewer`. "
-    "This channel allows the role `viewer` at most; in another channel you are `approver`."
+    "In this channel your role is at most `viewer`; in other channels it is `approver`."
 )
 STRANGER_REFUSED = (
-    "→ Refused: I answer members of my own workspace, and you are in another one. "
+    "→ Refused: I only answer members of my own workspace; you are in another one. "
     "An admin can give you a role in the policy file (docs/policy.md)."
 )
 

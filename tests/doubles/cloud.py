@@ -120,7 +120,7 @@ class FakeCloud:
             raise Unavailable("Nobody says what it costs.")
         if self.dollars_per_node_hour is None:
             return None
-        return Rate(self.dollars_per_node_hour * int(task.get("num_nodes") or 1), "a pretended price")
+        return Rate(self.dollars_per_node_hour * int(task.get("num_nodes") or 1), "demo price")
 
     def find_missing_controller(self, task: Task) -> JobsController | None:
         self._answer()
@@ -128,7 +128,7 @@ class FakeCloud:
 
     def observe(self, watched: Sequence[ClusterRef]) -> Mapping[str, Observation]:
         if self.cut_off:
-            raise BeingStopped("The bot is being stopped.")
+            raise BeingStopped("The bot is stopping.")
         self._answer()
         return {one.cluster: self._shown(one.cluster) for one in watched}
 
@@ -145,9 +145,9 @@ class FakeCloud:
     def launch(self, order: LaunchOrder) -> str:
         self._answer()
         if self.refuses:
-            raise UserError(self.refuses, "Nothing was started.")
+            raise UserError(self.refuses, "No process was started.")
         if order.cluster in self.foreign:
-            raise ClusterNameInUse(f"Another bot has launched a cluster {order.cluster}.")
+            raise ClusterNameInUse(f"of another bot exists {order.cluster}.")
         with self.lock:
             if order.cluster not in self.seen:
                 self.autostops_asked[order.cluster] = read_idle_minutes(order.task)
@@ -193,7 +193,7 @@ class FakeCloud:
         if here := self.list_downloads(replace(checkpoint, name=folder)).get(step):
             return here
         if self.stopped:
-            raise BeingStopped("The bot is being stopped.")
+            raise BeingStopped("The bot is stopping.")
         self._answer()
         self.fetches.append(checkpoint.path)
         if step in self.torn:
@@ -216,7 +216,7 @@ class FakeCloud:
 
     def tear_down(self, watched: ClusterRef) -> None:
         if self.cuts_off_removals:
-            raise BeingStopped("The bot is being stopped.")
+            raise BeingStopped("The bot is stopping.")
         self._answer()
         self.downs.append(watched.cluster)
         if self.forgotten is not None and watched.cluster not in self.seen:

@@ -60,7 +60,9 @@ def test_sky_launch_meets_the_caps_and_gets_an_autostop(live: OnSlurm) -> None:
     assert live.bed.python(script).splitlines()[-1] == "[(7, True)]", told
 
     told = " ".join(by_hand(live.bed, second).split())
-    assert "That would be 2 clusters launched outside Slack at once; 1 are allowed. End one first" in told
+    assert (
+        "There would be 2 clusters launched outside Slack at once; the limit is 1. Stop a run or cluster first" in told
+    )
     assert second not in live.bed.clusters()
 
     run_id = live.launched(f"smoke {ON} {ENDLESS}")
@@ -68,5 +70,5 @@ def test_sky_launch_meets_the_caps_and_gets_an_autostop(live: OnSlurm) -> None:
 
     live.bed.sky("down", "-y", first)
     eventually(lambda: f"the place of cluster {first}" in live.log(), live.log, SECONDS, pause_seconds=1)
-    assert "1 are allowed" not in by_hand(live.bed, second, "--dryrun")
+    assert "limit is 1" not in by_hand(live.bed, second, "--dryrun")
     assert HUSH not in (live.data_dir / "bot.log").read_text()

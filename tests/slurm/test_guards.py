@@ -34,7 +34,7 @@ def test_sky_autostop_cancel_is_seen_and_mended_with_who_did_it(live: OnSlurm) -
     live.can_see(run_id, "card", "autostop after 5 idle min")
     live.bed.sky("autostop", "--cancel", "-y", f"verl-{run_id}")
     told = live.ana.can_see("It is set to 5 idle min, as asked.", SECONDS)
-    assert "Its autostop was cancelled outside of verlbot. SkyPilot names" in told
+    assert "Its autostop was cancelled its launch outside verlbot. SkyPilot names" in told
     assert autostop_of(live.bed, f"verl-{run_id}") == "[(5, True)]"
 
 

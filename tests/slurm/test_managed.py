@@ -38,5 +38,5 @@ def test_a_managed_run_outlives_its_machines_and_is_shown_to_its_end(live: OnSlu
     assert "it has others" in live.text_of(run_id, "recovery-1")
     notice = live.ends(run_id, "*succeeded*")
     assert "step 80/80" in notice
-    assert "by SkyPilot's cost report, interruptions left out" in notice
+    assert "by SkyPilot's cost report, without interruptions" in notice
     assert "no run owns it" not in live.ana.reads()

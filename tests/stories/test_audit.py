@@ -138,7 +138,7 @@ def test_a_refusal_is_written_down_with_who_what_and_why(bot: Bot) -> None:
     bot.click("extend-1", f"{RUN} 1 0", user="U0CLEO")
     refused, other = everything(bot)[:2]
     assert (refused.who, refused.what, refused.on, refused.door) == ("U0CLEO", "refused: extend", RUN, "button")
-    assert "I answer members of my own workspace" in str(refused.why)
+    assert "I only answer members of my own workspace" in str(refused.why)
     assert (other.who, other.what, other.channel) == (BEN, "refused: audit", TRAINING)
     assert "you need the role `admin`" in str(other.why)
     assert bot.store.get(RUN) == bot.run()
@@ -306,7 +306,7 @@ def test_a_run_that_has_ended_is_forgotten_and_its_cost_stays(under: Made, redis
     bot.tick(1800)
     bot.say(f"stop {RUN}")
     bot.ticks(8, seconds=30)
-    assert "is not over" not in bot.say(f"status {RUN}")
+    assert "has not ended" not in bot.say(f"status {RUN}")
     spent = bot.store.get_ledger().spent_dollars
     assert "What was kept of `smoke-0001` is deleted." in bot.say(f"forget {RUN}")
     assert bot.store.get(RUN) is None
@@ -328,7 +328,7 @@ def test_no_other_run_gets_its_name(store: RedisStore) -> None:
 @pytest.mark.parametrize(
     ("line", "user", "refused"),
     [
-        pytest.param(f"forget {RUN}", ANA, "is not over", id="one that runs"),
+        pytest.param(f"forget {RUN}", ANA, "has not ended", id="one that runs"),
         pytest.param("forget 0001", ANA, "Type its whole name", id="a short name"),
         pytest.param(f"forget {RUN}", LEA, "you need the role `admin`", id="somebody else's"),
         pytest.param("forget nosuch-1", ANA, "no run", id="none"),

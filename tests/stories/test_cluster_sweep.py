@@ -68,7 +68,7 @@ def test_an_autostop_that_is_cancelled_is_set_again_and_who_did_it_is_told_once(
     assert bot.cloud.autostops == [5]
     bot.ticks(3, seconds=120)
     assert bot.cloud.autostops == [5]
-    assert times(bot, "Its autostop was cancelled outside of verlbot.") == 1
+    assert times(bot, "Its autostop was cancelled its launch outside verlbot.") == 1
     assert times(bot, "SkyPilot names `ben`. It is set to 5 idle min, as asked. <@U0ANA>") == 1
     assert "autostop after 5 idle min" in bot.card(run_id)
 

@@ -27,7 +27,7 @@ def test_a_run_is_accounted_for_while_it_trains_and_once_it_is_over(bot: Bot) ->
     said = bot.told()
     assert "`smoke-0001` has cost *$2.67* so far, 3% of its budget of $100.00" in said
     assert "40 min by my own clock" in said
-    assert "$4.00/h by a pretended price" in said
+    assert "$4.00/h by demo price" in said
     assert "*A step* $0.27, of 10 steps" in said
     assert "*A point of validation* (0.01) $0.30: from 0.41 to 0.50" in said
     over(bot, "smoke-0001")

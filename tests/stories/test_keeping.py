@@ -325,7 +325,7 @@ def test_whoever_does_not_want_the_model_stops_without_it(bot: Bot) -> None:
 
 def cannot_be_fetched(bot: Bot, line: str = "launch smoke nodes=2 budget=100 lease=3") -> None:
     trained(bot, line)
-    bot.cloud.breaks_fetch = "Its cluster could not be read by SSH: no route to host"
+    bot.cloud.breaks_fetch = "I could not read its cluster by SSH: no route to host"
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(10, seconds=30)
 
@@ -334,7 +334,7 @@ def test_where_it_cannot_be_fetched_the_channel_is_asked_and_told_what_the_waiti
     cannot_be_fetched(bot)
     assert stands(bot)
     read = bot.reads()
-    assert "*The model of step 20 cannot be fetched*: Its cluster could not be read by SSH: no route to host" in read
+    assert "*The model of step 20 cannot be fetched*: I could not read its cluster by SSH: no route to host" in read
     assert "Its cluster is kept at $4.00/h until 15:00 UTC; then it is removed, and the model is lost." in read
     assert "[Keep 1 h] [Tear down and lose it]" in read
     assert read.count("cannot be fetched*") == 2  # the thread's, in the channel too
@@ -378,14 +378,12 @@ def test_without_a_word_it_is_given_up_at_the_leases_end_and_that_is_said(bot: B
     bot.ticks(12)
     assert bot.run().status == "ended"
     assert "it could not be fetched by 15:0" in bot.reads()
-    assert (
-        "was lost with its machine, for it could not be fetched in time: Its cluster could not be read" in bot.reads()
-    )
+    assert "was lost with its machine, for it could not be fetched in time: I could not read its cluster" in bot.reads()
 
 
 def test_what_is_refused_is_asked_about_at_once(bot: Bot) -> None:
     trained(bot)
-    bot.cloud.refuses_fetch = "It has 300 GB, and I fetch 200 GB at the most."
+    bot.cloud.refuses_fetch = "It has 300 GB, and I fetch 200 GB."
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(5)
     assert "*The model of step 20 cannot be fetched*: It has 300 GB" in bot.reads()
@@ -400,7 +398,7 @@ def test_a_log_that_names_a_folder_elsewhere_has_nothing_fetched(bot: Bot) -> No
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(6)
     assert bot.cloud.fetches == []
-    assert "Its log names a checkpoint that is not in the run's own folder" in bot.reads()
+    assert "Its log names a checkpoint outside of the run's own folder" in bot.reads()
     assert stands(bot)
 
 
@@ -448,7 +446,7 @@ def test_what_was_fetched_can_be_asked_of_later_and_is_not_resumed_where_it_lies
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(20)
     assert f"in `{HERE}` on my machine" in bot.say(f"artifacts {RUN}")
-    assert f"It was fetched to `{HERE}`" in bot.say(f"resume {RUN}")
+    assert f"I downloaded its checkpoint to `{HERE}`" in bot.say(f"resume {RUN}")
 
 
 def test_an_autostop_that_no_look_has_told_of_is_put_off_too(bot: Bot) -> None:
@@ -698,7 +696,7 @@ def test_one_that_verl_has_not_named_was_not_finished(bot: Bot) -> None:
     bot.cloud.finish(CLUSTER, JobState.FAILED)
     bot.ticks(12)
     assert bot.cloud.fetches == [ON_CLUSTER]
-    told = "Its checkpoint of step 40 is not whole: verl names an older one as its newest: this one was not finished."
+    told = "verl names an older checkpoint as the newest, so this one is incomplete."
     assert told in bot.say(f"artifacts {RUN}")
 
 

@@ -28,7 +28,7 @@ RECOVERED = {
 }
 GONE = Observation(
     request=RequestState.SUCCEEDED, job=JobState.SUCCEEDED, job_id=1, ending=Ending.DOWNED, recoveries=1,
-    keeps_log=True, bill=Bill(3.0, Rate(4.0, "SkyPilot's cost report, interruptions left out"), at(0), is_closed=True),
+    keeps_log=True, bill=Bill(3.0, Rate(4.0, "SkyPilot's cost report, without interruptions"), at(0), is_closed=True),
 )  # fmt: skip
 
 
@@ -37,13 +37,13 @@ GONE = Observation(
     [
         pytest.param(
             "launch smoke spot=true",
-            "A spot machine may be taken away at any time",
+            "reclaim a spot machine at any time",
             "Give `managed=true` too",
             id="spot alone",
         ),
         pytest.param(
             "launch smoke spot=true managed=false",
-            "A spot machine may be taken away at any time",
+            "reclaim a spot machine at any time",
             "Give `managed=true` too",
             id="spot, and said not to be managed",
         ),
@@ -119,7 +119,7 @@ def test_its_end_is_told_with_its_log_and_what_it_cost_without_the_interruption(
     assert (run.status, run.recoveries.count, run.cost(bot.now())) == (RunStatus.ENDED, 1, 3.0)
     assert "the last line" in bot.store.get_log(run_id)
     assert "*succeeded*" in bot.reads()
-    assert "interruptions left out" in bot.reads()
+    assert "without interruptions" in bot.reads()
     assert bot.reads().count("Its machines went away") == 1
     assert bot.cloud.downs == []  # its controller has removed its cluster
 
@@ -176,12 +176,12 @@ def test_a_rehearsal_says_what_would_be_rented_first_and_what_to_type(bot: Bot) 
     bot.cloud.needs_controller = JobsController(rate=Rate(0.25, "the price table"))
     bot.say(f"{MANAGED} --dry-run")
     told = bot.told()
-    assert "it would first rent a machine for that" in told
-    assert "bills $0.25/h by the price table" in told
-    assert "Launch it with `controller=rent`" in told
+    assert "would rent one first" in told
+    assert "costs $0.25/h (the price table)" in told
+    assert "launch with `controller=rent`" in told
     bot.say(f"{MANAGED} controller=rent --dry-run")
-    assert "it would first rent a machine for that" in bot.told()
-    assert "Launch it with `controller=rent`" not in bot.told()
+    assert "would rent one first" in bot.told()
+    assert "launch with `controller=rent`" not in bot.told()
     bot.say("launch smoke --dry-run")
     assert "rent a machine" not in bot.told()
     bot.cloud.answers = False

@@ -61,7 +61,7 @@ def test_nothing_ends_and_no_place_is_freed_while_it_is_said_once(
     later.ticks(12, seconds=20)
     assert later.run().status == before
     assert redis.hexists(RESERVATIONS, RUN_ID)
-    assert "are allowed" in bot.say("launch smoke")  # its place is taken
+    assert "limit is" in bot.say("launch smoke")  # its place is taken
     assert later.reads().count(FORGOTTEN) == 2  # in its thread, and so that the channel sees it
     assert "SkyPilot does not remember it" in later.card()
     assert len(later.cloud.launches) == 1
@@ -138,7 +138,7 @@ def test_a_person_who_has_looked_by_hand_closes_it(bot: Bot, redis: Redis) -> No
 
 def test_what_skypilot_shows_is_not_gone_by_a_persons_word(bot: Bot) -> None:
     bot.running("launch smoke")
-    assert "so I see by myself when its machines are gone" in bot.say(f"stop {RUN_ID} gone=yes")
+    assert "so I can check its machines" in bot.say(f"stop {RUN_ID} gone=yes")
     bot.ticks(3)
     assert bot.run().status == "running"
 

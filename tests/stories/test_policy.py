@@ -47,7 +47,7 @@ def test_a_dear_launch_is_asked_about_first_with_what_it_would_cost(under: Made)
     bot.say("launch smoke nodes=2 budget=9")
     asked = bot.told()
     assert "`/verl launch smoke nodes=2 budget=9` may spend up to *$9.00*. Launch it?" in asked
-    assert "$4.00/h by a pretended price" in asked
+    assert "$4.00/h by demo price" in asked
     assert bot.store.list_open_runs() == []
     bot.click("launch-sure", "launch smoke nodes=2 budget=9")
     bot.click("launch-sure", "launch smoke nodes=2 budget=9")
@@ -76,7 +76,7 @@ def test_a_launch_waits_for_a_lead_and_goes_on_with_the_word_of_one(under: Made)
     ("who", "line", "refused"),
     [
         (ANA, f"approve {RUN}", "you need the role `approver`; here you are `launcher`. Ask <@U0BEN>."),
-        (LEA, f"approve {RUN}", "You cannot approve or refuse your own launch. Ask <@U0BEN>."),
+        (LEA, f"approve {RUN}", "You can't approve or decline your own launch. Ask <@U0BEN>."),
         (ANA, f"refuse {RUN}", "you need the role `approver`; here you are `launcher`."),
         (BEN, "approve smoke-0009", "There is no run"),
     ],
@@ -92,7 +92,7 @@ def test_the_first_word_stands(under: Made) -> None:
     bot = under(APPROVING)
     bot.say("launch smoke budget=9")
     assert "`smoke-0001` is refused" in bot.say(f"refuse {RUN}", user=LEA)
-    assert "waits for no approval" in bot.say(f"approve {RUN}", user=BEN)
+    assert "isn't waiting for approval" in bot.say(f"approve {RUN}", user=BEN)
     bot.ticks(2)
     assert bot.run().reason == "refused"
     assert bot.cloud.launches == []
@@ -128,14 +128,14 @@ def test_the_word_is_bound_to_the_task_that_was_looked_at(under: Made) -> None:
     bot.ticks(2)
     assert bot.run().reason == "refused"
     assert bot.cloud.launches == []
-    assert "The task that waits is not the one that was approved." in bot.reads()
+    assert "The waiting task differs from the approved one." in bot.reads()
 
 
 def test_a_larger_budget_is_a_leads_to_give(under: Made) -> None:
     bot = under(APPROVING)
     bot.say("launch smoke budget=4")
     bot.ticks(2)
-    refused = "It may then cost $6.00; more than $5.00 needs another approver. Ask <@U0LEA>, <@U0BEN>."
+    refused = "It could then cost $6.00; more than $5.00 needs another approver. Ask <@U0LEA>, <@U0BEN>."
     assert refused in bot.say(f"budget {RUN} 6")
     assert "may spend $6.00 now" in bot.say(f"budget {RUN} 6", user=BEN)
     assert "may spend $5.00 now" in bot.say(f"budget {RUN} 5")
@@ -183,7 +183,7 @@ def test_a_launch_that_passes_a_cap_is_refused_and_nothing_is_recorded(under: Ma
     bot = under(Policy(person=Caps(runs=1)))
     bot.say("launch smoke")
     refused = bot.say("launch smoke")
-    assert "That would be 2 runs of yours at once; 1 are allowed. End one first" in refused
+    assert "You would have 2 runs at once; your limit is 1. Stop a run first" in refused
     assert "Recorded" in bot.say("launch smoke", user=BEN)
     assert len(bot.store.list_open_runs()) == 2
 
@@ -196,7 +196,7 @@ def test_what_an_hour_costs_is_weighed_when_it_is_known_and_said_in_the_channel(
     bot.ticks(2)
     assert bot.run("smoke-0002").reason == "over_cap"
     assert bot.cloud.launches == [f"verl-{RUN}"]
-    assert "The runs of this channel would cost $8.00 an hour; $5.00 are allowed." in bot.reads()
+    assert "This channel's runs would cost $8.00 an hour; its limit is $5.00." in bot.reads()
 
 
 NOTHING = Policy(person=Caps(runs=0, dollars_per_month=0))
@@ -222,7 +222,7 @@ def test_a_smaller_budget_is_given_however_full_the_caps_are(
     under(Policy()).say("launch smoke budget=5")
     later = Bot(store, playground, slack, policy=NOTHING)
     assert "may spend $3.00 now" in later.say(f"budget {RUN} 3")
-    assert "are allowed" in later.say(f"budget {RUN} 4")
+    assert "limit is" in later.say(f"budget {RUN} 4")
 
 
 def test_a_rule_in_the_shadow_tells_what_it_would_have_done_and_does_nothing(under: Made) -> None:
@@ -249,8 +249,8 @@ def test_what_a_month_may_cost_is_told_of_at_each_share_once_and_then_nothing_ne
     assert read.count("*50 % of what @ana may spend this month is spent*: $5.20 of $10.00.") == 2  # in the channel too
     assert read.count("*80 % of what @ana may spend this month is spent*: $8.00 of $10.00.") == 2
     refused = bot.say("launch smoke budget=2.5")
-    assert "Your runs of this month may then cost $10.50 together; $10.00 are allowed." in refused
-    assert "Ask for less, with `budget=`" in refused
+    assert "This would bring your runs this month to $10.50; your limit is $10.00." in refused
+    assert "Lower the run's budget with `budget=`" in refused
 
 
 def test_a_bot_that_dies_between_two_looks_tells_no_share_twice(under: Made) -> None:
@@ -266,16 +266,16 @@ def test_a_bot_that_dies_between_two_looks_tells_no_share_twice(under: Made) -> 
 
 def test_a_lead_gives_a_month_more_and_nobody_else_does(under: Made) -> None:
     bot = under(Policy(grants=approvers(LEA), team=Caps(dollars_per_month=1)))
-    assert "are allowed" in bot.say("launch smoke budget=5")
+    assert "limit is" in bot.say("launch smoke budget=5")
     assert "To set a monthly budget you need the role `approver`; here you are `launcher`. Ask <@U0LEA>." in bot.say(
         "budget team 20"
     )
     assert "The runs of this channel may spend $20.00 a month now" in bot.say("budget team 20", user=LEA)
     assert "Recorded" in bot.say("launch smoke budget=5")
     assert "<@U0BEN> may spend $3.00 a month now." in bot.say("budget <@U0BEN|ben> 3", user=LEA)
-    assert "Your runs of this month may then cost $5.00" in bot.say("launch smoke budget=5", user=BEN)
+    assert "This would bring your runs this month to $5.00" in bot.say("launch smoke budget=5", user=BEN)
     assert "everybody may spend $4.00 a month" in bot.say("budget workspace 4", user=LEA)
-    assert "The runs of everybody may then cost $6.00" in bot.say("launch smoke budget=1")
+    assert "This would bring the workspace's runs this month to $6.00" in bot.say("launch smoke budget=1")
 
 
 def test_an_approval_does_not_override_a_month_that_is_spent(under: Made) -> None:
@@ -283,8 +283,8 @@ def test_an_approval_does_not_override_a_month_that_is_spent(under: Made) -> Non
     bot.say("launch smoke budget=9")
     bot.say("budget team 6", user=LEA)
     refused = bot.say(f"approve {RUN}", user=LEA)
-    assert "The runs of this channel may then cost $9.00 together this month; $6.00 are allowed." in refused
-    assert "Raise it first, such as `/verl budget team 5000`, and approve then." in refused
+    assert "This would bring this channel's runs this month to $9.00; its limit is $6.00." in refused
+    assert "Raise the budget first, for example with `/verl budget team 5000`, then approve." in refused
     assert bot.run().status == "awaiting_approval"
     bot.say("budget team 60", user=LEA)
     assert "is launched now" in bot.say(f"approve {RUN}", user=LEA)
@@ -294,11 +294,11 @@ def test_one_person_asks_for_so_much_a_minute_and_no_more(under: Made) -> None:
     bot = under(Policy(fairness=Fairness(launches_per_minute=2, questions_per_minute=5)))
     for _ in range(2):
         assert "Recorded" in bot.say("launch smoke")
-    assert "You have asked for more than 2 launches within a minute" in bot.say("launch smoke")
+    assert "You launched more than 2 runs within a minute" in bot.say("launch smoke")
     assert len(bot.store.list_open_runs()) == 2
     for _ in range(2):
         assert "smoke-0002" in bot.say("list")
-    assert "You have asked for more than 5 things within a minute." in bot.say("list")
+    assert "You sent more than 5 commands within a minute." in bot.say("list")
     assert "Recorded" in bot.say("launch smoke", user=BEN)
 
 
@@ -443,7 +443,7 @@ def test_a_button_approves_no_more_than_its_card_has_shown(under: Made) -> None:
     approval = bot.run().approval
     assert approval is not None
     bot.click("approve", f"{RUN} {approval.digest}0", BEN)
-    assert f"What `{RUN}` may come to has changed since its card was shown to you." in bot.told(BEN)
+    assert f"The possible cost of `{RUN}` changed after you saw its card." in bot.told(BEN)
     assert bot.run().status is RunStatus.AWAITING_APPROVAL
     bot.click("approve", f"{RUN} {approval.digest}", BEN)
     assert bot.run().approval.granted  # type: ignore[union-attr]  # it is there

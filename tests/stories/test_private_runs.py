@@ -143,7 +143,7 @@ def test_others_see_that_it_exists_whose_it_is_and_what_it_costs(world: World, b
 
 def test_what_a_whole_channel_would_read_is_not_said_there_even_to_the_owner(world: World, before: Dump) -> None:
     mentioned = world.outcome(before, by_mention(f"logs {LIVE}"), OF_THE_OWNER, ELSEWHERE)
-    assert f"`{LIVE}` is not shown here" in mentioned.text
+    assert f"I do not show `{LIVE}` here" in mentioned.text
     assert MARK not in mentioned.raw
     there = world.outcome(before, by_mention(f"logs {LIVE}"), OF_THE_OWNER, PRIVATE)
     assert f"{MARK}-log" in there.raw

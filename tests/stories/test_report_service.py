@@ -167,7 +167,7 @@ def test_what_another_channel_is_told_is_not_changed_from_here(bot: Bot) -> None
         ("report every 20 steps", "For a run: `/verl report RUN every 20 steps`, `every 30min` or `off`."),
         ("report daily 09:00 tz=Berlin2", "There is no time zone `Berlin2`."),
         ("report daily 09:00 tz=berlin", "There is no time zone `berlin`. Valid: `Europe/Berlin`."),
-        ("report daily 09:00 quiet=9-9", "`9-9` are no hours."),
+        ("report daily 09:00 quiet=9-9", "`9-9` is not a time range."),
         ("report daily 09:00 runs=mine", "There is no choice `mine`."),
         ("report report-7 off", "There is no report `report-7`."),
         ("report off", "This channel has no report."),
@@ -338,7 +338,7 @@ def test_a_run_that_is_over_is_not_summed_up(bot: Bot) -> None:
     bot.running()
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(12)
-    assert "`smoke-0001` is over and gets no more summaries." in bot.say("report smoke-0001 every 20 steps")
+    assert "`smoke-0001` has ended, so it gets no more summaries." in bot.say("report smoke-0001 every 20 steps")
 
 
 def test_what_is_usual_may_be_set(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> None:

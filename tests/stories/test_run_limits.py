@@ -111,7 +111,7 @@ def test_what_is_over_is_given_no_more(bot: Bot) -> None:
     bot.running("launch smoke lease=3 budget=100")
     bot.say(f"stop {RUN}")
     bot.ticks(12)
-    assert "is over already" in bot.say(f"extend {RUN} 2h")
+    assert "has already ended" in bot.say(f"extend {RUN} 2h")
 
 
 def test_a_run_of_somebody_else_is_given_more_by_its_whole_name_only(bot: Bot) -> None:

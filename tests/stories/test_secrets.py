@@ -266,7 +266,7 @@ def test_a_recipe_that_holds_the_value_of_a_secret_is_refused(tmp_path: Path, te
     (tmp_path / "own.yaml").write_text(text)
     with pytest.raises(UserError) as refused:
         RecipeFolder(tmp_path).get("own")
-    assert f"it holds the value of a secret in `{place}`" in str(refused.value.sentence)
+    assert f"the value of a secret is written in `{place}`" in str(refused.value.sentence)
     assert not any(value in str(refused.value.sentence) for value in ("some-value", "hunter2", TOKEN))
 
 

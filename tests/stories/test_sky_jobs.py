@@ -229,7 +229,7 @@ def test_a_name_that_another_bot_has_used_is_neither_taken_over_nor_launched(
     cloud.launch(by("7"))
     until(cloud, lambda seen: seen.job_id)
     assert cloud.launch(by("7")) == ""
-    with pytest.raises(ClusterNameInUse, match="Another bot has launched"):
+    with pytest.raises(ClusterNameInUse, match="of another bot exists"):
         cloud.launch(by("8"))
     assert server.world.jobs.launched == {"verl-x": 1}
 

@@ -143,7 +143,7 @@ def test_a_cluster_of_the_same_name_that_is_another_bots_is_neither_taken_nor_re
     bot.ticks(4)
     assert (bot.run().status, bot.run().reason) == ("ended", "launch_failed")
     assert bot.cloud.downs == []
-    assert "Another bot has launched a cluster" in bot.reads()
+    assert "of another bot exists" in bot.reads()
 
 
 def test_a_log_that_cannot_be_kept_holds_up_no_removal(bot: Bot) -> None:
@@ -287,7 +287,7 @@ def test_a_store_that_is_away_is_said_to_the_person(bot: Bot, monkeypatch: pytes
         raise RedisConnectionError("refused")
 
     monkeypatch.setattr(type(bot.store._redis), "execute_command", away)
-    assert "The store does not answer" in bot.say("list")
+    assert "I can't reach my database" in bot.say("list")
 
 
 def test_a_restarted_bot_takes_up_everything(bot: Bot) -> None:

@@ -26,7 +26,7 @@ IDLE_SECONDS = 60.0
 MAX_FIRST_CHART_SECONDS, MAX_CHART_SECONDS = 60.0, 15.0
 """Maximum seconds for the first chart of a process, which may have to search for fonts; and for any other chart."""
 
-CHART_NOT_RENDERED = N_("The chart could not be drawn as a picture.")
+CHART_NOT_RENDERED = N_("I could not draw the chart as a picture.")
 
 
 class RenderRequest(msgspec.Struct):

@@ -46,8 +46,8 @@ def read_rules(path: Path) -> tuple[MetricRule, ...]:
         UserError: the file has no such rules; the message names the place.
     """
     hint = Phrase(
-        "It holds `findings:`, a list whose entries have `name`, `metric`, `above` or `below`, and where wanted"
-        " `for_steps`, `after_step`, `severity`, `what` and `advice`."
+        "The file needs a list `findings:`. Each entry has `name`, `metric`, and `above` or `below`; "
+        "`for_steps`, `after_step`, `severity`, `what` and `advice` are optional."
     )
     try:
         rules = read_yaml_as(path, FindingsFileYaml).findings
@@ -70,6 +70,6 @@ def find_mistakes(rules: Sequence[MetricRuleYaml]) -> list[Phrase]:
     boundless = [rule.name for rule in rules if rule.above is None and rule.below is None]
     return [
         *(Phrase("`{name}` needs `above` or `below`", name=name) for name in boundless),
-        *(Phrase("`{name}` is there twice", name=name) for name in sorted(duplicates)),
-        *(Phrase("`{name}` is a finding of verlbot's own", name=name) for name in names if name in RESERVED_NAMES),
+        *(Phrase("`{name}` occurs twice", name=name) for name in sorted(duplicates)),
+        *(Phrase("`{name}` is the name of a built-in finding", name=name) for name in names if name in RESERVED_NAMES),
     ]

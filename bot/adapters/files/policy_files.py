@@ -25,7 +25,7 @@ from bot.core.model.policy import (
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, Text
 
-POLICY_HINT = N_("`verlbot policy init` prints one with comments; docs/policy.md says what each line means.")
+POLICY_HINT = N_("`verlbot policy init` prints an example with comments; docs/policy.md explains each line.")
 
 RENAMED_SETTINGS = {
     "leads": N_("`leads` is now `roles.approver`"),

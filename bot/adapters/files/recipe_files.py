@@ -215,7 +215,7 @@ def parse_task(name: str, text: str, folder: Path | None = None) -> dict[str, An
     try:
         task = load_yaml(text)
         if not isinstance(task, dict):
-            raise invalid_recipe_error(name, Phrase("it is no mapping"))
+            raise invalid_recipe_error(name, Phrase("it is not a mapping"))
         check_json_compatible(task)
         check_accelerators(name, msgspec.convert(task, TaskYaml).resources)
         return insert_library(task, folder) if folder else task
@@ -257,10 +257,13 @@ def check_no_secret_values(name: str, task: dict[str, Any]) -> None:
 
 def secret_value_error(name: str, place: str) -> UserError:
     """Return the error for a recipe that contains the value of a secret."""
-    why = Phrase("it holds the value of a secret in `{place}`", place=place)
+    why = Phrase("the value of a secret is written in `{place}`", place=place)
     return UserError(
         Phrase("The recipe `{name}` is not valid: {why}.", name=name, why=why),
-        Phrase("Name it under `secrets:` with nothing after the colon, and set it in the bot's environment."),
+        Phrase(
+            "Write only its name under `secrets:`, with nothing after the colon, and set the variable in the "
+            "bot's environment."
+        ),
     )
 
 
@@ -310,12 +313,12 @@ def read_task_value(recipe: str, task: dict[str, Any], path: str) -> str:
     for key in path.split("."):
         if not isinstance(value, dict) or key not in value:
             raise invalid_recipe_error(
-                recipe, Phrase("a parameter sets {path}, and the task holds nothing there", path=path)
+                recipe, Phrase("a parameter sets {path}, which the task does not have", path=path)
             )
         value = value[key]
     if isinstance(value, dict | list):
         raise invalid_recipe_error(
-            recipe, Phrase("a parameter sets {path}, and the task holds more than one value there", path=path)
+            recipe, Phrase("a parameter sets {path}, where the task has more than one value", path=path)
         )
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -328,7 +331,7 @@ def invalid_recipe_error(name: str, why: Text) -> UserError:
     """Return the error for a recipe that is not valid, and why."""
     is_sentence = str(why).endswith(".")
     key = NOT_VALID_SENTENCE if is_sentence else NOT_VALID_CLAUSE
-    return UserError(Phrase(key, name=name, why=why), Phrase("`verlbot recipes check` looks at all of them."))
+    return UserError(Phrase(key, name=name, why=why), Phrase("`verlbot recipes check` checks all recipes."))
 
 
 class ReadableDumper(yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper):  # type: ignore[misc]  # either base

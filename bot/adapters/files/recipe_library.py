@@ -39,7 +39,7 @@ def insert_library(task: Mapping[str, Any], recipes: Path) -> dict[str, Any]:
         # A mount that no script reads is used in another way, which would find nothing there.
         if inserted == {name: complete[name] for name in scripts}:
             line = f". {mount}/NAME.sh"
-            raise RefusedYaml(Phrase("it mounts `{mount}`, and no line `{line}` reads it", mount=mount, line=line))
+            raise RefusedYaml(Phrase("it mounts `{mount}`, but no line `{line}` reads it", mount=mount, line=line))
         del mounts[path]
         complete |= inserted | {"file_mounts": mounts}
     return {key: value for key, value in complete.items() if key != "file_mounts" or value}
@@ -74,7 +74,7 @@ def insert_files(script_name: str, script: str, mount: str, library: Path) -> st
     if any(path in line for line in list_commands(whole) for path in list_spellings(mount)):
         raise RefusedYaml(
             Phrase(
-                "its `{script}` uses `{mount}` in another way than by one line `{line}` for each file",
+                "its `{script}` must use `{mount}` by one line `{line}` for each file, and in no other way",
                 script=script_name,
                 mount=mount,
                 line=f". {mount}/NAME.sh",

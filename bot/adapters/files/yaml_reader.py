@@ -236,7 +236,7 @@ def describe_validation_message(text: str, where: Text) -> Text:
         flaw = Phrase("there is no setting `{name}`", name=unknown[1])
         return flaw if where == WHOLE_FILE else Phrase("{place}: {flaw}", place=where, flaw=flaw)
     if missing := MISSING_FIELD.search(text):
-        return Phrase("{place} lacks `{name}`", place=where, name=missing[1])
+        return Phrase("`{name}` is missing in {place}", place=where, name=missing[1])
     if pattern := WRONG_PATTERN.search(text):
         shape = next(
             (Phrase(words) for start, words in PATTERN_PHRASES.items() if pattern[1].startswith(f"^{start}")), None

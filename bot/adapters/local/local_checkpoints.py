@@ -44,7 +44,7 @@ FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 MISSING_FILE_ERRORS = (ENOENT, ENOTDIR, ELOOP, ENXIO, ENAMETOOLONG)
 """Errors of the system where a path leads to no such file, or to a link."""
 
-FILES_CHANGED = N_("Its files change while I fetch them.")
+FILES_CHANGED = N_("Its files changed during the download.")
 
 
 @dataclass(frozen=True, slots=True)

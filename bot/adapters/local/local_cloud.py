@@ -44,11 +44,11 @@ from bot.phrase import N_, Phrase, Text, join_list, plural_phrase
 log = logging.getLogger(__name__)
 
 INFRA = N_("this machine")
-PRETENDED_PRICE_SOURCE = N_("a pretended price")
+PRETENDED_PRICE_SOURCE = N_("demo price")
 INTERPRETER_VARIABLES = ("PATH", "HOME", "PYTHONPATH", "LD_LIBRARY_PATH")
 """Variables of the bot's environment that the supervisor's Python needs; the bot's secrets are not passed on."""
 
-FILES_LOST = N_("Its files on this machine are gone, and none of its processes runs any more.")
+FILES_LOST = N_("Its files on this machine are gone, and so are its processes.")
 
 LAUNCH_SECONDS = 20
 """Deadline in seconds for a launch. A supervisor claims its name in 0.1 s; a loaded machine may take longer."""
@@ -111,14 +111,14 @@ class LocalCloud:
         if is_managed(task):
             return Phrase("This machine runs no managed jobs: leave out `managed=true`.")
         unsupported = [
-            (resources.get("accelerators"), N_("It asks for accelerators ({value}), and this machine lends none.")),
-            (resources.get("image_id"), N_("It asks for a container image ({value}), and this machine runs none.")),
-            (resources.get("infra"), N_("It asks for the infra {value}, and this bot has only this machine.")),
+            (resources.get("accelerators"), N_("It needs {value}; this machine has no GPU for runs.")),
+            (resources.get("image_id"), N_("It needs a container image ({value}); this machine runs no containers.")),
+            (resources.get("infra"), N_("It needs the infra {value}; this bot has only this machine.")),
             (
                 task.get("file_mounts"),
-                N_("It asks for a bucket, and this machine mounts none: `volume=NAME` keeps files here."),
+                N_("It needs a bucket; this machine cannot mount one. Use `volume=NAME` to keep files here."),
             ),
-            (task.get("workdir"), N_("It asks for a working directory, and this machine uploads none.")),
+            (task.get("workdir"), N_("It needs a working directory; this machine cannot upload one.")),
         ]
         for value, why in unsupported:
             if value:
@@ -127,8 +127,8 @@ class LocalCloud:
             return Phrase("It needs {names} in the bot's environment.", names=join_list(missing))
         if int(task.get("num_nodes") or 1) > MAX_NODES:
             return plural_phrase(
-                "It asks for {count} node, and this machine runs {most} at the most.",
-                "It asks for {count} nodes, and this machine runs {most} at the most.",
+                "It needs {count} node; this machine runs at most {most}.",
+                "It needs {count} nodes; this machine runs at most {most}.",
                 int(task["num_nodes"]),
                 most=MAX_NODES,
             )
@@ -150,7 +150,7 @@ class LocalCloud:
 
     def launch(self, order: LaunchOrder) -> str:
         if why := self.explain_refusal(order.task):
-            raise UserError(why, Phrase("Nothing was started."))
+            raise UserError(why, Phrase("No process was started."))
         self._root.mkdir(parents=True, exist_ok=True)
         with (self._root / "supervisors.log").open("ab") as log:
             supervisor = subprocess.Popen(  # noqa: S603  # fixed words; the name is derived from a run's id
@@ -165,11 +165,13 @@ class LocalCloud:
         try:
             supervisor.communicate(msgspec.json.encode(self._to_supervisor_order(order)), timeout=LAUNCH_SECONDS)
         except subprocess.TimeoutExpired as error:
-            raise Unavailable(Phrase("The supervisor has not claimed its name in time.")) from error
+            raise Unavailable(Phrase("The supervisor process did not claim its name in time.")) from error
         if supervisor.returncode not in (0, NAME_IN_USE):
             log_file, code = self._root / "supervisors.log", supervisor.returncode
             how = describe_exit(128 - code if code < 0 else code)
-            raise Unavailable(Phrase("The supervisor did not start ({how}): read {file}.", how=how, file=str(log_file)))
+            raise Unavailable(
+                Phrase("The supervisor process did not start ({how}): see {file}.", how=how, file=str(log_file))
+            )
         return f"local-{order.cluster}"
 
     def tail_log(self, cluster: ClusterRef, lines: int) -> str:
@@ -188,7 +190,7 @@ class LocalCloud:
             if (state := directory.read_state()) is None or state.job.is_finished:
                 return
             time.sleep(PAUSE_SECONDS)
-        raise Unavailable(Phrase("Its job does not end."))
+        raise Unavailable(Phrase("Its job did not end when asked to."))
 
     def list_checkpoints(
         self, cluster: ClusterRef, checkpoint: CheckpointRef, job_ended: bool = False
@@ -236,7 +238,7 @@ class LocalCloud:
     def set_autostop(self, cluster: ClusterRef, minutes: int) -> AutostopSetting:
         directory = ClusterDirectory(self._root, cluster.cluster)
         if directory.read_ending() or not directory.folder.exists():
-            raise Unavailable(Phrase("The cluster is not there."))
+            raise Unavailable(Phrase("There is no such cluster."))
         directory.set_autostop(minutes)
         return AutostopSetting(f"local-{cluster.cluster}-{minutes}")
 
@@ -313,7 +315,7 @@ def observe_cluster(directory: ClusterDirectory, cluster: ClusterRef) -> Observa
     )
     if state.job.is_finished or is_alive(state.supervisor):
         return observation
-    error = Phrase("The process that keeps the cluster was killed.")
+    error = Phrase("The process that runs the cluster was killed.")
     return replace(observation, job=JobState.FAILED_DRIVER, error=error)
 
 

@@ -84,9 +84,9 @@ def translate_redis_errors() -> Iterator[None]:
     except ResponseError as error:
         if str(error).startswith("WRONGTYPE"):
             raise UnreadableRecord("a run", "a key of the store holds another type of value") from error
-        raise Unavailable(Phrase("The store does not answer.")) from error
+        raise Unavailable(Phrase("I can't reach my database.")) from error
     except RedisError as error:
-        raise Unavailable(Phrase("The store does not answer.")) from error
+        raise Unavailable(Phrase("I can't reach my database.")) from error
 
 
 ACQUIRE_SCRIPT = """

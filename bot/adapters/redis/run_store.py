@@ -199,7 +199,7 @@ def read_existing_run(redis: Redis | Pipeline, run_id: str) -> Run:
     """Return a run's record, and raise UserError if there is no such run."""
     run = read_run(redis, run_id)
     if run is None:
-        raise unknown_name_error("run", run_id, [], Phrase("`/verl list` shows those that there are."))
+        raise unknown_name_error("run", run_id, [], Phrase("`/verl list` shows the runs."))
     return run
 
 

@@ -56,11 +56,11 @@ def map_cluster_ending(events: tuple[str, ...]) -> tuple[Ending, Text | None]:
     """
     for event in reversed(events):
         if termination := TERMINATED_EVENT.search(event):
-            return Ending.DOWNED, Phrase("It was taken down by {person}.", person=termination["user"])
+            return Ending.DOWNED, Phrase("{person} removed it.", person=termination["user"])
     if any(AUTODOWN_EVENT.search(event) for event in events):
         return Ending.AUTODOWNED, None
     last = Phrase("SkyPilot says: {event}", event=events[-1]) if events else ""
-    unknown_end = Phrase("Its machines went away, or its own autostop removed it: SkyPilot does not tell.")
+    unknown_end = Phrase("The provider took its machines, or its autostop removed it: SkyPilot does not say which.")
     return Ending.LOST, join_sentences(last, unknown_end)
 
 
@@ -156,11 +156,11 @@ MANAGED_ID_PREFIX = "managed-job-"
 UNSTARTED_SCHEDULE_STATES = ("INACTIVE", "WAITING")
 """Schedule states of a job that no controller has started; one that is cancelled in them keeps them forever."""
 
-MANAGED_COST_SOURCE = N_("SkyPilot's cost report, interruptions left out")
+MANAGED_COST_SOURCE = N_("SkyPilot's cost report, without interruptions")
 
 CONTROLLER_STOPPED = N_(
-    "SkyPilot's controller of managed jobs has stopped itself, which it does once none is left; "
-    "how this one ended, it tells when it is started again."
+    "SkyPilot's controller of managed jobs has stopped, as it does when no job is left. SkyPilot can say how "
+    "this job ended only when the controller runs again."
 )
 
 

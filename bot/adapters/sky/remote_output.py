@@ -75,9 +75,9 @@ PIPE_BLOCK_BYTES = 65_536
 STDERR_BYTES = 8_192
 """Maximum bytes that are kept of a program's standard error, from its end."""
 
-SSH_FAILED = N_("Its cluster could not be read by SSH: {why}")
-NO_PROGRAM = N_("The bot's machine lacks `{program}`, which fetches models.")
-BOT_STOPPING = N_("The bot is being stopped.")
+SSH_FAILED = N_("I could not read its cluster by SSH: {why}")
+NO_PROGRAM = N_("`{program}`, which downloads models, is not installed on the bot's machine.")
+BOT_STOPPING = N_("The bot is stopping.")
 
 
 @dataclass(slots=True)
@@ -180,7 +180,7 @@ class Program:
         block = os.read(descriptor, PIPE_BLOCK_BYTES)
         buffer += block
         if is_output and len(buffer) > self.max_output_bytes:
-            raise Unavailable(Phrase(SSH_FAILED, why=Phrase("it says too much.")))
+            raise Unavailable(Phrase(SSH_FAILED, why=Phrase("its output is too long.")))
         if not is_output:
             del buffer[:-STDERR_BYTES]
         return bool(block)
@@ -195,7 +195,7 @@ class Program:
         if self.stopping.is_set():
             raise BeingStopped(Phrase(BOT_STOPPING))
         if deadline is not None and time.monotonic() > deadline:
-            raise Unavailable(Phrase(SSH_FAILED, why=Phrase("no answer in time.")))
+            raise Unavailable(Phrase(SSH_FAILED, why=Phrase("it did not answer in time.")))
         if self.watch:
             self.watch()
 

@@ -21,26 +21,28 @@ COMMAND_LINE_PREFIXES = ("Hint:", "To fix:", "View logs", "You can check", "sky 
 
 ADVICE = {
     "ResourcesUnavailableError": N_("Ask for other GPUs, another infra or fewer nodes, or try again later."),
-    "ResourcesMismatchError": N_("A cluster of this name has other machines; launch again, under a new name."),
-    "InvalidSkyPilotConfigError": N_("Mend the recipe: `verlbot recipes check` looks at it."),
-    "InvalidClusterNameError": N_("Mend the recipe's name."),
-    "StorageSpecError": N_("Mend `bucket=` or the recipe's file_mounts."),
-    "NotSupportedError": N_("Leave out what this infra cannot do, or choose another."),
+    "ResourcesMismatchError": N_(
+        "A cluster with this name has different machines. Launch again: the new run gets a new name."
+    ),
+    "InvalidSkyPilotConfigError": N_("Fix the recipe: `verlbot recipes check` shows what is wrong."),
+    "InvalidClusterNameError": N_("Change the recipe's name."),
+    "StorageSpecError": N_("Fix `bucket=` or the recipe's file_mounts."),
+    "NotSupportedError": N_("Leave out the settings that this infra does not support, or choose another infra."),
     "NoCloudAccessError": N_("Ask SkyPilot's server admin to run `sky check` there."),
     "CloudUserIdentityError": N_("Ask SkyPilot's server admin to run `sky check` there."),
     "InvalidCloudCredentials": N_("Ask SkyPilot's server admin to run `sky check` there."),
     "InvalidCloudConfigs": N_("Ask SkyPilot's server admin to run `sky check` there."),
     "ClusterOwnerIdentityMismatchError": N_("The cluster belongs to another identity: see SkyPilot's workspaces."),
-    "PermissionDeniedError": N_("The bot's SkyPilot user lacks the right: give its service account the role."),
-    "NoWorkspaceAccessError": N_("The bot's SkyPilot user lacks the workspace: add its service account to it."),
+    "PermissionDeniedError": N_("The bot's SkyPilot user may not do this: give its service account the right role."),
+    "NoWorkspaceAccessError": N_("The bot's SkyPilot user is not in the workspace: add its service account."),
     "WorkspaceAmbiguousError": N_("Set the workspace of the bot's SkyPilot user."),
-    "UserRequestRejectedByPolicy": N_("Your SkyPilot's admin policy says so; ask its admin."),
-    "RestfulPolicyError": N_("Your SkyPilot's policy server does not answer; try again later."),
-    "RequestCancelled": N_("It was cancelled in SkyPilot."),
-    "RequestInterruptedError": N_("SkyPilot's API server was restarted meanwhile."),
-    "ApiServerAuthenticationError": N_("Set SKYPILOT_SERVICE_ACCOUNT_TOKEN to a token that is valid there."),
-    "APIVersionMismatchError": N_("Bring SkyPilot here and on the server to versions that fit."),
-    "APINotSupportedError": N_("Bring SkyPilot on the server up to date."),
+    "UserRequestRejectedByPolicy": N_("SkyPilot's admin policy refuses this; ask SkyPilot's admin."),
+    "RestfulPolicyError": N_("SkyPilot's policy server does not answer; try again later."),
+    "RequestCancelled": N_("A person cancelled it in SkyPilot."),
+    "RequestInterruptedError": N_("SkyPilot's API server restarted during the request."),
+    "ApiServerAuthenticationError": N_("Set SKYPILOT_SERVICE_ACCOUNT_TOKEN to a token that is valid on the server."),
+    "APIVersionMismatchError": N_("Install matching SkyPilot versions here and on the server."),
+    "APINotSupportedError": N_("Upgrade SkyPilot on the server."),
     "KubeAPIUnreachableError": N_("The Kubernetes cluster does not answer; try again later."),
 }
 """Advice for each kind of exception (sky/exceptions.py of 0.14)."""
@@ -89,7 +91,7 @@ def shorten(text: str) -> str:
 
 
 NO_SERVER = N_(
-    "SkyPilot's API server does not answer at {url}. Start it, or set SKYPILOT_API_SERVER_ENDPOINT to where it is."
+    "SkyPilot's API server does not answer at {url}. Start it, or set SKYPILOT_API_SERVER_ENDPOINT to its address."
 )
 
 
@@ -155,7 +157,7 @@ def fetch_server_identity() -> str:
 
     response = common.make_authenticated_request("GET", "/users")
     if response.status_code >= 500:
-        raise Unavailable(Phrase("SkyPilot's API server fails: {code}.", code=response.status_code))
+        raise Unavailable(Phrase("SkyPilot's API server answers with an error: {code}.", code=response.status_code))
     if response.status_code != 200:
         return ""
     try:

@@ -212,7 +212,7 @@ def find_cluster_problem(cluster: str) -> Text | None:
     sdk = sdk_without_retries()
     request_id = sdk.status([cluster], refresh=StatusRefreshMode.FORCE, all_users=True, **SUMMARY_OPTIONS)
     records = sdk.get(request_id)
-    return cluster_record(records[0]).unhealthy if records else Phrase("SkyPilot does not find its machines any more.")
+    return cluster_record(records[0]).unhealthy if records else Phrase("SkyPilot no longer finds its machines.")
 
 
 def tail_log(cluster: str, job_id: int | None, lines: int, max_bytes: int) -> str:

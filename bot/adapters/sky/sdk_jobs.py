@@ -167,7 +167,7 @@ def launch(name: str, task: Task, is_retry: bool, may_rent: bool, rate: Rate | N
         # The request of an earlier attempt may be any launch under way: it carries no name of a job.
         if is_retry and list_live_launches():
             raise Unavailable(
-                Phrase("A managed job is being launched just now, and whether it is this one is not known.")
+                Phrase("SkyPilot is launching a managed job, and I do not know yet whether it is this one.")
             )
         answer = read_jobs(name_match=name)
     if isinstance(answer, JobsController):

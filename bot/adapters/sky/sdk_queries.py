@@ -196,7 +196,7 @@ def write_ssh_config(cluster: str) -> str:
         command._get_cluster_records_and_set_ssh_config([cluster])  # noqa: SLF001  # the SDK has no call for it
         config_path = str(os.path.expanduser(helper.ssh_cluster_path.format(cluster)))
     if not os.path.exists(config_path):
-        raise Unavailable(Phrase("SkyPilot gives no way into its cluster."))
+        raise Unavailable(Phrase("SkyPilot gives no SSH access to its cluster."))
     return config_path
 
 

@@ -19,9 +19,9 @@ T = TypeVar("T")
 PRELOADED_MODULES = ["sky", "bot.adapters.sky.sdk_clusters", "bot.adapters.sky.sdk_jobs"]
 """Modules imported once, in the process that the others are forked from: 2 to 5 s and 160 MB once, 20 ms a call."""
 
-NO_ANSWER = N_("SkyPilot has not answered within {seconds} s.")
+NO_ANSWER = N_("SkyPilot did not answer within {seconds} s.")
 
-BOT_STOPPING = N_("The bot is being stopped.")
+BOT_STOPPING = N_("The bot is stopping.")
 
 GRACE_SECONDS = 2.0
 """Seconds after a process's own alarm until its end must have been noticed."""
@@ -94,7 +94,7 @@ class SdkWorker:
             Unavailable: no slot was free before the deadline.
         """
         if not slots.acquire(timeout=self._seconds):
-            raise Unavailable(Phrase("SkyPilot is slow: too many questions wait for its answers."))
+            raise Unavailable(Phrase("SkyPilot is slow: too many of my requests are waiting for an answer."))
         try:
             yield
         finally:

@@ -97,7 +97,7 @@ class SkyCloud:
             return Phrase("It needs {names} in the bot's environment.", names=join_list(missing))
         if uploads := find_local_paths(task):
             return Phrase(
-                "It would upload {path} from the bot's machine. Use a bucket, or {example} of git.",
+                "It would upload {path} from the bot's machine. Use a bucket, or a git address such as {example}.",
                 path=uploads[0],
                 example="`workdir: {url: …}`",
             )
@@ -169,8 +169,8 @@ class SkyCloud:
             request_id = self._worker.call(sdk_clusters.launch, order.cluster, task)
         if request_id == sdk_clusters.FOREIGN:
             raise ClusterNameInUse(
-                Phrase("Another bot has launched a cluster {name}.", name=f"`{order.cluster}`"),
-                Phrase("It is left alone. Launch this once more: it gets another name."),
+                Phrase("A cluster {name} of another bot exists.", name=f"`{order.cluster}`"),
+                Phrase("I do not touch it. Launch again: the new run gets another name."),
             )
         return request_id
 
@@ -194,7 +194,7 @@ class SkyCloud:
 
     def download_checkpoint(self, cluster: ClusterRef, checkpoint: CheckpointRef) -> DownloadProgress:
         if self._downloads is None:
-            raise UserError(Phrase("No folder is set for downloaded models."))
+            raise UserError(Phrase("VERLBOT_ARTIFACTS_DIR names no folder for downloaded models."))
         remote_checkpoint = self._remote_checkpoint(cluster, checkpoint)
         return self._downloads.begin_or_check(
             DownloadTask(checkpoint, remote_checkpoint.list_files, remote_checkpoint.copy_files)

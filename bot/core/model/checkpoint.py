@@ -105,7 +105,7 @@ class CheckpointListing:
         latest_step = parse_step_number(latest_step_text)
         # While the job runs, a file without a number is probably being written; a later look decides.
         if latest_step is None and layout.latest_file in names and not job_finished:
-            raise Unavailable(Phrase("Which of its checkpoints is the newest cannot be read."))
+            raise Unavailable(Phrase("I cannot read which of its checkpoints is the newest."))
         return cls(
             tuple(sorted(step for name in names if (step := layout.parse_folder(name)) is not None)), latest_step
         )

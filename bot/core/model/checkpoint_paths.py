@@ -76,7 +76,7 @@ def locate_checkpoint(folder: str, checkpoint: str, run_id: str, nodes: int) -> 
         or not SAFE_FOLDER.fullmatch(folder)
         or not all(map(is_safe_path_part, (run_id, *parts, *split_path(below))))
     ):
-        refusal = Phrase("Its log names a checkpoint that is not in the run's own folder, and I do not touch others.")
+        refusal = Phrase("Its log names a checkpoint outside of the run's own folder; I do not touch other folders.")
         raise UserError(refusal)
     return CheckpointRef(folder, "/".join([run_id, *parts]), nodes)
 
@@ -98,7 +98,7 @@ def locate_checkpoint_folder(folder: str, checkpoint: str | None, run_id: str, n
         if not SAFE_FOLDER.fullmatch(folder) or not all(
             map(is_safe_path_part, (run_id, *split_path(folder.removeprefix("~"))))
         ):
-            raise UserError(Phrase("Its recipe names a folder of checkpoints that I do not touch."))
+            raise UserError(Phrase("Its recipe names a folder of checkpoints that I may not touch."))
         return CheckpointRef(folder, run_id, nodes)
     checkpoint_ref = locate_checkpoint(folder, checkpoint, run_id, nodes)
     return replace(checkpoint_ref, name=checkpoint_ref.name.rpartition("/")[0] or checkpoint_ref.name)

@@ -141,10 +141,12 @@ def refuse_conflicts(recipe: Recipe, settings: Mapping[str, str], overrides: tup
             describe_override_refusal(recipe.name, overrides[0]), Phrase("Its parameters: {names}.", names=names)
         )
     if BUCKET.name in settings and VOLUME.name in settings:
-        raise UserError(Phrase("Checkpoints go to one place."), Phrase("Give `bucket=` or `volume=`, not both."))
+        raise UserError(
+            Phrase("Checkpoints can be saved in one place only."), Phrase("Give `bucket=` or `volume=`, not both.")
+        )
     if RESUME.name in settings and not {BUCKET.name, VOLUME.name} & set(settings):
         raise UserError(
-            Phrase("A new machine holds no checkpoint to go on from."),
+            Phrase("A new machine has no checkpoint to resume from."),
             Phrase("Give the `volume=` or `bucket=` of the earlier run too."),
         )
 
@@ -155,7 +157,7 @@ def refuse_spot(task: Task, settings: Mapping[str, str]) -> None:
     """
     if SPOT.name in settings and resources(task).get("use_spot") and not is_managed(task):
         raise UserError(
-            Phrase("A spot machine may be taken away at any time, and a run on it would end there."),
+            Phrase("The provider can reclaim a spot machine at any time, and the run would end."),
             Phrase("Give `managed=true` too: then SkyPilot restarts it."),
         )
     if CONTROLLER.name in settings and not is_managed(task):

@@ -113,15 +113,13 @@ def get_bot_metadata(task: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 RENT_PHRASE = N_(
-    "SkyPilot's server does not look after managed jobs itself: it would first rent a machine for that, "
-    "with 4 CPUs and 16 GB unless its configuration says otherwise."
+    "SkyPilot's server needs a controller machine for managed jobs and would rent one first: 4 CPUs and 16 GB by "
+    "default."
 )
-RESTART_PHRASE = N_(
-    "SkyPilot's server does not look after managed jobs itself: it would first start its controller again."
-)
-BILLING_PHRASE = N_("That machine bills {dollars}/h by {source}, and no run's budget counts it.")
-UNPRICED_PHRASE = N_("That machine's price is unknown, and no run's budget counts it.")
-AUTOSTOP_PHRASE = N_("SkyPilot stops it after 10 idle minutes, where its cloud can; its disk goes on billing.")
+RESTART_PHRASE = N_("SkyPilot's server would first restart its controller machine for managed jobs.")
+BILLING_PHRASE = N_("That machine costs {dollars}/h ({source}), which counts against no run's budget.")
+UNPRICED_PHRASE = N_("Its price is unknown, and it counts against no run's budget.")
+AUTOSTOP_PHRASE = N_("SkyPilot stops it after 10 idle minutes where the cloud supports that; its disk keeps billing.")
 
 
 def describe_controller(controller: JobsController) -> Text:
@@ -143,6 +141,6 @@ def describe_controller(controller: JobsController) -> Text:
 def describe_agreement() -> Text:
     """Return the sentence about what to type instead, or what the server's administrator can set."""
     return Phrase(
-        "Launch it with `controller=rent` if that is wanted, or without `managed=true`; if the server's "
-        "admin sets `jobs.controller.consolidation_mode: true`, nothing is rented."
+        "To allow it, launch with `controller=rent`; otherwise leave out `managed=true`. No machine is rented if "
+        "the server's admin sets `jobs.controller.consolidation_mode: true`."
     )

@@ -35,12 +35,12 @@ DISPLAY_NAMES: Mapping[str, str] = {
     MetricWord.ENTROPY: N_("entropy"),
     MetricWord.GRADIENT: N_("gradient norm"),
     MetricWord.LENGTH: N_("response length"),
-    MetricWord.CUT: N_("share of cut responses"),
+    MetricWord.CUT: N_("share of truncated responses"),
     MetricWord.ABORTED: N_("share of aborted responses"),
     MetricWord.TURNS: N_("turns"),
     MetricWord.TOOLS: N_("tool calls"),
-    MetricWord.SECONDS: N_("seconds a step"),
-    MetricWord.THROUGHPUT: N_("tokens a second and GPU"),
+    MetricWord.SECONDS: N_("seconds per step"),
+    MetricWord.THROUGHPUT: N_("tokens per second and GPU"),
 }
 """The name of each word in a chart."""
 

@@ -130,10 +130,10 @@ NONE = "none"
 INFRA = Parameter(
     name="infra",
     kind=ParameterKind.TEXT,
-    meaning=N_("where it runs, as SkyPilot names it"),
+    meaning=N_("where to run"),
     target="resources.infra",
     pattern=r"[A-Za-z0-9*][A-Za-z0-9*/_.:@-]*",
-    shape=N_("an infra of SkyPilot's, such as `k8s`, `aws/us-east-1` or `slurm`"),
+    shape=N_("a SkyPilot infra such as `k8s`, `aws/us-east-1` or `slurm`"),
 )
 GPUS = Parameter(
     name="gpus",
@@ -146,16 +146,16 @@ GPUS = Parameter(
 IMAGE = Parameter(
     name="image",
     kind=ParameterKind.TEXT,
-    meaning=N_("container image that it runs in"),
+    meaning=N_("container image to run in"),
     target="resources.image_id",
     pattern=r"none|[A-Za-z0-9][A-Za-z0-9._/:@-]*",
-    shape=N_("an image such as `docker:verlai/verl:vllm024.dev2`, or `none` for the machine as it is"),
+    shape=N_("an image such as `docker:verlai/verl:vllm024.dev2`, or `none` to run without a container"),
     removable=True,
 )
 PORTS = Parameter(
     name="ports",
     kind=ParameterKind.CHOICE,
-    meaning=N_("ports that are opened to the world"),
+    meaning=N_("ports to open to the internet"),
     target="resources.ports",
     choices=(NONE,),
     removable=True,
@@ -163,56 +163,56 @@ PORTS = Parameter(
 BUCKET = Parameter(
     name="bucket",
     kind=ParameterKind.TEXT,
-    meaning=N_("object storage that the checkpoints are written to"),
+    meaning=N_("bucket to save checkpoints in"),
     pattern=r"(s3|gs|r2|cos|oci|nebius|https)://[A-Za-z0-9][A-Za-z0-9._/-]*[A-Za-z0-9]",
     shape=N_("an address such as `s3://models/team-a`"),
 )
 VOLUME = Parameter(
     name="volume",
     kind=ParameterKind.TEXT,
-    meaning=N_("volume that the checkpoints are written to"),
+    meaning=N_("volume to save checkpoints in"),
     pattern=r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?",
     shape=N_("the name of a volume, such as `models`"),
 )
 RESUME = Parameter(
     name="resume_from",
     kind=ParameterKind.TEXT,
-    meaning=N_("an earlier run on the same volume or bucket, to go on from its newest checkpoint"),
+    meaning=N_("earlier run on the same volume or bucket to continue from its newest checkpoint"),
     pattern=r"[A-Za-z0-9][A-Za-z0-9_-]*(/global_step_\d{1,9})?",
     shape=N_("a run such as `ppo-7f3a`, or one checkpoint of it, `ppo-7f3a/global_step_40`"),
 )
 MANAGED = Parameter(
     name="managed",
     kind=ParameterKind.FLAG,
-    meaning=N_("whether SkyPilot restarts it when its machines go away"),
+    meaning=N_("restart automatically if machines are lost"),
     target="_metadata.verlbot.managed",
     default="false",
 )
 SPOT = Parameter(
     name="spot",
     kind=ParameterKind.FLAG,
-    meaning=N_("whether it takes cheaper machines that may be taken away; with `managed=true`"),
+    meaning=N_("use cheaper machines that the provider can reclaim; needs `managed=true`"),
     target="resources.use_spot",
     default="false",
 )
 CONTROLLER = Parameter(
     name="controller",
     kind=ParameterKind.CHOICE,
-    meaning=N_("that a machine may be rented to look after managed jobs, where SkyPilot's server does not itself"),
+    meaning=N_("allow renting a controller machine for managed jobs"),
     target="_metadata.verlbot.controller",
     choices=(RENT_WORD,),
 )
 WHY = Parameter(
     name="why",
     kind=ParameterKind.TEXT,
-    meaning=N_("why it is launched, for those who approve or pay for it"),
+    meaning=N_("reason for the launch, for approvers and the audit"),
     pattern=r".{1,200}",
-    shape=N_("up to 200 characters, in quotes where it has spaces"),
+    shape=N_("up to 200 characters, in quotes if it has spaces"),
 )
 BUDGET = Parameter(
     name="budget",
     kind=ParameterKind.NUMBER,
-    meaning=N_("the most that the run may spend"),
+    meaning=N_("maximum cost of the run"),
     minimum=0.01,
     maximum=1_000_000,
     unit=N_("dollars"),
@@ -220,7 +220,7 @@ BUDGET = Parameter(
 LEASE = Parameter(
     name="lease",
     kind=ParameterKind.NUMBER,
-    meaning=N_("how long the run may live"),
+    meaning=N_("maximum time that the run may take"),
     minimum=0.01,
     maximum=24 * 90,
     unit=N_("hours"),

@@ -165,7 +165,9 @@ def parse_time(text: str) -> time:
     time_match = re.fullmatch(r"(\d{1,2})(?:[:：](\d\d))?", text, re.ASCII)
     if time_match and int(time_match[1]) < 24 and int(time_match[2] or 0) < 60:
         return time(int(time_match[1]), int(time_match[2] or 0))
-    raise UserError(Phrase("{text} is no time of day.", text=format_inline_code(text)), Phrase("Write it as `09:00`."))
+    raise UserError(
+        Phrase("{text} is not a time of day.", text=format_inline_code(text)), Phrase("Write it as `09:00`.")
+    )
 
 
 def parse_period(text: str) -> timedelta:
@@ -177,11 +179,11 @@ def parse_period(text: str) -> timedelta:
     period = parse_timespan(text)
     if period is None:
         raise UserError(
-            Phrase("{text} is no span of time.", text=format_inline_code(text)),
+            Phrase("{text} is not a duration.", text=format_inline_code(text)),
             Phrase("Write it as `2h` or `30min`."),
         )
     if not MIN_PERIOD <= period <= MAX_PERIOD:
-        problem = Phrase("From one board to the next it is at least `{least}`, and at most `{most}`.", **PERIOD_LIMITS)
+        problem = Phrase("The time between two reports must be between `{least}` and `{most}`.", **PERIOD_LIMITS)
         raise UserError(problem, Phrase("Once a day is `daily 09:00`."))
     return period
 
@@ -204,7 +206,7 @@ def parse_quiet_hours(text: str) -> QuietHours | Literal[False]:
     quiet = QuietHours(parse_time(begin), parse_time(end))
     if quiet.begin == quiet.end:
         raise UserError(
-            Phrase("{text} are no hours.", text=format_inline_code(text)), Phrase("Write them as `22:00-07:00`.")
+            Phrase("{text} is not a time range.", text=format_inline_code(text)), Phrase("Write them as `22:00-07:00`.")
         )
     return quiet
 

@@ -84,27 +84,27 @@ def refuse_unusable_line(text: str) -> None:
     """
     if len(text) > MAX_LINE_CHARACTERS:
         complaint_length = Phrase(
-            "The line has {count} characters; {most} are the most.",
+            "The line has {count} characters; the limit is {most}.",
             count=f"{len(text):,}",
             most=MAX_LINE_CHARACTERS_TEXT,
         )
-        raise UserError(complaint_length, Phrase("Type it shorter."))
+        raise UserError(complaint_length, Phrase("Shorten it."))
     if match := INVISIBLE.search(text):
         complaint = Phrase(
-            "The line holds the character `{character}`, which cannot be seen.", character=describe_character(match[0])
+            "The line contains the invisible character `{character}`.", character=describe_character(match[0])
         )
-        raise UserError(complaint, Phrase("Type it without."))
+        raise UserError(complaint, Phrase("Leave the character out."))
 
 
 def refuse_broken_word(word: str) -> None:
     """Raise UserError for a word with a line end or a tab in it: where the word is shown, neither is visible."""
     if char := next((char for char in word if char in "\n\t"), None):
         complaint = Phrase(
-            "{word} holds the character `{character}`.",
+            "{word} contains the character `{character}`.",
             word=format_inline_code(word),
             character=describe_character(char),
         )
-        raise UserError(complaint, Phrase("Type it on one line, with blanks in place of tabs."))
+        raise UserError(complaint, Phrase("Type it on one line, with spaces instead of tabs."))
 
 
 def skip_space(text: str, position: int) -> int:
@@ -207,7 +207,7 @@ MISSING_PHRASES = {
     "time zone": N_("There is no time zone {word}."),
 }
 MISSING_OF_OWNER_PHRASES = {
-    "finding": N_("`{owner}` names a finding that there is not: {word}."),
+    "finding": N_("`{owner}` names an unknown finding: {word}."),
     "flag": N_("`{owner}` has no flag {word}."),
     "metric": N_("`{owner}` has no metric {word}."),
     "node": N_("`{owner}` has no node {word}."),
@@ -321,7 +321,7 @@ def compile_pattern(pattern: str) -> Any:
     except re2.error as error:
         why = describe_re2_error(error)
         raise UserError(
-            Phrase("{pattern} is no expression of RE2's: {why}.", pattern=format_inline_code(pattern), why=why)
+            Phrase("{pattern} is not a valid RE2 expression: {why}.", pattern=format_inline_code(pattern), why=why)
         ) from error
 
 

@@ -13,9 +13,9 @@ from bot.errors import Denied, UserError
 from bot.phrase import N_, Phrase
 
 NO_ACCESS_BY_KIND: Mapping[PersonKind, str] = {
-    PersonKind.STRANGER: N_("I answer members of my own workspace, and you are in another one."),
-    PersonKind.GUEST: N_("I answer full members of this workspace, and you are a guest of it."),
-    PersonKind.BOT: N_("I answer people, and no other apps."),
+    PersonKind.STRANGER: N_("I only answer members of my own workspace; you are in another one."),
+    PersonKind.GUEST: N_("I only answer full members of this workspace; you are a guest."),
+    PersonKind.BOT: N_("I only answer people, not other apps."),
     PersonKind.DEACTIVATED: N_("This account is deactivated."),
     PersonKind.MEMBER: N_("You have no role here."),
 }
@@ -34,12 +34,12 @@ ROLE_NEEDED_BY_ACT: Mapping[Act, str] = {
     Act.APPROVE: N_("To approve or refuse a launch you need the role {needed}; here you are {role}."),
     Act.SET_MONTHLY_BUDGET: N_("To set a monthly budget you need the role {needed}; here you are {role}."),
     Act.MANAGE_CLUSTER: N_("To remove, keep or adopt a cluster you need the role {needed}; here you are {role}."),
-    Act.FORGET: N_("To delete what is kept of this run you need the role {needed}; here you are {role}."),
-    Act.AUDIT: N_("To read who did what you need the role {needed}; here you are {role}."),
+    Act.FORGET: N_("To delete this run's record you need the role {needed}; here you are {role}."),
+    Act.AUDIT: N_("To read the audit you need the role {needed}; here you are {role}."),
 }
-ROLE_WITHOUT_HOLDERS = N_("No person has that role yet: it is given in the policy file (docs/policy.md).")
-CHANNEL_LIMITS_ROLE = N_("This channel allows the role {most} at most; in another channel you are {own}.")
-IDENTITY_UNKNOWN = N_("Slack does not tell me who you are just now, so I start, change and end nothing: {trouble}")
+ROLE_WITHOUT_HOLDERS = N_("No person has that role yet; the policy file gives it (docs/policy.md).")
+CHANNEL_LIMITS_ROLE = N_("In this channel your role is at most {most}; in other channels it is {own}.")
+IDENTITY_UNKNOWN = N_("I cannot check with Slack who you are, so I start, change and stop nothing: {trouble}")
 TRY_AGAIN = N_("Try again in a minute. You can always stop your own runs.")
 
 
@@ -87,8 +87,8 @@ def refuse_outdated_approval(run: Run, shown_digest: str) -> None:
         UserError: the approval has changed.
     """
     if shown_digest and run.approval and run.approval.digest != shown_digest:
-        sentence = Phrase("What {run} may come to has changed since its card was shown to you.", run=f"`{run.id}`")
-        raise UserError(sentence, Phrase("Look at its card once more, and approve it then."))
+        sentence = Phrase("The possible cost of {run} changed after you saw its card.", run=f"`{run.id}`")
+        raise UserError(sentence, Phrase("Look at its card again, then approve."))
 
 
 def get_run_id(run: Run | RunStub | None) -> str:
@@ -107,11 +107,12 @@ def check_may_approve(policy: Policy, run: Run, actor: Actor) -> None:
     approval = run.approval
     if approval is None or run.status is not RunStatus.AWAITING_APPROVAL or approval.by not in (None, actor.user):
         raise UserError(
-            Phrase("{run} waits for no approval.", run=f"`{run.id}`"), Phrase("`/verl list` shows what does.")
+            Phrase("{run} isn't waiting for approval.", run=f"`{run.id}`"),
+            Phrase("`/verl list` shows the runs that are."),
         )
     if actor.user == run.requester:
         people = exclude_person(policy.approvers, actor.user)
-        raise Denied(Phrase("You cannot approve or refuse your own launch."), "", people, Act.APPROVE, run.id)
+        raise Denied(Phrase("You can't approve or decline your own launch."), "", people, Act.APPROVE, run.id)
     refuse_act(policy, Act.APPROVE, actor, run)
 
 

@@ -25,27 +25,27 @@ def admit_all(run: Run, ledger: Ledger) -> Run:  # an AdmissionCheck
 
 
 CAP_VIOLATIONS = {
-    (Scope.PERSON, Measure.RUNS): N_("That would be {would} runs of yours at once; {most} are allowed."),
-    (Scope.PERSON, Measure.GPUS): N_("That would be {would} GPUs of yours at once; {most} are allowed."),
-    (Scope.PERSON, Measure.DOLLARS_PER_HOUR): N_("Your runs would cost ${would} an hour; ${most} are allowed."),
+    (Scope.PERSON, Measure.RUNS): N_("You would have {would} runs at once; your limit is {most}."),
+    (Scope.PERSON, Measure.GPUS): N_("You would use {would} GPUs at once; your limit is {most}."),
+    (Scope.PERSON, Measure.DOLLARS_PER_HOUR): N_("Your runs would cost ${would} an hour; your limit is ${most}."),
     (Scope.PERSON, Measure.DOLLARS_PER_MONTH): N_(
-        "Your runs of this month may then cost ${would} together; ${most} are allowed."
+        "This would bring your runs this month to ${would}; your limit is ${most}."
     ),
-    (Scope.TEAM, Measure.RUNS): N_("That would be {would} runs of this channel at once; {most} are allowed."),
-    (Scope.TEAM, Measure.GPUS): N_("That would be {would} GPUs of this channel at once; {most} are allowed."),
+    (Scope.TEAM, Measure.RUNS): N_("This channel would have {would} runs at once; its limit is {most}."),
+    (Scope.TEAM, Measure.GPUS): N_("This channel would use {would} GPUs at once; its limit is {most}."),
     (Scope.TEAM, Measure.DOLLARS_PER_HOUR): N_(
-        "The runs of this channel would cost ${would} an hour; ${most} are allowed."
+        "This channel's runs would cost ${would} an hour; its limit is ${most}."
     ),
     (Scope.TEAM, Measure.DOLLARS_PER_MONTH): N_(
-        "The runs of this channel may then cost ${would} together this month; ${most} are allowed."
+        "This would bring this channel's runs this month to ${would}; its limit is ${most}."
     ),
-    (Scope.WORKSPACE, Measure.RUNS): N_("That would be {would} runs of everybody at once; {most} are allowed."),
-    (Scope.WORKSPACE, Measure.GPUS): N_("That would be {would} GPUs of everybody at once; {most} are allowed."),
+    (Scope.WORKSPACE, Measure.RUNS): N_("The workspace would have {would} runs at once; its limit is {most}."),
+    (Scope.WORKSPACE, Measure.GPUS): N_("The workspace would use {would} GPUs at once; its limit is {most}."),
     (Scope.WORKSPACE, Measure.DOLLARS_PER_HOUR): N_(
-        "The runs of everybody would cost ${would} an hour; ${most} are allowed."
+        "The workspace's runs would cost ${would} an hour; its limit is ${most}."
     ),
     (Scope.WORKSPACE, Measure.DOLLARS_PER_MONTH): N_(
-        "The runs of everybody may then cost ${would} together this month; ${most} are allowed."
+        "This would bring the workspace's runs this month to ${would}; its limit is ${most}."
     ),
 }
 
@@ -118,5 +118,5 @@ def admit_run(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzi
 def suggestion(violations: list[CapViolation]) -> Text:
     """Return what the person may do about the violations, a sentence."""
     if any(violation.measure is not Measure.DOLLARS_PER_MONTH for violation in violations):
-        return Phrase("End one first: `/verl list` shows them, and `/verl budget` what is taken.")
-    return Phrase("Ask for less, with `budget=`: `/verl budget` shows what is left.")
+        return Phrase("Stop a run first: `/verl list` shows the runs, and `/verl budget` what they use.")
+    return Phrase("Lower the run's budget with `budget=`; `/verl budget` shows what is left.")

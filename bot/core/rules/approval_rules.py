@@ -95,13 +95,13 @@ def update_approval(run: Run, ledger: Ledger, policy: Policy, now: datetime) -> 
 
 
 CHANGE_NEEDS_APPROVER: Mapping[ApprovalCause, str] = {
-    ApprovalCause.DOLLARS: N_("It may then cost ${dollars}; more than ${most} needs another approver."),
+    ApprovalCause.DOLLARS: N_("It could then cost ${dollars}; more than ${most} needs another approver."),
     ApprovalCause.DAY: N_(
-        "With what its owner has launched within a day it may then come to ${day}; more than ${most} needs another "
-        "approver."
+        "Together with its owner's other launches of the day it could cost ${day}; more than ${most} needs "
+        "another approver."
     ),
-    ApprovalCause.GPU_HOURS: N_("It may then take {hours} GPU-hours; more than {most_hours} need another approver."),
-    ApprovalCause.UNPRICED: N_("Its price is not known, so giving it more needs another approver."),
+    ApprovalCause.GPU_HOURS: N_("It could then use {hours} GPU-hours; more than {most_hours} need another approver."),
+    ApprovalCause.UNPRICED: N_("Its price is unknown, so raising its limits needs another approver."),
 }
 
 
@@ -138,7 +138,7 @@ def refuse_unapproved_change(
 
 
 ADOPTION_EXPENSIVE = N_("Adopting it may cost ${dollars}; more than ${most} needs an approver.")
-ADOPTION_UNPRICED = N_("Its price is not known, so adopting it needs an approver.")
+ADOPTION_UNPRICED = N_("Its price is unknown, so adopting it needs an approver.")
 
 
 def refuse_expensive_adoption(policy: Policy, cluster: ListedCluster) -> None:

@@ -283,7 +283,7 @@ def refuse_unpriced(*runs: Run, by: str) -> None:
     """Raise UserError where the axis is dollars and one of the runs is unpriced."""
     for run in runs:
         if by == DOLLAR_AXIS and run.hourly_rate is None:
-            unpriced = Phrase("`{run}` is unpriced, so that nothing can be drawn by dollars.", run=run.id)
+            unpriced = Phrase("The price of `{run}` is unknown, so I cannot draw it by dollars.", run=run.id)
             raise UserError(unpriced, Phrase("Compare them `by=step` or `by=time`."))
 
 

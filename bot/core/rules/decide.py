@@ -190,8 +190,8 @@ def decide_absent(run: Run, observation: Observation, now: datetime, timings: Re
     # A launch that leaves no trace is requested again, since its request may be lost; but not for ever.
     if run.launch_attempts >= timings.max_launch_attempts:
         sentence = plural_phrase(
-            "It was asked for {count} time, and no cluster of its name has appeared.",
-            "It was asked for {count} times, and no cluster of its name has appeared.",
+            "I requested its cluster {count} time, and it did not appear.",
+            "I requested its cluster {count} times, and it did not appear.",
             run.launch_attempts,
         )
         detail = join_sentences(sentence, run.last_error or "")

@@ -76,8 +76,8 @@ def find_autostop_drift(
 def explain_missing_job(observation: Observation) -> Text:
     """Return what happened to a launch that left a cluster without a job, a sentence."""
     if observation.cluster is ClusterState.UP:
-        return Phrase("The cluster came up and was given no job.")
-    return Phrase("Its launch was interrupted half-way and does not continue.")
+        return Phrase("The cluster came up, but SkyPilot gave it no job.")
+    return Phrase("Its launch was interrupted and does not continue.")
 
 
 def find_job_end(observation: Observation) -> BeginTeardown | None:
@@ -108,7 +108,7 @@ def find_launch_failure(run: Run, observation: Observation) -> BeginTeardown | N
         if observation.request is RequestState.FAILED:
             return BeginTeardown(Reason.LAUNCH_FAILED, observation.error)
         if observation.request is RequestState.CANCELLED:
-            cancelled = Phrase("Its launch was cancelled outside of verlbot.")
+            cancelled = Phrase("Someone cancelled its launch outside verlbot.")
             return BeginTeardown(Reason.CANCELLED_EXTERNALLY, observation.error or cancelled)
     return None
 
@@ -116,7 +116,7 @@ def find_launch_failure(run: Run, observation: Observation) -> BeginTeardown | N
 def find_cluster_stop(observation: Observation) -> BeginTeardown | None:
     """Return the end after a stopped cluster: it no longer trains, and its disks are still billed."""
     if observation.cluster is ClusterState.STOPPED:
-        return BeginTeardown(Reason.CANCELLED_EXTERNALLY, Phrase("Its cluster was stopped outside of verlbot."))
+        return BeginTeardown(Reason.CANCELLED_EXTERNALLY, Phrase("Someone stopped its cluster outside verlbot."))
     return None
 
 

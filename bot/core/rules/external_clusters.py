@@ -199,16 +199,16 @@ def needs_reservation(ownership: Ownership | None) -> bool:
 
 
 EXCEEDED_CAPS = {
-    Measure.RUNS: "That would be {would} clusters launched outside Slack at once; {most} are allowed.",
-    Measure.GPUS: "That would be {would} GPUs launched outside Slack at once; {most} are allowed.",
-    Measure.DOLLARS_PER_HOUR: "What is launched outside Slack would cost ${would} an hour; ${most} are allowed.",
-    Measure.DOLLARS_PER_MONTH: "What is launched outside Slack would cost ${would} this month; ${most} are allowed.",
+    Measure.RUNS: "There would be {would} clusters launched outside Slack at once; the limit is {most}.",
+    Measure.GPUS: "Launches outside Slack would use {would} GPUs at once; the limit is {most}.",
+    Measure.DOLLARS_PER_HOUR: "Launches outside Slack would cost ${would} an hour; the limit is ${most}.",
+    Measure.DOLLARS_PER_MONTH: "Launches outside Slack would cost ${would} this month; the limit is ${most}.",
 }
 """Sentences by measure. They are read at a command line, so they exist in English only."""
 
 CAP_SUGGESTION = (
-    "End one first, and try again in a minute: `sky status` shows what was launched by hand, "
-    "and in Slack `/verl list` the runs and `/verl budget` what is taken."
+    "Stop a run or cluster first, and try again in a minute: `sky status` shows the clusters; "
+    "in Slack, `/verl list` shows the runs and `/verl budget` what they use."
 )
 
 

@@ -189,10 +189,10 @@ NOT_ALLOWED = {
 """The phrase of a violation, by the name of the bound."""
 
 ACCELERATORS_DENIED = N_("The accelerator {value} is not allowed for you here. Allowed: {allowed}.")
-TOO_MANY_ACCELERATORS = N_("It asks for {value} × {kind} a node; your limit is {most}.")
+TOO_MANY_ACCELERATORS = N_("It asks for {value} × {kind} per node; your limit is {most}.")
 OVERRIDE_DENIED = N_("Only an admin may set `{value}`: the policy denies `{pattern}`.")
-OUTPUT_DENIED = N_("`{value}` names a place outside of the run's own folder, which only an admin may do.")
-RECIPE_OWN_LABEL = N_("the recipe's own")
+OUTPUT_DENIED = N_("`{value}` is a place outside of the run's own folder; only an admin may set that.")
+RECIPE_OWN_LABEL = N_("the recipe's default")
 NONE_LABEL = N_("none")
 
 

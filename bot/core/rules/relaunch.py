@@ -23,9 +23,9 @@ def relaunch(run: Run, command: Relaunch) -> Launch:
     """
     if not run.is_finished:
         raise UserError(
-            Phrase("`{run}` is not over.", run=run.id),
+            Phrase("`{run}` has not ended.", run=run.id),
             Phrase(
-                "End it first: `/verl stop {run}`. Or launch another: `/verl {line}`.",
+                "Stop it first: `/verl stop {run}`. Or launch another one: `/verl {line}`.",
                 run=run.id,
                 line=run.command_line,
             ),
@@ -55,20 +55,23 @@ def refuse_resume(run: Run) -> None:
     """
     retry_hint = Phrase("`/verl retry {run}` starts it over.", run=run.id)
     if not run.resumes:
-        raise UserError(Phrase("The recipe `{recipe}` cannot go on from a checkpoint.", recipe=run.recipe), retry_hint)
+        raise UserError(
+            Phrase("The recipe `{recipe}` cannot continue from a checkpoint.", recipe=run.recipe), retry_hint
+        )
     # A downloaded checkpoint is on the bot's machine, where no cluster can read it.
     if run.checkpoint_rescue.download and run.checkpoint_rescue.is_downloaded:
         where = Phrase(
-            "It was fetched to `{folder}` on the bot's machine.", folder=run.checkpoint_rescue.download.folder
+            "I downloaded its checkpoint to `{folder}` on the bot's machine.",
+            folder=run.checkpoint_rescue.download.folder,
         )
-        copy_hint = Phrase("Copy it into a volume or bucket; `/verl artifacts {run}` says how.", run=run.id)
+        copy_hint = Phrase("Copy it into a volume or bucket; `/verl artifacts {run}` shows how.", run=run.id)
         raise UserError(where, copy_hint)
     if not checkpoint_outlives_cluster(run):
-        raise UserError(Phrase("No checkpoint of `{run}` has outlived its cluster.", run=run.id), retry_hint)
+        raise UserError(Phrase("`{run}` has no checkpoint outside of its removed cluster.", run=run.id), retry_hint)
     # A cluster that is not gone may still write into the folder that the resumed run would read and write.
     if run.status is not RunStatus.ENDED:
-        wait_hint = Phrase("Ask again once its card says so.")
-        raise UserError(Phrase("The cluster of `{run}` is not gone yet, and may still write.", run=run.id), wait_hint)
+        wait_hint = Phrase("Try again when its card says that the machines are gone.")
+        raise UserError(Phrase("The cluster of `{run}` is still up and may still write.", run=run.id), wait_hint)
 
 
 def with_settings(before: Launch, parameters: tuple[tuple[str, str], ...], overrides: tuple[str, ...]) -> Launch:

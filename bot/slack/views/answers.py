@@ -320,7 +320,7 @@ def render_unavailable(error: Unavailable) -> Answer:
 
 def render_unreadable_record(error: UnreadableRecord) -> Answer:
     """Return that a run's record cannot be read, and how to remove its cluster."""
-    problem = render_phrase("The record of {run} cannot be read: {why}.", run=code(error.run_id), why=error.why)
+    problem = render_phrase("I cannot read the record of {run}: {why}.", run=code(error.run_id), why=error.why)
     stop_hint = (
         render_phrase("`/verl stop {run}` removes its cluster.", run=error.run_id) if error.is_open else Markup()
     )

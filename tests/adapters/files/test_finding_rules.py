@@ -46,13 +46,13 @@ def test_a_file_becomes_rules(tmp_path: Path) -> None:
         pytest.param("findings: [{name: a, metric: m}]", "`a` needs `above` or `below`", id="no bound"),
         pytest.param(
             "findings: [{name: a, metric: m, above: 1}, {name: a, metric: n, above: 1}]",
-            "`a` is there twice",
+            "`a` occurs twice",
             id="twice",
         ),
         pytest.param(
-            "findings: [{name: plateau, metric: m, above: 1}]", "`plateau` is a finding of verlbot's own", id="ours"
+            "findings: [{name: plateau, metric: m, above: 1}]", "`plateau` is the name of a built-in finding", id="ours"
         ),
-        pytest.param("findings: [{name: stall, metric: m, above: 1}]", "verlbot's own", id="ours by time"),
+        pytest.param("findings: [{name: stall, metric: m, above: 1}]", "built-in finding", id="ours by time"),
         pytest.param(
             "findings: [{name: A b, metric: m, above: 1}]",
             "`findings[0].name` must be words of small letters",

@@ -20,10 +20,10 @@ REFUSED = {
     "secrets as a list": ("secrets: {HF_TOKEN: null}", "secrets: [HF_TOKEN]", "`secrets` must be a mapping"),
     "resources as text": ("resources: {", "resources: no\nx: {", "`resources` must be a mapping"),
     "a count that is none": ("H100:8", "H100:eight", "`resources.accelerators` cannot be `H100:eight`"),
-    "a mapping for a default": (", sets: num_nodes", ", sets: resources", "holds more than one value there"),
-    "a pattern that is none": ('"[a-z]+"', '"[a-z"', "the pattern of model: `[a-z` is no expression of RE2's"),
+    "a mapping for a default": (", sets: num_nodes", ", sets: resources", "has more than one value"),
+    "a pattern that is none": ('"[a-z]+"', '"[a-z"', "the pattern of model: `[a-z` is not a valid RE2 expression"),
     "a pattern that looks around": ('"[a-z]+"', '"(?=a)[a-z]+"', "the pattern of model"),
-    "an unknown finding": ("[plateau]", "[plato]", "names a finding that there is not: `plato`"),
+    "an unknown finding": ("[plateau]", "[plato]", "names an unknown finding: `plato`"),
     "a budget that is none": ("budget_dollars: 1", "budget_dollars: .inf", "`_metadata.verlbot.budget_dollars`"),
     "a lease beyond all dates": (
         "lease_hours: 1",

@@ -100,13 +100,13 @@ def test_a_mount_that_is_used_otherwise_is_refused_since_nothing_would_be_there(
 ) -> None:
     assert MOUNTED.count(old) == 1
     assert (
-        "its `run` uses `~/verlbot/lib` in another way than by one line `. ~/verlbot/lib/NAME.sh` for each file"
+        "its `run` must use `~/verlbot/lib` by one line `. ~/verlbot/lib/NAME.sh` for each file, and in no other way"
         in refused(write(MOUNTED.replace(old, new), GREET))
     )
 
 
 def test_a_file_that_reads_another_is_refused(write: Write) -> None:
-    assert "its `setup` uses `~/verlbot/lib` in another way" in refused(write(MOUNTED, ". ~/verlbot/lib/more.sh\n"))
+    assert "its `setup` must use `~/verlbot/lib` by one line" in refused(write(MOUNTED, ". ~/verlbot/lib/more.sh\n"))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_file_that_reads_another_is_refused(write: Write) -> None:
 )
 def test_a_mount_that_no_line_reads_is_refused(write: Write, script: str) -> None:
     task = SHORT.replace("setup: echo setup\nrun: |\n", f"file_mounts: {{/app/lib: ./lib}}\nrun: |\n  {script}\n")
-    assert "it mounts `/app/lib`, and no line `. /app/lib/NAME.sh` reads it" in refused(write(task, GREET))
+    assert "it mounts `/app/lib`, but no line `. /app/lib/NAME.sh` reads it" in refused(write(task, GREET))
 
 
 def test_a_slash_at_the_end_of_a_mount_changes_nothing(write: Write) -> None:
@@ -147,4 +147,4 @@ def test_a_file_that_is_too_large_is_named(write: Write) -> None:
 
 def test_a_secret_in_the_library_is_found_as_in_the_recipe(write: Write) -> None:
     token = "hf_" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zAbC"
-    assert "it holds the value of a secret in `setup (hf_…)`" in refused(write(MOUNTED, f"login {token}\n"))
+    assert "the value of a secret is written in `setup (hf_…)`" in refused(write(MOUNTED, f"login {token}\n"))

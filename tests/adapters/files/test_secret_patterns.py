@@ -20,7 +20,7 @@ BROKEN = {
     "a reference back": (r"a: '(x)\1'", "invalid escape"),
     "an open bracket": ("a: '('", "missing )"),
     "what matches nothing": ("a: 'x*'", "finds nothing"),
-    "no expression": ("a: [1]", "Expected `str`"),
+    "not a valid RE2 expression": ("a: [1]", "Expected `str`"),
     "no YAML": ("a: 'x", "found unexpected end"),
     "one that is too long": (f"a: '{'x' * 501}'", "501 characters"),
 }

@@ -105,7 +105,7 @@ def test_a_link_that_takes_a_files_place_between_a_look_and_a_copy_is_not_follow
     file.symlink_to(tmp_path / "secret")
     target = tmp_path / "copy"
     target.mkdir()
-    with pytest.raises(Unavailable, match="change while"):
+    with pytest.raises(Unavailable, match="changed during"):
         local_checkpoints.copy_files(found, target, listing, 0, allowance(target))
     assert not list(target.rglob("model.bin"))
 
@@ -197,7 +197,7 @@ def test_of_a_file_that_grows_no_more_is_copied_than_was_listed(tmp_path: Path, 
 
 def test_a_file_that_shrinks_is_no_copy(tmp_path: Path, home: Path) -> None:
     found = locate_node_folders([home], STEP)
-    with pytest.raises(Unavailable, match="change while"):
+    with pytest.raises(Unavailable, match="changed during"):
         local_checkpoints.copy_files(found, tmp_path, {"model.bin": 8}, 0, allowance(tmp_path))
 
 
@@ -205,7 +205,7 @@ def test_a_copy_asks_before_it_writes(tmp_path: Path, home: Path) -> None:
     found = locate_node_folders([home], STEP)
     target = tmp_path / "copy"
     target.mkdir()
-    with pytest.raises(UserError, match="grown to more than"):
+    with pytest.raises(UserError, match="grew to more than"):
         local_checkpoints.copy_files(found, target, {"model.bin": 7}, 0, allowance(target, most_bytes=6))
     assert sum(path.stat().st_size for path in target.rglob("*") if path.is_file()) == 0
 

@@ -378,7 +378,7 @@ def test_a_cluster_whose_files_are_broken_is_not_seen_and_the_others_are(machine
         pytest.param({"resources": {"accelerators": "H100:1"}}, "accelerators (H100:1)", id="accelerators"),
         pytest.param({"resources": {"image_id": "docker:x"}}, "a container image (docker:x)", id="an image"),
         pytest.param({"resources": {"infra": "k8s"}}, "the infra k8s", id="another infra"),
-        pytest.param({"file_mounts": {"/c": {"source": "s3://x"}}}, "`volume=NAME` keeps files here", id="a bucket"),
+        pytest.param({"file_mounts": {"/c": {"source": "s3://x"}}}, "`volume=NAME` to keep files here", id="a bucket"),
         pytest.param({"num_nodes": 9}, "9 nodes, and this machine runs 8", id="too many nodes"),
     ],
 )
@@ -395,7 +395,7 @@ def test_a_price_is_pretended_only_where_one_is_set(tmp_path: Path) -> None:
     assert LocalCloud(tmp_path, secrets={}).estimate_rate({"num_nodes": 2}) is None
     rate = LocalCloud(tmp_path, secrets={}, dollars_per_node_hour=1.5).estimate_rate({"num_nodes": 2})
     assert rate is not None
-    assert (rate.dollars_per_hour, rate.source) == (3.0, "a pretended price")
+    assert (rate.dollars_per_hour, rate.source) == (3.0, "demo price")
 
 
 def test_it_says_where_it_runs(machine: Machine) -> None:

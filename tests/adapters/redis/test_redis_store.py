@@ -193,7 +193,7 @@ def test_a_leader_that_is_silent_for_a_lease_is_no_more_whatever_the_stores_cloc
 
 
 def test_a_store_that_does_not_answer_is_unavailable() -> None:
-    with pytest.raises(Unavailable, match="The store does not answer"):
+    with pytest.raises(Unavailable, match="I can't reach my database"):
         RedisStore(create_client("redis://127.0.0.1:1", 1)).list_open_runs()
 
 

@@ -126,7 +126,7 @@ def test_a_controller_that_has_stopped_itself_has_no_jobs_left() -> None:
     look = ManagedJobSnapshot({}, {}, controller_stopped=True, names_with_job=frozenset({"verl-x"}))
     seen = map_managed_job(None, "verl-x", look, None, NOON)
     assert (seen.ending, seen.is_empty) == (Ending.LOST, True)
-    assert "it tells when it is started again" in str(seen.error or "")
+    assert "only when the controller runs again" in str(seen.error or "")
 
 
 def test_what_is_not_priced_has_no_bill() -> None:

@@ -32,7 +32,7 @@ def refuses() -> None:
 
 
 def refuses_in_words() -> None:
-    raise UserError(Phrase("Nothing was started."))
+    raise UserError(Phrase("No process was started."))
 
 
 def hears_nothing() -> None:
@@ -130,12 +130,12 @@ def test_when_all_places_are_taken_that_is_said(workers: Callable[..., SdkWorker
 def test_after_the_stop_nothing_is_sent(workers: Callable[..., SdkWorker]) -> None:
     worker = workers()
     worker.stop()
-    with pytest.raises(BeingStopped, match="being stopped"):
+    with pytest.raises(BeingStopped, match="stopping"):
         worker.call(answers, 1)
 
 
 def test_what_a_call_refuses_is_said_in_the_language_of_who_asks(workers: Callable[..., SdkWorker]) -> None:
-    with pytest.raises(UserError, match="Nothing was started") as refused:
+    with pytest.raises(UserError, match="No process was started") as refused:
         workers().call(refuses_in_words)
     with use_language("zh-CN"):
         assert render(refused.value.message) == "什么都没有启动。"

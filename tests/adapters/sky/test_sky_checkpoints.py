@@ -160,7 +160,7 @@ def test_what_grows_after_it_was_listed_is_held(found: RemoteCheckpoint, tmp_pat
     assert listing == BOTH
     for number in range(20):
         (tmp_path / WORKER / "models/x/global_step_20" / f"{number}").write_bytes(b"x" * 900)
-    with pytest.raises(UserError, match="grown to more than"):
+    with pytest.raises(UserError, match="grew to more than"):
         found.copy_files(tmp_path / "copy", listing, 0, allowance(tmp_path / "copy"))
 
 
@@ -168,7 +168,7 @@ def test_what_grows_after_it_was_listed_is_held(found: RemoteCheckpoint, tmp_pat
 @pytest.mark.thorough  # it needs a real rsync
 def test_the_disk_keeps_its_reserve_whatever_comes(found: RemoteCheckpoint, tmp_path: Path) -> None:
     listing = found.list_files(10)
-    with pytest.raises(UserError, match="are not for models"):
+    with pytest.raises(UserError, match="are reserved"):
         found.copy_files(tmp_path / "copy", listing, 0, allowance(tmp_path / "copy", reserve=10**9 + 1))
 
 

@@ -55,10 +55,10 @@ def test_a_check_with_a_mistake_in_it_says_so_and_hides_nothing() -> None:
 
 def test_silence_of_the_outside_is_no_mistake_of_the_checks() -> None:
     def silent() -> tuple[DoctorFinding, ...]:
-        raise Unavailable("SkyPilot has not answered within 30 s.")
+        raise Unavailable("SkyPilot did not answer within 30 s.")
 
     ((found, other),) = run_checks([DoctorCheck(("recipes", "recipes' secrets"), silent)], 5)
-    assert (found.status, found.result) == (DoctorStatus.FAILURE, "SkyPilot has not answered within 30 s.")
+    assert (found.status, found.result) == (DoctorStatus.FAILURE, "SkyPilot did not answer within 30 s.")
     assert str(other.result) == "not checked, because of what was found of recipes"
 
 

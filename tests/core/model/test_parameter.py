@@ -42,7 +42,7 @@ def test_a_valid_value_is_read(name: str, text: str, value: Value) -> None:
         pytest.param("debug", "perhaps", "`true` or `false`", id="no flag"),
         pytest.param("gpus", "8", "such as `H100:8`", id="a count without a type"),
         pytest.param("bucket", "s3://${HOME}/x", "such as `s3://", id="a variable where SkyPilot would fill it in"),
-        pytest.param("infra", "k8s; rm", "an infra of SkyPilot's", id="no infra"),
+        pytest.param("infra", "k8s; rm", "a SkyPilot infra", id="no infra"),
         pytest.param("budget", "0", "from 0.01 to 1,000,000 dollars", id="no money"),
     ],
 )

@@ -131,7 +131,7 @@ def test_a_schedule_is_spelled_as_it_is_read(schedule: Schedule) -> None:
     assert parse_schedule(tuple(format_schedule(schedule).split())) == schedule
 
 
-LIMITS = "From one board to the next it is at least `5min`, and at most `12h`. Once a day is `daily 09:00`."
+LIMITS = "The time between two reports must be between `5min` and `12h`. Once a day is `daily 09:00`."
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ LIMITS = "From one board to the next it is at least `5min`, and at most `12h`. O
     [
         ("monthly", "`monthly` is no schedule. Write it as `daily 09:00`, `weekdays 09:00` or `every 2h`."),
         ("daily", "`daily` is no schedule. Write it as `daily 09:00`, `weekdays 09:00` or `every 2h`."),
-        ("daily 24:00", "`24:00` is no time of day. Write it as `09:00`."),
-        ("daily 9:5", "`9:5` is no time of day. Write it as `09:00`."),
-        ("every day", "`day` is no span of time. Write it as `2h` or `30min`."),
+        ("daily 24:00", "`24:00` is not a time of day. Write it as `09:00`."),
+        ("daily 9:5", "`9:5` is not a time of day. Write it as `09:00`."),
+        ("every day", "`day` is not a duration. Write it as `2h` or `30min`."),
         ("every 1min", LIMITS),
     ],
 )  # fmt: skip

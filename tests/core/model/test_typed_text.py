@@ -57,13 +57,16 @@ def test_a_line_is_cut_into_the_words_that_were_meant(text: str, words: tuple[st
     [
         pytest.param("x='a b", "Close it with '.", id="a quote that is not closed"),
         pytest.param("“a b", 'Close it with ".', id="a phone's quote that is not closed"),
-        *(pytest.param(f"note=a{char}b", "Type it without.", id=describe_character(char)) for char in UNSEEABLE),
-        pytest.param("\ufefflaunch", "Type it without.", id="a byte order mark before it"),
         *(
-            pytest.param(text, "Type it on one line, with blanks in place of tabs.", id=repr(text))
+            pytest.param(f"note=a{char}b", "Leave the character out.", id=describe_character(char))
+            for char in UNSEEABLE
+        ),
+        pytest.param("\ufefflaunch", "Leave the character out.", id="a byte order mark before it"),
+        *(
+            pytest.param(text, "Type it on one line, with spaces instead of tabs.", id=repr(text))
             for text in ("note='a\nb'", 'note="a\\\nb"', "note=[a,\n b]", "'note=a\tb'", "note={a:\t1}")
         ),
-        pytest.param("a" * (MAX_LINE_CHARACTERS + 1), "Type it shorter.", id="too long"),
+        pytest.param("a" * (MAX_LINE_CHARACTERS + 1), "Shorten it.", id="too long"),
     ],
 )
 def test_a_line_that_cannot_be_meant_is_refused_with_the_remedy(text: str, hint: str) -> None:
@@ -75,9 +78,9 @@ def test_a_line_that_cannot_be_meant_is_refused_with_the_remedy(text: str, hint:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("launch ppo note=a\u202eb", "The line holds the character `U+202E right-to-left override`"),
-        ("launch\x1b[31m ppo", "The line holds the character `U+001B ESC`"),
-        ("launch ppo 'note=a\n:ok: b'", "`note=a :ok: b` holds the character `U+000A line feed`"),
+        ("launch ppo note=a\u202eb", "The line contains the invisible character `U+202E right-to-left override`"),
+        ("launch\x1b[31m ppo", "The line contains the invisible character `U+001B ESC`"),
+        ("launch ppo 'note=a\n:ok: b'", "`note=a :ok: b` contains the character `U+000A line feed`"),
     ],
 )
 def test_the_refusal_of_a_character_names_it(text: str, named: str) -> None:

@@ -111,7 +111,7 @@ def test_while_slack_does_not_say_who_somebody_is_nothing_is_spent_or_ended(act:
     unknown = Actor(ANA, None, None, Role.NONE, Role.NONE, "no answer")
     refused = refusal_of(lambda: refuse_act(POLICY, act, unknown, a_run(requester=BEN)))
     assert (refused is not None) == (act in COSTS_OR_ENDS or act is Act.TUNE)
-    assert ("Slack does not tell me who you are just now" in str(refused)) == (act is not Act.READ)
+    assert ("I cannot check with Slack who you are" in str(refused)) == (act is not Act.READ)
     assert refusal_of(lambda: refuse_act(POLICY, Act.STOP, unknown, a_run(requester=ANA))) is None
 
 
@@ -119,7 +119,7 @@ def test_a_refusal_says_that_another_channel_allows_more() -> None:
     here = actor(Role.VIEWER, own_role=Role.APPROVER)
     refused = refusal_of(lambda: refuse_act(POLICY, Act.LAUNCH, here))
     assert refused is not None
-    assert str(refused.hint) == "This channel allows the role `viewer` at most; in another channel you are `approver`."
+    assert str(refused.hint) == "In this channel your role is at most `viewer`; in other channels it is `approver`."
 
 
 def waiting() -> Run:

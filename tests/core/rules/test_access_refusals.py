@@ -64,7 +64,7 @@ def test_who_may_stop_the_runs_of_others_is_set_by_the_policy() -> None:
     [
         (PersonKind.STRANGER, "you are in another one"),
         (PersonKind.GUEST, "you are a guest"),
-        (PersonKind.BOT, "no other apps"),
+        (PersonKind.BOT, "not other apps"),
         (PersonKind.DEACTIVATED, "deactivated"),
         (PersonKind.MEMBER, "You have no role here."),
     ],
@@ -79,9 +79,7 @@ def test_a_refusal_names_those_who_can_and_says_where_the_person_could() -> None
     with pytest.raises(UserError, match="`approver`; here you are `launcher`") as refused:
         refuse_act(POLICY, Act.APPROVE, actor(Role.LAUNCHER))
     assert refused.value.people == (LEA, EVA)
-    assert "in another channel you are `approver`" in is_refused(
-        Act.APPROVE, actor(Role.VIEWER, own_role=Role.APPROVER)
-    )
+    assert "in other channels it is `approver`" in is_refused(Act.APPROVE, actor(Role.VIEWER, own_role=Role.APPROVER))
 
 
 @pytest.mark.parametrize("act", Act)
@@ -91,13 +89,13 @@ def test_while_slack_says_nothing_people_may_look_and_stop_their_own_and_no_more
     free = act in (Act.READ, Act.TUNE, Act.STOP, Act.DISCARD)
     assert bool(is_refused(act, unknown(user=ANA), a_run())) != free
     if act in COSTS_OR_ENDS:
-        assert "Slack does not tell me who you are" in is_refused(act, unknown())
+        assert "I cannot check with Slack who you are" in is_refused(act, unknown())
 
 
 def test_whose_role_is_known_to_be_too_low_is_not_let_in_because_the_channel_is_not_known() -> None:
     assert "you are a guest" in is_refused(Act.READ, unknown(own_role=Role.NONE))
     assert not is_refused(Act.READ, unknown(own_role=Role.VIEWER))
-    assert "Slack does not tell me" in is_refused(Act.LAUNCH, unknown(own_role=Role.LAUNCHER))
+    assert "I cannot check with Slack" in is_refused(Act.LAUNCH, unknown(own_role=Role.LAUNCHER))
 
 
 WAITING = a_run(status=RunStatus.AWAITING_APPROVAL, approval=Approval((LEA,), NOON, "0" * 64))
@@ -107,10 +105,10 @@ WAITING = a_run(status=RunStatus.AWAITING_APPROVAL, approval=Approval((LEA,), NO
     ("run", "who", "said"),
     [
         (WAITING, actor(Role.APPROVER, LEA), ""),
-        (WAITING, actor(Role.ADMIN, ANA), "cannot approve or refuse your own"),
+        (WAITING, actor(Role.ADMIN, ANA), "can't approve or decline your own"),
         (WAITING, actor(Role.LAUNCHER), "you need the role `approver`"),
-        (a_run(), actor(Role.APPROVER, LEA), "waits for no approval"),
-        (replace(WAITING, approval=Approval((LEA,), NOON, "0", by=EVA)), actor(Role.APPROVER, LEA), "waits for no"),
+        (a_run(), actor(Role.APPROVER, LEA), "isn't waiting for approval"),
+        (replace(WAITING, approval=Approval((LEA,), NOON, "0", by=EVA)), actor(Role.APPROVER, LEA), "waiting for"),
     ],
     ids=["approver", "own", "launcher", "waits for none", "answered"],
 )

@@ -29,11 +29,11 @@ TWO = a_run(id="ppo-0003", gpus="H100:1")
 PASSED = [
     pytest.param(Policy(), TWO, None, id="without a policy there are no caps"),
     pytest.param(Policy(person=Caps(runs=2)), TWO, None, id="just as many as are allowed"),
-    pytest.param(Policy(person=Caps(runs=1)), TWO, "That would be 2 runs of yours at once; 1 are allowed.", id="runs"),
-    pytest.param(Policy(person=Caps(gpus=17)), TWO, "18 GPUs of yours at once; 17 are allowed.", id="GPUs"),
+    pytest.param(Policy(person=Caps(runs=1)), TWO, "You would have 2 runs at once; your limit is 1.", id="runs"),
+    pytest.param(Policy(person=Caps(gpus=17)), TWO, "You would use 18 GPUs at once; your limit is 17.", id="GPUs"),
     pytest.param(Policy(person=Caps(gpus=0)), a_run(id="ppo-3"), None, id="what takes no GPU passes no cap of them"),
     pytest.param(
-        Policy(person=Caps(dollars_per_hour=7.5)), TWO, "cost $8.00 an hour; $7.50 are allowed.", id="dollars an hour"
+        Policy(person=Caps(dollars_per_hour=7.5)), TWO, "cost $8.00 an hour; your limit is $7.50.", id="dollars an hour"
     ),
     pytest.param(
         Policy(person=Caps(dollars_per_hour=1)),
@@ -44,18 +44,18 @@ PASSED = [
     pytest.param(
         Policy(person=Caps(dollars_per_month=499)),
         TWO,
-        "Your runs of this month may then cost $500.00 together; $499.00 are allowed. Ask for less, with `budget=`",
+        "bring your runs this month to $500.00; your limit is $499.00. Lower the run's budget with `budget=`",
         id="this month's spending, the budgets of open runs and this one's",
     ),
-    pytest.param(Policy(team=Caps(runs=1)), TWO, "2 runs of this channel at once", id="a team's"),
+    pytest.param(Policy(team=Caps(runs=1)), TWO, "This channel would have 2 runs at once", id="a team's"),
     pytest.param(
         Policy(team=Caps(runs=1), teams={"C0TRAIN": Caps(runs=9)}), TWO, None, id="a channel's own in place of a team's"
     ),
-    pytest.param(Policy(workspace=Caps(runs=2)), TWO, "3 runs of everybody at once; 2 are", id="everybody's"),
+    pytest.param(Policy(workspace=Caps(runs=2)), TWO, "would have 3 runs at once; its limit is 2", id="everybody's"),
     pytest.param(
         Policy(person=Caps(runs=1), workspace=Caps(runs=2)),
         TWO,
-        "of yours at once; 1 are allowed. That would",
+        "at once; your limit is 1. The workspace",
         id="two",
     ),
 ]
@@ -79,7 +79,7 @@ def test_a_run_does_not_stand_in_its_own_way() -> None:
 def test_a_larger_budget_is_held_against_dollars_alone() -> None:
     run = a_run(id="ppo-0001", gpus="H100:8", budget_dollars=150.0)
     assert admit_run(run, HELD, Policy(person=Caps(runs=0, gpus=0, dollars_per_hour=0)), NOON, UTC) == run
-    with pytest.raises(UserError, match="this month may then cost"):
+    with pytest.raises(UserError, match="your runs this month to"):
         admit_run(run, HELD, Policy(person=Caps(dollars_per_month=449)), NOON, UTC)
 
 

@@ -74,7 +74,7 @@ def test_an_approval_covers_what_was_approved_and_no_higher_price() -> None:
     assert waits.approval.approvers == (BEN, LEA)
     approved = waits.record_approval_decision(BEN, True, NOON)
     assert settled(approved) == approved
-    dearer = settled(replace(approved, rate=Rate(40.0, "a pretended price")))
+    dearer = settled(replace(approved, rate=Rate(40.0, "demo price")))
     assert dearer.status is RunStatus.AWAITING_APPROVAL
     assert dearer.approval
     assert (dearer.approval.by, dearer.approval.granted) == (None, False)

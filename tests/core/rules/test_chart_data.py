@@ -130,7 +130,7 @@ def test_steps_that_were_read_at_once_lie_between_those_read_before_and_after() 
 )
 def test_by_dollars_a_run_that_nobody_can_price_is_refused(rate: Rate | None) -> None:
     a, b = RunHistory(running(), history()), RunHistory(running(id="ppo-9c21", rate=rate), history())
-    with pytest.raises(UserError, match="`ppo-9c21` is unpriced") as refusal:
+    with pytest.raises(UserError, match="The price of `ppo-9c21` is unknown") as refusal:
         build_comparison_chart(a, b, "dollars")
     assert "by=step" in str(refusal.value.sentence)
     assert build_comparison_chart(a, b, "time")

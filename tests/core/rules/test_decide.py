@@ -111,8 +111,8 @@ UNNAMED: dict[str, Any] = {"reason": Reason.STOPPED, "progress": Progress(step=9
 UNSTEPPED: dict[str, Any] = UNNAMED | {"progress": Progress()}
 
 ASKED_IN_VAIN = (
-    "It was asked for {count} time, and no cluster of its name has appeared.",
-    "It was asked for {count} times, and no cluster of its name has appeared.",
+    "I requested its cluster {count} time, and it did not appear.",
+    "I requested its cluster {count} times, and it did not appear.",
 )
 
 CASES = [
@@ -149,7 +149,7 @@ CASES = [
         launching(pending_confirmation=JOBLESS),
         up(None),
         30,
-        BeginTeardown(Reason.LAUNCH_FAILED, Phrase("The cluster came up and was given no job.")),
+        BeginTeardown(Reason.LAUNCH_FAILED, Phrase("The cluster came up, but SkyPilot gave it no job.")),
         id="a cluster that gets no job",
     ),
     pytest.param(launching(), up(None, request=RequestState.LIVE), 99, None, id="the job is still on its way"),
@@ -171,7 +171,7 @@ CASES = [
         launching(),
         Observation(request=RequestState.CANCELLED),
         1,
-        BeginTeardown(Reason.CANCELLED_EXTERNALLY, Phrase("Its launch was cancelled outside of verlbot.")),
+        BeginTeardown(Reason.CANCELLED_EXTERNALLY, Phrase("Someone cancelled its launch outside verlbot.")),
         id="cancelled by somebody else",
     ),
     pytest.param(launching(), up(JobState.SETTING_UP), 1, RecordObservation(up(JobState.SETTING_UP)), id="sets up"),
@@ -267,7 +267,7 @@ CASES = [
         running(),
         Observation(cluster=ClusterState.STOPPED),
         1,
-        BeginTeardown(Reason.CANCELLED_EXTERNALLY, Phrase("Its cluster was stopped outside of verlbot.")),
+        BeginTeardown(Reason.CANCELLED_EXTERNALLY, Phrase("Someone stopped its cluster outside verlbot.")),
         id="stopped, and its disks bill",
     ),
     pytest.param(running(), Observation(cluster=ClusterState.AUTOSTOPPING), 1, None, id="removing itself"),

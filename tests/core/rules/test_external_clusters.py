@@ -43,8 +43,10 @@ OTHERS = Ledger((held("ppo-7f3a", "U0BEN", 8, 4.0), held("sky/other", "sky/ana",
     [
         pytest.param(BEN, Policy(), None, id="no caps"),
         pytest.param(BEN, Policy(person=Caps(gpus=8)), None, id="under another name than his in Slack"),
-        pytest.param(replace(BEN, person="U0BEN"), Policy(person=Caps(gpus=8)), "16 GPUs of yours", id="with his runs"),
-        pytest.param(BEN, Policy(workspace=Caps(gpus=17)), "18 GPUs of everybody", id="everybody's"),
+        pytest.param(
+            replace(BEN, person="U0BEN"), Policy(person=Caps(gpus=8)), "would use 16 GPUs", id="with his runs"
+        ),
+        pytest.param(BEN, Policy(workspace=Caps(gpus=17)), "workspace would use 18 GPUs", id="everybody's"),
         pytest.param(BEN, Policy(workspace=Caps(gpus=18)), None, id="to the brim"),
         pytest.param(BEN, Policy(team=Caps(gpus=1), teams={"": Caps(runs=0)}), None, id="no channel's"),
         pytest.param(
@@ -56,7 +58,7 @@ OTHERS = Ledger((held("ppo-7f3a", "U0BEN", 8, 4.0), held("sky/other", "sky/ana",
         pytest.param(
             BEN,
             Policy(external_launches=ExternalLaunchPolicy(caps=Caps(gpus=9))),
-            "10 GPUs launched outside",
+            "would use 10 GPUs at once",
             id="outside's GPUs",
         ),
         pytest.param(
@@ -74,7 +76,7 @@ OTHERS = Ledger((held("ppo-7f3a", "U0BEN", 8, 4.0), held("sky/other", "sky/ana",
         pytest.param(
             BEN,
             Policy(workspace=Caps(dollars_per_month=93)),
-            "cost $94.00 together this month",
+            "runs this month to $94.00",
             id="with its first hour",
         ),
         pytest.param(

@@ -15,7 +15,7 @@ from bot.core.rules.forecast import BudgetForecastExceeded, BudgetSpent, LeaseEn
 from tests.builders import NOON, a_run, at, running
 
 ON_ITS_WAY = Progress(40, 100, stepped_at=at(2400).timestamp(), step_times=(StepTime(60.0),) * 10)
-DEAR = Rate(10.0, "a pretended price")
+DEAR = Rate(10.0, "demo price")
 
 
 def kinds(run: Run, seconds: float) -> list[object]:

@@ -50,7 +50,7 @@ def test_the_highest_share_that_is_reached_is_reported_once(ledger: Ledger, perc
 
 
 def test_a_share_is_reported_by_the_costliest_run() -> None:
-    costly = running(id="ppo-0001", rate=Rate(9.0, "a pretended price"))
+    costly = running(id="ppo-0001", rate=Rate(9.0, "demo price"))
     found = find_reached_thresholds(capped(10.0), Ledger(), [running(), costly], HOUR, UTC)
     assert list(found) == ["ppo-0001"]
     assert found["ppo-0001"].spent_dollars == 13.0

@@ -57,7 +57,7 @@ SLACK = timedelta(minutes=3)
 """Beyond a time, for looks that fail and a bot that dies."""
 
 LEASE = timedelta(minutes=10)
-BUDGET, RATE = 20.0, Rate(240.0, "a pretended price")
+BUDGET, RATE = 20.0, Rate(240.0, "demo price")
 """Spent after five minutes."""
 
 

@@ -36,7 +36,7 @@ def test_recipes_are_listed_with_what_they_are_for(bot: Bot) -> None:
 def test_a_recipe_is_described_with_ranges_and_defaults(bot: Bot) -> None:
     said = bot.say("describe smoke")
     assert "`nodes` — machines: a whole number from 1 to 8, `1` unless set" in said
-    assert "`volume` — volume that the checkpoints are written to" in said
+    assert "`volume` — volume to save checkpoints in" in said
     assert "takes no Hydra overrides" in said
     assert "Secrets, from the bot's environment" in bot.say("describe ppo")
 
@@ -96,7 +96,7 @@ def test_a_run_may_be_named_by_its_last_letters(bot: Bot) -> None:
 def test_names_that_fit_several_runs_are_refused_with_them(bot: Bot) -> None:
     for _ in range(2):
         bot.say("launch smoke")
-    assert "`smoke` fits several active runs. Valid: `smoke-0001`, `smoke-0002`." in bot.say("status smoke")
+    assert "`smoke` matches several active runs. Valid: `smoke-0001`, `smoke-0002`." in bot.say("status smoke")
 
 
 def test_lists_are_of_the_active_mine_the_ended_and_all(bot: Bot) -> None:
@@ -211,7 +211,7 @@ def test_the_log_of_a_run_that_is_over_cannot_be_followed(bot: Bot) -> None:
     bot.running()
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(12)
-    assert "prints no more" in bot.say(f"logs {RUN} --follow")
+    assert "does not grow any more" in bot.say(f"logs {RUN} --follow")
 
 
 def test_the_logs_button_answers_the_person_who_pressed_it(bot: Bot) -> None:

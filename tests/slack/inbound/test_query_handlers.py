@@ -122,13 +122,13 @@ def test_two_runs_are_compared_by_what_they_reached_cost_and_were_set_to(bot: Bo
 
 
 def test_without_names_the_persons_last_two_are_compared(bot: Bot) -> None:
-    assert "You have no two runs that have told numbers." in bot.say("compare")
+    assert "You do not have two runs with metrics yet." in bot.say("compare")
     two(bot)
     bot.say("compare")
     alone = bot.told()
     bot.say(f"compare {RUN} {OTHER}")
     assert bot.told() == alone
-    assert "You have no two runs" in bot.say("compare", user=BEN)
+    assert "You do not have two runs" in bot.say("compare", user=BEN)
 
 
 @pytest.mark.parametrize("by", ["time", "dollars"])
@@ -141,7 +141,7 @@ def test_two_runs_are_compared_by_time_and_by_dollars(bot: Bot, by: str) -> None
 def test_an_unpriced_run_cannot_be_compared_by_dollars(bot: Bot) -> None:
     bot.cloud.dollars_per_node_hour = None
     two(bot)
-    assert f"`{RUN}` is unpriced" in bot.say(f"compare {RUN} {OTHER} by=dollars")
+    assert f"The price of `{RUN}` is unknown" in bot.say(f"compare {RUN} {OTHER} by=dollars")
 
 
 # where a workspace draws no charts

@@ -42,7 +42,7 @@ B = told(
     running(
         id="ppo-9c21",
         command_line="launch ppo nodes=4 actor_rollout_ref.actor.optim.lr=2e-6 +trainer.note='a `b`'",
-        rate=Rate(8.0, "a pretended price"),
+        rate=Rate(8.0, "demo price"),
         progress=Progress(60, step_times=(StepTime(45.0),)),
     ),
     60,

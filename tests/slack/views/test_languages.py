@@ -426,8 +426,8 @@ def test_a_store_that_is_down_is_told_of_in_the_workspaces_language(
     playground: Playground, slack: PlaygroundClient
 ) -> None:
     bot = Bot(RedisStore(create_client("redis://127.0.0.1:1", 0.2)), playground, slack, language="zh-CN")
-    assert "存储没有响应。" in bot.say("list")
-    assert "存储没有响应。" in bot.say("language en")
+    assert "我无法连接数据库。" in bot.say("list")
+    assert "我无法连接数据库。" in bot.say("language en")
 
 
 def test_what_was_known_stands_while_the_store_is_down(bot: Bot) -> None:

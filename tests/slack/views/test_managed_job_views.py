@@ -25,7 +25,7 @@ from tests.slack.views.test_run_thread import GOLDEN
 
 FILES = {one: GOLDEN / ("managed.txt" if one == ENGLISH else f"managed.{one}.txt") for one in LANGUAGES}
 LOST = Recovery(1, at(600))
-BILL = Bill(12.0, Rate(4.0, "SkyPilot's cost report, interruptions left out"), at(3000), is_closed=True)
+BILL = Bill(12.0, Rate(4.0, "SkyPilot's cost report, without interruptions"), at(3000), is_closed=True)
 
 
 def managed(*last: Recovery, count: int = 0, **changes: Any) -> Run:

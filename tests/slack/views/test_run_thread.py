@@ -120,7 +120,7 @@ RUNS = {
     ),
     "waiting to be stopped": a_run(stop_requested_by="U0BEN"),
     "launching": launching(gpus="H100:8", infra="k8s"),
-    "launching, nobody says whether": launching(last_error="SkyPilot has not answered within 60 s."),
+    "launching, nobody says whether": launching(last_error="SkyPilot did not answer within 60 s."),
     "setting up": launching(job=JobState.SETTING_UP, infra="k8s"),
     "running": running(progress=TRAINED, autostop_minutes=15),
     "running, with a curve": running(progress=replace(TRAINED, rewards=CURVE)),
@@ -184,7 +184,7 @@ RUNS = {
     .close(Reason.REFUSED, at(60)),
     "ended, not_approved": waiting_for_approval().close(Reason.NOT_APPROVED, at(86_400)),
     "ended, over_cap": a_run().close(
-        Reason.CAP_EXCEEDED, at(5), detail="Your runs would cost $24.00 an hour; $20.00 are allowed."
+        Reason.CAP_EXCEEDED, at(5), detail="Your runs would cost $24.00 an hour; your limit is $20.00."
     ),
     "ended, succeeded, billed by SkyPilot": ended(Reason.SUCCEEDED, bill=replace(BILL, dollars=99.5, is_closed=True)),
     "ended, succeeded, kept in a bucket": ended(Reason.SUCCEEDED, checkpoint_store="s3://team/a"),
