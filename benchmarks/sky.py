@@ -91,7 +91,13 @@ def tick_of(store: RedisStore, home: Path, number: int) -> tuple[Counter[str], f
 
 def a_cluster(run: Run) -> Machines:
     return Machines(
-        run.cluster, run.nodes, time.time(), status="UP", autostop=5, to_down=True, jobs=[Job(1, run.id, "RUNNING")]
+        run.cluster,
+        run.plan.nodes,
+        time.time(),
+        status="UP",
+        autostop=5,
+        to_down=True,
+        jobs=[Job(1, run.id, "RUNNING")],
     )
 
 

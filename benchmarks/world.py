@@ -97,7 +97,10 @@ def many_runs(store: RedisStore, cloud: FakeCloud, number: int) -> list[Run]:
     pattern = running(
         created_at=now, launch_requested_at=now, first_launch_requested_at=now, progress=progress, autostop_minutes=5
     )
-    runs = [replace(pattern, id=f"ppo-{index:05x}", infra="a cloud in memory") for index in range(number)]
+    runs = [
+        replace(pattern, id=f"ppo-{index:05x}", observed=replace(pattern.observed, infra="a cloud in memory"))
+        for index in range(number)
+    ]
     for run in runs:
         store.add(run, {})
         cloud.come_up(run.cluster, JobState.RUNNING)

@@ -19,6 +19,7 @@ from bot.core.model.policy import SAFE_POLICY, UNRESTRICTED, Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import Approval, Reason, RunStatus
 from slack_playground.workspace import Channel, Message, User, View
+from tests.builders import change_run
 from tests.story import Bot, read
 
 PAGE = Path(__file__).parent.parent / "docs" / "roles.md"
@@ -185,7 +186,7 @@ def furnish(bot: Bot, channel: str) -> None:
     for name in (LIVE, SECOND):
         bot.cloud.print(f"verl-{name}", "(TaskRunner pid=7) step:20 - critic/rewards/mean:0.41 - timing_s/step:1.0")
     bot.tick()
-    assert bot.run(LIVE).progress.step == 20
+    assert bot.run(LIVE).training.progress.step == 20
     for name, change in CHANGES.items():
         bot.store.update(name, lambda run, change=change: change(bot, run))  # type: ignore[misc]  # mypy takes the default for a second type
     bot.store.archive(OVER)
@@ -202,16 +203,18 @@ def furnish(bot: Bot, channel: str) -> None:
 
 
 def ended(bot: Bot, run: Run) -> Run:
-    saved = replace(run.progress, step=20, checkpoint_step=20, checkpoint=f"/checkpoints/{run.id}/global_step_20")
+    saved = replace(
+        run.training.progress, step=20, checkpoint_step=20, checkpoint=f"/checkpoints/{run.id}/global_step_20"
+    )
     over = replace(run.close(Reason.FAILED, bot.moment), status=RunStatus.ENDED, closed_at=bot.moment)
-    return replace(
+    return change_run(
         over, command_line="launch smoke nodes=2 volume=models", checkpoint_store="models", progress=saved, resumes=True
     )
 
 
 def waiting(bot: Bot, run: Run) -> Run:
-    approval = Approval((KINDS["approver"].user,), bot.moment + timedelta(days=1), run.task_hash)
-    return replace(
+    approval = Approval((KINDS["approver"].user,), bot.moment + timedelta(days=1), run.plan.task_hash)
+    return change_run(
         run,
         status=RunStatus.AWAITING_APPROVAL,
         approval=approval,

@@ -1,16 +1,24 @@
 """Values with sensible defaults, so that a test names only what it is about."""
 
 from collections.abc import Callable
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.core.model.cluster import ClusterState, Ending, JobState, Observation, RequestState
+from bot.core.model.cluster_requests import LaunchRequests, TeardownRequests
 from bot.core.model.money import Rate
+from bot.core.model.observed_cluster import ObservedCluster
 from bot.core.model.parameter import Parameter, ParameterKind
 from bot.core.model.people import MEMBERS, Grants, Role
 from bot.core.model.recipe import CheckpointSettings, Recipe, build_common_parameters
 from bot.core.model.run import Run
+from bot.core.model.run_plan import RunLimits, RunPlan
+from bot.core.model.run_requests import RunRequests
 from bot.core.model.run_state import RunStatus
+from bot.core.model.sent_message import RunMessages
+from bot.core.model.spending import Spending
+from bot.core.model.training_state import TrainingState
 from bot.errors import UserError
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -26,21 +34,59 @@ def at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
+PARTS: dict[str, Any] = {
+    "plan": RunPlan,
+    "limits": RunLimits,
+    "requests": RunRequests,
+    "launch": LaunchRequests,
+    "observed": ObservedCluster,
+    "training": TrainingState,
+    "spending": Spending,
+    "teardown": TeardownRequests,
+    "messages": RunMessages,
+}
+"""The records that a run is made of, the first that has a field of a name before the others."""
+
+PLACES = {field.name: (part, field.name) for part, kind in reversed(PARTS.items()) for field in fields(kind)} | {
+    "infra": ("observed", "infra"),
+    "autostop_minutes": ("observed", "autostop_minutes"),
+    "requested_autostop_minutes": ("plan", "autostop_minutes"),
+    "limit_changes": ("limits", "changes"),
+    "launch_requested_at": ("launch", "requested_at"),
+    "first_launch_requested_at": ("launch", "first_requested_at"),
+    "launch_attempts": ("launch", "attempts"),
+    "teardown_requested_at": ("teardown", "requested_at"),
+    "teardown_error": ("teardown", "last_error"),
+    "teardown_overdue_since": ("teardown", "overdue_since"),
+    "sent_messages": ("messages", "sent"),
+}
+"""Where a run has what a test names: the record and its field. Some need a longer name than the field has."""
+
+
+def change_run(run: Run, **changes: Any) -> Run:
+    """Return the run with other values, each by its name alone, in whichever of its records it is."""
+    parts: dict[str, dict[str, Any]] = {}
+    for name in [name for name in changes if name in PLACES]:
+        part, own = PLACES[name]
+        parts.setdefault(part, {})[own] = changes.pop(name)
+    run = replace(run, **changes)
+    return replace(run, **{part: replace(getattr(run, part), **own) for part, own in parts.items()})
+
+
 def a_run(**changes: Any) -> Run:
-    defaults: dict[str, Any] = {
-        "id": "ppo-7f3a",
-        "recipe": "ppo",
-        "command_line": "launch ppo nodes=2",
-        "requester": "U0ANA",
-        "channel": "C0TRAIN",
-        "created_at": NOON,
-        "nodes": 2,
-        "task_hash": "0" * 64,
-        "budget_dollars": 100.0,
-        "lease": timedelta(hours=12),
-        "rate": Rate(4.0, "demo price"),
-    }
-    return Run(**defaults | changes)
+    """A run that waits to be launched; what is changed is named as `change_run` names it."""
+    run = Run(
+        id="ppo-7f3a",
+        recipe="ppo",
+        command_line="launch ppo nodes=2",
+        requester="U0ANA",
+        channel="C0TRAIN",
+        created_at=NOON,
+        plan=RunPlan(nodes=2, task_hash="0" * 64),
+        limits=RunLimits(budget_dollars=100.0, lease=timedelta(hours=12)),
+        spending=Spending(rate=Rate(4.0, "demo price")),
+    )
+    return change_run(run, **changes)
 
 
 def launching(**changes: Any) -> Run:

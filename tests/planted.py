@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from bot.core.model.run import Run
 from bot.phrase import Phrase
-from tests.builders import NOON
+from tests.builders import NOON, PARTS
 
 MARK = "planted"
 """Begins every text that is planted."""
@@ -21,33 +21,35 @@ OPEN = {
     "recipe": "of what recipe",
     "requester": "whose it is",
     "channel": "Slack shows its name to those alone who are in it",
-    "thread_channel": "likewise",
-    "stop_requested_by": "a person",
-    "infra": "costs are told by it",
-    "gpus": "costs are told by it",
-    "rate": "where its price comes from",
-    "bill": "where its price comes from",
-    "budget_thresholds": "budgets",
-    "budget_overruns": "budgets",
+    "messages.thread_channel": "likewise",
+    "requests.stop_requested_by": "a person",
+    "plan.infra": "costs are told by it",
+    "observed.infra": "costs are told by it",
+    "plan.gpus": "costs are told by it",
+    "spending.rate": "where its price comes from",
+    "spending.bill": "where its price comes from",
+    "spending.budget_thresholds": "budgets",
+    "spending.budget_overruns": "budgets",
     "approval": "people, and dollars",
-    "limit_changes": "people, and limits",
-    "mutes": "people, and slugs of findings",
-    "follow": "what was asked is shown in its own thread alone",
-    "sent_messages": "ids of messages",
-    "task_hash": "a hash",
-    "request_id": "SkyPilot's id",
-    "memory": "whether SkyPilot remembers it",
-    "metrics": "of the recipe",
-    "secrets": "names, of the recipe",
-    "resumes": "of the recipe",
-    "checkpoints": "of the recipe",
+    "limits.changes": "people, and limits",
+    "requests.mutes": "people, and slugs of findings",
+    "requests.follow": "what was asked is shown in its own thread alone",
+    "messages.sent": "ids of messages",
+    "plan.task_hash": "a hash",
+    "launch.request_id": "SkyPilot's id",
+    "observed.memory": "whether SkyPilot remembers it",
+    "plan.metrics": "of the recipe",
+    "plan.secrets": "names, of the recipe",
+    "plan.resumes": "of the recipe",
+    "plan.checkpoint_folder": "of the recipe",
 }
 """Fields that hold text, and are shown to everybody, or nowhere but in its own channel; and why that is right."""
 
 PLANTED = (
-    *("why", "image", "checkpoint_store", "detail", "failure", "policy_hits", "last_error", "pending_confirmation"),
-    *("outage", "autostop_repair", "recoveries", "manual_command", "progress", "health", "unreliable_metrics"),
-    *("summary", "checkpoint_rescue"),
+    *("why", "detail", "failure", "policy_hits", "checkpoint_rescue", "plan.image", "plan.checkpoint_store"),
+    *("launch.last_error", "teardown.last_error", "teardown.manual_command"),
+    *("observed.pending_confirmation", "observed.outage", "observed.autostop_repair", "observed.recoveries"),
+    *("training.progress", "training.health", "training.unreliable_metrics", "training.summary"),
 )
 """Fields that hold what a run prints, was set to, or does, beside its line."""
 
@@ -64,6 +66,12 @@ def holds_text(hint: Any) -> bool:
     if is_dataclass(hint):
         return any(map(holds_text, hints(cast(Any, hint)).values()))
     return any(holds_text(one) for one in typing.get_args(hint))
+
+
+def list_fields() -> dict[str, Any]:
+    """Return the types of a run's fields; those of a record that it is made of are named like `plan.image`."""
+    own = {name: hint for name, hint in hints(Run).items() if name not in PARTS}
+    return own | {f"{part}.{name}": hint for part, kind in PARTS.items() for name, hint in hints(kind).items()}
 
 
 def planted(hint: Any, name: str) -> Any:
@@ -93,8 +101,12 @@ def plant(run: Run, line: str) -> Run:
     Args:
         line: what it was launched by, the mark in it.
     """
-    made = {name: planted(hints(Run)[name], name) for name in PLANTED}
+    made = {name: planted(hint, name) for name, hint in list_fields().items() if name in PLANTED}
     texts = {name: getattr(made["checkpoint_rescue"], name) for name in ("last_error", "download", "torn_checkpoints")}
     made["checkpoint_rescue"] = replace(run.checkpoint_rescue, **texts)  # of its dates, those that it has
-    made["progress"] = replace(made["progress"], step=20, checkpoint_step=20, rewards=run.progress.rewards)
+    known = {"step": 20, "checkpoint_step": 20, "rewards": run.training.progress.rewards}
+    made["training.progress"] = replace(made["training.progress"], **known)
+    for part in PARTS:
+        own = {name.removeprefix(f"{part}."): made.pop(name) for name in list(made) if name.startswith(f"{part}.")}
+        made[part] = replace(getattr(run, part), **own)
     return replace(run, command_line=line, **made)

@@ -7,7 +7,7 @@ happens to the server and to the bot from that of the life; so a life can be liv
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -25,7 +25,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.reconcile_timings import ReconcileTimings
 from slack_playground.faults import Fault, Trouble
-from tests.builders import NOON, a_run
+from tests.builders import NOON, a_run, change_run
 from tests.doubles.sky_server import SkyServer
 from tests.doubles.sky_world import LIVE_JOBS, Pace, World
 
@@ -227,13 +227,13 @@ class Life:
         return [run for run in self.store.list_open_runs() if run.status is not RunStatus.ENDED]
 
     def _stop(self, run_id: str) -> None:
-        self.store.update(run_id, lambda run: replace(run, stop_requested_by="U0ANA"))
+        self.store.update(run_id, lambda run: change_run(run, stop_requested_by="U0ANA"))
 
     def _stop_all(self) -> None:
         """A person stops what is left; of what no server remembers he has looked for the machines."""
         for run in self._active():
             self._stop(run.id)
-            if run.memory.is_lost:
+            if run.observed.memory.is_lost:
                 self.world.remove_by_hand(run.cluster)
                 self.store.update(
                     run.id, lambda run: run.request_stop("U0ANA", self.moment, False).confirm_gone("U0ANA")
@@ -281,7 +281,7 @@ class Life:
         self.world.forget()
         known = {*self.world.clusters, *(one.name for one in self.world.graves)}
         for run in map(self._run, self.fates):
-            if run.launch_attempts and run.cluster not in known:
+            if run.launch.attempts and run.cluster not in known:
                 self.fates[run.id].cut_off = True
 
     def _over(self, fault: Fault) -> None:

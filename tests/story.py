@@ -343,8 +343,8 @@ class Bot:
 
     def card(self, run_id: str = "smoke-0001") -> str:
         """The card of a run, as text."""
-        ts = self.run(run_id).sent_messages["card"].ts
-        channel = self.run(run_id).thread_channel
+        ts = self.run(run_id).messages.sent["card"].ts
+        channel = self.run(run_id).messages.thread_channel
         messages = self.slack.get("messages", user=ANA, channel=channel)["messages"]
         return next(read(message) for message in messages if message["ts"] == ts)
 

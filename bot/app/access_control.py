@@ -79,7 +79,11 @@ class AccessControl:
             return True
         if run.status is RunStatus.AWAITING_APPROVAL and actor.role >= Role.APPROVER:
             return True
-        if actor.channel is not None and actor.channel.id and actor.channel.id in (run.channel, run.thread_channel):
+        if (
+            actor.channel is not None
+            and actor.channel.id
+            and actor.channel.id in (run.channel, run.messages.thread_channel)
+        ):
             return True
         try:
             home = self.directory.get_channel(run.channel)
@@ -116,7 +120,7 @@ class AccessControl:
         shared
         channel, and they see no public one.
         """
-        if channel_id in (run.channel, run.thread_channel):
+        if channel_id in (run.channel, run.messages.thread_channel):
             return True
         try:
             is_run_public = self.directory.get_channel(run.channel).kind is ChannelKind.PUBLIC

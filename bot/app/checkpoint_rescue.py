@@ -1,15 +1,15 @@
 """Checkpoint rescue by the tick: begin a download or check it, and record its progress or why it failed."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.app.ports import CheckpointSource, ClusterControl, JobControl, Now
 from bot.app.store_ports import RunWriter
 from bot.core.frameworks import FRAMEWORK
-from bot.core.model.checkpoint import MIN_TORN_OBSERVATIONS, DownloadProgress
+from bot.core.model.checkpoint import MIN_TORN_OBSERVATIONS, CheckpointRescue, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef, locate_checkpoint, locate_checkpoint_folder
 from bot.core.model.run import Run
 from bot.core.rules import save_grace
@@ -86,7 +86,7 @@ class CheckpointRescuer:
     def _advance(self, run: Run, until: datetime) -> Run:
         """Make one step: look, delay the autostop, cancel the job, download; return the run."""
         # Most runs have no checkpoint: look before touching an autostop or a job.
-        if run.progress.checkpoint is None:
+        if run.training.progress.checkpoint is None:
             run = self._find_newest(run)
         if run.checkpoint_rescue.is_resolved:
             return run
@@ -101,11 +101,13 @@ class CheckpointRescuer:
             run = self._cancel_job(run)
         if run.checkpoint_rescue.needs_listing:
             run = self._find_newest(run)
-        checkpoint = locate_checkpoint(run.checkpoints, run.progress.checkpoint or "", run.id, run.nodes)
+        checkpoint = locate_checkpoint(
+            run.plan.checkpoint_folder, run.training.progress.checkpoint or "", run.id, run.plan.nodes
+        )
         download = self.cloud.download_checkpoint(run.cluster_ref, checkpoint)
         if download.is_complete and save_grace.leaves_job_running(run):
             after = self._find_newest(run)
-            if after.progress.checkpoint_step != run.progress.checkpoint_step:
+            if after.training.progress.checkpoint_step != run.training.progress.checkpoint_step:
                 return after  # the run has saved again meanwhile: download that one next
         return self.store.update(run.id, lambda run: run.record_download(download, self.now()))
 
@@ -121,13 +123,17 @@ class CheckpointRescuer:
             # As where the cloud is silent: the job may train on, which is no reason not to download.
             log.exception("run %s: its job is not ended", run.id)
         else:
-            return self.store.update(run.id, lambda run: run.record_job_cancellation(self.now()))
-        return self.store.update(run.id, lambda run: run.record_job_cancellation_failure(self.now()))
+            return self._update(run, lambda rescue: rescue.record_job_cancellation(self.now()))
+        return self._update(run, lambda rescue: rescue.record_job_cancellation_failure(self.now()))
+
+    def _update(self, run: Run, change: Callable[[CheckpointRescue], CheckpointRescue]) -> Run:
+        """Record a step of the rescue."""
+        return self.store.update(run.id, lambda run: replace(run, checkpoint_rescue=change(run.checkpoint_rescue)))
 
     def _is_written(self, run: Run) -> bool:
         """Return whether the checkpoint that the log has named is complete."""
         newest_step = self.cloud.list_checkpoints(run.cluster_ref, checkpoint_folder(run)).latest_step
-        return newest_step is not None and newest_step >= (run.progress.checkpoint_step or 0)
+        return newest_step is not None and newest_step >= (run.training.progress.checkpoint_step or 0)
 
     def _find_newest(self, run: Run) -> Run:
         """Record the newest checkpoint that the cluster has; the log may name an older one, or none.
@@ -140,16 +146,16 @@ class CheckpointRescuer:
         listing = self.cloud.list_checkpoints(run.cluster_ref, folder, job_ended)
         step, is_whole = run.checkpoint_rescue.choose_checkpoint(listing)
         if step is None:
-            has_none = run.progress.checkpoint is None
-            return self.store.update(run.id, lambda run: run.record_no_checkpoint(self.now())) if has_none else run
+            has_none = run.training.progress.checkpoint is None
+            return self._update(run, lambda rescue: rescue.record_no_checkpoint(self.now())) if has_none else run
 
         def change(run: Run) -> Run:
             # While the job runs, an unfinished checkpoint may still be completed.
+            run = run.record_newest_checkpoint(f"{folder.path}/{FRAMEWORK.checkpoints.name_folder(step)}", step)
+            rescue = run.checkpoint_rescue
             for unfinished_step in listing.incomplete_steps if job_ended else ():
-                run = run.record_torn_checkpoint(unfinished_step, Phrase(UNFINISHED), MIN_TORN_OBSERVATIONS)
-            return run.record_newest_checkpoint(
-                f"{folder.path}/{FRAMEWORK.checkpoints.name_folder(step)}", step
-            ).record_checkpoint_integrity(is_whole, self.now())
+                rescue = rescue.record_torn(unfinished_step, Phrase(UNFINISHED), MIN_TORN_OBSERVATIONS)
+            return replace(run, checkpoint_rescue=rescue.record_integrity(is_whole, self.now()))
 
         return self.store.update(run.id, change)
 
@@ -158,14 +164,13 @@ class CheckpointRescuer:
         log.warning("run %s: its checkpoint is not whole: %s", run_id, why)
 
         def change(run: Run) -> Run:
-            torn_run = run.record_torn_checkpoint(run.progress.checkpoint_step or 0, why)
-            if torn_run.checkpoint_rescue.none_complete_at is None and torn_run.checkpoint_rescue.is_torn(
-                run.progress.checkpoint_step or 0
-            ):
-                return torn_run  # there may be an older complete one
-            return torn_run.record_download_failure(
-                why, self.now(), run.checkpoint_rescue.none_complete_at is not None and save_grace.shows_rescue(run)
-            )
+            step = run.training.progress.checkpoint_step or 0
+            rescue = run.checkpoint_rescue.record_torn(step, why)
+            none_complete = rescue.none_complete_at is not None
+            # Otherwise there may be an older complete one.
+            if none_complete or not rescue.is_torn(step):
+                rescue = rescue.record_failure(why, self.now(), none_complete and save_grace.shows_rescue(run))
+            return replace(run, checkpoint_rescue=rescue)
 
         return self.store.update(run_id, change)
 
@@ -178,13 +183,15 @@ class CheckpointRescuer:
             needs_person = (
                 is_refusal or run.checkpoint_rescue.failure_count + 1 >= save_grace.MAX_DOWNLOAD_TRIES
             ) and save_grace.shows_rescue(run)
-            return run.record_download_failure(why, self.now(), needs_person)
+            return replace(run, checkpoint_rescue=run.checkpoint_rescue.record_failure(why, self.now(), needs_person))
 
         return self.store.update(run.id, change)
 
     def _set_later_autostop(self, run: Run, until: datetime) -> Run:
         """Delay an autostop that would delete the checkpoint. If that fails, the download continues all the same."""
-        current_minutes = run.requested_autostop_minutes if run.autostop_minutes is None else run.autostop_minutes
+        current_minutes = (
+            run.plan.autostop_minutes if run.observed.autostop_minutes is None else run.observed.autostop_minutes
+        )
         # Both are unknown where the job had finished at the first look, which recorded no autostop.
         if current_minutes is not None:
             minutes = int((until - self.now()) / timedelta(minutes=1)) + AUTOSTOP_MARGIN_MINUTES
@@ -194,10 +201,12 @@ class CheckpointRescuer:
                 raise
             except (Unavailable, UserError) as error:
                 log.warning("run %s: its autostop is not put off: %s", run.id, error)
-                return self.store.update(run.id, lambda run: run.record_autostop_postponement_failure(self.now()))
-        return self.store.update(run.id, lambda run: run.record_autostop_postponement(until))
+                return self._update(run, lambda rescue: rescue.record_autostop_postponement_failure(self.now()))
+        return self._update(run, lambda rescue: rescue.record_autostop_postponement(until))
 
 
 def checkpoint_folder(run: Run) -> CheckpointRef:
     """Return the folder of a run's checkpoints."""
-    return locate_checkpoint_folder(run.checkpoints, run.progress.checkpoint, run.id, run.nodes)
+    return locate_checkpoint_folder(
+        run.plan.checkpoint_folder, run.training.progress.checkpoint, run.id, run.plan.nodes
+    )

@@ -242,7 +242,7 @@ class ClusterSweep:
             else None
         )
         owned = orphan.with_owner(run.requester) if run else orphan
-        return owned.with_channel(self.channel or (run.thread_channel or run.channel if run else ""))
+        return owned.with_channel(self.channel or (run.messages.thread_channel or run.channel if run else ""))
 
     def _find_run(self, run_id: str) -> Run | None:
         return self.store.get(run_id) if run_id else None

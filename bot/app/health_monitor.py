@@ -80,13 +80,13 @@ class HealthMonitor:
         if (
             run.status is not RunStatus.RUNNING
             or run.running_at is None
-            or run.recoveries.ongoing
-            or run.memory.is_lost
+            or run.observed.recoveries.ongoing
+            or run.observed.memory.is_lost
         ):
             return False
-        finding = run.health.find_open(STALL_KEY)
-        since = run.progress.stepped_at or run.running_at.timestamp()
-        waited = now.timestamp() - max(since, run.recoveries.stable_since)
+        finding = run.training.health.find_open(STALL_KEY)
+        since = run.training.progress.stepped_at or run.running_at.timestamp()
+        waited = now.timestamp() - max(since, run.observed.recoveries.stable_since)
         if finding is None:
             return waited > self.rules.stall_min_seconds
         return finding.severity is not Severity.STOP and waited > compute_dead_seconds(None, self.rules)
@@ -96,7 +96,9 @@ class HealthMonitor:
     ) -> HealthState:
         """Return the health after a check for a stall; the same where there is none, or it is reported already."""
         finding = detect_stall(rows, now.timestamp(), signals, self.rules, self.framework)
-        reported = run.health.find_open(STALL_KEY)
+        reported = run.training.health.find_open(STALL_KEY)
         if finding is None or (reported and reported.severity is finding.severity):
-            return run.health
-        return run.health.with_finding(replace(finding, since_step=reported.since_step) if reported else finding)
+            return run.training.health
+        return run.training.health.with_finding(
+            replace(finding, since_step=reported.since_step) if reported else finding
+        )

@@ -242,7 +242,7 @@ class LogIngest:
         with self._count_try(run) as is_allowed:
             if not is_allowed:
                 return self._skip_lines(run, cursor, news)
-            if run.log_saved_at is None:  # a slow read must not overwrite the last lines
+            if run.teardown.log_saved_at is None:  # a slow read must not overwrite the last lines
                 self._run_part(run, lambda: self._append_log(run, text[: text.rfind("\n") + 1]))
             return self._ingest_in_time(run, cursor, news)
 
@@ -273,8 +273,8 @@ class LogIngest:
     def _load_cursor(self, run: Run) -> LogCursor:
         """Return the log cursor. Where the stored one is lost, steps that the record has are not ingested again."""
         cursor = self.store.get_log_cursor(run.id)
-        if cursor.last_digests and cursor.parser.step is None and run.progress.step is not None:
-            return replace(cursor, parser=cursor.parser.resume_at(run.progress.step))
+        if cursor.last_digests and cursor.parser.step is None and run.training.progress.step is not None:
+            return replace(cursor, parser=cursor.parser.resume_at(run.training.progress.step))
         return cursor
 
     def _skip_lines(self, run: Run, cursor: LogCursor, news: NewLines) -> Run:
@@ -337,8 +337,8 @@ class LogIngest:
     def _judge(self, run: Run, new: Sequence[StepMetrics], has_time: Callable[[], bool]) -> HealthUpdate | None:
         """Judge the health with the new steps; a mistake in judging loses none of them."""
         try:
-            earlier = self.store.get_recent_metrics(run.id, WINDOW_ROWS)
-            return self.health_monitor.judge_steps(run.health, earlier, new, self.store.get_task(run.id), has_time)
+            earlier, task = self.store.get_recent_metrics(run.id, WINDOW_ROWS), self.store.get_task(run.id)
+            return self.health_monitor.judge_steps(run.training.health, earlier, new, task, has_time)
         except Unavailable:
             raise
         except Exception as error:
@@ -353,15 +353,15 @@ class LogIngest:
         if run.reason is None or not run.reason.is_explained_by_log:
             return None
         full_log = "\n".join([merge_logs(self.store.get_log(run.id), text), str(run.detail or "")])
-        return diagnose(full_log, run.nodes, self.limits.start_timer())
+        return diagnose(full_log, run.plan.nodes, self.limits.start_timer())
 
     def _detect_stall(self, run: Run, observation: Observation | None) -> Run:
         """Check whether a run that has made no step for a while is stalled; return the run."""
         cursor = self.store.get_log_cursor(run.id)
-        settled_at = run.recoveries.stable_since  # a recovered job starts again on new machines then
+        settled_at = run.observed.recoveries.stable_since  # a recovered job starts again on new machines then
         signals = LivenessSignals(
             began_at=max(run.running_at.timestamp() if run.running_at else 0.0, settled_at),
-            step_at=max(run.progress.stepped_at, settled_at) if run.progress.stepped_at else None,
+            step_at=max(run.training.progress.stepped_at, settled_at) if run.training.progress.stepped_at else None,
             line_at=cursor.read_at,
             is_answering=observation is not None,
             phase=cursor.phase,
@@ -369,9 +369,9 @@ class LogIngest:
         health = self.health_monitor.check_for_stall(
             run, self.store.get_recent_metrics(run.id, WINDOW_ROWS), signals, self.now()
         )
-        if health == run.health:
+        if health == run.training.health:
             return run
-        run = self.store.update(run.id, lambda run: run.record_health(health, run.unreliable_metrics))
+        run = self.store.update(run.id, lambda run: replace(run, training=replace(run.training, health=health)))
         self.notifier.show([run])
         return run
 
@@ -387,12 +387,14 @@ def apply_events(
     run: Run, events: Sequence[LogEvent], update: HealthUpdate | None, now: datetime, summary_interval: SummaryInterval
 ) -> Run:
     """Apply log events and a health update to a run; return the changed run."""
-    run = prepare_summary(
-        run.record_progress(run.progress.record_events(events, FRAMEWORK.keys, run.metrics), now), now, summary_interval
-    )
-    return run.record_health(update.health, update.unreliable_metrics) if update else run
+    progress = run.training.progress.record_events(events, FRAMEWORK.keys, run.plan.metrics)
+    training = run.training.record_progress(progress, now)
+    if update:
+        training = training.record_health(update.health, update.unreliable_metrics)
+    return prepare_summary(replace(run, training=training), now, summary_interval)
 
 
 def count_skip(run: Run) -> Run:
     """Return the run with one more skipped read."""
-    return replace(run, progress=replace(run.progress, skips=run.progress.skips + 1))
+    progress = run.training.progress
+    return replace(run, training=replace(run.training, progress=replace(progress, skips=progress.skips + 1)))

@@ -95,7 +95,7 @@ class MemoryWatch:
         if not self.is_leader():
             return None
         candidates = [
-            (run, run.memory.loss) for run in self.store.list_open_runs() if run.status is not RunStatus.ENDED
+            (run, run.observed.memory.loss) for run in self.store.list_open_runs() if run.status is not RunStatus.ENDED
         ]
         losses = [(run, loss) for run, loss in candidates if loss is not None]
         lost = [(run, loss) for run, loss in losses if loss.until is None]

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.app.checkpoint_rescue import CheckpointRescuer
@@ -111,7 +111,7 @@ class Reconciler:
     def _tick(self) -> timedelta | None:
         late = self._collect_finished()
         active = [run for run in self.store.list_open_runs() if run.status is not RunStatus.ENDED]
-        runs = [run.discard_stale_confirmation(self.began_at) for run in active if run.id not in self.pending_actions]
+        runs = [self._discard_stale(run) for run in active if run.id not in self.pending_actions]
         observations = self._observe(runs)
         texts = self.log_tailer.collect(
             [run for run in active if may_print(run)], self.now(), busy=self.pending_actions
@@ -179,14 +179,18 @@ class Reconciler:
             log.exception("run %s: the tick failed", run.id)
         return None
 
+    def _discard_stale(self, run: Run) -> Run:
+        """Return the run without what was uncertain before this observer began."""
+        return replace(run, observed=run.observed.discard_stale_confirmation(self.began_at))
+
     def _take_next_action(self, run: Run, observation: Observation | None) -> Action | None:
         """Take the next action, after what prepares it. Return the action, or None to wait."""
-        action = decide(run.discard_stale_confirmation(self.began_at), observation, self.now(), self.timings)
+        action = decide(self._discard_stale(run), observation, self.now(), self.timings)
         for _ in range(MAX_PREPARATIONS):
             if not isinstance(action, PREPARATIONS):
                 break
             run = self._perform(run, action)
-            action = decide(run.discard_stale_confirmation(self.began_at), observation, self.now(), self.timings)
+            action = decide(self._discard_stale(run), observation, self.now(), self.timings)
         if action is not None:
             self._perform(run, action)
         return action
@@ -204,7 +208,7 @@ class Reconciler:
         if text:
             run = self._log_ingest.ingest(run, text)
         if unseen:
-            run = self.store.update(run.id, lambda run: run.record_outage(self.now()))
+            run = self.store.update(run.id, lambda run: replace(run, observed=run.observed.record_outage(self.now())))
         # A silence is news once it has lasted, and a log even if the record is unchanged.
         if text or unseen:
             self.notifier.show([run])
@@ -243,7 +247,9 @@ class Reconciler:
             case RaiseAlarm():
                 log.error("run %s: its cluster %s does not go", run.id, run.cluster)
                 by_hand = self.cloud.teardown_command(run.cluster_ref)
-                return self._update(run, lambda run: run.mark_teardown_overdue(by_hand, self.now()))
+                return self._update(
+                    run, lambda run: replace(run, teardown=run.teardown.mark_overdue(by_hand, self.now()))
+                )
 
     def _tear_down(self, run: Run) -> Run:
         """Request the removal of the run's cluster, and record why an earlier one failed."""
@@ -295,9 +301,9 @@ class Reconciler:
             order = LaunchOrder(
                 run.cluster,
                 task,
-                run.secrets,
+                run.plan.secrets,
                 cluster_tags(run),
-                run.launch_attempts > 1,
+                run.launch.attempts > 1,
                 save_grace.find_deadline(run),
             )
             request_id = self.cloud.launch(order)
@@ -314,16 +320,14 @@ class Reconciler:
             log.warning("run %s: its launch may have been accepted or not: %s", run.id, error)
             # The next look shows whether it was accepted; until then the run counts as launched.
             failure = error.message
-            return self._update(run, lambda run: run.record_unconfirmed_launch(failure))
-        return self._update(run, lambda run: run.record_launch_acceptance(request_id))
+            return self._update(run, lambda run: replace(run, launch=run.launch.record_error(failure)))
+        return self._update(run, lambda run: replace(run, launch=run.launch.accept(request_id)))
 
     def _record_price(self, run: Run, task: Task) -> Run:
         """Record the price, and check it against the caps and the approvals, before anything is billed."""
         rate = self._estimate_rate(run, task)
         try:
-            return self.store.update(
-                run.id, lambda run: run.record_price(rate, self.now()) if run.is_waiting else run, self.admit
-            )
+            return self.store.update(run.id, lambda run: run.record_price(rate, self.now()), self.admit)
         except UserError as error:
             # The hourly rate is known only now, and other runs may have used up the cap.
             full = error.sentence
@@ -348,11 +352,11 @@ class Reconciler:
             setting = self.cloud.set_autostop(run.cluster_ref, minutes)
         except UserError as error:
             why = error.sentence
-            return self._update(run, lambda run: run.record_autostop_refusal(why))
+            return self._update(run, lambda run: replace(run, observed=run.observed.record_autostop_refusal(why)))
         except Unavailable as error:
             log.warning("run %s: its autostop may have been set or not: %s", run.id, error)
             return run
-        return self._update(run, lambda run: run.record_autostop_setting(setting))
+        return self._update(run, lambda run: replace(run, observed=run.observed.record_autostop_setting(setting)))
 
     def _estimate_rate(self, run: Run, task: Task) -> Rate | None:
         """Return the rate, where it can be known now; a launch does not wait for it."""
@@ -379,15 +383,15 @@ class Reconciler:
 
 def may_launch(run: Run) -> bool:
     """Return whether a cluster may still be launched: another bot on the store may have ended the run meanwhile."""
-    return (run.is_waiting or run.status is RunStatus.LAUNCHING) and not run.stop_requested_by
+    return (run.is_waiting or run.status is RunStatus.LAUNCHING) and not run.requests.stop_requested_by
 
 
 def cluster_tags(run: Run) -> dict[str, str]:
     """Return the tags of the run's cluster, for people who meet it elsewhere."""
-    own = {"run": run.id, "recipe": run.recipe, "person": run.requester, "task": run.task_hash}
+    own = {"run": run.id, "recipe": run.recipe, "person": run.requester, "task": run.plan.task_hash}
     return {**own, "asked": f"{run.created_at.timestamp() * 1000:.0f}"}  # two bots may have runs of the same name
 
 
 def may_print(run: Run) -> bool:
     """Return whether there may be new lines to read."""
-    return run.job is not None and not run.is_finished and not run.memory.is_lost
+    return run.observed.job is not None and not run.is_finished and not run.observed.memory.is_lost

@@ -21,6 +21,7 @@ from bot.core.model.people import Act, Actor
 from bot.core.model.policy import Policy
 from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
+from bot.core.model.run_plan import RunLimits, RunPlan
 from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
 from bot.core.model.typed_text import format_inline_code, list_valid_names, unknown_name_error
@@ -95,23 +96,24 @@ def new_run(plan: LaunchPlan, requester: Requester, now: datetime, policy: Polic
         channel=requester.channel,
         created_at=now,
         why=plan.why,
-        nodes=plan.nodes,
-        image=str(resources(plan.task).get("image_id") or ""),
-        gpus=plan.gpus,
-        infra=plan.infra,
-        task_hash=plan.hash,
-        checkpoint_store=plan.checkpoint_store,
-        checkpoints_ephemeral=plan.checkpoints_ephemeral,
-        missing_safeguards=find_missing_safeguards(plan, FRAMEWORK),
-        checkpoints=plan.checkpoints,
-        resumes=plan.recipe.checkpoints is not None and plan.recipe.checkpoints.resume != "",
-        metrics=plan.recipe.metrics,
-        secrets=tuple(plan.recipe.secrets),
-        budget_dollars=plan.budget_dollars,
-        lease=plan.lease,
-        lease_warnings=policy.lease_warnings,
-        requested_autostop_minutes=None if is_managed(plan.task) else read_idle_minutes(plan.task),
-        managed=is_managed(plan.task),
+        plan=RunPlan(
+            nodes=plan.nodes,
+            image=str(resources(plan.task).get("image_id") or ""),
+            gpus=plan.gpus,
+            infra=plan.infra,
+            task_hash=plan.hash,
+            checkpoint_store=plan.checkpoint_store,
+            checkpoints_ephemeral=plan.checkpoints_ephemeral,
+            checkpoint_folder=plan.checkpoints,
+            resumes=plan.recipe.checkpoints is not None and plan.recipe.checkpoints.resume != "",
+            missing_safeguards=find_missing_safeguards(plan, FRAMEWORK),
+            metrics=plan.recipe.metrics,
+            secrets=tuple(plan.recipe.secrets),
+            autostop_minutes=None if is_managed(plan.task) else read_idle_minutes(plan.task),
+            managed=is_managed(plan.task),
+            lease_warnings=policy.lease_warnings,
+        ),
+        limits=RunLimits(budget_dollars=plan.budget_dollars, lease=plan.lease),
     )
 
 
@@ -164,7 +166,9 @@ def find_last_two(store: RunReader, user: str) -> tuple[str, str]:
     Raises:
         UserError: the person does not have two.
     """
-    with_metrics = [run for run in sort_newest_first(list_runs(store, "mine", user)) if run.progress.step is not None]
+    with_metrics = [
+        run for run in sort_newest_first(list_runs(store, "mine", user)) if run.training.progress.step is not None
+    ]
     if len(with_metrics) < 2:
         message = Phrase("You do not have two runs with metrics yet.")
         raise UserError(message, Phrase("Name two runs: `compare A B`. `/verl list all` lists them."))
@@ -318,7 +322,7 @@ class RunQueries:
         """
         refuse_unknown_node(run, logs_command.node)
         text, failure = self.store.get_log(run.id), None
-        if not run.is_finished and run.launch_requested_at:
+        if not run.is_finished and run.launch.requested_at:
             try:
                 text = self.cloud.tail_log(run.cluster_ref, count_lines_to_read(logs_command))
             except Unavailable as error:
@@ -338,8 +342,8 @@ class RunQueries:
 
 def refuse_unknown_node(run: Run, node: int | None) -> None:
     """Raise UserError if the run has no node of this rank."""
-    if node is not None and node >= run.nodes:
-        ranks = [str(rank) for rank in range(run.nodes)]
+    if node is not None and node >= run.plan.nodes:
+        ranks = [str(rank) for rank in range(run.plan.nodes)]
         raise unknown_name_error("node", str(node), ranks, owner=run.id)
 
 

@@ -168,7 +168,7 @@ class RunService:
             self.refuse(Act.READ, caller)
             raise
         self.refuse(act, caller, target)
-        if gone and not target.memory.is_lost:
+        if gone and not target.observed.memory.is_lost:
             message = Phrase(
                 "SkyPilot remembers {run}, so I can check its machines without your confirmation.", run=f"`{target.id}`"
             )
@@ -228,16 +228,19 @@ class RunService:
         """
         run = self._find_changeable(extend_command.run, caller)
         longest = timedelta(hours=command.MAX_LEASE_HOURS)
-        longer = replace(run, lease=min(run.lease + timedelta(hours=extend_command.hours), longest))
+        longer = replace(
+            run,
+            limits=replace(run.limits, lease=min(run.limits.lease + timedelta(hours=extend_command.hours), longest)),
+        )
 
         def change(run: Run) -> Run:
             # The lease has changed since the person saw it.
             if ends_at and run.lease_ends_at and abs(ends_at - run.lease_ends_at) >= timedelta(seconds=1):
                 return run
-            hours = (run.lease + timedelta(hours=extend_command.hours)).total_seconds() / 3600
+            hours = (run.limits.lease + timedelta(hours=extend_command.hours)).total_seconds() / 3600
             return run.change_limit(RunLimit.LEASE, hours, caller.user, self.now(), caller.delivery_id or "")
 
-        if run.lease + timedelta(hours=extend_command.hours) > longest:
+        if run.limits.lease + timedelta(hours=extend_command.hours) > longest:
             raise UserError(
                 Phrase("{run} can run for at most {most} days.", run=f"`{run.id}`", most=longest.days),
                 Phrase("Extend it by less."),
@@ -246,9 +249,9 @@ class RunService:
         extended = self.store.update(run.id, change)
         is_repeat = any(
             limit_change.delivery_id and limit_change.delivery_id == caller.delivery_id
-            for limit_change in extended.limit_changes
+            for limit_change in extended.limits.changes
         )
-        if extended.limit_changes == run.limit_changes and not is_repeat:
+        if extended.limits.changes == run.limits.changes and not is_repeat:
             raise UserError(
                 Phrase("The lease of {run} changed while you asked, so I left it as it is.", run=f"`{run.id}`"),
                 Phrase("Its card shows when its lease ends; `/verl extend {run} 2h` extends it.", run=run.id),
@@ -268,9 +271,11 @@ class RunService:
                 Phrase("{run} has already cost ${spent}.", run=f"`{run.id}`", spent=f"{cost:,.2f}"),
                 Phrase("Set a higher budget, or stop the run: `/verl stop {run}`.", run=run.id),
             )
-        is_increase = budget_command.dollars > run.budget_dollars
+        is_increase = budget_command.dollars > run.limits.budget_dollars
         if is_increase:
-            self._refuse_change(run, replace(run, budget_dollars=budget_command.dollars), caller)
+            self._refuse_change(
+                run, replace(run, limits=replace(run.limits, budget_dollars=budget_command.dollars)), caller
+            )
         amended = self.store.update(
             run.id,
             lambda run: run.change_limit(
@@ -303,7 +308,9 @@ class RunService:
         """Record that a finding of a run is not to be reported again."""
         self.refuse(Act.TUNE, caller, run_queries.find_run(self.store, run_id))
         mute = Mute(finding, caller.user, self.now())
-        return self._show_and_wake(self.store.update(run_id, lambda run: run.mute_finding(mute)))
+        return self._show_and_wake(
+            self.store.update(run_id, lambda run: replace(run, requests=run.requests.mute_finding(mute)))
+        )
 
     def _refuse_change(self, before: Run, after: Run, caller: Requester) -> None:
         """Refuse more time or money for a run that is out of the person's bounds, or needs another approver.
@@ -349,7 +356,9 @@ class RunService:
         follow_request = LogFollow(
             caller.user, self.now() + FOLLOW_PERIOD, logs_command.line_count, logs_command.grep, logs_command.node
         )
-        return self._show_and_wake(self.store.update(run.id, lambda run: run.follow_log(follow_request)))
+        return self._show_and_wake(
+            self.store.update(run.id, lambda run: replace(run, requests=run.requests.follow_log(follow_request)))
+        )
 
     def set_summary_interval(self, name: str, summary_interval: SummaryInterval, caller: Requester) -> Run:
         """Record how often a run's thread gets a summary.
@@ -361,4 +370,6 @@ class RunService:
         self.refuse(Act.TUNE, caller, run)
         if run.is_finished:
             raise UserError(Phrase("`{run}` has ended, so it gets no more summaries.", run=run.id))
-        return self.store.update(run.id, lambda run: run.set_summary_interval(summary_interval))
+        return self.store.update(
+            run.id, lambda run: replace(run, requests=run.requests.set_summary_interval(summary_interval))
+        )

@@ -18,6 +18,7 @@ from bot.core.model.ledger import Ledger
 from bot.core.model.people import KIND_WORDS, Act, Actor, Channel, Person, Role
 from bot.core.model.policy import SAFE_POLICY, Measure, Policy, Scope
 from bot.core.model.run import Run
+from bot.core.model.run_plan import RunLimits, RunPlan
 from bot.core.rules.access import get_act, refuse_act
 from bot.core.rules.approval_rules import build_launch_facts, find_approval_causes
 from bot.core.rules.launch_bounds import BoundViolation, build_launch_request, find_violations
@@ -173,11 +174,8 @@ def build_unpriced_run(launch_plan: LaunchPlan, user: str) -> Run:
         requester=user,
         channel="",
         created_at=EXPLAINED_AT,
-        nodes=launch_plan.nodes,
-        gpus=launch_plan.gpus,
-        task_hash=launch_plan.hash,
-        budget_dollars=launch_plan.budget_dollars,
-        lease=launch_plan.lease,
+        plan=RunPlan(nodes=launch_plan.nodes, gpus=launch_plan.gpus, task_hash=launch_plan.hash),
+        limits=RunLimits(budget_dollars=launch_plan.budget_dollars, lease=launch_plan.lease),
     )
 
 

@@ -15,11 +15,14 @@ from typing import Any, BinaryIO
 
 from bot.app.health_monitor import WINDOW_ROWS, HealthMonitor
 from bot.core.frameworks import FRAMEWORK, LogParser
+from bot.core.model.cluster_requests import LaunchRequests
 from bot.core.model.history import merge_rows
 from bot.core.model.metrics import LogEvent, StepMetrics
 from bot.core.model.money import Rate
 from bot.core.model.run import Run
+from bot.core.model.run_plan import RunLimits, RunPlan
 from bot.core.model.run_state import RunStatus
+from bot.core.model.spending import Spending
 from bot.core.rules.forecast import build_forecast
 from bot.errors import UserError
 from bot.runtime.secret_filter import GENERAL_FILTER
@@ -94,14 +97,11 @@ def build_run(name: str, dollars_per_hour: float | None, nodes: int) -> Run:
         requester="replay",
         channel="replay",
         created_at=BEGAN_AT,
-        nodes=nodes,
-        task_hash="",
-        budget_dollars=UNBOUNDED_DOLLARS,
-        lease=UNBOUNDED_TIME,
-        rate=None if dollars_per_hour is None else Rate(dollars_per_hour, "--rate"),
+        plan=RunPlan(nodes=nodes, task_hash=""),
+        limits=RunLimits(budget_dollars=UNBOUNDED_DOLLARS, lease=UNBOUNDED_TIME),
+        spending=Spending(rate=None if dollars_per_hour is None else Rate(dollars_per_hour, "--rate")),
         status=RunStatus.RUNNING,
-        first_launch_requested_at=BEGAN_AT,
-        launch_requested_at=BEGAN_AT,
+        launch=LaunchRequests(first_requested_at=BEGAN_AT, requested_at=BEGAN_AT),
         running_at=BEGAN_AT,
     )
 
@@ -122,17 +122,18 @@ def replay_events(events: Iterable[LogEvent], run: Run) -> Iterator[ReplayedStep
     watcher, window = HealthMonitor(), tuple[StepMetrics, ...]()
     for event in events:
         if not isinstance(event, StepMetrics):
-            run = run.record_progress(run.progress.record_events([event], KEYS), now)
+            run = replace(
+                run, training=run.training.record_progress(run.training.progress.record_events([event], KEYS), now)
+            )
             continue
-        if KEYS.is_training_step(event) and event.step != run.progress.step:
+        if KEYS.is_training_step(event) and event.step != run.training.progress.step:
             seconds = KEYS.find_seconds(event)
             now = min(now + (STEP_TIME if seconds is None else timedelta(seconds=seconds)), LATEST_TIME)
         row = replace(event, at=now.timestamp())
-        update = watcher.judge_steps(run.health, window, [row], {})
+        update = watcher.judge_steps(run.training.health, window, [row], {})
         window = merge_rows([*window[-WINDOW_ROWS:], row])
-        run = run.record_progress(run.progress.record_events([row], KEYS), now).record_health(
-            update.health, update.unreliable_metrics
-        )
+        training = run.training.record_progress(run.training.progress.record_events([row], KEYS), now)
+        run = replace(run, training=training.record_health(update.health, update.unreliable_metrics))
         new = {key: text for key, text in get_notices(run, now).items() if key not in sent_keys}
         sent_keys |= new.keys()
         yield ReplayedStep(row, run, now, tuple(new.values()))
@@ -168,10 +169,10 @@ def to_object(moment: ReplayedStep) -> dict[str, Any]:
     run, ahead, end = moment.run, build_forecast(moment.run, moment.at), forecast_duration(moment)
     return {
         "step": moment.row.step,
-        "last_step": run.progress.last_step,
+        "last_step": run.training.progress.last_step,
         "seconds": round(moment.elapsed.total_seconds(), 3),
         "read": {key: value if isfinite(value) else None for key, value in moment.row.values.items()},
-        "seconds_per_step": run.progress.seconds_per_step,
+        "seconds_per_step": run.training.progress.seconds_per_step,
         "ends_after_seconds": round(end.total_seconds(), 3) if end else None,
         "dollars": run.cost(moment.at),
         "forecast_dollars": ahead and ahead.dollars,
@@ -204,7 +205,7 @@ def print_table(replayed: Iterable[ReplayedStep]) -> int:
         for text in moment.notices:
             print_masked(f"  {text}")
     if steps:
-        print_masked(f"\n{len(steps)} rows. {metrics_line(steps[-1].run.progress)}")
+        print_masked(f"\n{len(steps)} rows. {metrics_line(steps[-1].run.training.progress)}")
     return len(steps)
 
 
@@ -215,7 +216,11 @@ def format_row(cells: Iterable[str]) -> str:
 
 def format_cells(moment: ReplayedStep) -> Iterator[str]:
     """Yield the cells of a row."""
-    training, ahead, cost = moment.run.progress, build_forecast(moment.run, moment.at), moment.run.cost(moment.at)
+    training, ahead, cost = (
+        moment.run.training.progress,
+        build_forecast(moment.run, moment.at),
+        moment.run.cost(moment.at),
+    )
     end = forecast_duration(moment)
     yield f"{training.step}/{training.last_step}" if training.last_step else str(training.step)
     yield wording.format_duration(moment.elapsed)

@@ -171,7 +171,7 @@ def test_without_a_role_every_delivery_is_refused_and_changes_nothing(bot: Bot, 
     assert "You have no role here." in deliver(bot)
     bot.tick(0)
     assert [run.id for run in bot.store.list_open_runs()] == ["smoke-0001"]
-    assert (bot.run().stop_requested_at, bot.run().limit_changes) == (None, before.limit_changes)
+    assert (bot.run().requests.stop_requested_at, bot.run().limits.changes) == (None, before.limits.changes)
     assert bot.view(BEN) == {}
 
 

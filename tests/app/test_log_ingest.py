@@ -117,7 +117,7 @@ def test_a_line_that_cannot_be_taken_in_costs_no_other_line(
     run = look(intake, text)
     wanted = [step for step in range(1, 10) if step not in refused]
     assert steps(store) == wanted
-    assert (run.progress.training_totals.steps, store.get_log(RUN).count("step:")) == (len(wanted), 9)
+    assert (run.training.progress.training_totals.steps, store.get_log(RUN).count("step:")) == (len(wanted), 9)
     assert tracebacks(caplog) == 1
     for _ in range(3):
         look(intake, text)
@@ -133,7 +133,7 @@ def test_what_fails_once_all_is_written_takes_nothing_in_twice(redis: Redis, cap
     for end in (5, 9, 9):
         run = look(intake, a_log(*range(1, end)))
     assert steps(store) == list(range(1, 9))
-    assert run.progress.training_totals.steps == 8
+    assert run.training.progress.training_totals.steps == 8
     assert tracebacks(caplog) == 1
 
 
@@ -148,7 +148,7 @@ def test_a_mistake_in_judging_costs_no_step_and_is_told_once(
     for end in range(2, 9):
         run = look(intake, a_log(*range(1, end)))
     assert steps(store) == list(range(1, 8))
-    assert run.progress.step == 7
+    assert run.training.progress.step == 7
     assert tracebacks(caplog) == 1
 
 
@@ -170,7 +170,7 @@ def test_lines_that_ended_the_bot_twice_are_skipped_and_that_is_said_once(
         assert redis.get(RUN_LOG_ATTEMPTS.format(RUN)) == str(tries).encode()  # recorded before it was made
     intake = an_intake(store, Deadly())
     run = look(intake, a_log(1, 2, 3, 4))
-    assert (steps(store), run.progress.skips) == ([], 1)
+    assert (steps(store), run.training.progress.skips) == ([], 1)
     assert sum("skipped" in record.message for record in caplog.records) == 1
     for end in (6, 7, 8):
         run = look(intake, a_log(*range(1, end)))
@@ -187,7 +187,7 @@ def test_a_try_that_came_back_is_no_try_that_did_not(redis: Redis) -> None:
         with pytest.raises(Unavailable):
             look(intake, a_log(1, 2))
     run = look(intake, a_log(1, 2))
-    assert (steps(store), run.progress.skips) == ([1, 2], 0)
+    assert (steps(store), run.training.progress.skips) == ([1, 2], 0)
     assert redis.get(RUN_LOG_ATTEMPTS.format(RUN)) is None
 
 
@@ -223,7 +223,7 @@ def test_the_last_look_has_more_time_because_none_comes_after_it(store: RedisSto
     intake = an_intake(store, limits=LogReadLimits(3.0, clock=lambda: float(next(times))))
     ended = store.update(RUN, lambda run: run.begin_teardown(Reason.STOPPED, None, at(61)))
     saved = intake.ingest_last_lines(ended, ("waiting\n" * 8 * CHUNK_LINES) + a_log(1))
-    assert (steps(store), saved.progress.step) == ([1], 1)
+    assert (steps(store), saved.training.progress.step) == ([1], 1)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_whatever_stands_between_two_steps_both_are_read_and_the_log_is_kept(sto
     assert len(store.get_log(RUN).encode()) < 70_000
     ended = store.update(RUN, lambda run: run.begin_teardown(Reason.FAILED, None, at(61)))
     saved = intake.ingest_last_lines(ended, a_log(1) + noise + "\n" + a_log(2, 3) + "KeyError: 'x'" + noise)
-    assert saved.log_saved_at is not None
+    assert saved.teardown.log_saved_at is not None
     assert steps(store) == [1, 2, 3]
     assert run.id == saved.id
 
@@ -250,8 +250,8 @@ def test_last_lines_that_ended_the_bot_twice_do_not_keep_its_cluster(store: Redi
         with pytest.raises(Killed):
             an_intake(store, Deadly()).ingest_last_lines(ended, a_log(1, 2, 3))
     saved = an_intake(store, Deadly()).ingest_last_lines(ended, a_log(1, 2, 3))
-    assert saved.log_saved_at is not None
-    assert saved.progress.skips == 1
+    assert saved.teardown.log_saved_at is not None
+    assert saved.training.progress.skips == 1
 
 
 def test_where_it_is_lost_how_far_a_log_was_read_no_step_is_taken_twice(store: RedisStore, redis: Redis) -> None:
@@ -260,4 +260,4 @@ def test_where_it_is_lost_how_far_a_log_was_read_no_step_is_taken_twice(store: R
     redis.set(RUN_LOG_CURSOR.format(RUN), b'{"parser": 7}')
     run = look(intake, a_log(1, 2, 3, 4))
     assert steps(store) == [1, 2, 3, 4]
-    assert run.progress.training_totals.steps == 4
+    assert run.training.progress.training_totals.steps == 4

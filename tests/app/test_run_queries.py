@@ -10,7 +10,7 @@ from bot.core.commands.command import ShowLogs
 from bot.core.model.people import Actor, create_trusted_actor
 from bot.core.model.run import Run
 from bot.errors import UserError
-from tests.builders import a_run
+from tests.builders import a_run, change_run
 from tests.doubles.cloud import FakeCloud
 from tests.story import RECIPES
 
@@ -60,7 +60,7 @@ def test_what_others_would_hear_is_refused_with_how_to_ask_alone(store: RedisSto
 def test_in_a_list_it_exists_and_costs_and_says_no_more(store: RedisStore) -> None:
     seen, hidden = queries(store, hidden=HIDDEN.id).redact_for(ANA, [SEEN, HIDDEN])
     assert seen == SEEN
-    assert (hidden.id, hidden.requester, hidden.rate) == (HIDDEN.id, HIDDEN.requester, HIDDEN.rate)
+    assert (hidden.id, hidden.requester, hidden.spending.rate) == (HIDDEN.id, HIDDEN.requester, HIDDEN.spending.rate)
     assert hidden.is_redacted
     assert (hidden.command_line, hidden.why) == ("", "")
 
@@ -68,7 +68,7 @@ def test_in_a_list_it_exists_and_costs_and_says_no_more(store: RedisStore) -> No
 def test_a_log_is_read_from_its_cluster_and_from_what_was_kept_where_that_does_not_answer(store: RedisStore) -> None:
     cloud = FakeCloud()
     found = queries(store, cloud)
-    run = replace(SEEN, launch_requested_at=SEEN.created_at)
+    run = change_run(SEEN, launch_requested_at=SEEN.created_at)
     cloud.answers = False
     silent = found.read_log(run, ShowLogs(run.id))
     assert (silent.lines, bool(silent.trouble)) == ([], True)
@@ -78,9 +78,9 @@ def test_a_log_is_read_from_its_cluster_and_from_what_was_kept_where_that_does_n
 
 def test_a_node_that_the_run_does_not_have_is_refused() -> None:
     refuse_unknown_node(SEEN, None)
-    refuse_unknown_node(SEEN, SEEN.nodes - 1)
+    refuse_unknown_node(SEEN, SEEN.plan.nodes - 1)
     with pytest.raises(UserError, match="node"):
-        refuse_unknown_node(SEEN, SEEN.nodes)
+        refuse_unknown_node(SEEN, SEEN.plan.nodes)
 
 
 def test_what_is_searched_is_more_than_what_is_shown() -> None:

@@ -16,7 +16,7 @@ from bot.core.rules.log_cursor import LogCursor
 from bot.core.rules.log_lines import append_log, find_failure, merge_logs, replace_surrogates, truncate_log
 from bot.runtime.secret_filter import SecretFilter
 from bot.slack.views.run_thread import build_conversation
-from tests.builders import at, running
+from tests.builders import at, change_run, running
 from tests.core.frameworks.verl.test_log_parser_fuzz import TEXTS, is_bounded
 from tests.fuzz.target import Check, Target
 from tests.fuzz.texts import ANY, changed, secrets
@@ -99,8 +99,8 @@ def check(filtered: SecretFilter, text: str, planted: Sequence[Planted]) -> None
     assert all(is_bounded(fact) for fact in (*facts, *more))
     kept = truncate_log(append_log(truncate_log(half), shown))
     digest = diagnose(merge_logs(kept, shown), 2)
-    progress = running().progress.record_events([*facts, *more], VERL_KEYS, ("critic/rewards/mean",))
-    show(replace(running(), progress=progress), digest, find_failure(shown), kept)
+    progress = running().training.progress.record_events([*facts, *more], VERL_KEYS, ("critic/rewards/mean",))
+    show(change_run(running(), progress=progress), digest, find_failure(shown), kept)
 
 
 def show(run: Run, digest: FailureSummary | None, detail: str | None, log: str) -> None:

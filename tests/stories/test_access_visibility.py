@@ -11,7 +11,7 @@ from bot.core.model.policy import Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import Approval, RunStatus
 from bot.errors import Unavailable, UserError
-from tests.builders import NOON, a_run
+from tests.builders import NOON, a_run, change_run
 
 ANA, BEN, LEA, EVA, GUS, SAM = "U0ANA", "U0BEN", "U0LEA", "U0EVA", "U0GUS", "U0SAM"
 KINDS = {GUS: PersonKind.GUEST, SAM: PersonKind.STRANGER}
@@ -134,7 +134,7 @@ def test_while_slack_says_nothing_a_private_run_is_shown_to_its_owner_and_admins
         ("C0HIDDEN", PUBLIC_RUN, True),
         ("C0SHARED", PUBLIC_RUN, False),  # other companies see no public channel
         ("C0SHARED", replace(PUBLIC_RUN, channel="C0SHARED"), True),
-        ("D0BEN", replace(PRIVATE_RUN, thread_channel="D0BEN"), True),
+        ("D0BEN", change_run(PRIVATE_RUN, thread_channel="D0BEN"), True),
     ],
 )
 def test_what_a_whole_channel_may_read_even_an_admin_is_shown_no_more_of_there(

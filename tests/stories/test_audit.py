@@ -29,7 +29,7 @@ from bot.core.model.run_state import Approval, ApprovalCause, LaunchFacts
 from bot.errors import Unavailable
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
-from tests.builders import NOON, a_run, approvers
+from tests.builders import NOON, a_run, approvers, change_run
 from tests.story import ANA, BEN, LEA, TRAINING, Bot
 
 RUN = "smoke-0001"
@@ -127,7 +127,7 @@ def test_what_a_record_says_is_of_it_alone_not_of_its_progress(bot: Bot) -> None
     before = len(bot.audit.list_run_events(RUN))
     bot.cloud.print(f"verl-{RUN}", "(TaskRunner pid=7) step:20 - critic/rewards/mean:0.4 - timing_s/step:1.0")
     bot.ticks(3, seconds=60)
-    assert bot.run().progress.step == 20
+    assert bot.run().training.progress.step == 20
     assert len(bot.audit.list_run_events(RUN)) == before
 
 
@@ -276,7 +276,7 @@ def test_one_that_cannot_be_read_costs_no_other(redis: Redis, caplog: pytest.Log
 def test_beside_the_stream_a_run_has_its_last_events_alone(store: RedisStore, redis: Redis) -> None:
     store.add(a_run(id=RUN, budget_dollars=1.0), {"run": "true"})
     redis.rpush(RUN_EVENTS.format(RUN), *[b"{}"] * MAX_RUN_EVENTS)
-    store.update(RUN, lambda run: replace(run, budget_dollars=2.0))
+    store.update(RUN, lambda run: change_run(run, budget_dollars=2.0))
     assert redis.llen(RUN_EVENTS.format(RUN)) == MAX_RUN_EVENTS
     assert store.audit.list_run_events(RUN)[-1].after["budget_dollars"] == 2.0
 
@@ -288,8 +288,8 @@ def test_what_was_not_written_is_no_event(store: RedisStore) -> None:
     def meanwhile(run: Run) -> Run:
         if len(tries) == 0:
             tries.append(1)
-            store.update(RUN, lambda known: replace(known, budget_dollars=5.0))
-        return replace(run, budget_dollars=9.0)
+            store.update(RUN, lambda known: change_run(known, budget_dollars=5.0))
+        return change_run(run, budget_dollars=9.0)
 
     tries: list[int] = []
     store.update(RUN, meanwhile)

@@ -127,7 +127,7 @@ def test_a_launch_bills_from_the_ask_on_and_until_its_machines_are_seen_to_be_go
 
 def test_in_a_runs_thread_the_run_is_that_of_the_thread(bot: Bot) -> None:
     bot.running(LINE)
-    bot.mention("cost", thread_ts=bot.run().sent_messages["card"].ts)
+    bot.mention("cost", thread_ts=bot.run().messages.sent["card"].ts)
     assert "`smoke-0001` has cost" in bot.reads(user=BEN)
 
 

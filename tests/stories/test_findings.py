@@ -31,13 +31,13 @@ def a_bot_whose_gradient_is_none(bot: Bot) -> None:
 def test_a_healthy_training_is_not_talked_about(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=100 lease=12")
     trains(bot, range(1, 40))
-    assert bot.run().health.row_count == 39
+    assert bot.run().training.health.row_count == 39
     assert "Mute this" not in bot.reads()
 
 
 def test_a_finding_is_told_once_with_its_numbers_what_it_has_cost_and_what_to_change(bot: Bot) -> None:
     a_bot_whose_gradient_is_none(bot)
-    (found,) = bot.run().health.open_findings
+    (found,) = bot.run().training.health.open_findings
     assert found.name == "not-a-number"
     trains(bot, range(10, 11), **{"actor/grad_norm": float("nan")})
     read = bot.reads()
@@ -51,7 +51,7 @@ def test_a_finding_is_told_once_with_its_numbers_what_it_has_cost_and_what_to_ch
 def test_it_is_taken_back_when_it_heals(bot: Bot) -> None:
     a_bot_whose_gradient_is_none(bot)
     trains(bot, range(10, 40))
-    assert bot.run().health.open_findings == ()
+    assert bot.run().training.health.open_findings == ()
     assert bot.reads().count("`not-a-number` has passed. It had stood since step 9.") == 1
     assert "Mute this" in bot.reads()  # what was said stands
     assert "gradient" not in bot.card()
@@ -71,7 +71,7 @@ def test_a_finding_that_is_muted_is_said_no_more(bot: Bot) -> None:
 
 def test_a_finding_outlives_a_restart_and_is_not_said_twice(bot: Bot) -> None:
     a_bot_whose_gradient_is_none(bot)
-    what = bot.run().health.open_findings[0].what
+    what = bot.run().training.health.open_findings[0].what
     later = bot.later()
     later.ticks(4, seconds=30)
     assert later.reads().count(str(what)) == bot.reads().count(str(what)) == 3
@@ -84,7 +84,7 @@ def test_a_training_that_makes_no_step_is_told_of_and_healed_by_the_next(bot: Bo
     assert "The log is silent: the training hangs." in bot.reads()
     assert bot.reads().count("[Mute this]") == 2
     trains(bot, range(20, 22), seconds=60)
-    assert bot.run().health.open_findings == ()
+    assert bot.run().training.health.open_findings == ()
     assert "`stall` has passed" in bot.reads()
 
 
@@ -133,7 +133,7 @@ def test_setting_up_for_long_is_no_stall(bot: Bot, minutes: int) -> None:
     bot.cloud.comes_up_at_once = False
     bot.say("launch smoke nodes=2 budget=1000 lease=12 --yes")
     bot.ticks(minutes, seconds=60)
-    assert bot.run().health.open_findings == ()
+    assert bot.run().training.health.open_findings == ()
 
 
 def test_a_number_that_says_nothing_is_not_shown_as_one(bot: Bot) -> None:

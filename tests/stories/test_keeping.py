@@ -1,7 +1,6 @@
 """A model that is on its cluster alone, as people meet it: saved before the end, fetched, and never lost unasked."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import Ending, JobState
 from bot.core.model.launch_plan import ClusterRef
 from bot.core.rules.save_grace import CheckpointGrace
-from tests.builders import at
+from tests.builders import at, change_run
 from tests.doubles.cloud import FakeCloud
 from tests.story import BEN, LEA, Bot
 from tests.waiting import eventually
@@ -55,7 +54,7 @@ def stands(bot: Bot) -> bool:
 def test_a_launch_tells_its_program_when_it_will_be_ended(bot: Bot, lease: int, budget: int, ends: float) -> None:
     bot.running(f"launch smoke nodes=2 lease={lease} budget={budget}")  # at four dollars an hour
     deadline = bot.cloud.deadlines[CLUSTER]
-    asked_at = bot.run().first_launch_requested_at
+    asked_at = bot.run().launch.first_requested_at
     assert deadline is not None
     assert asked_at is not None
     assert deadline == asked_at + timedelta(seconds=ends)
@@ -256,7 +255,7 @@ def unread(bot: Bot, saved: int | None) -> None:
 def test_a_checkpoint_that_nobody_has_read_of_is_fetched_where_the_last_lines_cannot_be_read(bot: Bot) -> None:
     unread(bot, saved=20)
     bot.ticks(40)
-    assert bot.run().log_tries == 3
+    assert bot.run().teardown.log_tries == 3
     assert bot.cloud.fetches == [ON_CLUSTER]
     assert bot.run().status == "ended"
     assert f"Model: step 20 (validation 0.50), 2.0 MB, in `{HERE}` on my machine." in bot.reads()
@@ -265,10 +264,10 @@ def test_a_checkpoint_that_nobody_has_read_of_is_fetched_where_the_last_lines_ca
 def test_last_lines_that_cannot_be_read_are_asked_for_again_after_a_while(bot: Bot) -> None:
     unread(bot, saved=None)
     bot.ticks(6)
-    assert bot.run().log_tries == 1
+    assert bot.run().teardown.log_tries == 1
     bot.cloud.breaks_logs = False
     bot.ticks(24)
-    assert bot.run().log_saved_at
+    assert bot.run().teardown.log_saved_at
     assert bot.run().status == "ended"
 
 
@@ -453,7 +452,7 @@ def test_an_autostop_that_no_look_has_told_of_is_put_off_too(bot: Bot) -> None:
     """A job that is over at its first look: nothing of its autostop was kept."""
     cannot_be_fetched(bot)
     bot.cloud.autostops.clear()
-    run = bot.store.update(RUN, lambda run: replace(run, autostop_minutes=None))
+    run = bot.store.update(RUN, lambda run: change_run(run, autostop_minutes=None))
     until = bot.moment + timedelta(hours=9)
     CheckpointRescuer(bot.cloud, bot.store, bot.now, CheckpointGrace()).rescue(run, until)
     assert bot.cloud.autostops == [9 * 60 + AUTOSTOP_MARGIN_MINUTES]
@@ -571,7 +570,7 @@ def test_an_autostop_is_put_off_before_the_last_lines_are_waited_for(bot: Bot) -
     bot.cloud.breaks_logs = True
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(2)
-    assert bot.run().log_saved_at is None
+    assert bot.run().teardown.log_saved_at is None
     assert len(bot.cloud.autostops) == 1
     assert bot.cloud.autostops[0] > 150  # the lease's rest
 
@@ -582,7 +581,7 @@ def test_an_autostop_that_cannot_be_put_off_is_tried_again_and_keeps_no_lines_fr
     bot.cloud.fetched = DownloadProgress("", 1, 2)
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(2)
-    assert bot.run().log_saved_at
+    assert bot.run().teardown.log_saved_at
     bot.cloud.silent_on_autostop = False
     bot.ticks(2, seconds=61)
     assert bot.cloud.autostops
@@ -785,5 +784,5 @@ def test_a_look_that_the_end_of_the_bot_cuts_off_is_no_silence(bot: Bot) -> None
     bot.cloud.cut_off = True
     bot.say(f"stop {RUN}")
     bot.ticks(3)
-    assert bot.run().outage is None
+    assert bot.run().observed.outage is None
     assert bot.run().status == "running"

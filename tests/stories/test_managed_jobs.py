@@ -82,7 +82,7 @@ def test_machines_that_go_away_are_told_once_and_counted_and_the_run_goes_on(bot
     run_id = bot.running(MANAGED)
     assert "managed job" in bot.card()
     assert "SkyPilot removes its cluster at its end" in bot.card()
-    assert bot.run(run_id).requested_autostop_minutes is None
+    assert bot.run(run_id).plan.autostop_minutes is None
 
     shows(bot, **RECOVERING)
     bot.ticks(8, seconds=10)
@@ -116,7 +116,7 @@ def test_its_end_is_told_with_its_log_and_what_it_cost_without_the_interruption(
     bot.cloud.seen[X] = GONE  # between two ticks, so that its recovery is heard of at its end
     bot.ticks(6, seconds=6)
     run = bot.run(run_id)
-    assert (run.status, run.recoveries.count, run.cost(bot.now())) == (RunStatus.ENDED, 1, 3.0)
+    assert (run.status, run.observed.recoveries.count, run.cost(bot.now())) == (RunStatus.ENDED, 1, 3.0)
     assert "the last line" in bot.store.get_log(run_id)
     assert "*succeeded*" in bot.reads()
     assert "without interruptions" in bot.reads()

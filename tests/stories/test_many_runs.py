@@ -18,7 +18,7 @@ from bot.slack.views import answers, cost_views
 from bot.slack.views.chart_views import build_comparison_answer
 from bot.slack.views.home_view import HomeRuns, build_home_blocks
 from bot.slack.views.report_views import render_report_answer
-from tests.builders import NOON, a_run, at, running
+from tests.builders import NOON, a_run, at, change_run, running
 from tests.story import ANA, TRAINING, Bot, read
 
 PROGRESS = Progress(
@@ -62,7 +62,7 @@ def kept(runs: Sequence[Run], store: RedisStore) -> RedisStore:
 
 
 def a_comparison(runs: Sequence[Run], store: RedisStore) -> Any:
-    a, b = (RunHistory(run, MetricsHistory()) for run in (runs[0], replace(runs[-1], rate=None, bill="none")))  # type: ignore[arg-type]
+    a, b = (RunHistory(run, MetricsHistory()) for run in (runs[0], change_run(runs[-1], rate=None, bill="none")))
     return build_comparison_answer(a, b, None, NOW)
 
 

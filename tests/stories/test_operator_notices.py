@@ -14,7 +14,7 @@ from bot.core.model.policy import Caps, Policy
 from bot.core.model.run_state import Reason
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
-from tests.builders import NOON
+from tests.builders import NOON, change_run
 from tests.story import RANDOM, TRAINING, Bot
 
 OPS = RANDOM
@@ -84,7 +84,7 @@ def test_the_ops_channel_hears_of_all_runs_at_once_and_when_they_are_remembered(
 @pytest.mark.parametrize("before", ["launching", "running"])
 def test_a_run_goes_on_with_its_card_when_the_right_server_is_back(bot: Bot, before: str) -> None:
     BEFORE[before](bot)
-    card = bot.run().sent_messages["card"].ts
+    card = bot.run().messages.sent["card"].ts
     bot.cloud.forget()
     bot.ticks(12, seconds=20)
     bot.cloud.remember()
@@ -98,7 +98,7 @@ def test_a_run_goes_on_with_its_card_when_the_right_server_is_back(bot: Bot, bef
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(12, seconds=10)
     assert (bot.run().status, bot.run().reason) == ("ended", Reason.SUCCEEDED)
-    assert (bot.run().sent_messages["card"].ts, bot.cloud.launches) == (card, [CLUSTER])
+    assert (bot.run().messages.sent["card"].ts, bot.cloud.launches) == (card, [CLUSTER])
 
 
 @pytest.mark.parametrize("ends_it", ["stop", "lease", "budget"])
@@ -149,7 +149,9 @@ def without_an_id(bot: Bot) -> None:
     def change(memory: CloudMemory) -> CloudMemory:
         return replace(memory, cluster_id="")
 
-    bot.store.update(RUN_ID, lambda run: replace(run, memory=change(run.memory)).close(Reason.CLUSTER_LOST, bot.moment))
+    bot.store.update(
+        RUN_ID, lambda run: change_run(run, memory=change(run.observed.memory)).close(Reason.CLUSTER_LOST, bot.moment)
+    )
 
 
 def called_gone(bot: Bot) -> None:
@@ -177,11 +179,13 @@ def test_a_model_that_is_on_its_cluster_alone_is_not_given_up_meanwhile(bot: Bot
     run_id, cluster = "ppo-0001", "verl-ppo-0001"
     bot.store.update(
         run_id,
-        lambda run: replace(
+        lambda run: change_run(
             run,
             checkpoints_ephemeral=True,
-            checkpoints="~/models",
-            progress=replace(run.progress, step=20, checkpoint=f"~/models/{run_id}/global_step_20", checkpoint_step=20),
+            checkpoint_folder="~/models",
+            progress=replace(
+                run.training.progress, step=20, checkpoint=f"~/models/{run_id}/global_step_20", checkpoint_step=20
+            ),
         ),
     )
     bot.cloud.forget()
@@ -249,7 +253,7 @@ def test_a_launch_whose_reply_was_lost_is_not_sent_to_another_server(bot: Bot) -
     bot.cloud.forget()
     bot.ticks(20, seconds=10)
     assert bot.cloud.launches == [CLUSTER]
-    assert bot.run().memory.is_lost
+    assert bot.run().observed.memory.is_lost
 
 
 def test_a_run_whose_record_cannot_be_read_keeps_its_place_too(bot: Bot, redis: Redis) -> None:
@@ -272,12 +276,12 @@ def test_a_loss_is_noted_at_the_second_look_and_ends_with_the_first_that_remembe
     bot.running("launch smoke")
     bot.cloud.forget()
     bot.tick()
-    assert not bot.run().memory.is_lost
+    assert not bot.run().observed.memory.is_lost
     bot.ticks(6)
-    assert bot.run().memory.is_lost
+    assert bot.run().observed.memory.is_lost
     bot.cloud.remember()
     bot.tick()
-    loss = bot.run().memory.loss
+    loss = bot.run().observed.memory.loss
     assert loss is not None
     assert loss.until == bot.moment
     assert loss.since - NOON < timedelta(seconds=20)

@@ -147,7 +147,7 @@ def test_a_lead_gives_no_run_of_his_own_what_another_would_have_to_approve(under
     assert "more than $5.00 needs another approver. Ask <@U0BEN>." in bot.say(f"budget {RUN} 900", user=LEA)
     bot.say(f"approve {RUN}", user=BEN)
     bot.ticks(2)
-    assert bot.run().budget_dollars == 9
+    assert bot.run().limits.budget_dollars == 9
     assert "more than $5.00 needs another approver." in bot.say(f"budget {RUN} 900", user=LEA)
 
 
@@ -213,7 +213,7 @@ def test_a_launch_that_is_asked_for_again_is_not_weighed_again_for_its_cluster_m
     later = Bot(store, playground, slack, bot.cloud, bot.moment, policy=NOTHING)
     later.ticks(12, seconds=5)
     assert later.run().status == "launching"
-    assert later.run().launch_attempts == 2
+    assert later.run().launch.attempts == 2
 
 
 def test_a_smaller_budget_is_given_however_full_the_caps_are(
@@ -419,7 +419,7 @@ def test_a_run_that_ends_during_a_look_is_not_counted_twice(under: Made) -> None
     store = cast(BudgetMonitorStore, Between(bot.store, ends))
     MonthlyBudgetMonitor(store, bot.notifier, bot.allowed, bot.now, lambda: True, UTC).check()
     assert bot.run().status == "ended"
-    assert bot.run().budget_thresholds == bot.run("smoke-0002").budget_thresholds == ()
+    assert bot.run().spending.budget_thresholds == bot.run("smoke-0002").spending.budget_thresholds == ()
 
 
 def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_saved(under: Made) -> None:

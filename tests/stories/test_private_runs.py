@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 
 import pytest
 
 from bot.adapters.redis.connection import RUN_TASK
-from bot.core.model.run import Run
 from tests.access import (
     BY_IDS,
     CHANNELS,
@@ -25,7 +24,7 @@ from tests.access import (
     World,
 )
 from tests.access_doors import PROMISED, TRIES, button, by_command, by_mention, fixed, rows, typed_as
-from tests.planted import MARK, OPEN, PLANTED, hints, holds_text, plant
+from tests.planted import MARK, OPEN, PLANTED, holds_text, list_fields, plant
 
 HOUR = timedelta(hours=1)
 PRIVATE = CHANNELS["private"]
@@ -57,7 +56,7 @@ def before(world: World) -> Dump:
 
 
 def test_every_field_of_a_run_that_holds_text_is_planted_or_known_to_be_open() -> None:
-    texts = {one.name for one in fields(Run) if holds_text(hints(Run)[one.name])}
+    texts = {name for name, hint in list_fields().items() if holds_text(hint)}
     assert texts <= {"command_line", *OPEN, *PLANTED}
 
 
@@ -118,7 +117,7 @@ def test_its_owner_people_in_its_channel_and_admins_read_it(
 ) -> None:
     texts = {
         "logs RUN": f"{MARK}-log",
-        "status RUN": f"{MARK}-last_error",
+        "status RUN": f"{MARK}-launch.last_error",
         f"plot RUN {MARK}-metric": f"{MARK}-metric",
         "artifacts RUN": MARK,
     }

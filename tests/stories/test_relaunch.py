@@ -152,7 +152,7 @@ def test_a_place_that_may_still_be_written_is_not_gone_on_from(bot: Bot) -> None
 
 def test_in_a_thread_the_run_can_be_left_out_and_only_the_person_is_answered(bot: Bot) -> None:
     failed(bot)
-    bot.mention("retry steps=5", user=BEN, thread_ts=bot.run().sent_messages["card"].ts)
+    bot.mention("retry steps=5", user=BEN, thread_ts=bot.run().messages.sent["card"].ts)
     assert bot.run("smoke-0002").command_line == "launch smoke nodes=2 steps=5"
     assert "Recorded as `smoke-0002`" in bot.told(BEN)
     assert "Recorded" not in bot.reads(ANA)

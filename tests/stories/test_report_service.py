@@ -327,11 +327,11 @@ def test_a_run_may_be_summed_up_by_steps_or_not_at_all(bot: Bot) -> None:
 
 def test_in_the_thread_of_a_run_its_name_can_be_left_out(bot: Bot) -> None:
     bot.running()
-    thread = bot.run().sent_messages["card"].ts
+    thread = bot.run().messages.sent["card"].ts
     bot.mention("report every 20 steps", thread_ts=thread)
-    assert bot.run().summary_interval == SummaryInterval(steps=20)
+    assert bot.run().requests.summary_interval == SummaryInterval(steps=20)
     bot.mention("report off", thread_ts=thread)
-    assert bot.run().summary_interval == SummaryInterval()
+    assert bot.run().requests.summary_interval == SummaryInterval()
 
 
 def test_a_run_that_is_over_is_not_summed_up(bot: Bot) -> None:

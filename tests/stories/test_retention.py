@@ -1,6 +1,5 @@
 """How long what is kept of a run that has ended is kept."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from bot.adapters.redis.metrics_store import Retention
 from bot.adapters.redis.redis_store import RedisStore
 from bot.core.model.run_state import Reason
 from bot.core.model.sent_message import SentMessage
-from tests.builders import NOON, a_run
+from tests.builders import NOON, a_run, change_run
 
 ID = "ppo-7f3a"
 DAY = 86_400
@@ -52,7 +51,7 @@ def test_a_log_is_kept_no_longer_than_its_run(redis: Redis) -> None:
 def test_a_write_after_the_end_takes_no_time_away(kept: RedisStore, redis: Redis) -> None:
     end(kept)
     kept.archive(ID)
-    kept.update(ID, lambda run: replace(run, budget_dollars=7.0))
+    kept.update(ID, lambda run: change_run(run, budget_dollars=7.0))
     assert days(redis, RUN_RECORD.format(ID)) == 9
 
 

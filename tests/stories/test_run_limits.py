@@ -65,7 +65,7 @@ def test_what_makes_no_sense_is_refused_with_what_would(bot: Bot, line: str, ref
     bot.running("launch smoke nodes=2 budget=4 lease=12")
     bot.tick(1800)
     assert refused in bot.say(line)
-    assert bot.run().limit_changes == ()
+    assert bot.run().limits.changes == ()
 
 
 def test_a_lease_is_warned_of_an_hour_and_a_quarter_before_and_then_ends_the_run(bot: Bot) -> None:
@@ -86,7 +86,7 @@ def test_a_lease_extended_by_the_button_lives_on_and_a_second_click_adds_nothing
     bot.click("extend-2", button, user=ANA)
     bot.tick(3600)
     assert bot.run().status == "running"
-    assert bot.run().lease == timedelta(hours=5)
+    assert bot.run().limits.lease == timedelta(hours=5)
     assert bot.reads().count("Its lease ends 17:00 UTC now, by @ben.") == 1
     bot.ticks(30, seconds=300)
     assert bot.run().reason == "lease_over"
@@ -96,15 +96,15 @@ def test_the_same_delivery_of_a_line_extends_once(bot: Bot) -> None:
     bot.running("launch smoke lease=3 budget=100")
     for _ in range(2):
         assert "The lease of `smoke-0001` ends" in bot.say(f"extend {RUN} 90m", trigger="the same")
-    assert bot.run().lease == timedelta(hours=4.5)
+    assert bot.run().limits.lease == timedelta(hours=4.5)
 
 
 def test_in_its_thread_the_run_can_be_left_out(bot: Bot) -> None:
     bot.running("launch smoke lease=3 budget=100")
-    bot.mention("extend 2h", thread_ts=bot.run().sent_messages["card"].ts)
-    bot.mention("budget 200", thread_ts=bot.run().sent_messages["card"].ts)
-    assert bot.run().lease == timedelta(hours=5)
-    assert bot.run().budget_dollars == 200.0
+    bot.mention("extend 2h", thread_ts=bot.run().messages.sent["card"].ts)
+    bot.mention("budget 200", thread_ts=bot.run().messages.sent["card"].ts)
+    assert bot.run().limits.lease == timedelta(hours=5)
+    assert bot.run().limits.budget_dollars == 200.0
 
 
 def test_what_is_over_is_given_no_more(bot: Bot) -> None:

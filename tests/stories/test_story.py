@@ -1,5 +1,6 @@
 """Runs from the line that was typed to the end that was said, through every real part but the cloud and the clock."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -118,7 +119,7 @@ def test_a_record_that_is_dropped_and_back_is_no_end(bot: Bot) -> None:
     bot.cloud.seen[CLUSTER] = there
     bot.ticks(60)
     assert bot.run().status == "running"
-    assert bot.run().pending_confirmation is None
+    assert bot.run().observed.pending_confirmation is None
 
 
 def test_a_launch_whose_reply_was_lost_is_found_by_its_name(bot: Bot) -> None:
@@ -219,7 +220,7 @@ def test_one_bad_run_never_stops_the_others(
 def test_a_card_in_a_channel_that_the_bot_may_not_write_in_comes_as_a_direct_message(bot: Bot) -> None:
     bot.say("launch smoke", channel=SECRET)
     bot.ticks(3)
-    direct = bot.run().thread_channel
+    direct = bot.run().messages.thread_channel
     assert direct is not None
     assert direct.startswith("D")
     assert "I may not write in #secret, so I tell you here." in bot.reads(channel=direct)
@@ -237,7 +238,7 @@ def test_a_bot_that_is_put_out_of_its_channel_goes_on_in_a_direct_message(bot: B
     bot.slack.post("channel", channel="C0TRAIN", is_archived=True)
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(30)
-    direct = bot.run().thread_channel
+    direct = bot.run().messages.thread_channel
     assert direct is not None
     assert "*succeeded*" in bot.reads(channel=direct)
     assert bot.store.list_open_runs() == []
@@ -388,7 +389,7 @@ def test_lines_that_come_late_write_over_no_last_lines(bot: Bot) -> None:
     bot.cloud.print(CLUSTER, "(job, pid=1) the error")
     bot.cloud.finish(CLUSTER, JobState.FAILED)
     bot.ticks(3)
-    assert bot.run().log_saved_at is not None
+    assert bot.run().teardown.log_saved_at is not None
     bot.reconciler._record_news(before, Observation(), "(job, pid=1) older lines")
     assert "the error" in bot.store.get_log("smoke-0001")
 
@@ -396,11 +397,11 @@ def test_lines_that_come_late_write_over_no_last_lines(bot: Bot) -> None:
 def test_new_lines_beside_an_absence_do_not_bring_back_what_an_earlier_bot_doubted(bot: Bot) -> None:
     bot.running()
     doubt = PendingConfirmation(Ambiguity.ABSENT, bot.moment, bot.moment)
-    bot.store.update("smoke-0001", lambda run: run.await_confirmation(doubt))
+    bot.store.update("smoke-0001", lambda run: replace(run, observed=run.observed.await_confirmation(doubt)))
     bot.moment += timedelta(seconds=35)
     later = bot.later()
     later.moment += timedelta(seconds=1)
-    snapshot = later.run().discard_stale_confirmation(later.reconciler.began_at)
+    snapshot = later.reconciler._discard_stale(later.run())
     later.reconciler._reconcile_run(snapshot, Observation(), "(job, pid=1) step:3 - critic/rewards/mean:0.5")
     assert later.run().status == "running"
 
@@ -434,9 +435,9 @@ def test_a_shortened_name_ends_no_run_of_somebody_else(bot: Bot, name: str) -> N
     bot.running()
     said = bot.say(f"stop '{name}'", user=BEN)
     assert "`smoke-0001`" in said
-    assert bot.run().stop_requested_by is None
+    assert bot.run().requests.stop_requested_by is None
     bot.say("stop smoke-0001", user=BEN)
-    assert bot.run().stop_requested_by == BEN
+    assert bot.run().requests.stop_requested_by == BEN
 
 
 def test_a_mention_is_answered_while_logs_hang(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:

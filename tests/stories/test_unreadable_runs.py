@@ -37,7 +37,7 @@ def bot(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> B
 def with_null(redis: Redis) -> None:
     """As an infinite number was written before: msgspec writes null for it."""
     document = json.loads(redis.get(KEY) or "")
-    document["run"]["progress"]["training_totals"]["seconds"] = None
+    document["run"]["training"]["progress"]["training_totals"]["seconds"] = None
     redis.set(KEY, json.dumps(document))
 
 
@@ -56,13 +56,13 @@ def of_another_type(redis: Redis) -> None:
 
 def with_a_lease_beyond_dates(redis: Redis) -> None:
     document = json.loads(redis.get(KEY) or "")
-    document["run"]["lease"] = "P900000D"
+    document["run"]["limits"]["lease"] = "P900000D"
     redis.set(KEY, json.dumps(document))
 
 
 def without_a_zone(redis: Redis) -> None:
     document = json.loads(redis.get(KEY) or "")
-    document["run"]["first_launch_requested_at"] = "2026-01-02T12:00:00"
+    document["run"]["launch"]["first_requested_at"] = "2026-01-02T12:00:00"
     redis.set(KEY, json.dumps(document))
 
 
@@ -115,7 +115,7 @@ def test_a_run_of_an_older_bot_ends_by_the_stub_that_it_wrote(bot: Bot, redis: R
     redis.hset(RUN_STUBS, RUN_ID, json.dumps(stub))
     bot.ticks(3)
     assert (
-        "(an older verlbot wrote it, in schema 1, and this one reads 2: end its runs with that version" in bot.reads()
+        "(an older verlbot wrote it, in schema 2, and this one reads 3: end its runs with that version" in bot.reads()
     )
     assert "keeps running until you type `/verl stop smoke-0001`" in bot.reads()
     bot.tick(3600)
@@ -205,7 +205,7 @@ def test_a_run_that_waits_is_settled_and_launches_nothing(bot: Bot, redis: Redis
 
 def with_null_of_a_run_that_waits(redis: Redis) -> None:
     document = json.loads(redis.get(KEY) or "")
-    document["run"]["budget_dollars"] = None
+    document["run"]["limits"]["budget_dollars"] = None
     redis.set(KEY, json.dumps(document))
 
 

@@ -18,10 +18,11 @@ log = logging.getLogger(__name__)
 MAX_LEASE = timedelta(days=3650)
 """Maximum lease: the longest that can be typed is 90 days, and longer ones overflow dates."""
 
-RUN_SCHEMA_VERSION = 2
+RUN_SCHEMA_VERSION = 3
 """Version of the document. A change that an old document does not fit needs a step in UPGRADES.
 
-Version 1 has none: it is from before the first release, and most of its fields had other names.
+Versions 1 and 2 have none: they are from before the first release. Most fields of version 1 had other names, and those
+of version 2 were not in records of their own.
 """
 
 UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
@@ -105,12 +106,13 @@ def check_times(run: Run) -> None:
     Raises:
         ValueError: a time has no zone, or the lease is impossible.
     """
-    for field in fields(run):
-        value = getattr(run, field.name)
-        if isinstance(value, datetime) and value.tzinfo is None:
-            raise ValueError(f"{field.name} has no time zone")
-    if not timedelta() <= run.lease <= MAX_LEASE:
-        raise ValueError(f"a lease of {run.lease.days} days")
+    for record in (run, run.requests, run.launch, run.training, run.spending, run.teardown):
+        for field in fields(record):
+            value = getattr(record, field.name)
+            if isinstance(value, datetime) and value.tzinfo is None:
+                raise ValueError(f"{field.name} has no time zone")
+    if not timedelta() <= run.limits.lease <= MAX_LEASE:
+        raise ValueError(f"a lease of {run.limits.lease.days} days")
 
 
 def try_decode_run(document: object, uncached: bool = False) -> Run | None:

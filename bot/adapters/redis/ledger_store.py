@@ -88,7 +88,7 @@ def decode_key(key: bytes | str) -> str:
 
 def write_ledger_change(tx: Pipeline, before: Run | None, after: Run, zone: tzinfo) -> None:
     """Queue the writes that bring the ledger from one state of a run to the next in a transaction."""
-    for share in after.budget_thresholds[len(before.budget_thresholds) if before else 0 :]:
+    for share in after.spending.budget_thresholds[len(before.spending.budget_thresholds) if before else 0 :]:
         tx.hset(BUDGET_WARNINGS, build_threshold_key(share.month, share.budget_key, share.limit_dollars), share.percent)
     if (launch := build_recent_launch(after)) is None:
         tx.hdel(RECENT_LAUNCHES, after.id)

@@ -244,7 +244,7 @@ def delete_run(redis: Redis, run_id: str, run: Run | None) -> None:
 
 def list_run_keys(run_id: str, run: Run | None) -> list[str]:
     """Return the keys of a run's record, its task, its events and the messages that are its card."""
-    messages = [message.ts for message in run.sent_messages.values() if message.ts] if run else []
-    channels = {run.channel, run.thread_channel or run.channel} if run else set()
+    messages = [message.ts for message in run.messages.sent.values() if message.ts] if run else []
+    channels = {run.channel, run.messages.thread_channel or run.channel} if run else set()
     cards = [RUN_OF_CARD.format(channel, ts) for channel in sorted(channels) for ts in messages]
     return [RUN_RECORD.format(run_id), RUN_TASK.format(run_id), RUN_EVENTS.format(run_id), *cards]

@@ -69,42 +69,42 @@ def snapshot_run(run: Run) -> dict[str, AuditValue]:
 
 def collect_fields(run: Run) -> dict[str, AuditValue]:
     """Return every audited field of a run with its value; None if it is absent."""
-    approval, rescue, interval = run.approval, run.checkpoint_rescue, run.summary_interval
+    approval, rescue, interval = run.approval, run.checkpoint_rescue, run.requests.summary_interval
     facts = approval.facts if approval and approval.granted else None
     return {
         "line": run.command_line,
         "requester": run.requester,
         "channel": run.channel,
-        "task_hash": run.task_hash,
-        "budget_dollars": run.budget_dollars,
-        "lease_hours": run.lease / timedelta(hours=1),
+        "task_hash": run.plan.task_hash,
+        "budget_dollars": run.limits.budget_dollars,
+        "lease_hours": run.limits.lease / timedelta(hours=1),
         "approval_causes": " ".join(approval.causes) if approval else None,
         "approved": approval.granted if approval and approval.by else None,
         "approved_by": approval.by if approval else None,
         "approved_dollars": facts.dollars if facts else None,
         "approved_gpu_hours": facts.gpu_hours if facts else None,
-        "stop_requested_by": run.stop_requested_by,
+        "stop_requested_by": run.requests.stop_requested_by,
         "save_before_stop": rescue.is_save_requested or None,
         "model_lost_by": rescue.discard_approved_by,
-        "gone_by": run.memory.confirmed_gone_by or None,
+        "gone_by": run.observed.memory.confirmed_gone_by or None,
         "kept_until": format_iso(rescue.keep_cluster_until),
         "kept_by": rescue.keep_requested_by,
-        "muted": " ".join(mute.finding for mute in run.mutes) or None,
-        "muted_by": run.mutes[-1].by if run.mutes else None,
-        "amended_by": run.limit_changes[-1].by if run.limit_changes else None,
+        "muted": " ".join(mute.finding for mute in run.requests.mutes) or None,
+        "muted_by": run.requests.mutes[-1].by if run.requests.mutes else None,
+        "amended_by": run.limits.changes[-1].by if run.limits.changes else None,
         "summary_steps": float(interval.steps) if interval and interval.steps else None,
         "summary_hours": interval.period / timedelta(hours=1) if interval and interval.period else None,
-        "follow_until": format_iso(run.follow.until) if run.follow else None,
-        "followed_by": run.follow.by if run.follow else None,
+        "follow_until": format_iso(run.requests.follow.until) if run.requests.follow else None,
+        "followed_by": run.requests.follow.by if run.requests.follow else None,
         "status": run.status.value,
         "reason": run.reason.value if run.reason else None,
-        "launches_asked": float(run.launch_attempts),
-        "removal_asked_at": format_iso(run.teardown_requested_at),
-        "autostop_set_at": format_iso(run.autostop_repair.tried_at) if run.autostop_repair else None,
+        "launches_asked": float(run.launch.attempts),
+        "removal_asked_at": format_iso(run.teardown.requested_at),
+        "autostop_set_at": format_iso(run.observed.autostop_repair.tried_at) if run.observed.autostop_repair else None,
         "autostop_put_off_until": format_iso(rescue.autostop_postponed_until),
         "fetch_began_at": format_iso(rescue.started_at),
         "model_given_up_at": format_iso(rescue.abandoned_at),
-        "alarmed_at": format_iso(run.teardown_overdue_since),
+        "alarmed_at": format_iso(run.teardown.overdue_since),
     }
 
 

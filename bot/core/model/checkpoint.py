@@ -248,6 +248,48 @@ class CheckpointRescue:
             )
         return replace(self, is_save_requested=bool(save))
 
+    def set_save_grace(self, save_grace: SaveGrace | None) -> Self:
+        """Return the rescue with time to save before the run ends; None if it is not to end any more."""
+        return replace(self, save_grace=save_grace)
+
+    def keep_cluster(self, until: datetime, by: str) -> Self:
+        """Return the rescue with the cluster kept until this time, as this person requested."""
+        return replace(self, keep_cluster_until=until, keep_requested_by=by, deadline=until)
+
+    def record_job_cancellation(self, now: datetime) -> Self:
+        """Return the rescue after the job ended while its cluster is still up."""
+        return replace(self, job_cancelled_at=now)
+
+    def record_job_cancellation_failure(self, now: datetime) -> Self:
+        """Return the rescue after the job could not be cancelled: it may still be running."""
+        return replace(self, cancel_failed_at=now)
+
+    def record_no_checkpoint(self, now: datetime) -> Self:
+        """Return the rescue with no checkpoint on the cluster."""
+        return replace(self, no_checkpoint_at=now, last_error=None)
+
+    def record_integrity(self, any_intact: bool, now: datetime) -> Self:
+        """Return the rescue with whether any checkpoint may be complete, and since when none is."""
+        return replace(self, none_complete_at=None if any_intact else self.none_complete_at or now)
+
+    def record_autostop_postponement(self, until: datetime) -> Self:
+        """Return the rescue with the autostop postponed, so that there is time for the download."""
+        return replace(self, autostop_postponed_until=until)
+
+    def record_autostop_postponement_failure(self, now: datetime) -> Self:
+        """Return the rescue after a failed postponement: the cluster may remove itself before the rescue deadline."""
+        return replace(self, autostop_postpone_failed_at=now)
+
+    def discard_download(self) -> Self:
+        """Return the rescue without a download: there is another checkpoint, which needs a new one."""
+        return replace(self, download=None)
+
+    def abandon(self, now: datetime) -> Self:
+        """Return the rescue with the checkpoint abandoned: it is removed with the cluster, because no person decided
+        otherwise in time.
+        """
+        return replace(self, abandoned_at=now)
+
     def begin(self, deadline: datetime, now: datetime) -> Self:
         """Return the rescue once a download is due; a person may have requested more time in the meantime."""
         return replace(self, started_at=self.started_at or now, deadline=self.keep_cluster_until or deadline)
@@ -296,7 +338,7 @@ class CheckpointRescue:
             self, local_copy_checked_at=now, download=download, step=step, last_tried_at=now, last_error=None
         )
 
-    def record_failure(self, error: Text, notifies_people: bool, now: datetime) -> Self:
+    def record_failure(self, error: Text, now: datetime, notifies_people: bool) -> Self:
         """Return the rescue after a download failed."""
         notified_at = self.people_notified_at or (now if notifies_people else None)
         return replace(

@@ -123,9 +123,11 @@ def build_reservation(run: Run) -> Reservation | None:
     """Return what a run reserves; None once it has ended."""
     if run.status is RunStatus.ENDED:
         return None
-    rate = run.hourly_rate.dollars_per_hour if run.hourly_rate else 0.0
-    dollars = max(run.budget_dollars, run.bill.dollars if run.bill else 0.0)  # a rescue may exceed the budget
-    return Reservation(run.id, run.requester, run.channel, count_gpus(run.nodes, run.gpus), rate, dollars)
+    rate = run.spending.hourly_rate.dollars_per_hour if run.spending.hourly_rate else 0.0
+    dollars = max(
+        run.limits.budget_dollars, run.spending.bill.dollars if run.spending.bill else 0.0
+    )  # a rescue may exceed the budget
+    return Reservation(run.id, run.requester, run.channel, count_gpus(run.plan.nodes, run.plan.gpus), rate, dollars)
 
 
 def build_spending(run: Run, zone: tzinfo) -> dict[str, float]:

@@ -311,7 +311,7 @@ def has_ended_unseen(run: Run) -> bool:
     That is true of runs of older versions, which knew no cluster's id, and of those whose end a person confirmed.
     """
     is_loss = run.reason in (Reason.CLUSTER_LOST, Reason.AUTODOWNED)
-    return run.memory.confirmed_gone_by is not None or (is_loss and run.memory.cluster_id == "")
+    return run.observed.memory.confirmed_gone_by is not None or (is_loss and run.observed.memory.cluster_id == "")
 
 
 def is_left_by_run(run: Run, cluster: ListedCluster) -> bool:

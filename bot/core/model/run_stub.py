@@ -41,13 +41,13 @@ class RunStub:
         return cls(
             run_id=run.id,
             requester=run.requester,
-            channel=run.thread_channel or run.channel,
-            managed=run.managed,
-            launch_requested_at=run.first_launch_requested_at.timestamp() if run.first_launch_requested_at else None,
+            channel=run.messages.thread_channel or run.channel,
+            managed=run.plan.managed,
+            launch_requested_at=run.launch.first_requested_at.timestamp() if run.launch.first_requested_at else None,
             lease_ends_at=run.lease_ends_at.timestamp() if run.lease_ends_at else None,
-            dollars_per_hour=run.hourly_rate.dollars_per_hour if run.hourly_rate else 0.0,
+            dollars_per_hour=run.spending.hourly_rate.dollars_per_hour if run.spending.hourly_rate else 0.0,
             was_shown=run.was_shown,
-            server=run.memory.server,
+            server=run.observed.memory.server,
         )
 
     @property

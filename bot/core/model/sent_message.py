@@ -1,6 +1,7 @@
 """What was sent to Slack: a message with its timestamp, and a notice, which is one thing said once in one channel."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -32,6 +33,31 @@ class SentMessage:
     permalink: str = ""
     channel: str = ""
     replacements: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunMessages:
+    """The messages of a run in Slack.
+
+    Attributes:
+        sent: its messages by key.
+        thread_channel: the channel of its card; differs from the run's channel if the bot may not post there.
+    """
+
+    sent: Mapping[str, SentMessage] = field(default_factory=dict)
+    thread_channel: str | None = None
+
+    def record_sent(self, key: str, message: SentMessage) -> Self:
+        """Return the messages with one that was sent."""
+        return replace(self, sent={**self.sent, key: message})
+
+    def record_lost(self, key: str) -> Self:
+        """Return the messages without one that is known not to be in Slack: it was refused or deleted."""
+        return replace(self, sent={other_key: message for other_key, message in self.sent.items() if other_key != key})
+
+    def move_thread(self, channel: str) -> Self:
+        """Return the messages with the thread in another channel."""
+        return replace(self, thread_channel=channel)
 
 
 @dataclass(frozen=True, slots=True)

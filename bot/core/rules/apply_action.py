@@ -1,5 +1,6 @@
 """Applies an action to a run's record, and computes when to look at the run again."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.model.run import Run
@@ -41,9 +42,9 @@ def apply_action(
         case RecordObservation(observation):
             return run.record_observation(observation, now)
         case AwaitConfirmation(confirmation):
-            return run.await_confirmation(confirmation)
+            return replace(run, observed=run.observed.await_confirmation(confirmation))
         case NoteMemoryLoss():
-            return run.record_memory_loss(now)
+            return replace(run, observed=run.observed.record_memory_loss(now))
         case WaitForCheckpoint(save_grace):
             return run.set_save_grace(save_grace)
         case AbandonCheckpoint():

@@ -19,8 +19,11 @@ LAUNCH_WINDOW = timedelta(days=1)
 
 def estimate_max_dollars(run: Run) -> float:
     """Return the most that a run may cost: its budget, or its rate × its lease where that is more."""
-    hours = run.lease / timedelta(hours=1)
-    return max(run.budget_dollars, run.hourly_rate.dollars_per_hour * hours if run.hourly_rate else 0.0)
+    hours = run.limits.lease / timedelta(hours=1)
+    return max(
+        run.limits.budget_dollars,
+        run.spending.hourly_rate.dollars_per_hour * hours if run.spending.hourly_rate else 0.0,
+    )
 
 
 def count_launch_dollars(run: Run) -> float | None:
@@ -31,7 +34,7 @@ def count_launch_dollars(run: Run) -> float | None:
     """
     if run.closed_at is None:
         return estimate_max_dollars(run)
-    if run.first_launch_requested_at is None:
+    if run.launch.first_requested_at is None:
         return None
     cost = run.cost(run.closed_at)
     return estimate_max_dollars(run) if cost is None else cost
@@ -47,9 +50,12 @@ def build_launch_facts(run: Run, ledger: Ledger, now: datetime) -> LaunchFacts:
     """Return what a run may cost, as known now."""
     dollars = estimate_max_dollars(run)
     other_dollars = ledger.sum_launch_dollars(run.requester, now - LAUNCH_WINDOW, excluded_run=run.id)
-    gpu_hours = count_gpus(run.nodes, run.gpus) * (run.lease / timedelta(hours=1))
+    gpu_hours = count_gpus(run.plan.nodes, run.plan.gpus) * (run.limits.lease / timedelta(hours=1))
     return LaunchFacts(
-        dollars, gpu_hours, run.priced_at is not None and run.hourly_rate is None, other_dollars + dollars
+        dollars,
+        gpu_hours,
+        run.spending.priced_at is not None and run.spending.hourly_rate is None,
+        other_dollars + dollars,
     )
 
 
@@ -91,7 +97,7 @@ def update_approval(run: Run, ledger: Ledger, policy: Policy, now: datetime) -> 
     if approval and approval.by is None:
         return run.await_approval(replace(approval, causes=causes, facts=facts))
     approvers = exclude_person(policy.approvers, run.requester)
-    return run.await_approval(Approval(approvers, now + policy.approval_timeout, run.task_hash, causes, facts))
+    return run.await_approval(Approval(approvers, now + policy.approval_timeout, run.plan.task_hash, causes, facts))
 
 
 CHANGE_NEEDS_APPROVER: Mapping[ApprovalCause, str] = {

@@ -172,7 +172,7 @@ def build_metric_chart(run: Run, history: MetricsHistory, word: str, keys: Metri
 
 def build_progress_chart(run: Run) -> Chart:
     """Return the chart of the reward that the run's own record has: few points, and no store to read."""
-    progress = run.progress
+    progress = run.training.progress
     reward = Metric("reward", DISPLAY_NAMES["reward"], progress.rewards.points)
     lines = (build_line(reward), *build_validation_lines(progress.validations.points))
     marks = () if progress.checkpoint_step is None else (float(progress.checkpoint_step),)
@@ -213,7 +213,7 @@ def build_validation_lines(points: tuple[Point, ...]) -> tuple[ChartLine, ...]:
 def find_checkpoint_steps(run: Run, history: MetricsHistory, keys: MetricKeys) -> tuple[float, ...]:
     """Return the steps after which a checkpoint was written: those that report how long saving took, and the newest."""
     saved_steps = {step for key in keys.checkpoint_seconds for step, _ in history.get_series(key)}
-    newest = run.progress.checkpoint_step
+    newest = run.training.progress.checkpoint_step
     return tuple(map(float, sorted(saved_steps if newest is None else saved_steps | {newest})))
 
 
@@ -271,10 +271,10 @@ def convert_points(run_history: RunHistory, series: tuple[Point, ...], by: str) 
         return ()
     start, unit = times[0][1], 1 / 60
     # Dollars count from the first launch request, minutes from the first step.
-    if by == DOLLAR_AXIS and run_history.run.first_launch_requested_at and run_history.run.hourly_rate:
+    if by == DOLLAR_AXIS and run_history.run.launch.first_requested_at and run_history.run.spending.hourly_rate:
         start, unit = (
-            run_history.run.first_launch_requested_at.timestamp(),
-            run_history.run.hourly_rate.dollars_per_hour / 3600,
+            run_history.run.launch.first_requested_at.timestamp(),
+            run_history.run.spending.hourly_rate.dollars_per_hour / 3600,
         )
     return tuple(((interpolate(times, step) - start) * unit, value) for step, value in series)
 
@@ -282,7 +282,7 @@ def convert_points(run_history: RunHistory, series: tuple[Point, ...], by: str) 
 def refuse_unpriced(*runs: Run, by: str) -> None:
     """Raise UserError where the axis is dollars and one of the runs is unpriced."""
     for run in runs:
-        if by == DOLLAR_AXIS and run.hourly_rate is None:
+        if by == DOLLAR_AXIS and run.spending.hourly_rate is None:
             unpriced = Phrase("The price of `{run}` is unknown, so I cannot draw it by dollars.", run=run.id)
             raise UserError(unpriced, Phrase("Compare them `by=step` or `by=time`."))
 

@@ -39,7 +39,7 @@ class IdleTime:
 
 def compute_idle_time(run: Run, now: datetime) -> IdleTime:
     """Return the parts of the run's billed time in which no step was made."""
-    requested_at, end = run.first_launch_requested_at, run.closed_at or now
+    requested_at, end = run.launch.first_requested_at, run.closed_at or now
     if requested_at is None:
         return IdleTime(timedelta(), timedelta(), timedelta())
     finished_at = min(max(run.finished_at or end, requested_at), max(end, requested_at))
@@ -53,9 +53,11 @@ def compute_idle_time(run: Run, now: datetime) -> IdleTime:
 
 def compute_idle_while_running(run: Run, started_at: datetime, finished_at: datetime) -> timedelta | None:
     """Return the time in which the job ran and no step was made; None where the log does not report the steps' time."""
-    steps, seconds = run.progress.training_totals.steps, run.progress.training_totals.seconds
+    steps, seconds = run.training.progress.training_totals.steps, run.training.progress.training_totals.seconds
     # Steps were made, but the log does not report how long they took.
-    if (steps and not seconds) or (not steps and (run.progress.step is not None or run.reason is Reason.SUCCEEDED)):
+    if (steps and not seconds) or (
+        not steps and (run.training.progress.step is not None or run.reason is Reason.SUCCEEDED)
+    ):
         return None
     running_time = finished_at - started_at
     training_time = timedelta(seconds=min(seconds, running_time.total_seconds()))  # the log's seconds are untrusted
@@ -64,7 +66,7 @@ def compute_idle_while_running(run: Run, started_at: datetime, finished_at: date
 
 def estimate_unfinished_step(run: Run, finished_at: datetime) -> timedelta:
     """Return how much of the time since the last step may belong to the next one."""
-    pace, last_step_at = run.progress.seconds_per_step, run.progress.stepped_at
+    pace, last_step_at = run.training.progress.seconds_per_step, run.training.progress.stepped_at
     if pace is None or not last_step_at:
         return timedelta()
     elapsed = max(finished_at - datetime.fromtimestamp(last_step_at, UTC), timedelta())
@@ -73,7 +75,7 @@ def estimate_unfinished_step(run: Run, finished_at: datetime) -> timedelta:
 
 def compute_idle_dollars(run: Run, now: datetime) -> float | None:
     """Return the cost of the idle time, as far as that is known; None where the run is unpriced."""
-    spent_dollars, idle_cost = run.cost(now), compute_cost(run.hourly_rate, compute_idle_time(run, now).total)
+    spent_dollars, idle_cost = run.cost(now), compute_cost(run.spending.hourly_rate, compute_idle_time(run, now).total)
     return None if spent_dollars is None or idle_cost is None else min(spent_dollars, idle_cost)
 
 
@@ -136,9 +138,13 @@ def compute_dollars_per_hour(run: Run) -> float:
     """Return the dollars an hour from here on; zero while a managed run waits for new machines, whose last bill is
     closed.
     """
-    if run.status is RunStatus.ENDED or run.hourly_rate is None or (run.bill and run.bill.is_closed):
+    if (
+        run.status is RunStatus.ENDED
+        or run.spending.hourly_rate is None
+        or (run.spending.bill and run.spending.bill.is_closed)
+    ):
         return 0.0
-    return run.hourly_rate.dollars_per_hour
+    return run.spending.hourly_rate.dollars_per_hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +233,7 @@ def compute_monthly_costs(runs: Iterable[Run], month: Month, now: datetime) -> M
 
 def belongs_to_month(run: Run, month: Month, now: datetime) -> bool:
     """Return whether the run counts in the month; a run that never requested machines has no cost."""
-    return run.first_launch_requested_at is not None and month.begin <= (run.closed_at or now) < month.end
+    return run.launch.first_requested_at is not None and month.begin <= (run.closed_at or now) < month.end
 
 
 VALIDATION_POINT = 0.01
@@ -273,7 +279,11 @@ class Efficiency:
 
 def compute_efficiency(run: Run, now: datetime) -> Efficiency:
     """Return the cost efficiency of a run."""
-    dollars, steps, validation_gain = run.cost(now), run.progress.training_totals.steps, compute_gain(run.progress)
+    dollars, steps, validation_gain = (
+        run.cost(now),
+        run.training.progress.training_totals.steps,
+        compute_gain(run.training.progress),
+    )
     per_step = dollars / steps if dollars is not None and steps else None
     per_point = (
         dollars / validation_gain.points

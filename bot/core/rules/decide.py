@@ -70,13 +70,15 @@ def decide(run: Run, observation: Observation | None, now: datetime, timings: Re
             observation
         ):
             return check_disk_first(run, decide_forgotten(run, now, timings))
-        case RunStatus.LAUNCHING | RunStatus.RUNNING | RunStatus.STOPPING if observation and run.memory.is_lost:
+        case RunStatus.LAUNCHING | RunStatus.RUNNING | RunStatus.STOPPING if (
+            observation and run.observed.memory.is_lost
+        ):
             return RecordObservation(observation)  # first, so that people hear that the cloud remembers the cluster
         case RunStatus.LAUNCHING | RunStatus.RUNNING:
             if (
                 observation
-                and run.recoveries.record_observation(observation.recovering, observation.recoveries, now)
-                != run.recoveries
+                and run.observed.recoveries.record_observation(observation.recovering, observation.recoveries, now)
+                != run.observed.recoveries
             ):
                 return RecordObservation(observation)  # before its end, so that its recoveries are recorded
             ending = (observation and find_job_end(observation)) or decide_requested_end(run, observation, now, timings)
@@ -95,12 +97,12 @@ def decide_awaiting_approval(run: Run, observation: Observation | None, now: dat
     An answer that has come counts, however late it is applied.
     """
     approval = run.approval
-    if run.stop_requested_by:
+    if run.requests.stop_requested_by:
         return Close(Reason.STOPPED)
     if approval is None or (now >= approval.until and approval.by is None):
         return Close(Reason.NOT_APPROVED)
     if approval.by is None:
-        return EstimatePrice() if observation and run.priced_at is None else None
+        return EstimatePrice() if observation and run.spending.priced_at is None else None
     return decide_pending(run, observation) if approval.granted else Close(Reason.REFUSED)
 
 
@@ -109,7 +111,7 @@ def decide_pending(run: Run, observation: Observation | None) -> Action | None:
 
     A stop needs no teardown, and without an observation no launch begins.
     """
-    if run.stop_requested_by:
+    if run.requests.stop_requested_by:
         return Close(Reason.STOPPED)
     return Provision(observation.server) if observation else None
 
@@ -124,13 +126,15 @@ def decide_forgotten(run: Run, now: datetime, timings: ReconcileTimings) -> Acti
     action: Action | None
     if run.status is not RunStatus.STOPPING:
         action = decide_requested_end(run, None, now, timings) or find_policy_hit(run, now, timings)
-    elif run.memory.confirmed_gone_by:
+    elif run.observed.memory.confirmed_gone_by:
         return Close(run.reason or Reason.STOPPED)
     else:
         # Before the loss is noted, a request that the wrong server received would count as done.
-        may_request = run.memory.is_lost and not needs_rescue_while_forgotten(run, now, timings.checkpoint_grace)
+        may_request = run.observed.memory.is_lost and not needs_rescue_while_forgotten(
+            run, now, timings.checkpoint_grace
+        )
         action = TearDown() if may_request and is_teardown_due(run, now, timings) else None
-    if action or run.memory.is_lost:
+    if action or run.observed.memory.is_lost:
         return action
     return act_once_confirmed(run, Ambiguity.FORGOTTEN, timings.teardown_confirm, now, timings, NoteMemoryLoss())
 
@@ -165,7 +169,7 @@ def decide_active(run: Run, observation: Observation, now: datetime, timings: Re
             run, Ambiguity.UNHEALTHY, timings.unhealthy_grace, now, timings, cluster_lost, observation.unhealthy
         )
     # A cluster without a job, whose launch request is over: the launch was interrupted before the job was submitted.
-    if observation.job is run.job is None and observation.request is not RequestState.LIVE:
+    if observation.job is run.observed.job is None and observation.request is not RequestState.LIVE:
         launch_failed = BeginTeardown(Reason.LAUNCH_FAILED, explain_missing_job(observation))
         return act_once_confirmed(run, Ambiguity.JOBLESS, timings.launch_confirm, now, timings, launch_failed)
     if autostop_drift := find_autostop_drift(run, observation, now, timings):
@@ -188,13 +192,13 @@ def decide_absent(run: Run, observation: Observation, now: datetime, timings: Re
             BeginTeardown(to_reason(observation.ending), observation.error),
         )
     # A launch that leaves no trace is requested again, since its request may be lost; but not for ever.
-    if run.launch_attempts >= timings.max_launch_attempts:
+    if run.launch.attempts >= timings.max_launch_attempts:
         sentence = plural_phrase(
             "I requested its cluster {count} time, and it did not appear.",
             "I requested its cluster {count} times, and it did not appear.",
-            run.launch_attempts,
+            run.launch.attempts,
         )
-        detail = join_sentences(sentence, run.last_error or "")
+        detail = join_sentences(sentence, run.launch.last_error or "")
         return act_once_confirmed(
             run, Ambiguity.ABSENT, timings.launch_confirm, now, timings, BeginTeardown(Reason.LAUNCH_FAILED, detail)
         )
@@ -216,7 +220,7 @@ def act_once_confirmed(
 
     Until then, return the wait for its confirmation.
     """
-    pending = run.pending_confirmation
+    pending = run.observed.pending_confirmation
     # A gap between two observations, or a clock that was set back, proves nothing: the wait begins again.
     if (
         pending is None
@@ -260,7 +264,7 @@ def decide_teardown(
     if (
         observation
         and observation.is_empty
-        and (run.teardown_requested_at is not None or observation.ending is not None)
+        and (run.teardown.requested_at is not None or observation.ending is not None)
     ):
         # A server that was restarted has forgotten its requests: without a confirmation the absence must last longer.
         confirmed = observation.ending is not None or observation.request in (
@@ -276,7 +280,7 @@ def decide_teardown(
     needs_checkpoint = needs_rescue(run) and not (observation and shows_no_training(run, observation))
     # A cluster that is kept for its checkpoint is expected to stay.
     if (
-        run.teardown_overdue_since is None
+        run.teardown.overdue_since is None
         and not needs_checkpoint
         and measure_overdue(run, now) >= timings.teardown_overdue
     ):
@@ -294,7 +298,7 @@ def decide_teardown(
 
 def is_teardown_due(run: Run, now: datetime, timings: ReconcileTimings) -> bool:
     """Return whether the removal is to be requested now: it never was, or not lately."""
-    return run.teardown_requested_at is None or has_passed(timings.teardown_retry, run.teardown_requested_at, now)
+    return run.teardown.requested_at is None or has_passed(timings.teardown_retry, run.teardown.requested_at, now)
 
 
 def must_record_first(run: Run, observation: Observation) -> bool:
@@ -302,14 +306,14 @@ def must_record_first(run: Run, observation: Observation) -> bool:
 
     The bot may have been away for the whole training; what is done next depends on whether there was one.
     """
-    silence_ends = run.outage is not None and run.outage.until is None
+    silence_ends = run.observed.outage is not None and run.observed.outage.until is None
     return silence_ends or (observation.job in STARTED_JOB_STATES and not may_have_trained(run))
 
 
 def measure_overdue(run: Run, now: datetime) -> timedelta:
     """Return how long the cluster has existed since its teardown was due."""
     since = run.checkpoint_rescue.rescue_ended_at or run.finished_at
-    loss = run.memory.loss
+    loss = run.observed.memory.loss
     if since and loss and loss.until:  # until then the teardown could be neither done nor observed
         since = max(since, loss.until)
     return now - since if since else timedelta()
@@ -337,13 +341,13 @@ def needs_log(run: Run, observation: Observation | None, timings: ReconcileTimin
 
     A failed observation says nothing about that: the lines are read all the same, before a teardown deletes them.
     """
-    if run.log_saved_at is not None or run.log_tries >= timings.max_log_attempts:
+    if run.teardown.log_saved_at is not None or run.teardown.log_tries >= timings.max_log_attempts:
         return False
     if observation is None:
-        has_job = run.job is not None or run.reason in (*REASONS_OF_PROGRAM_END, Reason.SETUP_FAILED)
-        return has_job and run.teardown_requested_at is None
+        has_job = run.observed.job is not None or run.reason in (*REASONS_OF_PROGRAM_END, Reason.SETUP_FAILED)
+        return has_job and run.teardown.requested_at is None
     return (observation.cluster is ClusterState.UP or observation.keeps_log) and (
-        observation.job or run.job
+        observation.job or run.observed.job
     ) is not None
 
 
@@ -354,7 +358,7 @@ def decide_log(
 
     A failed read is tried again after some time: the obstacle may be gone.
     """
-    tried_at = run.log_tried_at
+    tried_at = run.teardown.log_tried_at
     if tried_at is None or has_passed(timings.log_retry, tried_at, now) or has_outage_ended(run, tried_at):
         return SaveLog()
     return RecordObservation(observation) if observation and run.record_observation(observation, now) != run else None

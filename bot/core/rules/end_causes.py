@@ -28,7 +28,7 @@ def find_requested_end(run: Run, now: datetime, report_only: Collection[str] = (
 
     Report-only rules do not count.
     """
-    if run.stop_requested_by:
+    if run.requests.stop_requested_by:
         return BeginTeardown(Reason.STOPPED)
     enforced = (rule for rule in list_exceeded_limits(run, now) if rule not in report_only)
     return next((BeginTeardown(REASON_BY_RULE.get(rule, Reason.MONTHLY_BUDGET_EXCEEDED)) for rule in enforced), None)
@@ -41,8 +41,8 @@ REASON_BY_RULE = {LEASE_RULE: Reason.LEASE_EXPIRED, BUDGET_RULE: Reason.BUDGET_E
 def list_exceeded_limits(run: Run, now: datetime) -> list[str]:
     """Return the names of the rules by which the run is to end."""
     lease_ended = run.lease_ends_at is not None and now >= run.lease_ends_at
-    budget_exceeded = (run.budget_usage(now) or 0.0) > run.budget_dollars
-    month_rules = [overrun.rule for overrun in run.budget_overruns if overrun.is_open and now >= overrun.until]
+    budget_exceeded = (run.budget_usage(now) or 0.0) > run.limits.budget_dollars
+    month_rules = [overrun.rule for overrun in run.spending.budget_overruns if overrun.is_open and now >= overrun.until]
     return [
         *(rule for rule, is_exceeded in ((LEASE_RULE, lease_ended), (BUDGET_RULE, budget_exceeded)) if is_exceeded),
         *month_rules,
@@ -63,8 +63,8 @@ def find_autostop_drift(
 
     SkyPilot sets it before it submits the job, so it counts as missing only after an earlier observation of the job.
     """
-    requested, repair = run.requested_autostop_minutes, run.autostop_repair
-    if requested is None or requested == observation.autostop_minutes or run.job is None:
+    requested, repair = run.plan.autostop_minutes, run.observed.autostop_repair
+    if requested is None or requested == observation.autostop_minutes or run.observed.job is None:
         return None
     if observation.cluster is not ClusterState.UP or observation.request is RequestState.LIVE:
         return None
@@ -104,7 +104,7 @@ def find_job_end(observation: Observation) -> BeginTeardown | None:
 
 def find_launch_failure(run: Run, observation: Observation) -> BeginTeardown | None:
     """Return the end after a failed or cancelled launch; a job that exists all the same says more, and comes first."""
-    if run.status is RunStatus.LAUNCHING and observation.job is None and run.job is None:
+    if run.status is RunStatus.LAUNCHING and observation.job is None and run.observed.job is None:
         if observation.request is RequestState.FAILED:
             return BeginTeardown(Reason.LAUNCH_FAILED, observation.error)
         if observation.request is RequestState.CANCELLED:

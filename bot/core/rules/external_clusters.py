@@ -283,7 +283,7 @@ def is_own_launch(
     if run is None or run.status is not RunStatus.LAUNCHING or cluster not in (None, run.cluster):
         return False
     recorded_task = load_task(run.id)
-    return secret_names(task) <= secret_names(recorded_task) | set(run.secrets) and task_fingerprint(
+    return secret_names(task) <= secret_names(recorded_task) | set(run.plan.secrets) and task_fingerprint(
         recorded_task
     ) == task_fingerprint(task)
 

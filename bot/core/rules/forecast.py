@@ -59,26 +59,32 @@ def estimate_end(progress: Progress, now: datetime) -> datetime | Horizon | None
 
 def build_forecast(run: Run, now: datetime) -> Forecast | None:
     """Return the forecast of a run that trains; None before its first steps, and once it has finished."""
-    end = estimate_end(run.progress, now) if run.status is RunStatus.RUNNING and not run.is_finished else None
+    end = estimate_end(run.training.progress, now) if run.status is RunStatus.RUNNING and not run.is_finished else None
     if end is None:
         return None
-    spent_dollars, rate = run.cost(now), run.hourly_rate
+    spent_dollars, rate = run.cost(now), run.spending.hourly_rate
     if spent_dollars is None or rate is None:
         return Forecast(end, None)
     time_left = MAX_FORECAST if isinstance(end, Horizon) else max(end - now, timedelta())
     dollars = spent_dollars + rate.dollars_per_hour * time_left.total_seconds() / 3600
-    exhausted_at_step = estimate_budget_step(run, now) if dollars > run.budget_dollars else None
+    exhausted_at_step = estimate_budget_step(run, now) if dollars > run.limits.budget_dollars else None
     return Forecast(end, None if isinstance(end, Horizon) else dollars, exhausted_at_step)
 
 
 def estimate_budget_step(run: Run, now: datetime) -> int | None:
     """Return the step at which the budget will be exhausted, at most the last one."""
-    spent_dollars, rate, pace = run.cost(now), run.hourly_rate, run.progress.seconds_per_step
-    steps_left = run.progress.steps_left
-    if spent_dollars is None or rate is None or not rate.dollars_per_hour or not pace or run.progress.step is None:
+    spent_dollars, rate, pace = run.cost(now), run.spending.hourly_rate, run.training.progress.seconds_per_step
+    steps_left = run.training.progress.steps_left
+    if (
+        spent_dollars is None
+        or rate is None
+        or not rate.dollars_per_hour
+        or not pace
+        or run.training.progress.step is None
+    ):
         return None
-    seconds = max(run.budget_dollars - spent_dollars, 0.0) / rate.dollars_per_hour * 3600
-    return run.progress.step + int(min(seconds / pace, steps_left or 0))
+    seconds = max(run.limits.budget_dollars - spent_dollars, 0.0) / rate.dollars_per_hour * 3600
+    return run.training.progress.step + int(min(seconds / pace, steps_left or 0))
 
 
 BUDGET_WARNING_PERCENTS = (50, 80)
@@ -117,7 +123,7 @@ RunWarning = BudgetSpent | BudgetForecastExceeded | LeaseEnding  # the field's w
 
 def find_warnings(run: Run, now: datetime) -> list[RunWarning]:
     """Return the warnings of a run that can still be ended; of each kind the most urgent."""
-    if run.is_finished or run.first_launch_requested_at is None:
+    if run.is_finished or run.launch.first_requested_at is None:
         return []
     candidates = (check_budget_spent(run, now), check_budget_forecast(run, now), check_lease_end(run, now))
     return [warning for warning in candidates if warning]
@@ -129,7 +135,7 @@ def check_budget_spent(run: Run, now: datetime) -> BudgetSpent | None:
     reached_percents = [
         percent
         for percent in BUDGET_WARNING_PERCENTS
-        if cost is not None and 100 * cost >= percent * run.budget_dollars
+        if cost is not None and 100 * cost >= percent * run.limits.budget_dollars
     ]
     return BudgetSpent(max(reached_percents)) if reached_percents else None
 
@@ -137,11 +143,11 @@ def check_budget_spent(run: Run, now: datetime) -> BudgetSpent | None:
 def check_budget_forecast(run: Run, now: datetime) -> BudgetForecastExceeded | None:
     """Return the warning that the forecast exceeds the budget, or None."""
     projection = build_forecast(run, now)
-    if projection is None or projection.dollars is None or len(run.progress.step_times) < MIN_FORECAST_STEPS:
+    if projection is None or projection.dollars is None or len(run.training.progress.step_times) < MIN_FORECAST_STEPS:
         return None
     return (
         BudgetForecastExceeded(projection)
-        if projection.dollars > run.budget_dollars * (1 + MIN_FORECAST_EXCESS)
+        if projection.dollars > run.limits.budget_dollars * (1 + MIN_FORECAST_EXCESS)
         else None
     )
 
@@ -152,5 +158,5 @@ def check_lease_end(run: Run, now: datetime) -> LeaseEnding | None:
     A lease that is shorter than twice the time before its end does not get that early warning.
     """
     end = run.lease_ends_at
-    due_spans = [span for span in run.lease_warnings if end and 2 * span <= run.lease and now >= end - span]
+    due_spans = [span for span in run.plan.lease_warnings if end and 2 * span <= run.limits.lease and now >= end - span]
     return LeaseEnding(min(due_spans)) if due_spans else None

@@ -333,8 +333,8 @@ def refuse_limits_out_of_bounds(
     Raises:
         UserError: a limit grew beyond a bound.
     """
-    gpus = count_gpus(after.nodes, after.gpus)
-    hours, hours_before = (run.lease / timedelta(hours=1) for run in (after, before))
+    gpus = count_gpus(after.plan.nodes, after.plan.gpus)
+    hours, hours_before = (run.limits.lease / timedelta(hours=1) for run in (after, before))
     violations_by_sentence = {
         violation.sentence: violation
         for bounds in all_bounds
@@ -343,8 +343,8 @@ def refuse_limits_out_of_bounds(
             *(check_limit("lease_hours", bounds.lease_hours, hours) if hours > hours_before else ()),
             *(check_limit("gpu_hours", bounds.gpu_hours, gpus * hours) if hours > hours_before else ()),
             *(
-                check_limit("budget_dollars", bounds.budget_dollars, after.budget_dollars)
-                if after.budget_dollars > before.budget_dollars
+                check_limit("budget_dollars", bounds.budget_dollars, after.limits.budget_dollars)
+                if after.limits.budget_dollars > before.limits.budget_dollars
                 else ()
             ),
         )

@@ -88,7 +88,7 @@ def find_budget_overruns(
         if cap is not None and spent_dollars > 0 and spent_dollars >= cap:
             overrun = BudgetOverrun(rule, budget_key, spent_dollars, cap, until, policy.is_report_only(rule))
             # A run without a price has no known cost, and is left alone.
-            overruns |= {run.id: {**overruns[run.id], rule: overrun} for run in group.runs if run.hourly_rate}
+            overruns |= {run.id: {**overruns[run.id], rule: overrun} for run in group.runs if run.spending.hourly_rate}
     return overruns
 
 

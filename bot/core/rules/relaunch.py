@@ -44,7 +44,7 @@ def relaunch(run: Run, command: Relaunch) -> Launch:
 def can_resume(run: Run) -> bool:
     """Return whether another run can resume from this one's checkpoint: its cluster is gone, so
     nothing writes there."""
-    return run.resumes and run.status is RunStatus.ENDED and checkpoint_outlives_cluster(run)
+    return run.plan.resumes and run.status is RunStatus.ENDED and checkpoint_outlives_cluster(run)
 
 
 def refuse_resume(run: Run) -> None:
@@ -54,7 +54,7 @@ def refuse_resume(run: Run) -> None:
         UserError: its recipe cannot resume, no checkpoint has outlived its cluster, or the cluster is not gone yet.
     """
     retry_hint = Phrase("`/verl retry {run}` starts it over.", run=run.id)
-    if not run.resumes:
+    if not run.plan.resumes:
         raise UserError(
             Phrase("The recipe `{recipe}` cannot continue from a checkpoint.", recipe=run.recipe), retry_hint
         )

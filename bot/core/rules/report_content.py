@@ -73,7 +73,7 @@ class DigestContent:
     @property
     def runs_without_price(self) -> Sequence[Run]:
         """Return the runs whose price is unknown; a run that waits for its machines costs nothing yet."""
-        return [run for run in self.runs if run.hourly_rate is None and run.first_launch_requested_at]
+        return [run for run in self.runs if run.spending.hourly_rate is None and run.launch.first_requested_at]
 
 
 def build_digest_content(
@@ -134,7 +134,7 @@ def sum_dollars(
     dollars: dict[str, DigestDollars] = defaultdict(DigestDollars)
     for run in runs:
         total = run.cost(now)
-        if total is not None and run.first_launch_requested_at:
+        if total is not None and run.launch.first_requested_at:
             before = report.run_costs.get(run.id)
             before = estimate_cost_before(run, report.covered_until, now) if before is None else before
             dollars[key(run)] += DigestDollars(since=max(total - before, 0.0))
@@ -146,17 +146,17 @@ def sum_dollars(
 
 def estimate_cost_before(run: Run, moment: datetime, now: datetime) -> float:
     """Return a run's dollars at a moment, computed back by its rate: for a run that the last report did not show."""
-    if run.hourly_rate is None or run.first_launch_requested_at is None:
+    if run.spending.hourly_rate is None or run.launch.first_requested_at is None:
         return 0.0
-    since = max((run.closed_at or now) - max(run.first_launch_requested_at, moment), timedelta())
-    return max((run.cost(now) or 0.0) - run.hourly_rate.dollars_per_hour * since.total_seconds() / 3600, 0.0)
+    since = max((run.closed_at or now) - max(run.launch.first_requested_at, moment), timedelta())
+    return max((run.cost(now) or 0.0) - run.spending.hourly_rate.dollars_per_hour * since.total_seconds() / 3600, 0.0)
 
 
 def find_best(runs: Iterable[Run]) -> Mapping[str, BestValidation]:
     """Return the best validation by recipe; validations of two recipes do not compare."""
     best: dict[str, BestValidation] = {}
     for run in runs:
-        for step, value in run.progress.validations.points:
+        for step, value in run.training.progress.validations.points:
             if run.recipe not in best or value > best[run.recipe].value:
                 best[run.recipe] = BestValidation(run, step, value)
     return best
@@ -169,7 +169,7 @@ def ends_soon(run: Run, now: datetime) -> bool:
 
 def take_snapshot(run: Run, now: datetime) -> ProgressSnapshot:
     """Return a snapshot of the progress now."""
-    progress = run.progress
+    progress = run.training.progress
     return ProgressSnapshot(now, progress.step, progress.reward, progress.validation, run.cost(now))
 
 
@@ -182,24 +182,28 @@ def prepare_summary(run: Run, now: datetime, default_interval: SummaryInterval) 
     Args:
         default_interval: the interval of a run for which no person has set one.
     """
-    if run.progress.step is None or run.is_finished:
+    if run.training.progress.step is None or run.is_finished:
         return run
     current = take_snapshot(run, now)
     # The first summary begins at the first step.
-    if run.summary is None:
-        return replace(run, summary=Summary(0, current, current))
-    last = run.summary
-    if not is_summary_due(last.now, current, run.summary_interval or default_interval):
+    if run.training.summary is None:
+        return replace(run, training=replace(run.training, summary=Summary(0, current, current)))
+    last = run.training.summary
+    if not is_summary_due(last.now, current, run.requests.summary_interval or default_interval):
         return run
-    last_message = run.sent_messages.get(last.key)
+    last_message = run.messages.sent.get(last.key)
     # The last summary is unconfirmed.
     if last_message and last_message.ts is None:
         return run
     # The last summary is not sent yet, so it extends to now.
     if last.number and last_message is None:
-        return replace(run, summary=replace(last, now=current))
-    other_messages = {key: message for key, message in run.sent_messages.items() if key != last.key}
-    return replace(run, summary=Summary(last.number + 1, last.now, current), sent_messages=other_messages)
+        return replace(run, training=replace(run.training, summary=replace(last, now=current)))
+    other_messages = {key: message for key, message in run.messages.sent.items() if key != last.key}
+    return replace(
+        run,
+        training=replace(run.training, summary=Summary(last.number + 1, last.now, current)),
+        messages=replace(run.messages, sent=other_messages),
+    )
 
 
 def is_summary_due(last: ProgressSnapshot, current: ProgressSnapshot, interval: SummaryInterval) -> bool:

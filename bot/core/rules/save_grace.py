@@ -31,10 +31,10 @@ class CheckpointGrace:
 
 def find_deadline(run: Run) -> datetime | None:
     """Return when a requested run will end by itself: at its lease's end, or when its budget is spent."""
-    end, began, rate = run.lease_ends_at, run.first_launch_requested_at, run.rate
+    end, began, rate = run.lease_ends_at, run.launch.first_requested_at, run.spending.rate
     if end is None or began is None or rate is None or not rate.dollars_per_hour:
         return end
-    affordable_hours = min(run.budget_dollars / rate.dollars_per_hour, run.lease.total_seconds() / 3600)
+    affordable_hours = min(run.limits.budget_dollars / rate.dollars_per_hour, run.limits.lease.total_seconds() / 3600)
     return min(end, began + timedelta(hours=affordable_hours))
 
 
@@ -53,8 +53,12 @@ def find_save_grace(
         return None
     # A limit is announced beforehand, so that a save may precede it; without another one at most `save` is lost.
     since = began if reason is Reason.STOPPED else began - grace.save
-    is_saved = run.progress.checkpoint_step == run.progress.step
-    return None if is_saved or (run.checkpoint_at and run.checkpoint_at >= since) else SaveGrace(reason, until)
+    is_saved = run.training.progress.checkpoint_step == run.training.progress.step
+    return (
+        None
+        if is_saved or (run.training.checkpoint_at and run.training.checkpoint_at >= since)
+        else SaveGrace(reason, until)
+    )
 
 
 def find_end_time(run: Run, reason: Reason, now: datetime) -> datetime:
@@ -63,17 +67,17 @@ def find_end_time(run: Run, reason: Reason, now: datetime) -> datetime:
     For a budget that is when it was spent, by the run's rate now, even if the bot was away.
     """
     match reason:
-        case Reason.STOPPED if run.stop_requested_at:
-            return run.stop_requested_at
+        case Reason.STOPPED if run.requests.stop_requested_at:
+            return run.requests.stop_requested_at
         case Reason.LEASE_EXPIRED if run.lease_ends_at:
             return run.lease_ends_at
-        case Reason.BUDGET_EXCEEDED if run.hourly_rate and run.hourly_rate.dollars_per_hour:
-            excess_dollars = (run.cost(now) or 0.0) - run.budget_dollars
-            return now - timedelta(hours=min(excess_dollars / run.hourly_rate.dollars_per_hour, 24.0 * 365))
+        case Reason.BUDGET_EXCEEDED if run.spending.hourly_rate and run.spending.hourly_rate.dollars_per_hour:
+            excess_dollars = (run.cost(now) or 0.0) - run.limits.budget_dollars
+            return now - timedelta(hours=min(excess_dollars / run.spending.hourly_rate.dollars_per_hour, 24.0 * 365))
         case Reason.MONTHLY_BUDGET_EXCEEDED:
             due_times = [
                 overrun.until
-                for overrun in run.budget_overruns
+                for overrun in run.spending.budget_overruns
                 if overrun.is_open and not overrun.is_report_only and now >= overrun.until
             ]
             return min(due_times, default=now)
@@ -83,11 +87,11 @@ def find_end_time(run: Run, reason: Reason, now: datetime) -> datetime:
 
 def may_save(run: Run, observation: Observation | None) -> bool:
     """Return whether there may be something to save: the run saves, its job runs, and it has made a step."""
-    saves = run.checkpoints_ephemeral or run.checkpoint_store is not None
-    is_running = run.job is JobState.RUNNING and (
+    saves = run.plan.checkpoints_ephemeral or run.plan.checkpoint_store is not None
+    is_running = run.observed.job is JobState.RUNNING and (
         observation is None or (observation.job is JobState.RUNNING and observation.cluster is ClusterState.UP)
     )
-    return saves and is_running and run.progress.step is not None
+    return saves and is_running and run.training.progress.step is not None
 
 
 def is_writing_checkpoint(run: Run) -> bool:
@@ -95,8 +99,8 @@ def is_writing_checkpoint(run: Run) -> bool:
 
     verl names a checkpoint before it writes it, and prints its step after.
     """
-    saved = run.progress.checkpoint_step
-    return saved is not None and (run.progress.step is None or run.progress.step < saved)
+    saved = run.training.progress.checkpoint_step
+    return saved is not None and (run.training.progress.step is None or run.training.progress.step < saved)
 
 
 def needs_rescue(run: Run) -> bool:
@@ -110,9 +114,11 @@ def may_hold_checkpoint(run: Run) -> bool:
     A managed job's machines are removed when its program ends, even if a person wants to keep them.
     """
     may_have_checkpoint = (
-        run.checkpoints_ephemeral and not run.managed and (run.progress.checkpoint is not None or may_have_saved(run))
+        run.plan.checkpoints_ephemeral
+        and not run.plan.managed
+        and (run.training.progress.checkpoint is not None or may_have_saved(run))
     )
-    may_have_cluster = run.first_launch_requested_at is not None and run.teardown_requested_at is None
+    may_have_cluster = run.launch.first_requested_at is not None and run.teardown.requested_at is None
     return may_have_checkpoint and may_have_cluster and not run.checkpoint_rescue.is_resolved
 
 
@@ -130,8 +136,8 @@ def shows_rescue(run: Run) -> bool:
 
     The checkpoint is known, or is looked for because the log could not be read.
     """
-    is_searched = run.checkpoint_rescue.started_at is not None and run.log_saved_at is None
-    return needs_rescue(run) and (run.progress.checkpoint is not None or is_searched)
+    is_searched = run.checkpoint_rescue.started_at is not None and run.teardown.log_saved_at is None
+    return needs_rescue(run) and (run.training.progress.checkpoint is not None or is_searched)
 
 
 REASONS_WITHOUT_CLUSTER = (Reason.AUTODOWNED, Reason.DOWNED_EXTERNALLY)
@@ -161,11 +167,11 @@ def may_have_trained(run: Run) -> bool:
 
     A run that is ended by a person or a limit is known not to have begun, unless it cannot be observed.
     """
-    if run.running_at is not None or run.job in STARTED_JOB_STATES:
+    if run.running_at is not None or run.observed.job in STARTED_JOB_STATES:
         return True
     if run.reason is None or run.reason in REASONS_BEFORE_TRAINING:
         return False
-    return not leaves_job_running(run) or (run.outage is not None and run.outage.until is None)
+    return not leaves_job_running(run) or (run.observed.outage is not None and run.observed.outage.until is None)
 
 
 def shows_no_training(run: Run, observation: Observation) -> bool:
@@ -182,12 +188,14 @@ def may_have_saved(run: Run) -> bool:
     again, the wait is short; and there is none if the log was followed from the first to the last line and showed no
     step.
     """
-    if not run.checkpoints or not may_have_trained(run) or run.reason in REASONS_WITHOUT_CLUSTER:
+    if not run.plan.checkpoint_folder or not may_have_trained(run) or run.reason in REASONS_WITHOUT_CLUSTER:
         return False
-    if run.log_saved_at is None and run.reason is not Reason.CLUSTER_LOST:
+    if run.teardown.log_saved_at is None and run.reason is not Reason.CLUSTER_LOST:
         return True
-    was_followed = run.running_at is not None and run.log_saved_at is not None
-    return run.checkpoint_rescue.failure_count < MAX_DOWNLOAD_TRIES and not (was_followed and run.progress.step is None)
+    was_followed = run.running_at is not None and run.teardown.log_saved_at is not None
+    return run.checkpoint_rescue.failure_count < MAX_DOWNLOAD_TRIES and not (
+        was_followed and run.training.progress.step is None
+    )
 
 
 def must_postpone_autostop(run: Run, observation: Observation, now: datetime, grace: CheckpointGrace) -> bool:
@@ -195,7 +203,7 @@ def must_postpone_autostop(run: Run, observation: Observation, now: datetime, gr
 
     Once the job has ended the cluster is idle, and may remove itself while its last log lines are still awaited.
     """
-    autostops = (run.requested_autostop_minutes, run.autostop_minutes, observation.autostop_minutes)
+    autostops = (run.plan.autostop_minutes, run.observed.autostop_minutes, observation.autostop_minutes)
     if (
         observation.job is None
         or not observation.job.is_finished
@@ -215,14 +223,14 @@ def must_find_download(run: Run) -> bool:
     """
     rescue = run.checkpoint_rescue
     if (
-        not run.checkpoints_ephemeral
+        not run.plan.checkpoints_ephemeral
         or rescue.is_downloaded
         or rescue.started_at is None
-        or run.progress.checkpoint is None
+        or run.training.progress.checkpoint is None
     ):
         return False
     return rescue.local_copy_checked_at is None or (
-        run.teardown_requested_at is not None and rescue.local_copy_checked_at <= run.teardown_requested_at
+        run.teardown.requested_at is not None and rescue.local_copy_checked_at <= run.teardown.requested_at
     )
 
 
@@ -272,8 +280,12 @@ def rescue_deadline(run: Run, grace: CheckpointGrace) -> datetime:
     elif rescue.none_complete_at:
         rescue_until = min(latest, max(earliest, rescue.none_complete_at + grace.download))
     else:
-        rescue_until = latest if run.progress.step is not None or run.progress.checkpoint is not None else earliest
-    memory_loss = run.memory.loss
+        rescue_until = (
+            latest
+            if run.training.progress.step is not None or run.training.progress.checkpoint is not None
+            else earliest
+        )
+    memory_loss = run.observed.memory.loss
     # While the cloud did not remember the cluster, nothing could be downloaded.
     return max(rescue_until, memory_loss.until + grace.download) if memory_loss and memory_loss.until else rescue_until
 
@@ -288,7 +300,11 @@ def is_download_due(run: Run, now: datetime, grace: CheckpointGrace) -> bool:
 
 def has_outage_ended(run: Run, tried_at: datetime) -> bool:
     """Return whether an outage has ended since the last try: it may have caused the failure."""
-    return run.outage is not None and run.outage.until is not None and run.outage.until > tried_at
+    return (
+        run.observed.outage is not None
+        and run.observed.outage.until is not None
+        and run.observed.outage.until > tried_at
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +330,7 @@ def compute_loss(run: Run, now: datetime) -> RunLoss:
 
     verl names a checkpoint before it writes it, and prints the step after that.
     """
-    progress, rescue = run.progress, run.checkpoint_rescue
+    progress, rescue = run.training.progress, run.checkpoint_rescue
     downloaded_step = (
         (rescue.step if rescue.step is not None else progress.checkpoint_step) if rescue.is_downloaded else None
     )
@@ -323,8 +339,8 @@ def compute_loss(run: Run, now: datetime) -> RunLoss:
     # No checkpoint survives, so the whole cost is lost.
     if surviving_step is None:
         return RunLoss(spent_dollars)
-    saved_at = run.checkpoint_at if surviving_step == progress.checkpoint_step else None
-    dollars_since = compute_cost(run.hourly_rate, (run.closed_at or now) - saved_at) if saved_at else None
+    saved_at = run.training.checkpoint_at if surviving_step == progress.checkpoint_step else None
+    dollars_since = compute_cost(run.spending.hourly_rate, (run.closed_at or now) - saved_at) if saved_at else None
     dollars = None if spent_dollars is None or dollars_since is None else min(spent_dollars, dollars_since)
     step = progress.step or 0
     return RunLoss(
@@ -340,4 +356,4 @@ def checkpoint_outlives_cluster(run: Run) -> bool:
 
     It does in the run's own folder of its checkpoint store, which the cluster's end does not reach.
     """
-    return run.checkpoint_store is not None and run.id in (run.progress.checkpoint or "")
+    return run.plan.checkpoint_store is not None and run.id in (run.training.progress.checkpoint or "")

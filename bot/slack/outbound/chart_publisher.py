@@ -51,7 +51,7 @@ def upload_to_thread(client: WebClient, run: Run, upload: FileUpload) -> str | N
     Return None if there is no thread, or if Slack rejects the upload; to upload, the bot must be a member of the
     channel.
     """
-    card = run.sent_messages.get(CARD)
+    card = run.messages.sent.get(CARD)
     if card is None or card.ts is None:
         return None
     try:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Lock
@@ -39,18 +39,18 @@ class RunMessageRecord:
         """Record messages that are about to be sent; return False if another process has begun to send one of them."""
 
         def begin(run: Run) -> Run:
-            return run if sent.keys() & run.sent_messages.keys() else with_sent(run, sent)
+            return run if sent.keys() & run.messages.sent.keys() else with_sent(run, sent)
 
-        sent_messages = self.store.update(self.run.id, begin).sent_messages
+        sent_messages = self.store.update(self.run.id, begin).messages.sent
         return all(sent_messages.get(key) == message for key, message in sent.items())
 
     def confirm(self, sent: Mapping[str, SentMessage], channel: str) -> None:
         """Record messages that are in Slack, and where the run's thread is."""
-        card, known_card = sent.get(CARD), self.run.sent_messages.get(CARD)
+        card, known_card = sent.get(CARD), self.run.messages.sent.get(CARD)
         if card and card.ts and not (known_card and known_card.ts):
             # A command in the card's thread finds its run by this.
             self.store.link_card(channel, card.ts, self.run.id)
-        self.store.update(self.run.id, lambda run: with_sent(run, sent).move_thread(channel))
+        self.store.update(self.run.id, lambda run: move_thread(with_sent(run, sent), channel))
 
     def withdraw(self, keys: Collection[str]) -> None:
         """Record that messages are not in Slack."""
@@ -58,7 +58,7 @@ class RunMessageRecord:
 
     def redirect(self, user: str) -> None:
         """Record that the thread begins again in a direct message."""
-        self.store.update(self.run.id, lambda run: without_sent(run, [CARD]).move_thread(user))
+        self.store.update(self.run.id, lambda run: move_thread(without_sent(run, [CARD]), user))
 
 
 class RunNotifierStore(RunStore, LogStore, Protocol):
@@ -168,7 +168,7 @@ class RunNotifier:
             identity={"run": run.id},
             channel=run.message_channel,
             desired=build_conversation(run, self._now(), self._store.get_log(run.id)),
-            sent=run.sent_messages,
+            sent=run.messages.sent,
             record=RunMessageRecord(self._store, run),
             fallback_user=run.requester,
             edit_period=self._card_period,
@@ -184,12 +184,17 @@ def name_run(run_id: str) -> str:
 def with_sent(run: Run, sent: Mapping[str, SentMessage]) -> Run:
     """Return the run with these messages recorded as sent."""
     for key, message in sent.items():
-        run = run.record_sent_message(key, message)
+        run = replace(run, messages=run.messages.record_sent(key, message))
     return run
+
+
+def move_thread(run: Run, channel: str) -> Run:
+    """Return the run with its thread in another channel."""
+    return replace(run, messages=run.messages.move_thread(channel))
 
 
 def without_sent(run: Run, keys: Collection[str]) -> Run:
     """Return the run with these messages recorded as not sent."""
     for key in keys:
-        run = run.record_lost_message(key)
+        run = replace(run, messages=run.messages.record_lost(key))
     return run

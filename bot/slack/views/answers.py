@@ -89,7 +89,9 @@ def render_task(run: Run, yaml: str) -> Answer:
         [context(render_phrase("The rest is in the file in its thread."))] if len(pieces) > MAX_TASK_BLOCKS else []
     )
     head = render_phrase(
-        "The task of {run}, as SkyPilot gets it; SHA-256 {digest}.", run=code(run.id), digest=code(run.task_hash[:16])
+        "The task of {run}, as SkyPilot gets it; SHA-256 {digest}.",
+        run=code(run.id),
+        digest=code(run.plan.task_hash[:16]),
     )
     return build_answer(render_phrase("Task of {run}", run=run.id), [section(head), *code_blocks, *cut_note])
 
@@ -126,10 +128,10 @@ def acknowledge_stop(run: Run | RunStub) -> Answer:
             )
         )
     # SkyPilot has forgotten the cluster: only a person can confirm that its machines are gone.
-    if run.memory.confirmed_gone_by:
+    if run.observed.memory.confirmed_gone_by:
         closed = render_phrase("I close {run} on your word that its machines are gone.", run=code(run.id))
         return build_text_answer(mrkdwn(":octagonal_sign: {}", closed))
-    if run.memory.is_lost:
+    if run.observed.memory.is_lost:
         asking = render_phrase(
             STOP_WAITS_FOR_MODEL if save_grace.may_hold_checkpoint(run) else STOP_OF_FORGOTTEN_CLUSTER,
             run=code(run.id),
@@ -138,7 +140,7 @@ def acknowledge_stop(run: Run | RunStub) -> Answer:
         )
         return build_text_answer(mrkdwn(":octagonal_sign: {}", asking))
     # A person gave up the unsaved checkpoint, so the teardown does not wait for its download.
-    if run.is_finished and run.checkpoint_rescue.discard_approved_by and run.checkpoints_ephemeral:
+    if run.is_finished and run.checkpoint_rescue.discard_approved_by and run.plan.checkpoints_ephemeral:
         return build_text_answer(
             render_phrase("{run} is over; its cluster is removed, and what is on it alone is lost.", run=code(run.id))
         )
@@ -182,7 +184,7 @@ def explain_missing_checkpoint(run: Run) -> Markup:
     """
     if not run.is_finished:
         return render_phrase("{run} has left no checkpoint that was seen in its log.", run=code(run.id))
-    if run.checkpoints_ephemeral or run.checkpoint_store:
+    if run.plan.checkpoints_ephemeral or run.plan.checkpoint_store:
         return render_phrase("{run} was over before its training began, so it saved no model.", run=code(run.id))
     return render_phrase("{run} saves no model.", run=code(run.id))
 
@@ -202,7 +204,7 @@ def acknowledge_extension(run: Run) -> Answer:
 def acknowledge_budget(run: Run) -> Answer:
     """Return the answer to `/verl budget`: what the run may spend now."""
     now = render_phrase(
-        "{run} may spend {budget} now.", run=code(run.id), budget=wording.format_dollars(run.budget_dollars)
+        "{run} may spend {budget} now.", run=code(run.id), budget=wording.format_dollars(run.limits.budget_dollars)
     )
     return build_text_answer(mrkdwn(":moneybag: {}", now))
 

@@ -88,7 +88,11 @@ def build_approval_messages(run: Run) -> list[Message]:
 
 def render_approval_outcome(run: Run, approval: Approval) -> Markup:
     """Return the outcome of an approval; empty while it is open."""
-    about = {"run": code(run.id), "person": mention(approval.by), "budget": wording.format_dollars(run.budget_dollars)}
+    about = {
+        "run": code(run.id),
+        "person": mention(approval.by),
+        "budget": wording.format_dollars(run.limits.budget_dollars),
+    }
     if approval.by is None:
         return mrkdwn(":raised_hand: {}", render_phrase(APPROVAL_UNANSWERED, **about)) if run.is_finished else Markup()
     if approval.granted:
@@ -125,22 +129,24 @@ def build_approval_blocks(run: Run) -> list[Block]:
 
 def build_approval_facts(run: Run) -> list[tuple[Markup, Markup]]:
     """Return the properties of a launch as pairs of name and value."""
-    hours = run.lease / timedelta(hours=1)
-    rate = render_phrase("not known yet") if run.priced_at is None else render_phrase("unpriced")
+    hours = run.limits.lease / timedelta(hours=1)
+    rate = render_phrase("not known yet") if run.spending.priced_at is None else render_phrase("unpriced")
     return [
         (render_phrase("Why"), escape(run.why) or render_phrase("no reason given")),
-        (render_phrase("Price"), wording.describe_rate(run.hourly_rate) if run.hourly_rate else rate),
+        (render_phrase("Price"), wording.describe_rate(run.spending.hourly_rate) if run.spending.hourly_rate else rate),
         (
             render_phrase("Limits"),
-            join_parts(" · ", [wording.describe_budget(run.budget_dollars), wording.describe_lease_hours(hours)]),
+            join_parts(
+                " · ", [wording.describe_budget(run.limits.budget_dollars), wording.describe_lease_hours(hours)]
+            ),
         ),
-        (render_phrase("Image"), code(run.image) if run.image else render_phrase("the machine as it is")),
+        (render_phrase("Image"), code(run.plan.image) if run.plan.image else render_phrase("the machine as it is")),
         (
             render_phrase("Model goes to"),
-            code(run.checkpoint_store) if run.checkpoint_store else render_phrase("the cluster's own disk"),
+            code(run.plan.checkpoint_store) if run.plan.checkpoint_store else render_phrase("the cluster's own disk"),
         ),
-        (render_phrase("Secrets"), join_markup_list(map(code, run.secrets))),
-        (render_phrase("Task"), render_phrase("SHA-256 {digest}", digest=code(run.task_hash[:16]))),
+        (render_phrase("Secrets"), join_markup_list(map(code, run.plan.secrets))),
+        (render_phrase("Task"), render_phrase("SHA-256 {digest}", digest=code(run.plan.task_hash[:16]))),
     ]
 
 
@@ -193,7 +199,7 @@ def build_approval_buttons(run: Run) -> list[Block]:
 def build_approve_button(run: Run) -> Block:
     """Return the button that approves a launch. Its value carries the digest of the facts that the
     approver was shown."""
-    question = render_phrase(APPROVAL_QUESTION, digest=code(run.task_hash[:16]))
+    question = render_phrase(APPROVAL_QUESTION, digest=code(run.plan.task_hash[:16]))
     dialog = confirmation(
         render_phrase("Approve this launch?"), question, render_phrase("Approve"), render_phrase("Not now"), "primary"
     )
@@ -250,7 +256,7 @@ def build_retry_form_button(run: Run) -> Block:
 def build_resume_button(run: Run) -> Block:
     """Return the button that resumes from the run's newest checkpoint, after a confirmation."""
     question = render_question_with_rate(
-        run, RESUME_QUESTION, PRICED_RESUME_QUESTION, run=code(run.id), step=run.progress.checkpoint_step
+        run, RESUME_QUESTION, PRICED_RESUME_QUESTION, run=code(run.id), step=run.training.progress.checkpoint_step
     )
     dialog = confirmation(
         render_phrase("Go on from its checkpoint?"),
@@ -264,6 +270,8 @@ def build_resume_button(run: Run) -> Block:
 
 def render_question_with_rate(run: Run, phrase: str, phrase_with_rate: str, /, **fields: object) -> Markup:
     """Return one of two phrases: the second one, which names the rate, if the run's hourly rate is known."""
-    if run.hourly_rate is None:
+    if run.spending.hourly_rate is None:
         return render_phrase(phrase, **fields)
-    return render_phrase(phrase_with_rate, rate=wording.format_hourly_rate(run.hourly_rate.dollars_per_hour), **fields)
+    return render_phrase(
+        phrase_with_rate, rate=wording.format_hourly_rate(run.spending.hourly_rate.dollars_per_hour), **fields
+    )

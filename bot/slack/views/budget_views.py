@@ -47,9 +47,9 @@ def list_monthly_budget_messages(run: Run) -> list[Message]:
     """Return the messages about used shares of a monthly budget, for the channel; and that the run ends for an
     exhausted one.
     """
-    enforced = [overrun for overrun in run.budget_overruns if not overrun.is_report_only]
+    enforced = [overrun for overrun in run.spending.budget_overruns if not overrun.is_report_only]
     return [
-        *map(build_threshold_message, run.budget_thresholds),
+        *map(build_threshold_message, run.spending.budget_thresholds),
         *(build_overrun_message(run, overrun) for overrun in enforced),
     ]
 

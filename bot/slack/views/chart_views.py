@@ -108,10 +108,10 @@ def describe_progress(run_history: RunHistory, now: datetime) -> Markup:
                 step=format_x_value(validation[-1][0]),
             )
         )
-    if run.progress.step is not None:
-        parts.append(render_phrase("step {step}", step=run.progress.step))
-    if run.progress.seconds_per_step is not None:
-        parts.append(render_phrase("{seconds} s/step", seconds=format_seconds(run.progress.seconds_per_step)))
+    if run.training.progress.step is not None:
+        parts.append(render_phrase("step {step}", step=run.training.progress.step))
+    if run.training.progress.seconds_per_step is not None:
+        parts.append(render_phrase("{seconds} s/step", seconds=format_seconds(run.training.progress.seconds_per_step)))
     cost = run.cost(now)
     parts.append(render_phrase("unpriced") if cost is None else wording.format_dollars(cost))
     return join_parts(" · ", parts)

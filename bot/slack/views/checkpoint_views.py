@@ -69,13 +69,17 @@ def describe_outcome(run: Run) -> Markup:
         return render_phrase(ABANDONED, step=step, time=date(rescue.abandoned_at, DAY_AND_TIME))
     if run.status is not RunStatus.ENDED:
         return Markup()
-    return describe_lost_checkpoint(run) if run.progress.checkpoint is not None else describe_unlogged_checkpoint(run)
+    return (
+        describe_lost_checkpoint(run)
+        if run.training.progress.checkpoint is not None
+        else describe_unlogged_checkpoint(run)
+    )
 
 
 def describe_newer_checkpoint(run: Run) -> Markup:
     """Return what became of the newest checkpoint where an older one is rescued; empty where there is none newer."""
     rescue = run.checkpoint_rescue
-    known_step = run.progress.checkpoint_step if rescue.step is None else rescue.step
+    known_step = run.training.progress.checkpoint_step if rescue.step is None else rescue.step
     incomplete = next(
         (
             checkpoint
@@ -86,7 +90,7 @@ def describe_newer_checkpoint(run: Run) -> Markup:
     )
     if incomplete:
         return render_phrase(CHECKPOINT_INCOMPLETE, step=incomplete.step, why=incomplete.reason)
-    newest = run.progress.checkpoint_step
+    newest = run.training.progress.checkpoint_step
     is_older = rescue.is_downloaded and newest is not None and known_step is not None and newest > known_step
     return render_phrase(NEWER_CHECKPOINT_LOST, step=newest) if is_older else Markup()
 
@@ -105,14 +109,14 @@ def describe_incomplete(run: Run, phrase: str) -> Markup:
     checkpoint = (
         run.checkpoint_rescue.torn_checkpoints[0]
         if run.checkpoint_rescue.torn_checkpoints
-        else TornCheckpoint(run.progress.checkpoint_step or 0, run.checkpoint_rescue.last_error or "")
+        else TornCheckpoint(run.training.progress.checkpoint_step or 0, run.checkpoint_rescue.last_error or "")
     )
     return render_phrase(phrase, step=checkpoint.step, why=checkpoint.reason)
 
 
 def describe_model(run: Run) -> Markup:
     """Return where the trained model is, in a sentence; empty where the recipe saves none."""
-    progress = run.progress
+    progress = run.training.progress
     if progress.checkpoint is None:
         was_abandoned = run.checkpoint_rescue.abandoned_at or (
             run.checkpoint_rescue.discard_approved_by and run.checkpoint_rescue.started_at
@@ -120,9 +124,9 @@ def describe_model(run: Run) -> Markup:
         return describe_lost_checkpoint(run) if was_abandoned else describe_unlogged_checkpoint(run)
     if run.checkpoint_rescue.download and run.checkpoint_rescue.is_downloaded:
         return describe_rescued_checkpoint(run, run.checkpoint_rescue.download)
-    if run.checkpoint_store is None and has_no_complete_checkpoint(run):
+    if run.plan.checkpoint_store is None and has_no_complete_checkpoint(run):
         return describe_incomplete(run, NONE_COMPLETE)
-    if run.checkpoint_store is None:
+    if run.plan.checkpoint_store is None:
         return (
             describe_lost_checkpoint(run)
             if run.checkpoint_rescue.is_resolved or run.status is RunStatus.ENDED
@@ -134,9 +138,9 @@ def describe_model(run: Run) -> Markup:
             LOST_OUTSIDE_STORE,
             step=progress.checkpoint_step,
             folder=code(progress.checkpoint),
-            place=code(run.checkpoint_store),
+            place=code(run.plan.checkpoint_store),
         )
-    location = code(f"{run.checkpoint_store} › {progress.checkpoint[progress.checkpoint.find(run.id) :]}")
+    location = code(f"{run.plan.checkpoint_store} › {progress.checkpoint[progress.checkpoint.find(run.id) :]}")
     return render_phrase("Model: step {step}, in {place}.", step=progress.checkpoint_step, place=location)
 
 
@@ -155,17 +159,17 @@ def describe_unlogged_checkpoint(run: Run) -> Markup:
 
     That there is none is reported once a look at the cluster has shown it.
     """
-    may_have_trained = run.progress.step is not None or save_grace.may_have_trained(run)
-    if not may_have_trained or not (run.checkpoint_store or run.checkpoints_ephemeral):
+    may_have_trained = run.training.progress.step is not None or save_grace.may_have_trained(run)
+    if not may_have_trained or not (run.plan.checkpoint_store or run.plan.checkpoints_ephemeral):
         return Markup()
-    if run.checkpoint_store:
-        location = code(f"{run.checkpoint_store} › {run.id}")
+    if run.plan.checkpoint_store:
+        location = code(f"{run.plan.checkpoint_store} › {run.id}")
         return render_phrase("No checkpoint was seen in its log; if there is one, it is in {place}.", place=location)
     if run.checkpoint_rescue.no_checkpoint_at:
         return render_phrase(NO_CHECKPOINT)
     if not run.is_finished:
-        return render_phrase(NONE_IN_LOG) if run.progress.step is not None else Markup()
-    if run.log_saved_at is None and not run.managed:
+        return render_phrase(NONE_IN_LOG) if run.training.progress.step is not None else Markup()
+    if run.teardown.log_saved_at is None and not run.plan.managed:
         return render_phrase(NEVER_KNOWN if run.status is RunStatus.ENDED else NOT_KNOWN_YET)
     trouble = run.checkpoint_rescue.last_error
     return render_phrase(NONE_IN_LOG_CLUSTER_UNREACHABLE, why=trouble) if trouble else render_phrase(NONE_IN_LOG)
@@ -173,7 +177,7 @@ def describe_unlogged_checkpoint(run: Run) -> Markup:
 
 def newest_step(run: Run) -> int | str:
     """Return the step of the newest checkpoint; a question mark where it is unknown whether there is one."""
-    step = run.progress.checkpoint_step
+    step = run.training.progress.checkpoint_step
     return UNKNOWN_STEP if step is None else step
 
 
@@ -189,7 +193,7 @@ def describe_downloaded_files(run: Run, fetch: DownloadProgress) -> Markup:
         "size": format_bytes(fetch.downloaded_bytes),
         "folder": code(fetch.folder),
     }
-    progress = run.progress
+    progress = run.training.progress
     points = progress.validations.points
     validation = next((value for step, value in points if step == run.checkpoint_rescue.step), None)
     if validation is not None:
@@ -215,7 +219,7 @@ def describe_how_to_load(fetch: DownloadProgress) -> Markup:
 
 def describe_how_to_resume(run: Run) -> Markup:
     """Return the commands that resume training from the downloaded checkpoint."""
-    if not run.resumes or run.checkpoint_rescue.download is None:
+    if not run.plan.resumes or run.checkpoint_rescue.download is None:
         return Markup()
     folder = run.checkpoint_rescue.download.folder.rpartition("/")[0]
     command_line = f"/verl launch {run.recipe} volume=NAME resume_from={run.id}"
@@ -224,7 +228,9 @@ def describe_how_to_resume(run: Run) -> Markup:
 
 def describe_unrescued_checkpoint(run: Run) -> Markup:
     """Return that the checkpoint is on the run's machines alone."""
-    return render_phrase(ON_JOB_MACHINES if run.managed else ON_CLUSTER_ALONE, step=run.progress.checkpoint_step)
+    return render_phrase(
+        ON_JOB_MACHINES if run.plan.managed else ON_CLUSTER_ALONE, step=run.training.progress.checkpoint_step
+    )
 
 
 def describe_lost_checkpoint(run: Run) -> Markup:

@@ -49,7 +49,7 @@ def build_cluster_alerts(run: Run) -> list[Message]:
 
 def build_autostop_alert(run: Run) -> Message | None:
     """Return the message about a changed autostop; each change has a message of its own. None if nothing changed."""
-    repair = run.autostop_repair
+    repair = run.observed.autostop_repair
     if repair is None:
         return None
     text = join_markup_sentences(
@@ -83,7 +83,7 @@ def render_autostop_repair(run: Run, repair: AutostopRepair) -> Markup:
     if repair.refusal:
         return render_phrase(AUTOSTOP_UNSUPPORTED, why=repair.refusal)
     return render_phrase(
-        AUTOSTOP_REPAIRED if repair.repaired_at else AUTOSTOP_REPAIR_PENDING, minutes=run.requested_autostop_minutes
+        AUTOSTOP_REPAIRED if repair.repaired_at else AUTOSTOP_REPAIR_PENDING, minutes=run.plan.autostop_minutes
     )
 
 
@@ -92,18 +92,22 @@ def build_teardown_alert(run: Run) -> Message | None:
 
     None once the run has ended: the alert is never sent late, because a cluster that is gone needs none.
     """
-    if run.teardown_overdue_since is None or run.finished_at is None or run.status is not RunStatus.STOPPING:
+    if run.teardown.overdue_since is None or run.finished_at is None or run.status is not RunStatus.STOPPING:
         return None
-    time = wording.format_duration(run.teardown_overdue_since - run.finished_at)
+    time = wording.format_duration(run.teardown.overdue_since - run.finished_at)
     overdue = render_phrase(TEARDOWN_OVERDUE, time=time)
-    if run.hourly_rate:
+    if run.spending.hourly_rate:
         overdue = render_phrase(
-            TEARDOWN_OVERDUE_WITH_RATE, time=time, rate=wording.format_hourly_rate(run.hourly_rate.dollars_per_hour)
+            TEARDOWN_OVERDUE_WITH_RATE,
+            time=time,
+            rate=wording.format_hourly_rate(run.spending.hourly_rate.dollars_per_hour),
         )
     manual_teardown = (
-        render_phrase(MANUAL_TEARDOWN, command=command_code(run.manual_command)) if run.manual_command else Markup()
+        render_phrase(MANUAL_TEARDOWN, command=command_code(run.teardown.manual_command))
+        if run.teardown.manual_command
+        else Markup()
     )
-    why = escape(run.last_error or "")
+    why = escape(run.teardown.last_error or "")
     return build_alert(
         run,
         "alarm",
@@ -159,7 +163,7 @@ def list_memory_messages(run: Run) -> list[Message]:
     """Return that SkyPilot does not remember the run, shown in the channel because of the money, or that it does
     again.
     """
-    loss = run.memory.loss
+    loss = run.observed.memory.loss
     if loss is None or run.status is RunStatus.ENDED:
         return []
     began = int(loss.since.timestamp())
@@ -172,9 +176,9 @@ def list_memory_messages(run: Run) -> list[Message]:
 def describe_memory_loss(run: Run) -> Markup:
     """Return what is unknown, at which rate the machines may bill, and what a person can do."""
     about = render_phrase(FORGOTTEN, run=code(run.id))
-    if run.hourly_rate:
+    if run.spending.hourly_rate:
         about = render_phrase(
-            FORGOTTEN_AT, run=code(run.id), rate=wording.format_hourly_rate(run.hourly_rate.dollars_per_hour)
+            FORGOTTEN_AT, run=code(run.id), rate=wording.format_hourly_rate(run.spending.hourly_rate.dollars_per_hour)
         )
     closing = render_phrase(HOW_TO_CONFIRM_GONE, run=code(run.id), command=code(f"/verl stop {run.id} gone=yes"))
     return join_markup_sentences(about, describe_manual_search(run), closing)
@@ -192,7 +196,7 @@ def describe_unconfirmed_removal(run: Run) -> Markup:
     """Return how the bot removes a cluster that SkyPilot does not remember."""
     if not needs_rescue(run):
         return render_phrase(REMOVAL_UNCONFIRMED)
-    is_known = run.progress.checkpoint is not None
+    is_known = run.training.progress.checkpoint is not None
     return render_phrase(
         REMOVAL_WAITS_FOR_MODEL if is_known else REMOVAL_WAITS_FOR_SEARCH, command=code(f"/verl stop {run.id} save=no")
     )

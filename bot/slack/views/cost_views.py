@@ -66,12 +66,12 @@ def build_run_costs(run: Run, baseline: RecipeBaseline | None, now: datetime) ->
 def run_cost_headline(run: Run, now: datetime) -> Markup:
     """Return the dollars of a run, and their share of its budget."""
     cost, name = run.cost(now), code(run.id)
-    if run.first_launch_requested_at is None:
+    if run.launch.first_requested_at is None:
         return render_phrase("{run} has cost nothing: no machine was asked for.", run=name)
     if cost is None:
         return render_phrase(UNPRICED_RUN, run=name)
-    budget = wording.format_dollars(run.budget_dollars)
-    share = f"{cost / run.budget_dollars:.0%}"
+    budget = wording.format_dollars(run.limits.budget_dollars)
+    share = f"{cost / run.limits.budget_dollars:.0%}"
     fields = {"run": name, "spent": wording.format_dollars(cost), "budget": budget, "share": share}
     if run.status is RunStatus.ENDED:
         return render_phrase("{run} has cost *{spent}* in all, {share} of its budget of {budget}", **fields)
@@ -87,13 +87,16 @@ def describe_source(run: Run, now: datetime) -> Markup:
     """Return the source of the dollars: a provider's bill and its time, or else time and a rate, with the rate's
     source.
     """
-    if run.first_launch_requested_at is None:
-        return wording.describe_budget(run.budget_dollars)
-    if run.hourly_rate is None:
+    if run.launch.first_requested_at is None:
+        return wording.describe_budget(run.limits.budget_dollars)
+    if run.spending.hourly_rate is None:
         return render_phrase(HOW_TO_PRICE)
-    if run.bill and run.bill.rate.is_priced:
-        return describe_bill(run.bill)
-    requested_at, rate = date(run.first_launch_requested_at, DATE_FORMAT), wording.describe_rate(run.hourly_rate)
+    if run.spending.bill and run.spending.bill.rate.is_priced:
+        return describe_bill(run.spending.bill)
+    requested_at, rate = (
+        date(run.launch.first_requested_at, DATE_FORMAT),
+        wording.describe_rate(run.spending.hourly_rate),
+    )
     return render_phrase(
         BY_CLOCK, time=wording.format_duration(run.compute_billed_duration(now)), asked=requested_at, rate=rate
     )
@@ -115,7 +118,7 @@ def describe_bill(bill: Bill) -> Markup:
 def describe_idle_time(run: Run, now: datetime) -> Markup:
     """Return what was billed while no step was made, in its parts."""
     idle_time, dollars, cost = compute_idle_time(run, now), compute_idle_dollars(run, now), run.cost(now)
-    if run.first_launch_requested_at is None or not idle_time.total:
+    if run.launch.first_requested_at is None or not idle_time.total:
         return Markup()
     parts = [
         describe_idle_part(N_("{time} until its job ran"), idle_time.before_start),
@@ -145,7 +148,7 @@ def list_efficiency(run: Run, efficiency: Efficiency, baseline: RecipeBaseline |
     """Return what a step and a point of validation have cost."""
     lines = []
     if efficiency.per_step is not None:
-        steps = render_plural("{count} step", "{count} steps", run.progress.training_totals.steps)
+        steps = render_plural("{count} step", "{count} steps", run.training.progress.training_totals.steps)
         lines.append(
             render_phrase(
                 "*A step* {dollars}, of {steps}", dollars=wording.format_small_dollars(efficiency.per_step), steps=steps

@@ -56,7 +56,7 @@ def find_failure(run: Run, log: str) -> FailureSummary | None:
     could not be read."""
     if run.reason is None or not run.reason.is_explained_by_log:
         return None
-    return run.failure or diagnose("\n".join([log, str(run.detail or "")]), run.nodes)
+    return run.failure or diagnose("\n".join([log, str(run.detail or "")]), run.plan.nodes)
 
 
 SIGNAL_DEATH = re.compile(r"\bSIG[A-Z]+\b|\b(?:134|137|139|143)\b")
@@ -98,7 +98,7 @@ def render_failure_advice(run: Run, failure: FailureSummary | None) -> Markup:
 
 def render_remaining_checkpoint(run: Run, now: datetime) -> Markup:
     """Return where the checkpoint is, and what is lost if the run failed."""
-    progress = run.progress
+    progress = run.training.progress
     if run.reason is None or not run.reason.is_failure or progress.step is None:
         return checkpoint_views.describe_model(run)
     run_loss = compute_loss(run, now)
@@ -110,16 +110,16 @@ def render_remaining_checkpoint(run: Run, now: datetime) -> Markup:
             Markup() if run_loss.is_checkpoint_complete else render_phrase(CHECKPOINT_MAY_BE_PARTIAL),
         )
     amount = render_phrase("what it has cost") if dollars is None else render_phrase("its {dollars}", dollars=dollars)
-    if progress.checkpoint is None and run.checkpoint_store:
+    if progress.checkpoint is None and run.plan.checkpoint_store:
         return render_phrase(
-            NO_CHECKPOINT_UNLESS_STORED, amount=amount, place=code(f"{run.checkpoint_store} › {run.id}")
+            NO_CHECKPOINT_UNLESS_STORED, amount=amount, place=code(f"{run.plan.checkpoint_store} › {run.id}")
         )
     if progress.checkpoint is None:
         # A recipe without checkpoints has none to lose.
-        return render_phrase(NO_CHECKPOINT_SEEN, amount=amount) if run.checkpoints_ephemeral else Markup()
+        return render_phrase(NO_CHECKPOINT_SEEN, amount=amount) if run.plan.checkpoints_ephemeral else Markup()
     nothing_left = (
         Markup()
-        if run.checkpoint_store or run.checkpoint_rescue.is_downloaded
+        if run.plan.checkpoint_store or run.checkpoint_rescue.is_downloaded
         else render_phrase(NO_CHECKPOINT_LEFT, amount=amount)
     )
     return join_markup_sentences(checkpoint_views.describe_model(run), nothing_left)

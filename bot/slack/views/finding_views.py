@@ -40,13 +40,15 @@ METRIC_UNRELIABLE = N_("{key} is shown as unknown. {why}")
 def build_health_messages(run: Run, now: datetime) -> list[Message]:
     """Return the messages about a run's health: open findings, resolved ones, and who muted which."""
     open_findings = (
-        [] if run.is_finished else [item for item in run.health.open_findings if not run.is_muted(item.name)]
+        []
+        if run.is_finished
+        else [item for item in run.training.health.open_findings if not run.requests.is_muted(item.name)]
     )
-    resolved_findings = [item for item in run.health.resolved_findings if was_announced(run, item)]
+    resolved_findings = [item for item in run.training.health.resolved_findings if was_announced(run, item)]
     return [
         *(build_finding_message(run, item, now) for item in open_findings),
         *(build_resolved_message(item) for item in resolved_findings),
-        *(build_mute_message(item) for item in run.mutes),
+        *(build_mute_message(item) for item in run.requests.mutes),
     ]
 
 
@@ -73,7 +75,7 @@ def render_finding_age(run: Run, finding: Finding, now: datetime) -> Markup:
     if not finding.since_at:
         return render_phrase("Since step {step}.", step=finding.since_step)
     elapsed = now - datetime.fromtimestamp(finding.since_at, now.tzinfo)
-    dollars_spent, time = compute_cost(run.hourly_rate, elapsed), wording.format_duration(elapsed)
+    dollars_spent, time = compute_cost(run.spending.hourly_rate, elapsed), wording.format_duration(elapsed)
     if dollars_spent is None:
         return render_phrase(SINCE_STEP, step=finding.since_step, time=time)
     return render_phrase(
@@ -96,7 +98,7 @@ def build_finding_buttons(run: Run, finding: Finding) -> list[Block]:
 def was_announced(run: Run, resolved: ResolvedFinding) -> bool:
     """Return whether a finding was posted: only then does its end need a message."""
     key_prefix = f"finding-{resolved.finding.name}:{resolved.finding.since_step}:"
-    return any(key.startswith(key_prefix) for key in run.sent_messages)
+    return any(key.startswith(key_prefix) for key in run.messages.sent)
 
 
 def build_resolved_message(resolved: ResolvedFinding) -> Message:
@@ -115,7 +117,9 @@ def build_mute_message(mute: Mute) -> Message:
 def render_open_findings(run: Run) -> list[Markup]:
     """Return the open findings for the card, one line each, the most severe first; empty if the training is healthy."""
     open_findings = (
-        [] if run.is_finished else [finding for finding in run.health.open_findings if not run.is_muted(finding.name)]
+        []
+        if run.is_finished
+        else [finding for finding in run.training.health.open_findings if not run.requests.is_muted(finding.name)]
     )
     serious_findings = sorted(
         (finding for finding in open_findings if finding.severity is not Severity.NOTE),
@@ -126,5 +130,10 @@ def render_open_findings(run: Run) -> list[Markup]:
 
 def render_unreliable_metrics(run: Run) -> list[Markup]:
     """Return the metrics of the recipe whose values mean nothing, each with the reason."""
-    shown_metrics = [key for key in run.unreliable_metrics if run.metrics and key.startswith(run.metrics)]
-    return [render_phrase(METRIC_UNRELIABLE, key=code(key), why=run.unreliable_metrics[key]) for key in shown_metrics]
+    shown_metrics = [
+        key for key in run.training.unreliable_metrics if run.plan.metrics and key.startswith(run.plan.metrics)
+    ]
+    return [
+        render_phrase(METRIC_UNRELIABLE, key=code(key), why=run.training.unreliable_metrics[key])
+        for key in shown_metrics
+    ]

@@ -73,7 +73,7 @@ def render_current_cost(runs: Sequence[Run], now: datetime) -> Markup:
 
 def find_rate_and_cost(run: Run, now: datetime) -> tuple[float, float] | None:
     """Return a run's dollars an hour and its dollars so far; None if its rate is unknown."""
-    return (run.hourly_rate.dollars_per_hour, run.cost(now) or 0.0) if run.hourly_rate else None
+    return (run.spending.hourly_rate.dollars_per_hour, run.cost(now) or 0.0) if run.spending.hourly_rate else None
 
 
 def build_run_list(runs: Sequence[Run], max_runs: int, now: datetime, empty_note: Markup) -> list[Block]:

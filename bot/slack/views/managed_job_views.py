@@ -28,17 +28,17 @@ SAVED_IN = N_("Whatever it had saved is in {place}.")
 
 def describe_managed_job(run: Run) -> Markup:
     """Return that the run is a managed job, and how often SkyPilot had to relaunch it; empty for other runs."""
-    if not run.managed:
+    if not run.plan.managed:
         return Markup()
-    if not run.recoveries.count:
+    if not run.observed.recoveries.count:
         return render_phrase("managed job")
-    count = run.recoveries.count
+    count = run.observed.recoveries.count
     return render_plural("managed job, recovered {count} time", "managed job, recovered {count} times", count)
 
 
 def list_recovery_messages(run: Run) -> list[Message]:
     """Return one message for each recovery."""
-    return [build_recovery_message(run, recovery) for recovery in run.recoveries.latest]
+    return [build_recovery_message(run, recovery) for recovery in run.observed.recoveries.latest]
 
 
 def build_recovery_message(run: Run, recovery: Recovery) -> Message:
@@ -60,7 +60,8 @@ def describe_recovery(run: Run, recovery: Recovery) -> Markup:
         else render_phrase(RECOVERY_UNSEEN, until=until)
     )
     return join_markup_sentences(
-        sentence, render_phrase(SAVED_IN, place=code(run.checkpoint_store)) if run.checkpoint_store else Markup()
+        sentence,
+        render_phrase(SAVED_IN, place=code(run.plan.checkpoint_store)) if run.plan.checkpoint_store else Markup(),
     )
 
 

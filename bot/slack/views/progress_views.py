@@ -23,14 +23,14 @@ TREND_ARROWS = {1: "▲", 0: "", -1: "▼"}
 
 def progress_line(run: Run, now: datetime) -> Markup:
     """Return the run's progress and its end; empty before the first step."""
-    return join_parts(" · ", [metrics_line(run.progress), *list_pace_and_end(run, now)])
+    return join_parts(" · ", [metrics_line(run.training.progress), *list_pace_and_end(run, now)])
 
 
 def list_pace_and_end(run: Run, now: datetime) -> list[Markup]:
     """Return the run's pace and its end, where they are known; nothing before the first step, and once it has
     finished.
     """
-    progress = run.progress
+    progress = run.training.progress
     parts: list[Markup] = []
     if run.is_finished or progress.step is None:
         return []
@@ -109,7 +109,7 @@ def format_seconds(value: float) -> str:
 
 def summary_line(run: Run, now: datetime) -> Markup:
     """Return the current summary: steps, reward, validation, pace, end, dollars; empty for none."""
-    summary = run.summary
+    summary = run.training.summary
     if summary is None or not summary.number or run.is_finished:
         return Markup()
     parts = [
@@ -125,7 +125,7 @@ STEPS_OF_TOTAL = N_("steps {before} → {now} of {last}")
 
 def describe_steps(run: Run, before: ProgressSnapshot, now: ProgressSnapshot) -> Markup:
     """Return the steps before and now, of the total where known."""
-    last = run.progress.last_step
+    last = run.training.progress.last_step
     if last:
         return render_phrase(STEPS_OF_TOTAL, before=before.step, now=now.step, last=last)
     return render_phrase("steps {before} → {now}", before=before.step, now=now.step)
@@ -159,7 +159,7 @@ def describe_cost_change(run: Run, before: ProgressSnapshot, now: ProgressSnapsh
     """Return the dollars spent since the last summary, and those in all of the budget."""
     if now.dollars is None:
         return render_phrase("unpriced")
-    fields = {"spent": wording.format_dollars(now.dollars), "budget": wording.format_dollars(run.budget_dollars)}
+    fields = {"spent": wording.format_dollars(now.dollars), "budget": wording.format_dollars(run.limits.budget_dollars)}
     if before.dollars is None:
         return render_phrase("{spent} of {budget}", **fields)
     increase = wording.format_dollars(max(now.dollars - before.dollars, 0.0))

@@ -142,10 +142,10 @@ def render_run_section(title: Markup, runs: Sequence[Run], render_line: Callable
 
 def render_ended_run(run: Run, now: datetime) -> Markup:
     """Return how a run ended, on one line."""
-    validation = run.progress.validation
+    validation = run.training.progress.validation
     parts = [
         wording.end_headline(run, run.reason, now) if run.reason else code(run.id),
-        render_phrase("step {step}", step=run.progress.step) if run.progress.step is not None else "",
+        render_phrase("step {step}", step=run.training.progress.step) if run.training.progress.step is not None else "",
         render_phrase("val {value}", value=format_number(validation)) if validation is not None else "",
         wording.describe_cost(run, now),
         mention(run.requester),
@@ -334,7 +334,7 @@ def render_unpriced_runs(content: DigestContent) -> Markup:
 
 def render_ephemeral_checkpoints(content: DigestContent) -> Markup:
     """Return the active runs whose checkpoints exist on their own machines alone."""
-    runs = [run for run in content.active if run.checkpoints_ephemeral and not run.is_finished]
+    runs = [run for run in content.active if run.plan.checkpoints_ephemeral and not run.is_finished]
     sentence = render_plural(
         "The model of {runs} is on its machine alone.",
         "The models of {runs} are on their machines alone.",

@@ -78,8 +78,8 @@ def save_grace_message(run: Run) -> Message | None:
     if grace is None or run.is_finished:
         return None
     costs = (
-        render_phrase(SAVE_GRACE_RATE, rate=wording.format_hourly_rate(run.hourly_rate.dollars_per_hour))
-        if run.hourly_rate
+        render_phrase(SAVE_GRACE_RATE, rate=wording.format_hourly_rate(run.spending.hourly_rate.dollars_per_hour))
+        if run.spending.hourly_rate
         else ""
     )
     text = join_markup_sentences(render_phrase(SAVE_GRACE_REASONS[grace.reason], time=date(grace.until)), costs)
@@ -89,7 +89,7 @@ def save_grace_message(run: Run) -> Message | None:
 def rescue_message(run: Run) -> Message | None:
     """Return the state of the rescue, in one message of the thread."""
     # A log that was read to its end and mentions no checkpoint is almost proof that there is none.
-    surely_none = run.progress.checkpoint is None and run.log_saved_at is not None
+    surely_none = run.training.progress.checkpoint is None and run.teardown.log_saved_at is not None
     if run.checkpoint_rescue.started_at is None or surely_none:
         return None
     text = mrkdwn(":package: {}", describe_outcome(run) or describe_rescue(run))
@@ -100,7 +100,7 @@ def rescue_message(run: Run) -> Message | None:
 def describe_rescue(run: Run) -> Markup:
     """Return the state of a rescue without a result."""
     rescue, step = run.checkpoint_rescue, newest_step(run)
-    if run.progress.checkpoint is None:
+    if run.training.progress.checkpoint is None:
         return (
             render_phrase(SEARCH_RETRIED, why=rescue.last_error)
             if rescue.last_error
@@ -171,10 +171,10 @@ def describe_problem(run: Run) -> Markup:
 def describe_deadline(run: Run) -> Markup:
     """Return until when its cluster is kept, and at which rate."""
     until = date(run.checkpoint_rescue.deadline, DAY_AND_TIME) if run.checkpoint_rescue.deadline else ""
-    if run.hourly_rate is None:
+    if run.spending.hourly_rate is None:
         return render_phrase(CLUSTER_KEPT_UNTIL, time=until)
     return render_phrase(
-        CLUSTER_KEPT_AT_RATE, time=until, rate=wording.format_hourly_rate(run.hourly_rate.dollars_per_hour)
+        CLUSTER_KEPT_AT_RATE, time=until, rate=wording.format_hourly_rate(run.spending.hourly_rate.dollars_per_hour)
     )
 
 

@@ -60,7 +60,7 @@ def list_limit_messages(run: Run, now: datetime) -> list[Message]:
     authors.
     """
     due = [build_warning_message(run, now, entry) for entry in find_warnings(run, now)]
-    changed = [limit_change_message(run, number, entry) for number, entry in enumerate(run.limit_changes, 1)]
+    changed = [limit_change_message(run, number, entry) for number, entry in enumerate(run.limits.changes, 1)]
     return [
         *changed,
         *due,
@@ -86,9 +86,11 @@ def build_warning_message(
 
 def build_budget_message(run: Run, kind: str, text: Markup) -> Message:
     """Return a warning about the budget, which is sent once for each budget that the run is given."""
-    how_to_raise = render_phrase(HOW_TO_RAISE_BUDGET, command=code(f"/verl budget {run.id} {2 * run.budget_dollars:g}"))
+    how_to_raise = render_phrase(
+        HOW_TO_RAISE_BUDGET, command=code(f"/verl budget {run.id} {2 * run.limits.budget_dollars:g}")
+    )
     return Message(
-        f"{kind}-{run.budget_dollars:g}",
+        f"{kind}-{run.limits.budget_dollars:g}",
         join_markup_sentences(text, how_to_raise),
         (section(join_markup_sentences(mention_requester(run, text), how_to_raise)),),
         broadcast=True,
@@ -102,21 +104,23 @@ def mention_requester(run: Run, text: Markup) -> Markup:
 
 def describe_budget_use(run: Run, now: datetime, percent: int) -> Markup:
     """Return how much of its budget the run has used, in percent and in dollars."""
-    cost, budget = wording.format_dollars(run.cost(now) or 0.0), wording.format_dollars(run.budget_dollars)
+    cost, budget = wording.format_dollars(run.cost(now) or 0.0), wording.format_dollars(run.limits.budget_dollars)
     return render_phrase(BUDGET_USED, percent=percent, spent=cost, budget=budget)
 
 
 def describe_forecast_excess(run: Run, now: datetime) -> Markup:
     """Return by how much the forecast exceeds the budget, and when the budget is used up; empty without a forecast."""
     prediction = build_forecast(run, now)
-    if prediction is None or prediction.dollars is None or run.hourly_rate is None:
+    if prediction is None or prediction.dollars is None or run.spending.hourly_rate is None:
         return Markup()
-    hours_left = max(run.budget_dollars - (run.cost(now) or 0.0), 0.0) / run.hourly_rate.dollars_per_hour
+    hours_left = (
+        max(run.limits.budget_dollars - (run.cost(now) or 0.0), 0.0) / run.spending.hourly_rate.dollars_per_hour
+    )
     return render_phrase(
         FORECAST_EXCEEDS_BUDGET,
         dollars=wording.format_dollars(prediction.dollars),
-        over=wording.format_dollars(prediction.dollars - run.budget_dollars),
-        budget=wording.format_dollars(run.budget_dollars),
+        over=wording.format_dollars(prediction.dollars - run.limits.budget_dollars),
+        budget=wording.format_dollars(run.limits.budget_dollars),
         step=prediction.budget_exhausted_at_step,
         time=date(now + timedelta(hours=hours_left), DAY_AND_TIME),
     )
@@ -126,13 +130,17 @@ def list_within_budget_messages(run: Run, now: datetime) -> list[Message]:
     """Return the message that the forecast is within the budget again, where an earlier message reported an excess."""
     prediction = build_forecast(run, now)
     # Only a warning that was sent needs to be taken back.
-    if f"ahead-{run.budget_dollars:g}" not in run.sent_messages or prediction is None or prediction.dollars is None:
+    if (
+        f"ahead-{run.limits.budget_dollars:g}" not in run.messages.sent
+        or prediction is None
+        or prediction.dollars is None
+    ):
         return []
-    if prediction.dollars > run.budget_dollars:
+    if prediction.dollars > run.limits.budget_dollars:
         return []
-    dollars, budget = wording.format_dollars(prediction.dollars), wording.format_dollars(run.budget_dollars)
+    dollars, budget = wording.format_dollars(prediction.dollars), wording.format_dollars(run.limits.budget_dollars)
     text = render_phrase(FORECAST_WITHIN_BUDGET, dollars=dollars, budget=budget)
-    return [thread_notice(f"within-{run.budget_dollars:g}", mrkdwn(":white_check_mark: {}", text))]
+    return [thread_notice(f"within-{run.limits.budget_dollars:g}", mrkdwn(":white_check_mark: {}", text))]
 
 
 def build_lease_message(run: Run, now: datetime, time_left: timedelta) -> Message:
@@ -142,7 +150,8 @@ def build_lease_message(run: Run, now: datetime, time_left: timedelta) -> Messag
     end = run.lease_ends_at or now
     text = render_phrase(LEASE_ENDS, time=date(end, DAY_AND_TIME), left=wording.format_duration(time_left))
     text = mrkdwn(
-        ":alarm_clock: {}", join_markup_sentences(text, describe_time_needed(estimate_end(run.progress, now), end))
+        ":alarm_clock: {}",
+        join_markup_sentences(text, describe_time_needed(estimate_end(run.training.progress, now), end)),
     )
     buttons = [extend_button(run, end, hours) for hours in EXTENSIONS_HOURS]
     return Message(
@@ -172,7 +181,7 @@ def extend_button(run: Run, end: datetime, hours: int) -> Block:
 
 def save_buttons(run: Run) -> list[Block]:
     """Return the button that saves and stops, for a run that writes checkpoints."""
-    return [save_and_stop_button(run)] if run.checkpoints_ephemeral or run.checkpoint_store else []
+    return [save_and_stop_button(run)] if run.plan.checkpoints_ephemeral or run.plan.checkpoint_store else []
 
 
 def stop_button(run: Run) -> Block:
@@ -201,6 +210,6 @@ def limit_change_message(run: Run, number: int, change: LimitChange) -> Message:
             text = render_phrase(BUDGET_CHANGED, before=before, after=after, person=person)
         case RunLimit.LEASE:
             # A lease is counted from the first launch request, as hours in all.
-            end = (run.first_launch_requested_at or run.created_at) + timedelta(hours=change.after)
+            end = (run.launch.first_requested_at or run.created_at) + timedelta(hours=change.after)
             text = render_phrase(LEASE_CHANGED, time=date(end, DAY_AND_TIME), person=person)
     return thread_notice(f"amended-{number}", mrkdwn(":memo: {}", text))

@@ -82,7 +82,9 @@ def build_conversation(run: Run, now: datetime, log: str) -> list[Message]:
         *list_memory_messages(run),
     ]
     follow_messages = (
-        [follow_message(run, run.follow, log)] if run.follow and (run.finished_at or now) <= run.follow.until else []
+        [follow_message(run, run.requests.follow, log)]
+        if run.requests.follow and (run.finished_at or now) <= run.requests.follow.until
+        else []
     )
     return [card(run, now), *(notice for notice in notices if notice), *follow_messages]
 
@@ -108,9 +110,12 @@ def card(run: Run, now: datetime) -> Message:
     blocks += build_approval_blocks(run)
     if not run.is_finished:
         blocks += map(
-            context, wording.list_safeguard_warnings(run.missing_safeguards, run.checkpoints_ephemeral, run.managed)
+            context,
+            wording.list_safeguard_warnings(
+                run.plan.missing_safeguards, run.plan.checkpoints_ephemeral, run.plan.managed
+            ),
         )
-    if run.thread_channel and run.thread_channel != run.channel:
+    if run.messages.thread_channel and run.messages.thread_channel != run.channel:
         blocks.append(context(render_phrase(SHOWN_IN_DIRECT_MESSAGE, channel=channel_link(run.channel))))
     if doubt := wording.describe_uncertainty(run):
         blocks.append(context(mrkdwn(":grey_question: {}", doubt)))
@@ -130,7 +135,7 @@ def describe_limits(run: Run) -> Markup:
     """Return what ends the run by itself, while it can still end."""
     if run.is_finished or run.is_waiting:
         return Markup()
-    return join_parts(" · ", [wording.describe_lease(run), wording.describe_autostop(run) if run.job else ""])
+    return join_parts(" · ", [wording.describe_lease(run), wording.describe_autostop(run) if run.observed.job else ""])
 
 
 def card_buttons(run: Run) -> list[Block]:
@@ -142,14 +147,14 @@ def card_buttons(run: Run) -> list[Block]:
         return [logs, discard_button(run)]
     if run.is_finished:
         return [logs, *build_relaunch_buttons(run)]
-    if run.stop_requested_by and not run.checkpoint_rescue.save_grace:
+    if run.requests.stop_requested_by and not run.checkpoint_rescue.save_grace:
         return [logs]
     return [logs, stop_button(run)]
 
 
 def launching_message(run: Run) -> Message | None:
     """Return the notice that machines are requested; None before the first request."""
-    if run.first_launch_requested_at is None:
+    if run.launch.first_requested_at is None:
         return None
     sentence = render_phrase(
         "Asked for {machines}: {command}",
@@ -178,7 +183,7 @@ VALUE_AT_STEP = N_("{value} (step {step})")
 
 def chart_message(run: Run) -> Message | None:
     """Return the reward over the steps, in one message of the thread; as text too, for people without charts."""
-    chart, points = build_progress_chart(run), run.progress.rewards.points
+    chart, points = build_progress_chart(run), run.training.progress.rewards.points
     chart_block = build_native_chart(chart)
     if chart_block is None or not points:
         return None
@@ -186,12 +191,14 @@ def chart_message(run: Run) -> Message | None:
         render_phrase(VALUE_AT_STEP, value=format_number(value), step=step) for step, value in (points[0], points[-1])
     )
     parts = [
-        render_phrase("Reward {curve} from {first} to {last}", curve=run.progress.rewards.bars, first=first, last=last)
+        render_phrase(
+            "Reward {curve} from {first} to {last}", curve=run.training.progress.rewards.bars, first=first, last=last
+        )
     ]
-    if validation := run.progress.validations.points:
+    if validation := run.training.progress.validations.points:
         step, value = validation[-1]
         parts.append(render_phrase("val {value} (step {step})", value=format_number(value), step=step))
-    if (saved_step := run.progress.checkpoint_step) is not None:
+    if (saved_step := run.training.progress.checkpoint_step) is not None:
         parts.append(render_phrase("checkpoint of step {step}", step=saved_step))
     text = mrkdwn(":chart_with_upwards_trend: {}", join_parts(" · ", parts))
     return Message(
@@ -201,7 +208,7 @@ def chart_message(run: Run) -> Message | None:
 
 def outage_message(run: Run, now: datetime) -> Message | None:
     """Return the notice that the machines, or SkyPilot, do not respond, or that they respond again."""
-    outage = run.outage
+    outage = run.observed.outage
     if outage is None or run.status is RunStatus.ENDED or (outage.until or now) - outage.since < MIN_OUTAGE:
         return None
     began = int(outage.since.timestamp())
@@ -220,7 +227,7 @@ def outage_message(run: Run, now: datetime) -> Message | None:
 def summary_message(run: Run, now: datetime) -> Message | None:
     """Return the summary that is due; None once the run has finished, because it is not sent late."""
     text = summary_line(run, now)
-    return thread_notice(run.summary.key, text) if run.summary and text else None
+    return thread_notice(run.training.summary.key, text) if run.training.summary and text else None
 
 
 LOG_SKIPPED = N_(
@@ -231,7 +238,11 @@ LOG_SKIPPED = N_(
 
 def log_gap_message(run: Run) -> Message | None:
     """Return the notice that lines of its log were skipped; once a run."""
-    return thread_notice("unread", mrkdwn(":warning: {}", render_phrase(LOG_SKIPPED))) if run.progress.skips else None
+    return (
+        thread_notice("unread", mrkdwn(":warning: {}", render_phrase(LOG_SKIPPED)))
+        if run.training.progress.skips
+        else None
+    )
 
 
 KEPT_FOR_MODEL = N_("Its cluster is kept until its model is fetched.")
@@ -244,16 +255,16 @@ def stopping_message(run: Run) -> Message | None:
     """Return the notice that the run stops and its cluster still bills; None once the cluster is gone, because it is
     not sent late.
     """
-    if run.status is not RunStatus.STOPPING or run.reason is None or run.first_launch_requested_at is None:
+    if run.status is not RunStatus.STOPPING or run.reason is None or run.launch.first_requested_at is None:
         return None
     waits_for_model = save_grace.shows_rescue(run)
     cluster_text = render_phrase(KEPT_FOR_MODEL if waits_for_model else REMOVAL_UNPRICED)
-    if run.hourly_rate:
+    if run.spending.hourly_rate:
         cluster_text = render_phrase(
             KEPT_FOR_MODEL_AT_RATE if waits_for_model else REMOVAL_UNDER_WAY,
-            rate=wording.format_hourly_rate(run.hourly_rate.dollars_per_hour),
+            rate=wording.format_hourly_rate(run.spending.hourly_rate.dollars_per_hour),
         )
-    if run.memory.is_lost:
+    if run.observed.memory.is_lost:
         cluster_text = describe_unconfirmed_removal(run)
     return thread_notice("stopping", join_markup_sentences(wording.stopping_sentence(run, run.reason), cluster_text))
 
@@ -266,7 +277,7 @@ def end_message(run: Run, now: datetime, log: str) -> Message | None:
     failure = failure_views.find_failure(run, log)
     why = failure_views.render_failure_error(run, failure)
     blocks = [section(join_parts("\n", [head, why, failure_views.render_failure_advice(run, failure)]))]
-    last = metrics_line(run.progress, run.metrics, run.unreliable_metrics)
+    last = metrics_line(run.training.progress, run.plan.metrics, run.training.unreliable_metrics)
     lines = [
         last,
         *render_unreliable_metrics(run),
@@ -279,7 +290,7 @@ def end_message(run: Run, now: datetime, log: str) -> Message | None:
     if excerpt := select_log_lines(run.reason, failure, log):
         blocks.append(output_block("\n".join(map(log_lines.shorten_for_display, excerpt))))
     blocks.append(actions(*build_relaunch_buttons(run)))
-    text = join_parts(" · ", [strip_bold(head), why if failure else "", metrics_line(run.progress)])
+    text = join_parts(" · ", [strip_bold(head), why if failure else "", metrics_line(run.training.progress)])
     return Message("ended", text, tuple(blocks), broadcast=True)
 
 
@@ -292,16 +303,16 @@ def select_log_lines(reason: Reason, failure: FailureSummary | None, log: str) -
 
 def mention_launcher(run: Run) -> Markup:
     """Return a mention of the person who launched the run, unless that person stopped it."""
-    return Markup() if run.stop_requested_by == run.requester else mention(run.requester)
+    return Markup() if run.requests.stop_requested_by == run.requester else mention(run.requester)
 
 
 def describe_removal(run: Run) -> Markup:
     """Return what is known of the end of its cluster, and how surely."""
-    if run.first_launch_requested_at is None:
+    if run.launch.first_requested_at is None:
         return render_phrase("no cluster was asked for")
-    if run.memory.confirmed_gone_by:
+    if run.observed.memory.confirmed_gone_by:
         return render_phrase(
-            "machines gone, says {person}; SkyPilot cannot tell", person=mention(run.memory.confirmed_gone_by)
+            "machines gone, says {person}; SkyPilot cannot tell", person=mention(run.observed.memory.confirmed_gone_by)
         )
     return render_phrase("machines gone: confirmed by two checks")
 

@@ -90,16 +90,19 @@ def describe_state(run: Run) -> Markup:
     if run.reason is not None:
         icon, reason_label = OUTCOME_LABELS[run.reason].icon, render_phrase(OUTCOME_LABELS[run.reason].state)
         parts = [reason_label] if run.status is RunStatus.ENDED else [reason_label, status_label]
-    elif run.stop_requested_by:
-        parts = [status_label, render_phrase("stop asked for by {person}", person=mention(run.stop_requested_by))]
+    elif run.requests.stop_requested_by:
+        parts = [
+            status_label,
+            render_phrase("stop asked for by {person}", person=mention(run.requests.stop_requested_by)),
+        ]
         parts += [render_phrase("saving first")] if run.checkpoint_rescue.save_grace else []
     elif run.checkpoint_rescue.save_grace:
         parts = [status_label, render_phrase(SAVING_LABELS[run.checkpoint_rescue.save_grace.reason])]
-    elif run.status is RunStatus.LAUNCHING and run.job is JobState.SETTING_UP:
+    elif run.status is RunStatus.LAUNCHING and run.observed.job is JobState.SETTING_UP:
         parts = [status_label, render_phrase("setting up")]
-    elif run.recoveries.ongoing:
+    elif run.observed.recoveries.ongoing:
         parts = [status_label, render_phrase("its machines went away, waiting for others")]
-    if run.memory.is_lost and run.status is not RunStatus.ENDED:
+    if run.observed.memory.is_lost and run.status is not RunStatus.ENDED:
         parts.append(render_phrase("SkyPilot does not remember it"))
     return mrkdwn("{} *{}*", emoji(icon), join_parts(" · ", parts))
 
@@ -124,7 +127,7 @@ def describe_machines(run: Run) -> Markup:
     >>> describe_machines(a_run(nodes=2, gpus="H100:8", infra="k8s"))
     '2 nodes × H100:8 on k8s'
     """
-    nodes_text = describe_nodes(run.nodes, run.gpus)
+    nodes_text = describe_nodes(run.plan.nodes, run.plan.gpus)
     return (
         render_phrase("{machines} on {infra}", machines=nodes_text, infra=translate_text(run.infra))
         if run.infra
@@ -165,7 +168,7 @@ def unshown_line(run_id: str) -> Markup:
 
 def describe_cost(run: Run, now: datetime) -> Markup:
     """Return the dollars so far, or that they are unknown; empty where no machine was requested."""
-    if run.first_launch_requested_at is None:
+    if run.launch.first_requested_at is None:
         return Markup()
     cost = run.cost(now)
     return format_dollars(cost) if cost is not None else render_phrase("unpriced")
@@ -180,13 +183,13 @@ def describe_outcome(status: RunStatus, reason: Reason | None) -> Markup:
 
 def describe_money(run: Run, now: datetime) -> Markup:
     """Return cost, budget and rate, with the rate's source."""
-    cost_dollars, hourly_rate = run.cost(now), run.hourly_rate
-    if run.is_waiting or run.first_launch_requested_at is None:
-        return describe_budget(run.budget_dollars)
+    cost_dollars, hourly_rate = run.cost(now), run.spending.hourly_rate
+    if run.is_waiting or run.launch.first_requested_at is None:
+        return describe_budget(run.limits.budget_dollars)
     if hourly_rate is None or cost_dollars is None:
         return render_phrase(UNPRICED)
     cost_text = render_phrase(
-        "{spent} of {budget}", spent=format_dollars(cost_dollars), budget=format_dollars(run.budget_dollars)
+        "{spent} of {budget}", spent=format_dollars(cost_dollars), budget=format_dollars(run.limits.budget_dollars)
     )
     return join_parts(" · ", [cost_text, describe_forecast(run, now), describe_rate(hourly_rate)])
 
@@ -201,7 +204,7 @@ def describe_forecast(run: Run, now: datetime) -> Markup:
         return Markup()
     if prediction.budget_exhausted_at_step is None:
         return render_phrase("forecast {dollars}", dollars=format_dollars(prediction.dollars))
-    excess = format_dollars(prediction.dollars - run.budget_dollars)
+    excess = format_dollars(prediction.dollars - run.limits.budget_dollars)
     return render_phrase(
         FORECAST_EXCEEDS_BUDGET,
         dollars=format_dollars(prediction.dollars),
@@ -244,19 +247,19 @@ def describe_uncertainty(run: Run) -> Markup:
     """Return what is unknown about the run just now, and since when; empty where nothing is."""
     if run.status is RunStatus.ENDED:
         return Markup()
-    if run.memory.loss and run.memory.is_lost:
-        return render_phrase(FORGOTTEN_SINCE, time=date(run.memory.loss.since))
-    if run.outage and run.outage.until is None and run.is_waiting:
-        return render_phrase("The machine service has not answered since {time}.", time=date(run.outage.since))
-    if run.outage and run.outage.until is None:
-        return render_phrase("Nothing could be seen of it since {time}.", time=date(run.outage.since))
-    if run.pending_confirmation and run.pending_confirmation.ambiguity is Ambiguity.UNHEALTHY:
-        since, why = date(run.pending_confirmation.since), run.pending_confirmation.detail or ""
+    if run.observed.memory.loss and run.observed.memory.is_lost:
+        return render_phrase(FORGOTTEN_SINCE, time=date(run.observed.memory.loss.since))
+    if run.observed.outage and run.observed.outage.until is None and run.is_waiting:
+        return render_phrase("The machine service has not answered since {time}.", time=date(run.observed.outage.since))
+    if run.observed.outage and run.observed.outage.until is None:
+        return render_phrase("Nothing could be seen of it since {time}.", time=date(run.observed.outage.since))
+    if run.observed.pending_confirmation and run.observed.pending_confirmation.ambiguity is Ambiguity.UNHEALTHY:
+        since, why = date(run.observed.pending_confirmation.since), run.observed.pending_confirmation.detail or ""
         return render_phrase("Its cluster is unhealthy since {time}: {why}", time=since, why=why)
-    if run.last_error and run.is_finished:
-        return render_phrase("Its removal has failed and is asked for again: {why}", why=run.last_error)
-    if run.last_error:
-        return render_phrase("Whether its launch was accepted is not known yet: {why}", why=run.last_error)
+    if run.teardown.last_error:
+        return render_phrase("Its removal has failed and is asked for again: {why}", why=run.teardown.last_error)
+    if run.launch.last_error:
+        return render_phrase("Whether its launch was accepted is not known yet: {why}", why=run.launch.last_error)
     return Markup()
 
 
@@ -286,24 +289,26 @@ def describe_duration(span: timedelta) -> Phrase:
 
 def describe_autostop(run: Run) -> Markup:
     """Return what removes the cluster if the bot does not, as the cloud reports it."""
-    if run.managed:
+    if run.plan.managed:
         return render_phrase("SkyPilot removes its cluster at its end")
-    if run.autostop_minutes is None:
+    if run.observed.autostop_minutes is None:
         return render_phrase("no autostop: the lease alone guards it")
-    return render_phrase("autostop after {minutes} idle min", minutes=run.autostop_minutes)
+    return render_phrase("autostop after {minutes} idle min", minutes=run.observed.autostop_minutes)
 
 
 def stopping_sentence(run: Run, reason: Reason) -> Markup:
     """Return why the run stops, a sentence with its icon."""
     labels = OUTCOME_LABELS[reason]
-    sentence = render_phrase(labels.stopping, person=mention(run.stop_requested_by))
+    sentence = render_phrase(labels.stopping, person=mention(run.requests.stop_requested_by))
     return mrkdwn("{} {}", emoji(labels.icon), sentence)
 
 
 def end_headline(run: Run, reason: Reason, now: datetime) -> Markup:
     """Return the headline of the end: the outcome and the duration."""
     labels, duration = OUTCOME_LABELS[reason], format_duration(run.compute_billed_duration(now))
-    headline = render_phrase(labels.ended, run=code(run.id), time=duration, person=mention(run.stop_requested_by))
+    headline = render_phrase(
+        labels.ended, run=code(run.id), time=duration, person=mention(run.requests.stop_requested_by)
+    )
     return mrkdwn("{} {}", emoji(labels.icon), headline)
 
 

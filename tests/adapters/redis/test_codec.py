@@ -58,7 +58,7 @@ def after(run: Run, facts: list[LogEvent], seconds: float) -> Run:
     """The run after a look that brought these facts."""
     new = list(select_step_metrics(facts))
     verdict = HealthMonitor().judge_steps(
-        run.health, (), new, {"run": "algorithm.adv_estimator=grpo actor_rollout_ref.rollout.n=8"}
+        run.training.health, (), new, {"run": "algorithm.adv_estimator=grpo actor_rollout_ref.rollout.n=8"}
     )
     return apply_events(run, facts, verdict if new else None, at(seconds), SummaryInterval(steps=1, period=None))
 
@@ -102,9 +102,9 @@ def test_four_hundred_huge_rewards_leave_a_record_that_can_be_read() -> None:
         '{{"step": {}, "data": {{"critic/rewards/mean": 1.7e308}}}}',
     ):
         run = read("".join(line_of.format(step) + "\n" for step in range(1, 401)))
-        assert run.progress.step == 400
+        assert run.training.progress.step == 400
         assert RUN_DECODER.decode(encode_run(run)).run == run
-        assert run.health.find_open("not-a-number")
+        assert run.training.health.find_open("not-a-number")
 
 
 @given(st.lists(ROWS, max_size=40))

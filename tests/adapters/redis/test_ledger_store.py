@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC
 
 import pytest
@@ -35,7 +36,8 @@ def test_what_a_run_holds_is_there_with_it_and_goes_with_its_end(store: RedisSto
     assert [one.dollars for one in store.get_ledger().reservations] == [250.0]
     store.update(run.id, lambda run: run.close(Reason.STOPPED, at(3600)))
     store.update(
-        run.id, lambda run: run.record_sent_message("ended", SentMessage("1.2", "", "", at(3601)))
+        run.id,
+        lambda run: replace(run, messages=run.messages.record_sent("ended", SentMessage("1.2", "", "", at(3601)))),
     )  # any change after its end
     assert store.get_ledger().reservations == ()
     assert store.get_ledger().recent_launches[run.id].dollars == 4.0

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +15,7 @@ from bot.core.model.history import MIN_RECENT_ROWS, TIME_KEY
 from bot.core.model.metrics import StepMetrics
 from bot.core.model.run import Run
 from bot.core.rules.log_cursor import LogCursor
-from tests.builders import a_run
+from tests.builders import a_run, change_run
 
 READ = LogCursor(LogParser(partial_line="step:4 - cri", block=" {'a': 1", step=3, keys=("a", "b")), ("00", "ff"), 2)
 
@@ -73,7 +72,7 @@ def test_the_record_and_the_numbers_are_written_together_or_not_at_all(store: Re
     with pytest.raises(ValueError, match="a mistake"):
         store.append_metrics(RUN, mistaken, READ, [StepMetrics(1, {"a": 1.0})])
     assert (store.get_log_cursor(RUN), list(store.get_recent_metrics(RUN, 9))) == (LogCursor(), [])
-    changed = store.append_metrics(RUN, lambda run: replace(run, infra="k8s"), READ, [StepMetrics(1, {"a": 1.0})])
+    changed = store.append_metrics(RUN, lambda run: change_run(run, infra="k8s"), READ, [StepMetrics(1, {"a": 1.0})])
     assert changed == store.get(RUN)
     assert changed.infra == "k8s"
     assert (store.get_log_cursor(RUN), len(store.get_recent_metrics(RUN, 9))) == (READ, 1)
@@ -86,11 +85,11 @@ def test_somebody_who_writes_meanwhile_is_not_written_over(store: RedisStore) ->
     def change(run: Run) -> Run:
         tries.append(run.infra)
         if len(tries) == 1:
-            store.update(RUN, lambda run: replace(run, infra="k8s"))
-        return replace(run, nodes=7)
+            store.update(RUN, lambda run: change_run(run, infra="k8s"))
+        return change_run(run, nodes=7)
 
     changed = store.append_metrics(RUN, change, READ, [StepMetrics(1, {"a": 1.0})])
-    assert (tries, changed.infra, changed.nodes) == (["", "k8s"], "k8s", 7)
+    assert (tries, changed.infra, changed.plan.nodes) == (["", "k8s"], "k8s", 7)
     assert len(store.get_recent_metrics(RUN, 9)) == 1
 
 

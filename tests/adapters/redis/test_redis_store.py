@@ -20,14 +20,14 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.sent_message import LogFollow, SentMessage
 from bot.errors import Unavailable, UnreadableRecord, UnwritableRecord, UserError
-from tests.builders import NOON, a_run, at, running
+from tests.builders import NOON, a_run, at, change_run, running
 
 TASK = {"run": "echo 'é'\n", "envs": {"A": "b"}, "num_nodes": 2}
 
 
 def a_full_run() -> Run:
     """A run of which every field differs from its default."""
-    return replace(
+    return change_run(
         running(
             outage=Outage(NOON, at(1)),
             pending_confirmation=PendingConfirmation(Ambiguity.ABSENT, NOON, at(2)),
@@ -83,7 +83,7 @@ def test_of_wishes_at_the_same_moment_one_is_recorded(store: RedisStore) -> None
 def test_update_returns_what_it_stored(store: RedisStore) -> None:
     store.add(a_run(), TASK)
     changed = store.update("ppo-7f3a", lambda run: run.request_stop("U0BEN", NOON))
-    assert changed.stop_requested_by == "U0BEN"
+    assert changed.requests.stop_requested_by == "U0BEN"
     assert store.get("ppo-7f3a") == changed
 
 
@@ -91,13 +91,16 @@ def test_updates_at_the_same_moment_undo_none_of_each_other(store: RedisStore) -
     store.add(a_run(), TASK)
 
     def say(number: int) -> None:
-        store.update("ppo-7f3a", lambda run: run.record_sent_message(f"n{number}", SentMessage("1", "", "", NOON)))
+        store.update(
+            "ppo-7f3a",
+            lambda run: replace(run, messages=run.messages.record_sent(f"n{number}", SentMessage("1", "", "", NOON))),
+        )
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(say, range(40)))
     found = store.get("ppo-7f3a")
     assert found is not None
-    assert len(found.sent_messages) == 40
+    assert len(found.messages.sent) == 40
 
 
 def test_a_change_that_changes_nothing_writes_nothing(store: RedisStore, redis: Redis) -> None:
@@ -302,8 +305,8 @@ def test_a_record_of_such_a_cluster_by_another_version_is_written_anew(store: Re
 def test_what_could_not_be_read_back_is_not_written(store: RedisStore, change: dict[str, object]) -> None:
     store.add(a_run(), TASK)
     with pytest.raises(UnwritableRecord):
-        store.update("ppo-7f3a", lambda run: replace(run, **change))  # type: ignore[arg-type]
+        store.update("ppo-7f3a", lambda run: change_run(run, **change))
     assert store.get("ppo-7f3a") == a_run()
     with pytest.raises(UnwritableRecord):
-        store.add(replace(a_run(id="ppo-2"), **change), TASK)  # type: ignore[arg-type]
+        store.add(a_run(id="ppo-2", **change), TASK)
     assert store.get("ppo-2") is None

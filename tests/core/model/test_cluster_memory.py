@@ -97,7 +97,7 @@ NOTHING = Observation(server=SECOND)
 DOUBT = PendingConfirmation(Ambiguity.FORGOTTEN, NOON, NOON)
 MODEL = {
     "checkpoints_ephemeral": True,
-    "checkpoints": "~/m",
+    "checkpoint_folder": "~/m",
     "progress": Progress(step=9, checkpoint="~/m/c", checkpoint_step=9),
 }
 
@@ -204,8 +204,8 @@ def test_decide(run: Run, seen: Observation, seconds: float, action: Action | No
 
 def test_what_is_remembered_again_is_as_before_but_for_a_removal_that_nobody_heard() -> None:
     run = over(teardown_requested_at=at(1)).record_observation(up(JobState.RUNNING, cluster_id="9f"), at(60))
-    assert run.memory == CloudMemory(cluster_id="9f", server=FIRST, loss=Outage(NOON, at(60)))
-    assert run.teardown_requested_at is None
+    assert run.observed.memory == CloudMemory(cluster_id="9f", server=FIRST, loss=Outage(NOON, at(60)))
+    assert run.teardown.requested_at is None
 
 
 @pytest.mark.parametrize(
@@ -217,4 +217,4 @@ def test_what_is_remembered_again_is_as_before_but_for_a_removal_that_nobody_hea
     ],
 )
 def test_a_persons_word_counts_where_the_cloud_cannot_tell(run: Run, by: str | None) -> None:
-    assert run.confirm_gone("U0ANA").memory.confirmed_gone_by == by
+    assert run.confirm_gone("U0ANA").observed.memory.confirmed_gone_by == by

@@ -7,11 +7,14 @@ from tests.builders import NOON, a_run, at, launching, running, up
 
 def test_the_first_wish_to_stop_counts() -> None:
     run = a_run().request_stop("U0BEN", NOON).request_stop("U0LEA", at(5))
-    assert (run.stop_requested_by, run.stop_requested_at) == ("U0BEN", NOON)
+    assert (run.requests.stop_requested_by, run.requests.stop_requested_at) == ("U0BEN", NOON)
 
 
 def test_a_run_that_is_over_is_not_stopped() -> None:
-    assert running().begin_teardown(Reason.FAILED, None, NOON).request_stop("U0BEN", NOON).stop_requested_by is None
+    assert (
+        running().begin_teardown(Reason.FAILED, None, NOON).request_stop("U0BEN", NOON).requests.stop_requested_by
+        is None
+    )
 
 
 def test_the_first_reason_stands() -> None:
@@ -32,21 +35,22 @@ def test_a_job_that_is_seen_to_run_makes_the_run_running_once() -> None:
 
 
 def test_a_puzzle_is_solved_by_a_sight() -> None:
-    doubted = running().await_confirmation(PendingConfirmation(Ambiguity.ABSENT, at(1), at(2)))
-    assert doubted.record_observation(up(), at(3)).pending_confirmation is None
+    doubted = running(pending_confirmation=PendingConfirmation(Ambiguity.ABSENT, at(1), at(2)))
+    assert doubted.record_observation(up(), at(3)).observed.pending_confirmation is None
 
 
 def test_an_outage_has_one_begin_and_one_end() -> None:
-    run = running().record_outage(at(1)).record_outage(at(2))
-    assert run.outage == Outage(at(1))
-    assert run.record_observation(up(), at(3)).record_observation(up(), at(4)).outage == Outage(at(1), at(3))
+    cluster = running().observed.record_outage(at(1)).record_outage(at(2))
+    assert cluster.outage == Outage(at(1))
+    seen = cluster.record_observation(up(), None, at(3)).record_observation(up(), None, at(4))
+    assert seen.outage == Outage(at(1), at(3))
 
 
 def test_a_message_of_unknown_fate_is_found_or_said_again() -> None:
-    doubtful = running().record_sent_message("ended", SentMessage(None, "d", "", NOON))
-    assert doubtful.record_sent_message("ended", SentMessage("1.2", "d", "", NOON)).sent_messages["ended"].ts == "1.2"
-    assert "ended" not in doubtful.record_lost_message("ended").sent_messages
+    doubtful = running().messages.record_sent("ended", SentMessage(None, "d", "", NOON))
+    assert doubtful.record_sent("ended", SentMessage("1.2", "d", "", NOON)).sent["ended"].ts == "1.2"
+    assert "ended" not in doubtful.record_lost("ended").sent
 
 
 def test_progress_is_what_the_log_told_last() -> None:
-    assert running().record_progress(Progress(step=3), at(1)).progress.step == 3
+    assert running().training.record_progress(Progress(step=3), at(1)).progress.step == 3

@@ -1,6 +1,7 @@
 """Caps: no sequence of launches, ends and larger budgets passes one, whatever they are."""
 
 from datetime import UTC
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -186,14 +187,14 @@ def test_no_sequence_of_launches_ends_and_larger_budgets_passes_a_cap(
                 )
                 runs.append(admit_run(run, ledger(), policy, NOON, UTC))
             elif what == "raise" and runs:
-                larger = runs[-1].budget_dollars + budget
+                larger = runs[-1].limits.budget_dollars + budget
                 runs[-1] = admit_run(
                     a_run(**fields(runs[-1]) | {"budget_dollars": larger}), ledger(), policy, NOON, UTC
                 )
             elif runs:
                 ended = runs.pop(0).record_launch_request(NOON).close(Reason.STOPPED, at(1200))
                 for key, dollars in build_spending(ended, UTC).items():
-                    spent[key] = spent.get(key, 0.0) + min(dollars, ended.budget_dollars)
+                    spent[key] = spent.get(key, 0.0) + min(dollars, ended.limits.budget_dollars)
         except UserError:
             continue
         held = ledger()
@@ -203,8 +204,8 @@ def test_no_sequence_of_launches_ends_and_larger_budgets_passes_a_cap(
 
 
 def fields(run: Run) -> dict[str, object]:
-    names = ("id", "requester", "channel", "nodes", "gpus", "rate")
-    return {name: getattr(run, name) for name in names}
+    names = ("id", "requester", "channel", "plan.nodes", "plan.gpus", "spending.rate")
+    return {name.rpartition(".")[2]: attrgetter(name)(run) for name in names}
 
 
 def test_every_measure_and_scope_is_a_rule() -> None:

@@ -30,7 +30,7 @@ def test_an_observation_is_recorded() -> None:
 
 
 def test_a_memory_loss_is_recorded() -> None:
-    assert apply_action(running(), NoteMemoryLoss(), at(9), TIMINGS).memory.is_lost
+    assert apply_action(running(), NoteMemoryLoss(), at(9), TIMINGS).observed.memory.is_lost
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from bot.core.model.policy import Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import ApprovalCause, LaunchFacts, RunStatus
 from bot.core.rules.approval_rules import refuse_unapproved_change, update_approval
-from tests.builders import NOON, a_run, approvers, at, refusal_of
+from tests.builders import NOON, a_run, approvers, at, change_run, refusal_of
 
 ANA, BEN, LEA = "U0ANA", "U0BEN", "U0LEA"
 POLICY = Policy(
@@ -74,7 +74,7 @@ def test_an_approval_covers_what_was_approved_and_no_higher_price() -> None:
     assert waits.approval.approvers == (BEN, LEA)
     approved = waits.record_approval_decision(BEN, True, NOON)
     assert settled(approved) == approved
-    dearer = settled(replace(approved, rate=Rate(40.0, "demo price")))
+    dearer = settled(change_run(approved, rate=Rate(40.0, "demo price")))
     assert dearer.status is RunStatus.AWAITING_APPROVAL
     assert dearer.approval
     assert (dearer.approval.by, dearer.approval.granted) == (None, False)
@@ -100,7 +100,7 @@ def test_more_time_or_money_needs_whom_a_launch_would_need(
     who: str, role: Role, requester: str, is_refused: bool, more: dict[str, Any]
 ) -> None:
     before = small(requester=requester)
-    after = replace(before, **more)
+    after = change_run(before, **more)
     refused = refusal_of(
         lambda: refuse_unapproved_change(before, after, NOTHING, POLICY, create_trusted_actor(who, role), NOON)
     )
@@ -110,7 +110,7 @@ def test_more_time_or_money_needs_whom_a_launch_would_need(
 def test_more_within_what_was_approved_needs_no_other_word() -> None:
     before = settled(small(budget_dollars=60.0)).record_approval_decision(BEN, True, NOON)
     owner = create_trusted_actor(ANA, Role.LAUNCHER)
-    within, beyond = replace(before, lease=timedelta(hours=2.1)), replace(before, budget_dollars=61.0)
+    within, beyond = change_run(before, lease=timedelta(hours=2.1)), change_run(before, budget_dollars=61.0)
     assert before.approval
     facts = LaunchFacts(60.0, 10.0, False, 60.0)
     approved = replace(before, approval=replace(before.approval, facts=facts))

@@ -1,7 +1,6 @@
 """What a chart shows of a run, and of two."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -26,7 +25,7 @@ from bot.core.rules.chart_data import (
 from bot.errors import UserError
 from bot.i18n import render, use_language
 from bot.phrase import Phrase
-from tests.builders import NOON, refusal_of, running
+from tests.builders import NOON, change_run, refusal_of, running
 
 REWARD, VAL, SAVE = "critic/rewards/mean", "val-core/gsm8k/reward/mean@1", "timing_s/save_checkpoint"
 
@@ -204,7 +203,7 @@ def test_the_record_alone_is_enough_for_the_chart_of_the_thread() -> None:
     progress = Progress(checkpoint_step=20)
     for row in history(30).rows:
         progress = progress.record_events([row], VERL_KEYS)
-    found = build_progress_chart(replace(running(), progress=progress))
+    found = build_progress_chart(change_run(running(), progress=progress))
     assert [len(line.points) for line in found.lines] == [len(progress.rewards.points), 3]
     assert found.marks == (20.0,)
 

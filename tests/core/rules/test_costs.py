@@ -13,7 +13,7 @@ from bot.core.model.money import Bill, Rate
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.costs import CostTotals, Month, belongs_to_month, calendar_month, compute_monthly_costs
-from tests.builders import NOON, a_run, at, launching, running
+from tests.builders import NOON, a_run, at, change_run, launching, running
 
 HOUR = 3600.0
 LATER = at(40 * 24 * HOUR)
@@ -27,7 +27,7 @@ def ended(asked: float, until: float, **changes: object) -> Run:
         "finished_at": at(until * HOUR),
         "closed_at": at(until * HOUR),
     } | changes
-    return replace(running(status=RunStatus.ENDED, reason=Reason.SUCCEEDED), **changes)  # type: ignore[arg-type]
+    return change_run(running(status=RunStatus.ENDED, reason=Reason.SUCCEEDED), **changes)
 
 
 @pytest.mark.parametrize(
@@ -115,14 +115,14 @@ def test_a_run_that_ends_while_it_is_looked_for_counts_once_and_as_ended() -> No
     ],
 )
 def test_zero_is_unpriced_and_never_free(run: Run) -> None:
-    assert (run.cost(at(HOUR)), run.hourly_rate) == (None, None)
+    assert (run.cost(at(HOUR)), run.spending.hourly_rate) == (None, None)
     whole = compute_monthly_costs([run], calendar_month(NOON, UTC), at(HOUR)).total
     assert (whole.dollars, whole.unpriced, whole.runs) == (0.0, 1, 1)
 
 
 def test_a_bill_of_nothing_leaves_the_price_table_its_word() -> None:
     run = running(rate=Rate(4.0, "the price table"), bill=Bill(0.0, Rate(0.0, "SkyPilot"), at(60)))
-    assert (run.cost(at(HOUR)), run.hourly_rate) == (4.0, Rate(4.0, "the price table"))
+    assert (run.cost(at(HOUR)), run.spending.hourly_rate) == (4.0, Rate(4.0, "the price table"))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def runs(draw: st.DrawFn) -> Run:
         {"status": RunStatus.ENDED, "closed_at": at(gone * HOUR)},
     ]
     for step in steps[: draw(st.integers(0, 4))]:
-        found = replace(found, **step)  # type: ignore[arg-type]
+        found = change_run(found, **step)
     return found
 
 
@@ -188,7 +188,7 @@ def test_the_parts_by_person_recipe_and_infra_each_are_the_whole(found: list[Run
 def test_every_run_that_has_ever_billed_counts_in_one_month_alone(found: list[Run]) -> None:
     """The story is of January 2nd to March 24th, so three months hold it all."""
     counted = [one.run for month in MONTHS for one in compute_monthly_costs(found, month, NOW).charges]
-    assert sorted(counted) == sorted(run.id for run in found if run.first_launch_requested_at)
+    assert sorted(counted) == sorted(run.id for run in found if run.launch.first_requested_at)
 
 
 @given(MANY, st.sampled_from(MONTHS))

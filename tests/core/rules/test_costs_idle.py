@@ -11,7 +11,7 @@ from bot.core.model.progress import Progress, StepTime, TrainingTotals
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.costs import IdleTime, compute_idle_dollars, compute_idle_time
-from tests.builders import a_run, at, launching, running
+from tests.builders import a_run, at, change_run, launching, running
 
 NONE = timedelta()
 
@@ -46,7 +46,7 @@ OVER = replace(AT_WORK, status=RunStatus.ENDED, reason=Reason.SUCCEEDED, finishe
         pytest.param(AT_WORK, 3650, IdleTime(minutes(10), NONE, NONE), id="the next step is under way"),
         pytest.param(AT_WORK, 7200, IdleTime(minutes(10), minutes(58), NONE), id="a stall, but for what may be a step"),
         pytest.param(
-            replace(AT_WORK, progress=trained(40, 3600)),
+            change_run(AT_WORK, progress=trained(40, 3600)),
             3600,
             IdleTime(minutes(10), minutes(10), NONE),
             id="a gap between two steps",
@@ -59,31 +59,31 @@ OVER = replace(AT_WORK, status=RunStatus.ENDED, reason=Reason.SUCCEEDED, finishe
             id="teardown that goes on",
         ),
         pytest.param(
-            replace(AT_WORK, progress=trained(50, 3600, 0.0)),
+            change_run(AT_WORK, progress=trained(50, 3600, 0.0)),
             3600,
             IdleTime(minutes(10), None, NONE),
             id="steps that do not tell their time",
         ),
         pytest.param(
-            replace(OVER, progress=Progress()),
+            change_run(OVER, progress=Progress()),
             9999,
             IdleTime(minutes(10), None, minutes(1)),
             id="it succeeded and told no step",
         ),
         pytest.param(
-            replace(OVER, reason=Reason.FAILED, progress=Progress()),
+            change_run(OVER, reason=Reason.FAILED, progress=Progress()),
             9999,
             IdleTime(minutes(10), minutes(50.5), minutes(1)),
             id="it failed before its first step",
         ),
         pytest.param(
-            replace(OVER, running_at=None, progress=Progress(), reason=Reason.LAUNCH_FAILED),
+            change_run(OVER, running_at=None, progress=Progress(), reason=Reason.LAUNCH_FAILED),
             9999,
             IdleTime(minutes(60.5), NONE, minutes(1)),
             id="its job never ran",
         ),
         pytest.param(
-            replace(AT_WORK, progress=trained(900, 3600)),
+            change_run(AT_WORK, progress=trained(900, 3600)),
             3600,
             IdleTime(minutes(10), NONE, NONE),
             id="steps that say more than the clock",
@@ -98,7 +98,7 @@ def test_idle_is(run: Run, now: float, found: IdleTime) -> None:
     ("run", "dollars"),
     [
         pytest.param(AT_WORK, 4.0 / 6, id="ten minutes at four dollars an hour"),
-        pytest.param(replace(AT_WORK, rate=None), None, id="unpriced"),
+        pytest.param(change_run(AT_WORK, rate=None), None, id="unpriced"),
     ],
 )
 def test_idle_time_costs_what_time_costs(run: Run, dollars: float | None) -> None:
@@ -152,6 +152,8 @@ def test_a_long_curve_loses_its_first_point_and_what_was_trained_does_not() -> N
 
 @pytest.mark.parametrize("seconds", [1e17, 1e300, 1.7e308])
 def test_steps_that_took_longer_than_the_run_leave_no_idle_time(seconds: float) -> None:
-    progress = replace(AT_WORK.progress, step_times=(StepTime(seconds),), training_totals=TrainingTotals(3, seconds))
-    assert compute_idle_time(replace(AT_WORK, progress=progress), at(7200)).while_running == NONE
-    assert compute_idle_dollars(replace(AT_WORK, progress=progress), at(7200)) is not None
+    progress = replace(
+        AT_WORK.training.progress, step_times=(StepTime(seconds),), training_totals=TrainingTotals(3, seconds)
+    )
+    assert compute_idle_time(change_run(AT_WORK, progress=progress), at(7200)).while_running == NONE
+    assert compute_idle_dollars(change_run(AT_WORK, progress=progress), at(7200)) is not None

@@ -9,7 +9,7 @@ from bot.core.model.progress import Progress, Sparkline, TrainingTotals
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.costs import ValidationGain, compute_baseline, compute_efficiency
-from tests.builders import at, running
+from tests.builders import at, change_run, running
 
 HOUR = at(3600)
 
@@ -67,7 +67,7 @@ EARLIER = [succeeded(best, id=f"ppo-{best}") for best in (0.5, 0.8, 0.44)]
         pytest.param([], None, id="of none"),
         pytest.param([replace(EARLIER[0], recipe="grpo")], None, id="another recipe's"),
         pytest.param([replace(EARLIER[0], reason=Reason.FAILED)], None, id="one that failed"),
-        pytest.param([replace(EARLIER[0], rate=None)], None, id="an unpriced one"),
+        pytest.param([change_run(EARLIER[0], rate=None)], None, id="an unpriced one"),
         pytest.param([replace(EARLIER[0], id="ppo-7f3a")], None, id="the run itself"),
         pytest.param([succeeded(0.4, id="ppo-1")], None, id="one that gained nothing"),
     ],

@@ -42,7 +42,7 @@ from bot.core.rules.decide import decide
 from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.i18n import use_language
 from bot.phrase import LANGUAGES, Phrase, plural_phrase
-from tests.builders import GONE, NOON, NOTHING, PROVISIONING, a_run, at, launching, running, up
+from tests.builders import GONE, NOON, NOTHING, PROVISIONING, a_run, at, change_run, launching, running, up
 
 RULES = ReconcileTimings(
     launch_confirm=timedelta(seconds=30),
@@ -90,7 +90,7 @@ def unread(**changes: Any) -> Run:
     known = {
         "log_saved_at": None,
         "checkpoints_ephemeral": True,
-        "checkpoints": "~/checkpoints",
+        "checkpoint_folder": "~/checkpoints",
         "requested_autostop_minutes": 15,
     }
     trained = {} if "running_at" in changes else {"progress": MODEL}
@@ -594,7 +594,9 @@ CASES = [
     pytest.param(
         unread(**UNNAMED, checkpoints_ephemeral=False), NOTHING, 1, TearDown(), id="forgotten: its model is in a volume"
     ),
-    pytest.param(unread(**UNNAMED, checkpoints=""), NOTHING, 1, TearDown(), id="forgotten: its recipe saves none"),
+    pytest.param(
+        unread(**UNNAMED, checkpoint_folder=""), NOTHING, 1, TearDown(), id="forgotten: its recipe saves none"
+    ),
     pytest.param(
         unread(**UNNAMED, managed=True), NOTHING, 1, TearDown(), id="forgotten: its machines go by themselves"
     ),
@@ -616,28 +618,30 @@ CASES = [
         id="forgotten: a person lets it go",
     ),
     pytest.param(
-        unread(**UNNAMED | {"memory": CloudMemory(cluster_id="9f")}, checkpoints=""),
+        unread(**UNNAMED | {"memory": CloudMemory(cluster_id="9f")}, checkpoint_folder=""),
         NOTHING,
         1,
         wonder(Ambiguity.FORGOTTEN, 1, 1),
         id="forgotten: no removal is asked for before that is confirmed",
     ),
     pytest.param(
-        replace(kept(started_at=NOON), memory=replace(FORGOTTEN, confirmed_gone_by="U")),
+        change_run(kept(started_at=NOON), memory=replace(FORGOTTEN, confirmed_gone_by="U")),
         NOTHING,
         9,
         FindDownloadedCheckpoint(),
         id="forgotten: our disk is asked before a person's word counts",
     ),
     pytest.param(
-        replace(kept(started_at=NOON, local_copy_checked_at=at(9)), memory=replace(FORGOTTEN, confirmed_gone_by="U")),
+        change_run(
+            kept(started_at=NOON, local_copy_checked_at=at(9)), memory=replace(FORGOTTEN, confirmed_gone_by="U")
+        ),
         NOTHING,
         10,
         Close(Reason.SUCCEEDED),
         id="forgotten: and then it is told",
     ),
     pytest.param(
-        replace(kept(started_at=NOON), memory=FORGOTTEN),
+        change_run(kept(started_at=NOON), memory=FORGOTTEN),
         NOTHING,
         43200,
         FindDownloadedCheckpoint(),

@@ -124,7 +124,10 @@ class Life:
         """
         self.machines.pass_time(self.now)
         action = self.choose(
-            self.run.discard_stale_confirmation(self.began), self.machines.look(self.now), self.now, self.rules
+            replace(self.run, observed=self.run.observed.discard_stale_confirmation(self.began)),
+            self.machines.look(self.now),
+            self.now,
+            self.rules,
         )
         self.do(action, crash, delay)
         if crash:
@@ -158,11 +161,13 @@ class Life:
             case TearDown():
                 return self.run.record_teardown_request(self.now)
             case RaiseAlarm():
-                return self.run.mark_teardown_overdue("", self.now)
+                return replace(self.run, teardown=self.run.teardown.mark_overdue("", self.now))
             case Provision() | EstimatePrice() | SetAutostop() | DownloadCheckpoint() | None:
                 return self.run
             case PostponeAutostop(until):
-                return self.run.record_autostop_postponement(until)
+                return replace(
+                    self.run, checkpoint_rescue=self.run.checkpoint_rescue.record_autostop_postponement(until)
+                )
             case FindDownloadedCheckpoint():  # the bot's own disk has nothing of a run that saves nothing
                 return self.run.record_local_copy(None, None, self.now)
             case Close():
@@ -185,9 +190,9 @@ class Life:
                 self.machines.vanish(Ending.LOST)
             case "outage":
                 self.machines.blind_until = self.now + timedelta(seconds=120)
-            case "drop" if self.run.launch_attempts:
+            case "drop" if self.run.launch.attempts:
                 self.machines.dropped_until = self.now + timedelta(seconds=20)
-            case "forget" if self.run.launch_attempts:
+            case "forget" if self.run.launch.attempts:
                 self.machines.dropped_until = self.now + timedelta(minutes=10)
 
     def check(self) -> None:
@@ -250,7 +255,7 @@ def test_whatever_has_happened_a_run_that_goes_on_in_peace_has_its_autostop_agai
         life.now += timedelta(seconds=seconds)
     if life.run.status is RunStatus.RUNNING:
         assert life.machines.autostop == AUTOSTOP
-        assert life.run.autostop_minutes == AUTOSTOP
+        assert life.run.observed.autostop_minutes == AUTOSTOP
 
 
 def asks_at_once(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:

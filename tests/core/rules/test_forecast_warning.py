@@ -99,8 +99,8 @@ def test_an_amended_lease_ends_later_and_the_same_delivery_counts_once() -> None
 
 def test_an_amended_budget_is_the_one_that_counts_and_both_are_kept() -> None:
     run = running(budget_dollars=100.0).change_limit(RunLimit.BUDGET, 300.0, "U0ANA", at(60))
-    assert run.budget_dollars == 300.0
-    assert [(one.before, one.after, one.by) for one in run.limit_changes] == [(100.0, 300.0, "U0ANA")]
+    assert run.limits.budget_dollars == 300.0
+    assert [(one.before, one.after, one.by) for one in run.limits.changes] == [(100.0, 300.0, "U0ANA")]
 
 
 def test_what_is_over_cannot_be_given_more() -> None:

@@ -16,7 +16,7 @@ from bot.core.rules.launch_bounds import (
     refuse_limits_out_of_bounds,
     refuse_out_of_bounds,
 )
-from tests.builders import a_recipe, a_run, refusal_of
+from tests.builders import a_recipe, a_run, change_run, refusal_of
 
 BOUNDS = Bounds(
     recipes=("ppo", "sft*"),
@@ -166,7 +166,7 @@ def test_those_of_the_role_and_those_of_the_channel_both_hold() -> None:
 )
 def test_a_run_is_given_no_more_than_it_could_have_been_launched_with(more: dict[str, Any], said: str) -> None:
     before = a_run(nodes=more.get("nodes", 1), gpus=more.get("gpus", ""), budget_dollars=10.0)
-    after = replace(before, **more)
+    after = change_run(before, **more)
     refused = refusal_of(lambda: refuse_limits_out_of_bounds((BOUNDS,), before, after, ()))
     assert said in str(refused)
     assert refusal_of(lambda: refuse_limits_out_of_bounds((BOUNDS,), after, after, ())) is None

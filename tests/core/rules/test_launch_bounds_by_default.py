@@ -17,7 +17,7 @@ from bot.core.rules.launch_bounds import (
     refuse_out_of_bounds,
 )
 from bot.errors import UserError
-from tests.builders import a_recipe, a_run
+from tests.builders import a_recipe, a_run, change_run
 
 ASK = LaunchRequest(
     recipe="grpo",
@@ -136,7 +136,7 @@ BEFORE = a_run(gpus="H100:8", lease=timedelta(hours=12), budget_dollars=100.0)
 def test_more_time_and_money_are_held_to_the_bounds_of_who_gives_them(
     after: dict[str, Any], bounds: dict[str, Any], said: str
 ) -> None:
-    changed = replace(BEFORE, **after)
+    changed = change_run(BEFORE, **after)
     if not said:
         refuse_limits_out_of_bounds((Bounds(**bounds),), BEFORE, changed, ())
         return

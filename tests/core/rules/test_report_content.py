@@ -12,13 +12,18 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, Summary, SummaryInterval
 from bot.core.model.sent_message import SentMessage
 from bot.core.rules.report_content import prepare_summary
-from tests.builders import NOON, at, running
+from tests.builders import NOON, at, change_run, running
 
 HOURLY, STEPS, NEVER = SummaryInterval(period=timedelta(hours=1)), SummaryInterval(steps=20), SummaryInterval()
 
 
 def stepped(run: Run, step: int, reward: float = 0.5) -> Run:
-    return run.record_progress(Progress(step, 435, {"critic/rewards/mean": reward}, reward=reward), NOON)
+    return replace(
+        run,
+        training=run.training.record_progress(
+            Progress(step, 435, {"critic/rewards/mean": reward}, reward=reward), NOON
+        ),
+    )
 
 
 def begun(step: int = 1) -> Run:
@@ -28,8 +33,8 @@ def begun(step: int = 1) -> Run:
 
 def posted(run: Run, ts: str | None = "1.0") -> Run:
     """What is to be told was sent."""
-    assert run.summary is not None
-    return run.record_sent_message(run.summary.key, SentMessage(ts, "", "", NOON))
+    assert run.training.summary is not None
+    return replace(run, messages=run.messages.record_sent(run.training.summary.key, SentMessage(ts, "", "", NOON)))
 
 
 @pytest.mark.parametrize(
@@ -47,35 +52,35 @@ def posted(run: Run, ts: str | None = "1.0") -> Run:
 )
 def test_a_summary_is_due_after(step: int, seconds: float, rhythm: SummaryInterval, due: bool) -> None:
     run = prepare_summary(stepped(begun(), step), at(seconds), rhythm)
-    assert run.summary is not None
-    assert bool(run.summary.number) is due
+    assert run.training.summary is not None
+    assert bool(run.training.summary.number) is due
 
 
 def test_what_a_person_has_set_counts_before_what_is_usual() -> None:
-    run = prepare_summary(stepped(begun().set_summary_interval(NEVER), 40), at(9000), HOURLY)
-    assert run.summary is not None
-    assert run.summary.number == 0
+    run = prepare_summary(stepped(change_run(begun(), summary_interval=NEVER), 40), at(9000), HOURLY)
+    assert run.training.summary is not None
+    assert run.training.summary.number == 0
 
 
 def test_a_summary_tells_from_where_the_last_one_was_to_where_it_is() -> None:
     run = posted(prepare_summary(stepped(begun(), 44, 0.41), at(3600), HOURLY))
     run = prepare_summary(stepped(run, 90, 0.48), at(7200), HOURLY)
-    assert run.summary is not None
-    assert (run.summary.number, run.summary.before.step, run.summary.now.step) == (2, 44, 90)
-    assert (run.summary.before.reward, run.summary.now.reward) == (0.41, 0.48)
-    assert list(run.sent_messages) == []  # of the last one nothing more need be remembered
+    assert run.training.summary is not None
+    assert (run.training.summary.number, run.training.summary.before.step, run.training.summary.now.step) == (2, 44, 90)
+    assert (run.training.summary.before.reward, run.training.summary.now.reward) == (0.41, 0.48)
+    assert list(run.messages.sent) == []  # of the last one nothing more need be remembered
 
 
 def test_one_that_slack_has_not_taken_grows_into_the_next() -> None:
     run = prepare_summary(stepped(begun(), 44), at(3600), HOURLY)
     run = prepare_summary(stepped(run, 90), at(7200), HOURLY)
-    assert run.summary is not None
-    assert (run.summary.number, run.summary.before.step, run.summary.now.step) == (1, 1, 90)
+    assert run.training.summary is not None
+    assert (run.training.summary.number, run.training.summary.before.step, run.training.summary.now.step) == (1, 1, 90)
 
 
 def test_one_of_unknown_fate_is_waited_for() -> None:
     run = posted(prepare_summary(stepped(begun(), 44), at(3600), HOURLY), ts=None)
-    assert prepare_summary(stepped(run, 90), at(7200), HOURLY).summary == run.summary
+    assert prepare_summary(stepped(run, 90), at(7200), HOURLY).training.summary == run.training.summary
 
 
 @pytest.mark.parametrize(
@@ -96,9 +101,9 @@ def test_summaries_are_a_chain_without_gaps(moves: list[Any], rhythm: SummaryInt
     for forward, later, fate in moves:
         step, seconds = max(step + forward, 0), seconds + later
         run = prepare_summary(stepped(run, step), at(seconds), rhythm)
-        due = run.summary
+        due = run.training.summary
         assert due is not None
-        if due.key in run.sent_messages:
+        if due.key in run.messages.sent:
             run = posted(run)
         elif due.number and fate != "lost":
             told.append(due)

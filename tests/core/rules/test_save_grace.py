@@ -13,7 +13,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import Reason
 from bot.core.rules import save_grace
 from bot.core.rules.save_grace import CheckpointGrace
-from tests.builders import NOON, at, launching, running, up
+from tests.builders import NOON, at, change_run, launching, running, up
 
 PATIENCE = CheckpointGrace(save=timedelta(minutes=10), download=timedelta(minutes=60))
 FOLDER = "~/checkpoints/ppo-7f3a/global_step_20"
@@ -159,11 +159,13 @@ OVER = training(**STOPPED).begin_teardown(Reason.STOPPED, None, at(3600))
     [
         pytest.param(OVER, True, id="on its cluster alone"),
         pytest.param(training(), False, id="it is not over"),
-        pytest.param(replace(OVER, checkpoints_ephemeral=False, checkpoint_store="volume m"), False, id="in a volume"),
-        pytest.param(replace(OVER, progress=Progress(3)), False, id="nothing saved"),
+        pytest.param(
+            change_run(OVER, checkpoints_ephemeral=False, checkpoint_store="volume m"), False, id="in a volume"
+        ),
+        pytest.param(change_run(OVER, progress=Progress(3)), False, id="nothing saved"),
         pytest.param(OVER.request_stop("U0LEA", at(3700), save=False), False, id="it may be lost"),
         pytest.param(OVER.abandon_checkpoint(at(3700)), False, id="it was given up"),
-        pytest.param(replace(OVER, managed=True), False, id="its machines go by themselves"),
+        pytest.param(change_run(OVER, managed=True), False, id="its machines go by themselves"),
         pytest.param(OVER.record_teardown_request(at(3700)), False, id="its removal was asked for"),
     ],
 )
@@ -195,7 +197,10 @@ def test_a_run_may_have_trained_though_no_look_has_shown_it(reason: Reason, know
     assert save_grace.may_have_trained(running(**known).begin_teardown(reason, None, at(60))) is may
 
 
-NOT_WHOLE = OVER.record_torn_checkpoint(20, "It is torn.", 2).record_checkpoint_integrity(False, at(5400))
+NOT_WHOLE = replace(
+    OVER,
+    checkpoint_rescue=OVER.checkpoint_rescue.record_torn(20, "It is torn.", 2).record_integrity(False, at(5400)),
+)
 
 
 @pytest.mark.parametrize(
@@ -203,10 +208,14 @@ NOT_WHOLE = OVER.record_torn_checkpoint(20, "It is torn.", 2).record_checkpoint_
     [
         pytest.param(NOT_WHOLE, 5400 + 3600, id="none is whole: for the grace, from when that was found"),
         pytest.param(NOT_WHOLE.keep_cluster(at(20000), "U0ANA"), 20000, id="unless a person says"),
-        pytest.param(NOT_WHOLE.record_checkpoint_integrity(True, at(5500)), 43200, id="or there is one"),
-        pytest.param(replace(NOT_WHOLE, lease=timedelta(hours=1)), 7200, id="and no longer than another would be"),
+        pytest.param(
+            replace(NOT_WHOLE, checkpoint_rescue=NOT_WHOLE.checkpoint_rescue.record_integrity(True, at(5500))),
+            43200,
+            id="or there is one",
+        ),
+        pytest.param(change_run(NOT_WHOLE, lease=timedelta(hours=1)), 7200, id="and no longer than another would be"),
         pytest.param(OVER, 43200, id="to the lease's end"),
-        pytest.param(replace(OVER, lease=timedelta(hours=1)), 7200, id="where that is over, for the grace"),
+        pytest.param(change_run(OVER, lease=timedelta(hours=1)), 7200, id="where that is over, for the grace"),
         pytest.param(OVER.keep_cluster(at(9000), "U0ANA"), 9000, id="as long as a person has said"),
     ],
 )
@@ -231,5 +240,5 @@ def test_the_newest_that_may_be_whole_is_fetched(
 ) -> None:
     run = training()
     for step, looks in torn:
-        run = run.record_torn_checkpoint(step, "It is torn.", looks)
+        run = replace(run, checkpoint_rescue=run.checkpoint_rescue.record_torn(step, "It is torn.", looks))
     assert run.checkpoint_rescue.choose_checkpoint(shelf) == (chosen, whole)

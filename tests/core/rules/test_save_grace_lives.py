@@ -39,7 +39,7 @@ from bot.core.rules.decide import decide
 from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.core.rules.save_grace import CheckpointGrace
 from bot.errors import IncompleteCheckpoint, Unavailable
-from tests.builders import NOON, a_run
+from tests.builders import NOON, a_run, change_run
 from tests.core.rules.test_decide_lives import AUTOSTOP, RULES, Life
 from tests.examples import examples
 
@@ -68,7 +68,7 @@ def trains() -> Run:
         lease=LEASE,
         requested_autostop_minutes=AUTOSTOP,
         checkpoints_ephemeral=True,
-        checkpoints="~/models",
+        checkpoint_folder="~/models",
     )
 
 
@@ -110,13 +110,13 @@ class Training(Life):
     def may_go(self) -> bool:
         said = self.run.checkpoint_rescue.discard_approved_by or self.run.checkpoint_rescue.keep_requested_by
         lease_over = self.run.lease_ends_at is not None and self.now >= self.run.lease_ends_at
-        unheard = self.run.progress.checkpoint is None
+        unheard = self.run.training.progress.checkpoint is None
         in_vain = (
             unheard
-            and self.run.log_saved_at
+            and self.run.teardown.log_saved_at
             and self.run.checkpoint_rescue.failure_count >= save_grace.MAX_DOWNLOAD_TRIES
         )
-        hardly = unheard and self.run.progress.step is None and self.run.checkpoint_rescue.abandoned_at
+        hardly = unheard and self.run.training.progress.step is None and self.run.checkpoint_rescue.abandoned_at
         given_up = self.run.checkpoint_rescue.none_complete_at and self.run.checkpoint_rescue.abandoned_at
         whole = max((step for step in self.saved if step not in self.torn), default=0)
         return bool(self.fetched >= whole or said or lease_over or in_vain or hardly or given_up)
@@ -145,13 +145,13 @@ class Training(Life):
 
     def heard(self) -> Run:
         """The run as its log tells of it; of what it misses, later steps are seen all the same."""
-        progress = self.run.progress
+        progress = self.run.training.progress
         if self.saved:
             progress = replace(progress, step=max(progress.step or 0, *self.saved))
         if self.told:
             step = self.told[-1]
             progress = replace(progress, checkpoint=f"~/models/ppo-7f3a/global_step_{step}", checkpoint_step=step)
-        return self.run.record_progress(progress, self.now)
+        return replace(self.run, training=self.run.training.record_progress(progress, self.now))
 
     def happen(self, event: str) -> None:
         match event:
@@ -179,15 +179,15 @@ class Training(Life):
         known = self.run.checkpoint_rescue
         unasked = known.started_at is None or known.no_checkpoint_at is not None
         is_at_rest = unasked or self.now < self.stubborn_until
-        if self.run.log_saved_at and not save_grace.needs_rescue(self.run) and is_at_rest:
+        if self.run.teardown.log_saved_at and not save_grace.needs_rescue(self.run) and is_at_rest:
             return  # within the seconds before its removal: whoever stops it has said so
-        step = max((self.run.progress.step or 0, *self.saved)) + 1
+        step = max((self.run.training.progress.step or 0, *self.saved)) + 1
         if saves:
             self.saved = [*self.saved, step][-KEPT:]
             self.torn |= {step} if tears else set()
             self.told += [step] if self.now >= self.deaf_until else []
         if self.now >= self.deaf_until and not self.run.is_finished:
-            self.run = replace(self.run, progress=replace(self.run.progress, step=step))
+            self.run = change_run(self.run, progress=replace(self.run.training.progress, step=step))
             self.run = self.heard()
 
     def check(self) -> None:
@@ -199,17 +199,17 @@ class Training(Life):
         if (
             self.machines.clusters
             and held
-            and not (self.run.checkpoint_rescue.keep_requested_by or self.run.teardown_requested_at)
+            and not (self.run.checkpoint_rescue.keep_requested_by or self.run.teardown.requested_at)
         ):
             longest = max(held, save_grace.get_finished_at(self.run)) + PATIENCE.download + SLACK
             assert self.now < longest, "machines are held for nothing"
 
     def check_limits(self) -> None:
         """After a tick that nothing has disturbed: what is beyond a limit by more than the grace is over."""
-        if self.run.is_finished or self.run.first_launch_requested_at is None:
+        if self.run.is_finished or self.run.launch.first_requested_at is None:
             return
         beyond = self.now - PATIENCE.save
-        assert beyond < self.run.first_launch_requested_at + LEASE, "lives beyond its lease"
+        assert beyond < self.run.launch.first_requested_at + LEASE, "lives beyond its lease"
         assert (self.run.cost(beyond) or 0.0) <= BUDGET, "spends beyond its budget"
 
 
@@ -353,7 +353,7 @@ def lets_go_what_is_forgotten(
     run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings
 ) -> Action | None:
     """A mutant that asks a cloud that has forgotten to remove what no line of a log has named."""
-    unnamed = save_grace.needs_rescue(run) and run.progress.checkpoint is None
+    unnamed = save_grace.needs_rescue(run) and run.training.progress.checkpoint is None
     return TearDown() if seen and run.is_forgotten_by(seen) and unnamed else decide(run, seen, now, rules)
 
 

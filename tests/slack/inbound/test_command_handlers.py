@@ -12,7 +12,7 @@ CLUSTER = "verl-smoke-0001"
 
 
 def thread_of(bot: Bot) -> str:
-    ts = bot.run().sent_messages["card"].ts
+    ts = bot.run().messages.sent["card"].ts
     assert ts is not None
     return ts
 
@@ -251,7 +251,7 @@ def test_what_a_mention_cannot_do_is_said_to_the_person_alone(bot: Bot) -> None:
 def test_in_the_thread_of_a_card_the_run_can_be_left_out(bot: Bot) -> None:
     bot.running()
     bot.mention("stop", thread_ts=thread_of(bot), user=BEN)
-    assert bot.run().stop_requested_by == "U0BEN"
+    assert bot.run().requests.stop_requested_by == "U0BEN"
 
 
 def test_a_mention_that_is_delivered_twice_is_answered_once(bot: Bot) -> None:

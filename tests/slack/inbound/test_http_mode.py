@@ -56,10 +56,10 @@ def test_commands_mentions_and_buttons_work_over_http(bot: Bot, url: str) -> Non
     ana.says("/verl launch smoke nodes=2")
     ana.can_see("Recorded as `smoke-0001`")
     bot.ticks(3)
-    ts = bot.run().sent_messages["card"].ts
+    ts = bot.run().messages.sent["card"].ts
     assert ts is not None
     ana.clicks("stop", ts, confirmed=True)
-    assert bot.run().stop_requested_by == "U0ANA"
+    assert bot.run().requests.stop_requested_by == "U0ANA"
     ana.says("@verlbot recipes")
     ana.can_see("PPO on GSM8K")
 

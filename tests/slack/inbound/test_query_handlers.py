@@ -97,7 +97,7 @@ def test_a_run_that_has_told_nothing_is_not_drawn(bot: Bot) -> None:
 def test_in_a_thread_a_mention_is_enough_and_everybody_sees_the_chart(bot: Bot) -> None:
     trained(bot)
     before = len(blocks_of(bot, CHART))
-    bot.mention("plot kl", thread_ts=bot.run().sent_messages["card"].ts)
+    bot.mention("plot kl", thread_ts=bot.run().messages.sent["card"].ts)
     charts = blocks_of(bot, CHART)
     assert len(charts) == before + 1
     assert charts[-1]["title"] == "KL of smoke-0001"

@@ -155,7 +155,7 @@ def test_where_nobody_may_look_an_end_comes_rather_twice_than_not_at_all(
 def test_a_card_that_somebody_deleted_comes_back(bot: Bot) -> None:
     bot.running()
     workspace = bot.playground._slack.workspace
-    card = workspace.find(TRAINING, bot.run().sent_messages["card"].ts)
+    card = workspace.find(TRAINING, bot.run().messages.sent["card"].ts)
     assert card is not None
     workspace.remove(card)
     bot.say(f"stop {RUN}")
@@ -257,7 +257,7 @@ def test_slacks_rates_are_kept_by_coalescing_and_every_end_is_said(bot: Bot) -> 
 
 def test_a_message_that_slack_has_confirmed_has_an_address_that_leads_to_it(bot: Bot) -> None:
     bot.running()
-    sent = bot.run().sent_messages
+    sent = bot.run().messages.sent
     for message in sent.values():
         thread_ts = None if message is sent["card"] else sent["card"].ts
         assert message.permalink == build_permalink(f"{bot.playground.address}/", TRAINING, message.ts or "", thread_ts)

@@ -33,7 +33,7 @@ def test_the_card_says_all_that_an_approver_agrees_to() -> None:
         "docker:verlai/verl:app",
         "bucket s3://models",
         "WANDB_API_KEY",
-        run.task_hash[:16],
+        run.plan.task_hash[:16],
         "nodes=2",
         "data.train_batch_size=512",
     ):
@@ -64,7 +64,7 @@ def test_the_buttons_stand_on_the_card_that_says_it() -> None:
 def test_the_dialog_names_the_task_and_stands_for_nothing_that_it_cannot_show() -> None:
     run = waiting_for_approval()
     asked = text_of([build_approval_buttons(run)[0]])
-    assert run.task_hash[:16] in asked
+    assert run.plan.task_hash[:16] in asked
     assert "with all that its card and *Show task* say" in asked
 
 

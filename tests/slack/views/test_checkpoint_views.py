@@ -1,11 +1,12 @@
 """What is said of models that leave their machines, or do not, as Slack judges it and a person reads it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bot.core.model.checkpoint import DownloadProgress, SaveGrace
+from bot.core.model.checkpoint import CheckpointRescue, DownloadProgress, SaveGrace
 from bot.core.model.cluster import JobState
 from bot.core.model.progress import Progress
 from bot.core.model.run import Run
@@ -18,7 +19,7 @@ from slack_playground.checks import check_message
 from slack_playground.transcript import written
 from slack_playground.workspace import Message as Posted
 from slack_playground.workspace import seeded
-from tests.builders import at, running
+from tests.builders import at, change_run, running
 from tests.slack.views.test_run_thread import GOLDEN
 
 FILES = {one: GOLDEN / ("models.txt" if one == ENGLISH else f"models.{one}.txt") for one in LANGUAGES}
@@ -35,7 +36,7 @@ NOW = at(3600)
 
 def trained(**changes: Any) -> Run:
     return running(
-        progress=SAVED, checkpoints_ephemeral=True, checkpoints="~/checkpoints", checkpoint_at=at(3000), **changes
+        progress=SAVED, checkpoints_ephemeral=True, checkpoint_folder="~/checkpoints", checkpoint_at=at(3000), **changes
     )
 
 
@@ -48,27 +49,31 @@ def over(reason: Reason = Reason.SUCCEEDED, **changes: Any) -> Run:
 
 
 def ended(run: Run) -> Run:
-    return replace(run, status=RunStatus.ENDED, closed_at=at(3500), resumes=True)
+    return change_run(run, status=RunStatus.ENDED, closed_at=at(3500), resumes=True)
 
 
-FAILED = over().record_download_failure(WHY, at(3320), asks_people=False)
-ASKS = FAILED.record_download_failure(WHY, at(3380), asks_people=True)
+def rescued(run: Run, change: Callable[[CheckpointRescue], CheckpointRescue]) -> Run:
+    return replace(run, checkpoint_rescue=change(run.checkpoint_rescue))
+
+
+FAILED = rescued(over(), lambda rescue: rescue.record_failure(WHY, at(3320), notifies_people=False))
+ASKS = rescued(FAILED, lambda rescue: rescue.record_failure(WHY, at(3380), notifies_people=True))
 FETCHED = over().record_download(WHOLE, at(3400))
 
 MISSING = "`actor/model_world_size_2_rank_1.pt` is missing."
 OLDER = replace(WHOLE, folder="/data/artifacts/ppo-7f3a/global_step_380")
-TORN = (
-    over()
-    .record_torn_checkpoint(400, MISSING, 2)
-    .record_newest_checkpoint("/home/sky/checkpoints/ppo-7f3a/global_step_380", 380)
+TORN = rescued(over(), lambda rescue: rescue.record_torn(400, MISSING, 2)).record_newest_checkpoint(
+    "/home/sky/checkpoints/ppo-7f3a/global_step_380", 380
 )
-NONE_WHOLE = (
-    over()
-    .record_torn_checkpoint(400, MISSING, 2)
-    .record_checkpoint_integrity(False, at(3390))
-    .record_download_failure(MISSING, at(3400), asks_people=True)
+NONE_WHOLE = rescued(
+    over(),
+    lambda rescue: (
+        rescue.record_torn(400, MISSING, 2)
+        .record_integrity(False, at(3390))
+        .record_failure(MISSING, at(3400), notifies_people=True)
+    ),
 )
-UNSEEN = replace(over(), progress=Progress(), running_at=None)
+UNSEEN = change_run(over(), progress=Progress(), running_at=None)
 
 RUNS = {
     "saves before its lease ends": draining(Reason.LEASE_EXPIRED),
@@ -80,7 +85,7 @@ RUNS = {
     "fetching, and the time is nearly up": over().begin_download(at(3620), at(3310)).record_download(PARTIAL, at(3320)),
     "fetching has failed once": FAILED,
     "cannot be fetched": ASKS,
-    "cannot be fetched, unpriced": replace(ASKS, rate=None),
+    "cannot be fetched, unpriced": change_run(ASKS, rate=None),
     "cannot be fetched, and a person keeps it": ASKS.keep_cluster(at(7200), "U0BEN"),
     "fetched": FETCHED,
     "fetched after all": ASKS.record_download(WHOLE, at(3500)),
@@ -101,9 +106,13 @@ RUNS = {
     "first seen after its end": UNSEEN,
     "ended, first seen after its end, and never asked": ended(UNSEEN),
     "ended, first seen after its end, and asked in vain": ended(
-        UNSEEN.record_download_failure(WHY, at(3320), asks_people=False).record_saved_log(None, at(3330))
+        replace(
+            UNSEEN, checkpoint_rescue=UNSEEN.checkpoint_rescue.record_failure(WHY, at(3320), notifies_people=False)
+        ).record_saved_log(None, at(3330))
     ),
-    "ended, first seen after its end, without a checkpoint": ended(UNSEEN.record_no_checkpoint(at(3320))),
+    "ended, first seen after its end, without a checkpoint": ended(
+        replace(UNSEEN, checkpoint_rescue=UNSEEN.checkpoint_rescue.record_no_checkpoint(at(3320)))
+    ),
     "ended before it trained": ended(
         running(job=JobState.FAILED_SETUP, running_at=None, checkpoints_ephemeral=True).begin_teardown(
             Reason.SETUP_FAILED, None, at(3300)
@@ -158,8 +167,9 @@ def read_all(language: str) -> str:
 
 def test_hostile_text_never_breaks_a_message() -> None:
     hostile = "<!channel> `` & " + "x" * 20_000
-    run = replace(over(), progress=replace(SAVED, checkpoint=hostile)).record_download_failure(
-        hostile, at(3320), asks_people=True
+    run = rescued(
+        change_run(over(), progress=replace(SAVED, checkpoint=hostile)),
+        lambda rescue: rescue.record_failure(hostile, at(3320), notifies_people=True),
     )
     for message in (*said(run), *said(ended(run.abandon_checkpoint(at(3400))))):
         check_message(message.text[:3000], list(message.blocks))

@@ -18,7 +18,7 @@ from slack_playground.checks import check_message
 from slack_playground.transcript import written
 from slack_playground.workspace import Message as Posted
 from slack_playground.workspace import seeded
-from tests.builders import NOON, at, running
+from tests.builders import NOON, at, change_run, running
 from tests.slack.views.test_run_thread import GOLDEN
 
 FILES = {one: GOLDEN / ("guards.txt" if one == ENGLISH else f"guards.{one}.txt") for one in LANGUAGES}
@@ -43,13 +43,17 @@ RUNS = {
     "autostop changed": mending(observed_minutes=600, repaired_at=at(60)),
     "autostop never set": mending(was_set=False, setting=AutostopSetting("id"), repaired_at=at(60)),
     "autostop that cannot be": mending(setting=None, refusal="Autodown is not supported on Hyperbolic."),
-    "a cluster that does not go": running()
-    .begin_teardown(Reason.SUCCEEDED, None, at(0))
-    .mark_teardown_overdue("sky down verl-ppo-7f3a", at(600)),
-    "a cluster that does not go, unpriced, by why": running(rate=None)
-    .begin_teardown(Reason.SUCCEEDED, None, at(0))
-    .record_teardown_request(at(560), "The credentials have expired.")
-    .mark_teardown_overdue("", at(600)),
+    "a cluster that does not go": change_run(
+        running().begin_teardown(Reason.SUCCEEDED, None, at(0)),
+        teardown_overdue_since=at(600),
+        manual_command="sky down verl-ppo-7f3a",
+    ),
+    "a cluster that does not go, unpriced, by why": change_run(
+        running(rate=None)
+        .begin_teardown(Reason.SUCCEEDED, None, at(0))
+        .record_teardown_request(at(560), "The credentials have expired."),
+        teardown_overdue_since=at(600),
+    ),
 }
 
 LOST = CloudMemory(cluster_id="9f", loss=Outage(at(60)))

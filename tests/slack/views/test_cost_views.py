@@ -20,7 +20,7 @@ from slack_playground.checks import check_message
 from slack_playground.transcript import written
 from slack_playground.workspace import Message as Shown
 from slack_playground.workspace import seeded
-from tests.builders import a_run, at, launching, running
+from tests.builders import a_run, at, change_run, launching, running
 from tests.slack.views.test_report_views import BUSY
 from tests.slack.views.test_run_thread import PACED, ended
 
@@ -48,20 +48,20 @@ def of_run(run: Run, earlier: RecipeBaseline | None = None) -> Callable[[], Answ
     return lambda: cost_views.build_run_costs(run, earlier, NOW)
 
 
-UNKNOWN = [replace(run, rate=None, bill=None) for run in BUSY[:2]]
+UNKNOWN = [change_run(run, rate=None, bill=None) for run in BUSY[:2]]
 COST_ANSWERS: dict[str, Callable[[], Answer]] = {
     "a run that waits": of_run(a_run()),
     "a run whose machines are on their way": of_run(launching()),
     "a run before its first step": of_run(running(running_at=at(700))),
     "a run that trains": of_run(TRAINS, RecipeBaseline(0.21, 5)),
-    "a run that is over its budget": of_run(replace(TRAINS, budget_dollars=4.0)),
-    "a run with a bill": of_run(replace(TRAINS, bill=BILLED), RecipeBaseline(0.5, 1)),
-    "a run that gains nothing": of_run(replace(TRAINS, progress=FLAT), RecipeBaseline(0.5, 12)),
+    "a run that is over its budget": of_run(change_run(TRAINS, budget_dollars=4.0)),
+    "a run with a bill": of_run(change_run(TRAINS, bill=BILLED), RecipeBaseline(0.5, 1)),
+    "a run that gains nothing": of_run(change_run(TRAINS, progress=FLAT), RecipeBaseline(0.5, 12)),
     "a run that is over": of_run(OVER),
-    "a run that is over, and its last bill": of_run(replace(OVER, bill=replace(BILLED, is_closed=True))),
-    "a run that tells no steps": of_run(replace(OVER, progress=Progress())),
-    "an unpriced run": of_run(replace(TRAINS, rate=None)),
-    "a run that SkyPilot prices at nothing": of_run(replace(TRAINS, rate=None, bill=Bill(0.0, Rate(0.0, "x"), NOW))),
+    "a run that is over, and its last bill": of_run(change_run(OVER, bill=replace(BILLED, is_closed=True))),
+    "a run that tells no steps": of_run(change_run(OVER, progress=Progress())),
+    "an unpriced run": of_run(change_run(TRAINS, rate=None)),
+    "a run that SkyPilot prices at nothing": of_run(change_run(TRAINS, rate=None, bill=Bill(0.0, Rate(0.0, "x"), NOW))),
     "a run that was stopped before any machine": of_run(
         a_run(status=RunStatus.ENDED, reason=Reason.STOPPED, closed_at=at(9))
     ),
@@ -117,7 +117,7 @@ def test_what_is_unpriced_is_said_to_be_and_never_to_cost_nothing(name: str) -> 
 
 def test_hostile_text_never_breaks_an_answer() -> None:
     hostile = "<!channel> `` ``` & " + "x" * 20_000
-    runs = [replace(run, recipe=hostile, infra=hostile, rate=Rate(4.0, hostile)) for run in BUSY]
+    runs = [change_run(run, recipe=hostile, infra=hostile, rate=Rate(4.0, hostile)) for run in BUSY]
     for answer in (
         cost_views.build_workspace_costs(month(runs), "UTC"),
         cost_views.build_run_costs(runs[0], RecipeBaseline(0.5, 2), NOW),

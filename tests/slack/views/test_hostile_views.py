@@ -120,7 +120,7 @@ SPECIAL: Special = {
     "Parameter.maximum": lambda maker: maker.choice([None, 400.0]),
     "Parameter.minimum": lambda maker: maker.choice([None, 0.0]),
     "Parameter.pattern": lambda maker: maker.choice(["", "[a-z]+"]),
-    "Run.budget_dollars": lambda maker: maker.choice([0.5, 100.0]),
+    "RunLimits.budget_dollars": lambda maker: maker.choice([0.5, 100.0]),
     "answer": an_answer,
     **dict.fromkeys(["action", "callback", "file", "input_field(block)"], lambda maker: "ours"),
     "build_approval_blocks(run)": lambda maker: maker.poisoned(waiting_for_approval()),

@@ -222,11 +222,12 @@ def stored_in(run: Run) -> list[str]:
     found = [
         run.detail,
         run.why,
-        run.last_error,
-        run.pending_confirmation and run.pending_confirmation.detail,
-        *run.unreliable_metrics.values(),
+        run.launch.last_error,
+        run.teardown.last_error,
+        run.observed.pending_confirmation and run.observed.pending_confirmation.detail,
+        *run.training.unreliable_metrics.values(),
     ]
-    found += [text for one in run.health.open_findings for text in (one.what, one.evidence, one.advice)]
+    found += [text for one in run.training.health.open_findings for text in (one.what, one.evidence, one.advice)]
     return [text for text in found if isinstance(text, str) and text]
 
 

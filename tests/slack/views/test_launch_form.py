@@ -248,7 +248,7 @@ def test_a_form_that_was_launched_and_is_sent_again_with_other_settings_is_not_t
     assert bot.listeners.modals.submit(view, bot.caller(wish=view["id"])) == {}
     said = next(iter(bot.submits(nodes="4").values()))
     assert "launched already as smoke-0001: /verl launch smoke nodes=2" in said
-    assert bot.run().nodes == 2
+    assert bot.run().plan.nodes == 2
     assert len(bot.service.queries.list_active()) == 1
 
 

@@ -26,7 +26,7 @@ from slack_playground.checks import check_message
 from slack_playground.transcript import written
 from slack_playground.workspace import Message as Shown
 from slack_playground.workspace import seeded
-from tests.builders import NOON, a_run, at, running
+from tests.builders import NOON, a_run, at, change_run, running
 from tests.core.model.test_report import NIGHT, a_report, on
 from tests.slack.views.test_run_thread import DEAD, NOTED, PACED, SICK, TRAINED, ended, over
 
@@ -49,7 +49,7 @@ BUSY = [
     a_run(id="grpo-77e0", recipe="grpo", gpus="H100:8", infra="k8s"),
     ended(Reason.SUCCEEDED, id="grpo-2b3c", recipe="grpo", rate=Rate(24.0, "x"), progress=VALIDATED),
     ended(Reason.FAILED, id="ppo-0d0d", requester="U0LEA", progress=TRAINED),
-    replace(over(Reason.STOPPED), id="ppo-5555", stop_requested_by="U0BEN"),
+    change_run(over(Reason.STOPPED), id="ppo-5555", stop_requested_by="U0BEN"),
 ]
 MANY = [running(id=f"ppo-{number:04x}", requester=f"U{number:02}", recipe=f"ppo{number}") for number in range(60)]
 SEVERAL = [
@@ -149,7 +149,7 @@ def test_a_board_of_sixty_runs_is_one_message_that_slack_takes() -> None:
 
 def test_hostile_text_never_breaks_a_board() -> None:
     hostile = "<!channel> `` ``` & " + "x" * 20_000
-    runs = [replace(run, recipe=hostile, detail=hostile, last_error=hostile, infra=hostile) for run in BUSY]
+    runs = [change_run(run, recipe=hostile, detail=hostile, last_error=hostile, infra=hostile) for run in BUSY]
     message = told(a_report(), runs)
     check_message(message.text, list(message.blocks))
     assert "<!channel>" not in str(message.blocks)

@@ -35,7 +35,7 @@ from bot.slack.views import answers, log_excerpt, run_thread
 from slack_playground.checks import check_message
 from slack_playground.transcript import written
 from slack_playground.workspace import Message, seeded
-from tests.builders import NOON, a_run, at, launching, running
+from tests.builders import NOON, a_run, at, change_run, launching, running
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = {one: GOLDEN / ("messages.txt" if one == ENGLISH else f"messages.{one}.txt") for one in LANGUAGES}
@@ -71,7 +71,7 @@ BILL = Bill(92.0, Rate(96.0, "SkyPilot's cost report"), at(3500))
 
 def over(reason: Reason, **changes: object) -> Run:
     run = running(progress=TRAINED, metrics=("actor/entropy",)).begin_teardown(reason, None, at(4000))
-    return replace(run, **changes)  # type: ignore[arg-type]  # any field
+    return change_run(run, **changes)
 
 
 def ended(reason: Reason, **changes: object) -> Run:
@@ -145,8 +145,8 @@ RUNS = {
         health=HealthState(resolved_findings=(ResolvedFinding(SICK, 410, at(3000).timestamp()),)),
         sent_messages={f"finding-{SICK.key}": SentMessage("1.2", "d", "", NOON)},
     ),
-    "running, muted": running(progress=PACED, health=HealthState(open_findings=(SICK,))).mute_finding(
-        Mute(SICK.name, "U0BEN", at(900))
+    "running, muted": running(
+        progress=PACED, health=HealthState(open_findings=(SICK,)), mutes=(Mute(SICK.name, "U0BEN", at(900)),)
     ),
     "running, its last step done": running(progress=replace(PACED, step=1000)),
     "running, blind": running(checkpoints_ephemeral=True, missing_safeguards=tuple(Safeguard)),
@@ -268,7 +268,7 @@ def read_aloud() -> str:
 def test_hostile_text_never_breaks_a_message() -> None:
     hostile = "<!channel> `` ``` & " + "&<>" * 7_000
     failure = FailureSummary(hostile, FailureKind.NCCL_TIMEOUT, address=hostile[:50], excerpt=(hostile[:300],))
-    run = replace(
+    run = change_run(
         ended(Reason.FAILED, **KEPT),
         failure=failure,
         detail=hostile,
@@ -299,7 +299,7 @@ def test_the_digest_of_a_card_changes_with_what_it_shows_and_not_with_time_alone
     assert run_thread.card(run, NOW).digest == run_thread.card(run, NOW + timedelta(seconds=5)).digest
     assert (
         run_thread.card(run, NOW).digest
-        != run_thread.card(replace(run, progress=replace(TRAINED, step=421)), NOW).digest
+        != run_thread.card(change_run(run, progress=replace(TRAINED, step=421)), NOW).digest
     )
 
 

@@ -1,5 +1,7 @@
 """The name of a run is a link to its card wherever the reader can open it."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.core.model.run import Run
@@ -12,7 +14,7 @@ ANA, BEN = "U0ANA", "U0BEN"
 
 def with_card(channel: str, permalink: str = "https://a.slack.com/archives/C0TRAIN/p1", **changes: object) -> Run:
     run = running(thread_channel=channel, **changes)
-    return run.record_sent_message(CARD_KEY, SentMessage("1.2", "d", "", NOON, permalink))
+    return replace(run, messages=run.messages.record_sent(CARD_KEY, SentMessage("1.2", "d", "", NOON, permalink)))
 
 
 @pytest.mark.parametrize(
