@@ -186,7 +186,7 @@ def prepare(data_dir: Path, group: int | None = None) -> None:
     if status.st_uid != os.geteuid() and not is_volume(status):
         raise UserError(
             f"The data directory {data_dir} belongs to another user.",
-            "Set VERLBOT_DATA_DIR to a folder of the bot's own user, or give it to him: `chown -R`.",
+            "Set VERLBOT_DATA_DIR to a folder of the bot's user, or change its owner with `chown -R`.",
         )
     if count := tighten(data_dir, group):
         log.warning("%s was open to other users: closed, %d files and folders", data_dir, count)

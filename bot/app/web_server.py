@@ -317,8 +317,8 @@ class WebServer:
             self._socket.listen(128)
         except OSError as error:
             raise UserError(
-                f"Nothing can listen on {self._host}:{self._port}: {error.strerror}.",
-                f"Set {self._settings} to an address of this machine that is free.",
+                f"The bot cannot listen on {self._host}:{self._port}: {error.strerror}.",
+                f"Set {self._settings} to a free address of this machine.",
             ) from error
         self._thread.start()
         self._server.serving.wait(START_SECONDS)

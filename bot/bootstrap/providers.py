@@ -236,7 +236,7 @@ def connect_store(settings: Settings, valkey: EmbeddedValkey | None) -> Redis:
     try:
         check_connection(redis_client)
     except Unavailable as error:
-        raise UserError(f"{error} ({error.__cause__})", "Start it, or mend REDIS_URL.") from error
+        raise UserError(f"{error} ({error.__cause__})", "Start it, or correct REDIS_URL.") from error
     return redis_client
 
 

@@ -16,8 +16,8 @@ from bot.config.validators import (
 )
 
 LOCAL_HINT = (
-    "Name SkyPilot's API server in SKYPILOT_API_SERVER_ENDPOINT, set VERLBOT_COMPUTE=skypilot, or, to try the bot out, "
-    "set VERLBOT_LOCAL_WITH_SLACK=true."
+    "Set SKYPILOT_API_SERVER_ENDPOINT to the address of SkyPilot's API server, or set VERLBOT_COMPUTE=skypilot. "
+    "To only try the bot out, set VERLBOT_LOCAL_WITH_SLACK=true."
 )
 
 
@@ -27,104 +27,105 @@ class ComputeSettings(OperationSettings):
 
     compute: str = setting(
         "VERLBOT_COMPUTE",
-        "`skypilot` for clusters of SkyPilot's, `local` for processes of this machine. Unless set: `skypilot` "
-        "where SKYPILOT_API_SERVER_ENDPOINT is set, else `local`.",
+        "Where runs are: `skypilot` for SkyPilot clusters, `local` for processes on this machine. If not set, "
+        "`skypilot` if SKYPILOT_API_SERVER_ENDPOINT is set, else `local`.",
         "",
         choice_parser("skypilot", "local"),
     )
     sky_endpoint: str = setting(
         "SKYPILOT_API_SERVER_ENDPOINT",
-        "SkyPilot's API server. Without it, the one of this machine.",
+        "Address of SkyPilot's API server. If not set, the server of this machine.",
         "",
         parse_web_address,
         secret=True,
     )
     sky_token: str = setting(
         "SKYPILOT_SERVICE_ACCOUNT_TOKEN",
-        "Token of the bot's service account there, `sky_…`.",
+        "Token of the bot's service account on SkyPilot's API server, `sky_…`.",
         "",
         parse_sky_token,
         secret=True,
     )
     sky_start_server: bool = setting(
         "VERLBOT_SKY_START_SERVER",
-        "Whether an API server is started on this machine where none answers.",
+        "Start an API server on this machine if none answers.",
         False,
         parse_flag,
     )
     sky_call_seconds: float = setting(
         "VERLBOT_SKY_CALL_SECONDS",
-        "For one question to SkyPilot; after that it counts as unanswered.",
+        "Timeout for one SkyPilot call, in seconds. After that the call counts as unanswered.",
         60.0,
         parse_positive,
     )
     sky_calls_at_once: int = setting(
         "VERLBOT_SKY_CALLS_AT_ONCE",
-        "Questions to SkyPilot under way at once; a small server takes no more.",
+        "Maximum number of concurrent SkyPilot calls; a small server handles no more.",
         4,
         parse_whole_number,
     )
     sky_job_seconds: float = setting(
         "VERLBOT_SKY_JOB_SECONDS",
-        "Between two looks at a cluster's job; four times as long while it runs, because its log tells when it ends.",
+        "Seconds between two checks of a cluster's job. Four times as long while the job runs, because its log "
+        "shows when it ends.",
         30.0,
         parse_positive,
     )
     sky_log_seconds: float = setting(
         "VERLBOT_SKY_LOG_SECONDS",
-        "Between two looks at a run's log; each is an SSH to its cluster.",
+        "Seconds between two reads of a run's log. Each read opens an SSH connection to the cluster.",
         30.0,
         parse_positive,
     )
     sky_bill_seconds: float = setting(
-        "VERLBOT_SKY_BILL_SECONDS", "Between two looks at SkyPilot's cost report.", 300.0, parse_positive
+        "VERLBOT_SKY_BILL_SECONDS", "Seconds between two reads of SkyPilot's cost report.", 300.0, parse_positive
     )
     slurm_containers: bool = setting(
         "VERLBOT_SLURM_CONTAINERS",
-        "Whether your Slurm runs containers (Pyxis), so that images are allowed.",
+        "Set it to `true` if your Slurm runs containers (Pyxis), to allow images.",
         False,
         parse_flag,
     )
     prices: Path | None = setting(
         "VERLBOT_PRICES",
-        "Your own price table, for what SkyPilot has no price for (docs/recipes.md).",
+        "Your own price table for machines that SkyPilot has no price for (docs/recipes.md).",
         None,
         parse_existing_file,
     )
     unhealthy_seconds: float = setting(
         "VERLBOT_UNHEALTHY_SECONDS",
-        "After which a cluster that has lost a node, by SkyPilot's word, is given up and removed.",
+        "Seconds after which the bot gives up and removes a cluster that has lost a node according to SkyPilot.",
         180.0,
         parse_positive,
     )
     local_with_slack: bool = setting(
         "VERLBOT_LOCAL_WITH_SLACK",
-        "Whether runs may be processes of this machine although people of a real Slack workspace launch them: they "
-        "run beside the bot's own store (docs/operations.md).",
+        "Allow people of a real Slack workspace to start processes on this machine, beside the bot's own "
+        "database (docs/operations.md).",
         False,
         parse_flag,
     )
     local_user: str = setting(
         "VERLBOT_LOCAL_USER",
-        "User that local runs have where the bot is root, a name or a number; `same` for the bot's own. Unless set: "
-        "`nobody`, or the bot's own where that user cannot reach the data directory and Slack is on loopback.",
+        "User (name or number) for local runs if the bot is root; `same` for the bot's own user. If not set, "
+        "`nobody`, or the bot's own user if `nobody` cannot reach the data directory and Slack is on loopback.",
         "",
     )
     local_dollars_per_node_hour: float | None = setting(
         "VERLBOT_LOCAL_DOLLARS_PER_NODE_HOUR",
-        "A pretended price of this machine's nodes, to try out what the bot says of money.",
+        "Demo price of this machine in dollars per node and hour, to try out budgets.",
         None,
         parse_positive,
     )
     local_minute_seconds: float = setting(
         "VERLBOT_LOCAL_MINUTE_SECONDS",
-        "How long a minute of local autostop lasts; shorter in tests.",
+        "Length of a minute of local autostop in seconds; shorter in tests.",
         60.0,
         parse_positive,
     )
     local_grace_seconds: float = setting(
         "VERLBOT_LOCAL_GRACE_SECONDS",
-        "What local processes are given to end before they are killed.",
+        "Seconds that local processes have to end before the bot kills them.",
         5.0,
         parse_positive,
     )
@@ -140,6 +141,6 @@ class ComputeSettings(OperationSettings):
         if self.uses_skypilot or self.is_slack_local or self.local_with_slack:
             return ""
         return (
-            "Runs would be processes of this machine, launched by anybody in a real Slack workspace, "
-            "beside the bot's own store and tokens."
+            "People of a real Slack workspace could start processes on this machine, beside the bot's own database "
+            "and tokens."
         )

@@ -22,10 +22,13 @@ class Settings(ComputeSettings):
     """Settings of a bot. Each field is an environment variable; docs/settings.md is made from this class."""
 
     doctor_seconds: float = setting(
-        "VERLBOT_DOCTOR_SECONDS", "For one check of `verlbot doctor`; after that it has failed.", 30.0, parse_positive
+        "VERLBOT_DOCTOR_SECONDS", "Timeout for one check of `verlbot doctor`, in seconds.", 30.0, parse_positive
     )
     log_level: str = setting(
-        "VERLBOT_LOG_LEVEL", "What the bot's own log tells.", "INFO", choice_parser("DEBUG", "INFO", "WARNING", "ERROR")
+        "VERLBOT_LOG_LEVEL",
+        "Level of the bot's own log: `DEBUG`, `INFO`, `WARNING` or `ERROR`.",
+        "INFO",
+        choice_parser("DEBUG", "INFO", "WARNING", "ERROR"),
     )
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The rest of the environment, for the secrets that recipes name; the bot's own settings are not for runs."""
@@ -88,8 +91,8 @@ class Settings(ComputeSettings):
                     values[setting_field.name] = setting_field.metadata["read"](text)
                 except ValueError as error:
                     # A secret's value must not appear in an error message.
-                    shown = "what it holds" if setting_field.metadata["secret"] else f"`{text}`"
-                    problems[variable] = f"{variable} takes {error}, not {shown}."
+                    shown = "its present value" if setting_field.metadata["secret"] else f"`{text}`"
+                    problems[variable] = f"{variable} must be {error}, not {shown}."
         others = {
             name: text for name, text in environment.items() if name not in (*fields_by_variable, *STORE_VARIABLES)
         }

@@ -40,26 +40,26 @@ class SlackSettings:
     )
     slack_app_token: str = setting(
         "SLACK_APP_TOKEN",
-        "App-level token with `connections:write`, `xapp-…`; for Socket Mode.",
+        "App-level token with the scope `connections:write`, `xapp-…`. Socket Mode needs it.",
         "",
         token_parser("xapp-"),
         secret=True,
     )
     slack_signing_secret: str = setting(
-        "SLACK_SIGNING_SECRET", "Signing secret of the Slack app; for HTTP mode.", "", secret=True
+        "SLACK_SIGNING_SECRET", "Signing secret of the Slack app. HTTP mode needs it.", "", secret=True
     )
     slack_api_url: str = setting(
-        "SLACK_API_URL", "Where Slack's Web API is; any Slack-compatible server will do.", "https://slack.com/api/"
+        "SLACK_API_URL", "Address of Slack's Web API, or of a Slack-compatible server.", "https://slack.com/api/"
     )
     slack_mode: str = setting(
         "VERLBOT_SLACK_MODE",
-        "`socket` for Socket Mode, `http` for signed requests.",
+        "How Slack delivers events: `socket` for Socket Mode, `http` for signed requests.",
         "socket",
         choice_parser("socket", "http"),
     )
     public_url: str = setting(
         "VERLBOT_PUBLIC_URL",
-        "Where Slack reaches the bot in HTTP mode; `verlbot doctor` looks whether it does.",
+        "Public address of the bot in HTTP mode. `verlbot doctor` checks that it answers.",
         "",
         parse_web_address,
     )
@@ -67,19 +67,19 @@ class SlackSettings:
     http_port: int = setting("VERLBOT_HTTP_PORT", "Port that HTTP mode listens on.", 3000, parse_whole_number)
     http_body_megabytes: float = setting(
         "VERLBOT_HTTP_BODY_MEGABYTES",
-        "Of one request to the bot's own ports (HTTP mode, and the admin policy's), at the most.",
+        "Maximum size of one request to the bot's ports (HTTP mode and the admin policy), in megabytes.",
         1.0,
         parse_positive,
     )
     http_seconds: float = setting(
         "VERLBOT_HTTP_SECONDS",
-        "That the headers of such a request may take to arrive, and again its body.",
+        "Timeout for the headers of a request to these ports, and again for its body, in seconds.",
         10.0,
         parse_positive,
     )
     http_connections: int = setting(
         "VERLBOT_HTTP_CONNECTIONS",
-        "Connections open at once on each of those ports; beyond them the slowest sender gives way.",
+        "Maximum number of open connections on each of these ports. Above it, the bot closes the slowest.",
         100,
         parse_whole_number,
     )

@@ -53,7 +53,7 @@ def token_parser(prefix: str) -> Callable[[str], str]:
 
     def read(text: str) -> str:
         if not re.fullmatch(rf"{prefix}[A-Za-z0-9-]+", text):
-            raise ValueError(f"a token of Slack's that begins with {prefix}")
+            raise ValueError(f"a Slack token that begins with {prefix}")
         return text
 
     return read
@@ -72,14 +72,16 @@ def parse_sky_token(text: str) -> str:
     It is a JSON Web Token behind SkyPilot's prefix: its three parts hold dots and underscores (0.14, token_service).
     """
     if not re.fullmatch(r"sky_[A-Za-z0-9._-]+", text):
-        raise ValueError("a service-account token of SkyPilot's, which begins with sky_")
+        raise ValueError("a SkyPilot service-account token, which begins with sky_")
     return text
 
 
 def parse_store_url(text: str) -> str:
     """Return the URL of a store."""
     if not text.startswith(("redis://", "rediss://", "unix://")) or not is_address(text):
-        raise ValueError("an address such as redis://localhost:6379/0, odd characters of its password percent-encoded")
+        raise ValueError(
+            "an address such as redis://localhost:6379/0, with special characters of the password percent-encoded"
+        )
     return text
 
 
@@ -111,7 +113,7 @@ def parse_web_address(text: str) -> str:
 def parse_url_word(text: str) -> str:
     """Return a word that needs no escape in a URL."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{16,200}", text):
-        raise ValueError("16 letters, digits, dashes and underscores or more, such as `openssl rand -hex 24` prints")
+        raise ValueError("at least 16 letters, digits, dashes or underscores, for example from `openssl rand -hex 24`")
     return text
 
 
@@ -142,12 +144,12 @@ def host_of(address: str) -> str:
 def parse_existing_file(text: str) -> Path:
     """Return the path of an existing file."""
     if not Path(text).is_file():
-        raise ValueError("a file that there is")
+        raise ValueError("an existing file")
     return Path(text)
 
 
 def parse_existing_folder(text: str) -> Path:
     """Return the path of an existing folder."""
     if not Path(text).is_dir():
-        raise ValueError("a folder that there is")
+        raise ValueError("an existing folder")
     return Path(text)

@@ -19,9 +19,9 @@ def test_every_problem_is_reported_at_once() -> None:
     with pytest.raises(UserError) as refusal:
         Settings.read(wrong)
     said = str(refusal.value)
-    assert "SLACK_BOT_TOKEN takes a token of Slack's that begins with xoxb-" in said
-    assert "VERLBOT_TICK_SECONDS takes a number above 0, not `soon`." in said
-    assert "VERLBOT_SLACK_MODE takes socket or http, not `pigeon`." in said
+    assert "SLACK_BOT_TOKEN must be a Slack token that begins with xoxb-" in said
+    assert "VERLBOT_TICK_SECONDS must be a number above 0, not `soon`." in said
+    assert "VERLBOT_SLACK_MODE must be socket or http, not `pigeon`." in said
     assert "secret" not in said
 
 
@@ -121,7 +121,7 @@ def test_an_open_port_of_the_admin_policy_needs_a_secret(environment: dict[str, 
 
 @pytest.mark.parametrize("secret", ["short", "with/a/slash/in/it", "ünïversal-ünïversal"])
 def test_a_secret_that_no_address_can_hold_is_refused_and_not_shown(secret: str) -> None:
-    with pytest.raises(UserError, match="VERLBOT_ADMIN_POLICY_SECRET takes 16 letters") as refusal:
+    with pytest.raises(UserError, match="VERLBOT_ADMIN_POLICY_SECRET must be at least 16 letters") as refusal:
         Settings.read(TOKENS | {"VERLBOT_ADMIN_POLICY_SECRET": secret})
     assert secret not in str(refusal.value)
 

@@ -32,7 +32,7 @@ def read_patterns(path: Path) -> Mapping[str, str]:
             f"The secret patterns {path} cannot be read: {' '.join(str(error).split())}", PATTERNS_HINT
         ) from error
     if len(patterns) > MAX_PATTERNS:
-        raise UserError(f"The secret patterns {path} are {len(patterns)}; {MAX_PATTERNS} are the most.", PATTERNS_HINT)
+        raise UserError(f"{path} has {len(patterns)} secret patterns; the limit is {MAX_PATTERNS}.", PATTERNS_HINT)
     for name, text in patterns.items():
         if why := find_problem(text):
             raise UserError(f"The secret pattern `{name}` of {path} is not valid: {why}.", PATTERNS_HINT)

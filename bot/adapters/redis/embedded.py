@@ -53,7 +53,7 @@ class EmbeddedValkey:
         deadline = time.monotonic() + self._start_seconds
         while not self._is_answering():
             if time.monotonic() > deadline or self._has_failed():
-                raise UserError("The embedded store does not start.", f"Read {self._folder / 'valkey.log'}.")
+                raise UserError("The embedded database does not start.", f"Read {self._folder / 'valkey.log'}.")
             time.sleep(0.01)
         return self._client
 
@@ -125,7 +125,7 @@ def find_server_program() -> str:
     try:
         return str(get_binary_path())
     except ValkeyServerError as error:
-        raise UserError(f"There is no embedded store for this machine: {error}", "Set REDIS_URL to a Redis.") from error
+        raise UserError(f"The embedded database does not run on this machine: {error}", "Set REDIS_URL to a Redis.") from error
 
 
 def get_socket_path(folder: Path) -> Path:

@@ -139,7 +139,7 @@ class SkyCloud:
             try:
                 observations |= observe(refs) if refs else {}
             except Unavailable as error:
-                log.warning("%d of %d cannot be seen: %s", len(refs), len(clusters), error)
+                log.warning("%d of %d have no status: %s", len(refs), len(clusters), error)
                 errors.append(error)
         if errors and not observations:
             raise errors[0]

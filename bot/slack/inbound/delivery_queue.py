@@ -127,7 +127,7 @@ class Inbox:
         try:
             self.store.delete_delivery(request.envelope_id)
         except Unavailable as error:
-            log.warning("%s: a delivery will be served once more, which changes nothing", error)
+            log.warning("%s: a delivery will be handled again, which changes nothing", error)
 
     def recover_unserved(self) -> list[SocketModeRequest]:
         """Return the deliveries that an earlier process acknowledged and did not serve, oldest first; drop those that

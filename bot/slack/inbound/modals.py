@@ -187,7 +187,7 @@ def make_view_opener(
             with classify_slack_errors():
                 response: Any = client.views_open(trigger_id=trigger, view=to_view(answer))
         except SlackRejected as error:
-            log.warning("Slack opens no view: %s", error.code)
+            log.warning("Slack did not open a view: %s", error.code)
             respond_directly(client, user)(explain_not_opened())
             return
         if then:

@@ -192,10 +192,10 @@ class ReportCommands:
             return report_service.canonical_name(str((response.get("user") or {}).get("tz") or self.reports.timezone))
         except (SlackRejected, SlackRateLimited, SlackUncertain) as error:
             log.warning(
-                "Slack does not tell the time zone of %s (%s); it is taken to be %s", user, error, self.reports.timezone
+                "Slack does not give the time zone of %s (%s); using %s", user, error, self.reports.timezone
             )
         except UserError as error:
-            log.warning("Slack has an unknown time zone of %s: %s", user, error)
+            log.warning("Slack gives an unknown time zone for %s: %s", user, error)
         return self.reports.timezone
 
 

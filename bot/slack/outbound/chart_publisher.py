@@ -198,7 +198,7 @@ class ChartPublisher:
     def _downgrade(self, mode: ChartMode) -> None:
         """Avoid a mode for a day."""
         if mode is not ChartMode.WORDS:
-            log.warning("Slack refuses charts as %s; that is tried again in a day", mode.value)
+            log.warning("Slack refuses charts as %s; trying again in a day", mode.value)
             self._retry_at[mode] = self._now() + REFUSAL_LIFETIME
 
     # answers to people

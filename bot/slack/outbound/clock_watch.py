@@ -33,7 +33,7 @@ def fetch_time(api_url: str) -> float | None:
     try:
         return parse_date_header(httpx.get(f"{api_url}api.test", timeout=TIMEOUT_SECONDS).headers.get("date", ""))
     except (httpx.HTTPError, ValueError) as error:
-        log.warning("Slack does not tell the time: %s", error)
+        log.warning("Slack does not give its time: %s", error)
         return None
 
 

@@ -302,7 +302,7 @@ class Outbox:
             self._closed_places.close(placed.channel, None, now)
         next_place = self._choose_place(conversation, messages)
         if not self._closed_places.is_open(next_place.channel, next_place.thread_ts, now):
-            log.error("%s: its messages have no place where the bot may post", conversation.name)
+            log.error("%s: the bot may post its messages nowhere", conversation.name)
             self._holds.extend_hold(conversation.name, messages, now, CLOSED_CHANNEL_PAUSE)
         return IMMEDIATELY
 
@@ -330,7 +330,7 @@ class Outbox:
             self._charts.record_rejection(messages)
             return IMMEDIATELY
         if refusal is Refusal.NO_PERMISSION:
-            log.error("Slack does not let the bot speak: %s. `verlbot manifest` prints the rights it needs.", code)
+            log.error("Slack does not let the bot post: %s. `verlbot manifest` prints the permissions it needs.", code)
             self._muted_until = self._now() + REFUSAL_PAUSE
             return self._pause(conversation.name, REFUSAL_PAUSE)
         self._holds.extend_hold(conversation.name, messages, self._now())
@@ -340,7 +340,7 @@ class Outbox:
         """Begin the conversation again in a direct message; hold it where it has no person, or is in one already."""
         # A user's id as the channel makes Slack open a direct message.
         if conversation.fallback_user in ("", conversation.channel):
-            log.error("%s: its messages have no place where the bot may post", conversation.name)
+            log.error("%s: the bot may post its messages nowhere", conversation.name)
             self._holds.extend_hold(conversation.name, messages, self._now(), CLOSED_CHANNEL_PAUSE)
         else:
             self._holds.release(conversation.name, messages)
