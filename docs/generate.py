@@ -55,7 +55,7 @@ def settings() -> str:
 
 Environment variables of `verlbot run`. Made from the classes of settings in `bot/config` by `make docs`.
 
-{table(("variable", "unless set", "meaning"), *rows)}
+{table(("variable", "default", "meaning"), *rows)}
 """
 
 

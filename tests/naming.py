@@ -242,6 +242,12 @@ def without_code(text: str) -> str:
     return re.sub(r"``?[^`]+``?|(?m:^\s*>>>.*$)", lambda quoted: " " * len(quoted[0]), text)
 
 
+def without_bad_examples(page: str) -> str:
+    """Return a page without the left cells of its tables headed "| not | but |", which quote what is not written."""
+    tables = re.compile(r"(?m)^\| not \| but \|\n(?:\|.*\n?)*")
+    return tables.sub(lambda table: re.sub(r"(?m)^\|[^|]*\|", "| |", table[0]), page)
+
+
 def find_duplicates(names: Sequence[str]) -> list[str]:
     """Return the names that are there more than once."""
     return sorted(name for name, count in Counter(names).items() if count > 1)

@@ -20,7 +20,9 @@ from bot.config.validators import (
 from bot.phrase import ENGLISH, LANGUAGES
 
 OPEN_PORT_PROBLEM = "Other machines can reach the admin policy's port, and it has no secret."
-OPEN_PORT_HINT = "Set VERLBOT_ADMIN_POLICY_SECRET to at least 16 random characters, for example from `openssl rand -hex 24`."
+OPEN_PORT_HINT = (
+    "Set VERLBOT_ADMIN_POLICY_SECRET to at least 16 random characters, for example from `openssl rand -hex 24`."
+)
 
 PACKAGED_RECIPES = Path(__file__).parents[1] / "recipes"
 SOURCE_RECIPES = Path(__file__).parents[2] / "recipes"

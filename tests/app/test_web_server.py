@@ -211,7 +211,7 @@ def unread(server: WebServer) -> list[bool]:
 def test_an_address_that_is_taken_is_told_with_what_to_set(server: WebServer) -> None:
     port = int(server.address.rsplit(":", 1)[1])
     other = WebServer("other", "127.0.0.1", port, {}, LIMITS, "VERLBOT_HTTP_PORT")
-    with pytest.raises(UserError, match=f"Nothing can listen on 127.0.0.1:{port}") as refused:
+    with pytest.raises(UserError, match=f"The bot cannot listen on 127.0.0.1:{port}") as refused:
         other.start()
     assert "VERLBOT_HTTP_PORT" in str(refused.value.hint)
     other.stop()

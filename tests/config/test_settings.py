@@ -59,7 +59,7 @@ def test_a_number_that_makes_no_sense_is_refused_or_not_set(text: str) -> None:
 def test_a_service_accounts_token_is_a_web_token_behind_skypilots_prefix() -> None:
     token = "sky_eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.a_b-c"
     assert Settings.read({**TOKENS, "SKYPILOT_SERVICE_ACCOUNT_TOKEN": token}).sky_token == token
-    with pytest.raises(UserError, match="service-account token of SkyPilot's"):
+    with pytest.raises(UserError, match="SkyPilot service-account token"):
         Settings.read({**TOKENS, "SKYPILOT_SERVICE_ACCOUNT_TOKEN": "xoxb-1"})
 
 

@@ -58,10 +58,10 @@ def test_an_invalid_text_is_refused_with_what_is_valid(parse: Callable[[str], ob
 
 def test_a_file_and_a_folder_must_exist(tmp_path: Path) -> None:
     path = tmp_path / "prices.yaml"
-    with pytest.raises(ValueError, match="a file"):
+    with pytest.raises(ValueError, match="an existing file"):
         validators.parse_existing_file(str(path))
     path.write_text("")
     assert validators.parse_existing_file(str(path)) == path
     assert validators.parse_existing_folder(str(tmp_path)) == tmp_path
-    with pytest.raises(ValueError, match="a folder"):
+    with pytest.raises(ValueError, match="an existing folder"):
         validators.parse_existing_folder(str(path))

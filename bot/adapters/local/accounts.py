@@ -39,7 +39,9 @@ def find_account(user: str) -> SystemAccount:
         account = SystemAccount(entry.pw_uid, entry.pw_gid)
     except (KeyError, OverflowError):
         if not (user.isdecimal() and 0 < int(user) < 2**31):
-            raise UserError(f"This machine has no user {user}.", "Set VERLBOT_LOCAL_USER to an existing user.") from None
+            raise UserError(
+                f"This machine has no user {user}.", "Set VERLBOT_LOCAL_USER to an existing user."
+            ) from None
         account = SystemAccount(int(user), int(user))  # a number without a name is a valid user
     if account.uid == 0:
         raise UserError("Local runs may not run as root.", "Set VERLBOT_LOCAL_USER to another user, such as `nobody`.")

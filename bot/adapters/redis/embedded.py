@@ -125,7 +125,9 @@ def find_server_program() -> str:
     try:
         return str(get_binary_path())
     except ValkeyServerError as error:
-        raise UserError(f"The embedded database does not run on this machine: {error}", "Set REDIS_URL to a Redis.") from error
+        raise UserError(
+            f"The embedded database does not run on this machine: {error}", "Set REDIS_URL to a Redis."
+        ) from error
 
 
 def get_socket_path(folder: Path) -> Path:

@@ -191,9 +191,7 @@ class ReportCommands:
                 response = self.client.users_info(user=user)
             return report_service.canonical_name(str((response.get("user") or {}).get("tz") or self.reports.timezone))
         except (SlackRejected, SlackRateLimited, SlackUncertain) as error:
-            log.warning(
-                "Slack does not give the time zone of %s (%s); using %s", user, error, self.reports.timezone
-            )
+            log.warning("Slack does not give the time zone of %s (%s); using %s", user, error, self.reports.timezone)
         except UserError as error:
             log.warning("Slack gives an unknown time zone for %s: %s", user, error)
         return self.reports.timezone

@@ -165,6 +165,6 @@ def test_an_address_that_is_taken_is_told_before_anything_runs(bot: Bot) -> None
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         server = HttpServer(bot.app, "127.0.0.1", port, InteractivePriority(), SIGNING_SECRET)
-        with pytest.raises(UserError, match=f"Nothing can listen on 127.0.0.1:{port}"):
+        with pytest.raises(UserError, match=f"The bot cannot listen on 127.0.0.1:{port}"):
             server.start()
         server.stop()
