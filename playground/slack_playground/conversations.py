@@ -1,7 +1,7 @@
 """Methods `chat.*` and `conversations.*`: what is said, where, and what has been."""
 
 from slack_playground.checks import EDITED_TEXT, Refusal, check_content, check_metadata, shortened
-from slack_playground.method import Call, Table, in_sight, into, to_write
+from slack_playground.method import Call, Table, in_sight, into, to_change, to_write
 from slack_playground.workspace import Channel, Json, Message
 
 PAGE = 100
@@ -68,17 +68,21 @@ def chat_post_message(call: Call) -> Json:
     channel = to_write(call, call.needed("channel"))
     more = content(call)
     more["text"], warnings = shortened(more["text"])
-    thread = call.text("thread_ts") or None
-    if thread and call.slack.workspace.find(channel.id, thread) is None:
-        raise Refusal("thread_not_found")
+    thread = thread_there(call, channel)
     broadcast = bool(thread) and call.flag("reply_broadcast")
     message = call.slack.post(channel.id, call.slack.workspace.bot, **more, thread_ts=thread, broadcast=broadcast)
     return {"channel": channel.id, "ts": message.ts, "message": rendered(message, True)} | warned(warnings)
 
 
+def thread_there(call: Call, channel: Channel) -> str | None:
+    """The thread that a message belongs to. A reply to a message that is gone stands in the channel, as in Slack."""
+    thread = call.text("thread_ts") or None
+    return thread if thread and call.slack.workspace.find(channel.id, thread) else None
+
+
 @method("chat.update", "chat:write")
 def chat_update(call: Call) -> Json:
-    channel = to_write(call, call.needed("channel"))
+    channel = to_change(call, call.needed("channel"))
     message = own_message(call, channel)
     more = content(call)
     if len(more["text"]) > EDITED_TEXT:
@@ -114,7 +118,7 @@ def chat_post_ephemeral(call: Call) -> Json:
         raise Refusal("user_not_in_channel")
     more = content(call)
     more["text"], warnings = shortened(more["text"])
-    thread = call.text("thread_ts") or None
+    thread = thread_there(call, channel)
     message = call.slack.post(channel.id, call.slack.workspace.bot, **more, thread_ts=thread, only_for=user)
     return {"message_ts": message.ts} | warned(warnings)
 

@@ -27,6 +27,10 @@ RETRY_HEADERS = {"retry_attempt": "X-Slack-Retry-Num", "retry_reason": "X-Slack-
 """What a delivery that comes again says of that: in its envelope, or as headers of a request."""
 
 
+ACK_CHARACTERS, TOO_LONG = 13_200, "invalid_command_response"
+"""What an acknowledgement may hold, as those found who met the limit; and what the person is shown of a longer one."""
+
+
 class NotAnswered(Exception):
     """The app did not take a delivery, or did not acknowledge it in time; the code is what a person would see."""
 
@@ -185,6 +189,9 @@ class Deliveries:
         except NotAnswered as error:
             entry.done(str(error))
             raise
+        if len(json.dumps(answer, ensure_ascii=False)) > ACK_CHARACTERS:
+            entry.done(TOO_LONG)
+            raise NotAnswered(TOO_LONG)
         entry.done("ok")
         return answer
 

@@ -31,6 +31,8 @@ class Fault:
         seconds: how much later a slow one is done.
         error: the code of a refusal.
         block: only calls that show a block of this kind, which a workspace may not know yet.
+        channel: only calls about channels with such an id, as a pattern such as `C0*`.
+        in_thread: only calls that write in a thread, or only those that do not; None for both.
     """
 
     method: str
@@ -41,12 +43,18 @@ class Fault:
     seconds: float = 0.0
     error: str = "fatal_error"
     block: str = ""
+    channel: str = "*"
+    in_thread: bool | None = None
     seen: int = 0
 
     def concerns(self, method: str, arguments: Json) -> bool:
         if self.times == 0 or not fnmatch.fnmatchcase(method, self.method):
             return False
-        return not self.block or self.block in kinds_of(arguments.get("blocks"))
+        if self.in_thread is not None and bool(arguments.get("thread_ts")) is not self.in_thread:
+            return False
+        if not fnmatch.fnmatchcase(channel_of(arguments), self.channel):
+            return False
+        return not self.block or self.block in kinds_shown(arguments)
 
 
 @dataclass(slots=True)
@@ -65,6 +73,18 @@ class Faults:
                 fault.times = None if fault.times is None else fault.times - 1
                 return fault
         return None
+
+
+def channel_of(arguments: Json) -> str:
+    """The channel that a call is about; files name it differently."""
+    return str(arguments.get("channel") or arguments.get("channel_id") or "")
+
+
+def kinds_shown(arguments: Json) -> set[str]:
+    """The types of all blocks of a call, those of its attachments among them."""
+    attachments = arguments.get("attachments")
+    inner = [one.get("blocks") for one in attachments if isinstance(one, dict)] if isinstance(attachments, list) else []
+    return set().union(*map(kinds_of, [arguments.get("blocks"), *inner]))
 
 
 def kinds_of(blocks: Any) -> set[str]:

@@ -1,5 +1,6 @@
 """How the methods of the Web API are written: what they are given, and what they refuse."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,6 +44,26 @@ SCOPES_OF = {"channel": "channels", "group": "groups", "im": "im"}
 
 class Missing(Exception):
     """A scope that the app was not given."""
+
+
+POINTER = re.compile(r"(?:\[ERROR\] )?(?P<message>.*?)(?: \[json-pointer:(?P<pointer>.*)\])?")
+"""A message of a refusal: its sentence, and the place that it is about."""
+
+
+class Invalid(Exception):
+    """What `blocks.validate` answers of blocks that Slack would not take."""
+
+    def __init__(self, code: str, messages: list[str]) -> None:
+        super().__init__(code)
+        self.code = code
+        self.errors = [error_of(message) for message in messages]
+
+
+def error_of(message: str) -> Json:
+    """One entry of `errors` in the answer of `blocks.validate`."""
+    found = POINTER.fullmatch(message)
+    parts = found.groupdict(default="") if found else {"message": message, "pointer": ""}
+    return parts | {"code": "failed_constraint"}
 
 
 def into(table: Table) -> Callable[..., Callable[[Method], Method]]:
@@ -89,3 +110,10 @@ def to_write(call: Call, channel_id: str) -> Channel:
     if workspace.bot not in channel.members and "chat:write.public" not in call.slack.scopes:
         raise Refusal("not_in_channel")
     return channel
+
+
+def to_change(call: Call, channel_id: str) -> Channel:
+    """The channel, where the bot may change what it has written; in an archived one nobody may."""
+    if (found := call.slack.workspace.channels.get(channel_id)) and found.is_archived:
+        raise Refusal("is_inactive")
+    return to_write(call, channel_id)

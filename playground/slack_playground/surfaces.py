@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from slack_playground import views
 from slack_playground.checks import Refusal, check_blocks, check_content, check_view
-from slack_playground.method import Call, Table, in_sight, into, to_write
+from slack_playground.method import Call, Invalid, Table, in_sight, into, to_write
 from slack_playground.workspace import File, Json, View
 
 METHODS: Table = {}
@@ -185,11 +185,14 @@ def blocks_validate(call: Call) -> Json:
     if len(given) != 1:
         raise Refusal("invalid_arguments", ["[ERROR] exactly one of blocks, message and view is needed"])
     what = call.arguments[given[0]]
-    match given[0]:
-        case "blocks":
-            check_blocks(what)
-        case "view":
-            check_view(what, "modal", "home")
-        case _:
-            check_content(what if isinstance(what, dict) else {})
+    try:
+        match given[0]:
+            case "blocks":
+                check_blocks(what)
+            case "view":
+                check_view(what, "modal", "home")
+            case _:
+                check_content(what if isinstance(what, dict) else {})
+    except Refusal as refusal:
+        raise Invalid(f"invalid_{given[0]}", refusal.messages or [refusal.code]) from refusal
     return {}

@@ -3,7 +3,7 @@
 from slack_playground import conversations, surfaces
 from slack_playground.checks import Refusal
 from slack_playground.deliveries import Deliveries
-from slack_playground.method import Call, Missing, Table
+from slack_playground.method import Call, Invalid, Missing, Table
 from slack_playground.slack import APP_TOKEN, BOT_TOKEN, Slack
 from slack_playground.workspace import Json
 
@@ -33,6 +33,8 @@ def call(slack: Slack, deliveries: Deliveries, name: str, token: str, arguments:
         return {"ok": True} | function(Call(slack, deliveries, token, arguments))
     except Missing as missing:
         return {"ok": False, "error": "missing_scope", "needed": str(missing), "provided": ",".join(slack.scopes)}
+    except Invalid as invalid:
+        return {"ok": False, "error": invalid.code, "errors": invalid.errors}
     except Refusal as refusal:
         return {"ok": False, "error": refusal.code, "response_metadata": {"messages": refusal.messages}}
 

@@ -270,9 +270,9 @@ VALID: list[Any] = [
     pytest.param({"blocks": [{"type": "divider"}]}, "", id="blocks"),
     pytest.param({"blocks": [{"type": "x"}]}, "invalid_blocks", id="bad blocks"),
     pytest.param({"message": {"text": "x"}}, "", id="a message"),
-    pytest.param({"message": {}}, "no_text", id="an empty message"),
+    pytest.param({"message": {}}, "invalid_message", id="an empty message"),
     pytest.param({"view": {"type": "home", "blocks": []}}, "", id="a view"),
-    pytest.param({"view": {"type": "modal", "blocks": []}}, "invalid_arguments", id="a bad view"),
+    pytest.param({"view": {"type": "modal", "blocks": []}}, "invalid_view", id="a bad view"),
     pytest.param({}, "invalid_arguments", id="nothing"),
 ]
 

@@ -120,6 +120,7 @@ def test_a_public_channel_needs_the_right_or_an_invitation(playground: Playgroun
 def test_an_archived_channel_is_closed(web: WebClient, slack: PlaygroundClient) -> None:
     slack.post("channel", channel=TRAINING, is_archived=True)
     assert refusal(lambda: web.chat_postMessage(channel=TRAINING, text="x")) == "is_archived"
+    assert refusal(lambda: web.chat_update(channel=TRAINING, ts="1.1", text="x")) == "is_inactive"
 
 
 def test_a_message_to_a_person_is_a_direct_message(web: WebClient, slack: PlaygroundClient) -> None:
@@ -152,8 +153,9 @@ def test_a_message_that_is_not_there_is_not_found(web: WebClient, call: Callable
     assert refusal(lambda: call(web, "")) == "message_not_found"
 
 
-def test_a_thread_that_is_not_there_is_not_found(web: WebClient) -> None:
-    assert refusal(lambda: web.chat_postMessage(channel=TRAINING, text="x", thread_ts="1.1")) == "thread_not_found"
+def test_a_reply_to_a_message_that_is_gone_stands_in_the_channel(web: WebClient) -> None:
+    posted = web.chat_postMessage(channel=TRAINING, text="x", thread_ts="1.1")
+    assert "thread_ts" not in posted["message"]
     assert refusal(lambda: web.conversations_replies(channel=TRAINING, ts="1.1")) == "thread_not_found"
 
 
@@ -191,7 +193,38 @@ def test_people_and_channels_are_described(web: WebClient) -> None:
 
 def test_blocks_are_validated_as_by_slack(web: WebClient) -> None:
     web.api_call("blocks.validate", json={"blocks": [{"type": "divider"}]})
-    assert refusal(lambda: web.api_call("blocks.validate", json={"blocks": [{"type": "x"}]})) == "invalid_blocks"
+    with pytest.raises(SlackApiError) as met:
+        web.api_call("blocks.validate", json={"blocks": [{"type": "x"}]})
+    answer = met.value.response.data
+    assert answer["error"] == "invalid_blocks"
+    assert answer["errors"] == [
+        {"message": "unsupported type: x", "pointer": "/blocks/0/type", "code": "failed_constraint"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "refused"),
+    [
+        pytest.param({}, ["a post", "a reply"], id="any call"),
+        pytest.param({"channel": TRAINING}, ["a post", "a reply"], id="one channel"),
+        pytest.param({"channel": "C0OTHER"}, [], id="another channel"),
+        pytest.param({"in_thread": True}, ["a reply"], id="replies"),
+        pytest.param({"in_thread": False}, ["a post"], id="posts"),
+    ],
+)
+def test_a_fault_meets_the_calls_that_it_names(
+    web: WebClient, slack: PlaygroundClient, fault: dict[str, Any], refused: list[str]
+) -> None:
+    ts = str(web.chat_postMessage(channel=TRAINING, text="x")["ts"])
+    slack.faults({"method": "chat.postMessage", "trouble": "refused", "error": "rate_limited", "times": None} | fault)
+    met = []
+    for name, thread in (("a post", None), ("a reply", ts)):
+        try:
+            web.chat_postMessage(channel=TRAINING, text="x", thread_ts=thread)
+        except SlackApiError as error:
+            assert (error.response.status_code, error.response["error"]) == (200, "rate_limited")
+            met.append(name)
+    assert met == refused
 
 
 def test_a_home_is_published(playground: Playground, web: WebClient) -> None:

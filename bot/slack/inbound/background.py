@@ -1,11 +1,12 @@
 """Answers that take longer than Slack waits: a pool shared fairly among people, and ways to deliver the answer."""
 
+import json
 import logging
 import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 
@@ -17,12 +18,15 @@ from bot.errors import Unavailable, UnreadableRecord, UserError
 from bot.i18n import with_language_context
 from bot.phrase import Phrase
 from bot.slack.inbound.fair_queue import FairPool, PoolFull
+from bot.slack.outbound.refusals import PRIVATE_ANSWER_CODES, REPLY_CODES, Refusal, classify_refusal
 from bot.slack.outbound.web_client import (
     PARSE_MODE,
+    RATE_LIMIT_CODES,
     SlackRateLimited,
     SlackRejected,
     SlackUncertain,
     classify_slack_errors,
+    read_retry_after,
 )
 from bot.slack.views import answers
 from bot.slack.views.message import Answer, Responder
@@ -35,8 +39,34 @@ ERROR_CODE = re.compile(r"""(?:"error": ?"|^)([a-z]++(?:_[a-z]++)++)(?:"|$)""")
 DeferredAnswer = Callable[[], Answer | None]
 """Renders the result of a person's request, in the language that is current where it is called."""
 
+REPLY_THREADS, TRIGGER_THREADS = 8, 4
+"""Threads for ready answers, each of which may wait half a minute for Slack, and for views that must open at once."""
+
+MAX_ACK_CHARACTERS = 13_000
+"""Maximum characters of an acknowledgement, as JSON: Slack drops one of more than about 13,200."""
+
 MAX_DELIVERY_ATTEMPTS = 3
 """Maximum attempts to deliver a reply: a person reads it soon or never. After the last one only the log records it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TriggeredResponder:
+    """A responder that opens a view. Slack forgets its trigger after three seconds, so it waits behind nothing.
+
+    Attributes:
+        explain: tells the person that Slack has opened nothing.
+    """
+
+    open_view: Responder
+    explain: Callable[[], None]
+
+    def __call__(self, answer: Answer) -> None:
+        """Open the view once; explain where Slack does not open it."""
+        try:
+            self.open_view(answer)
+        except (SlackRejected, SlackRateLimited, SlackUncertain) as error:
+            log.warning("Slack did not open a view: %s", getattr(error, "code", error))
+            self.explain()
 
 
 class BackgroundReplies:
@@ -60,7 +90,8 @@ class BackgroundReplies:
     ) -> None:
         self._interactive_priority = interactive_priority
         self._answer_pool = FairPool(threads, max_tasks, max_tasks_each, max_running_each, "answer")
-        self._reply_pool = ThreadPoolExecutor(2, thread_name_prefix="reply")
+        self._reply_pool = ThreadPoolExecutor(REPLY_THREADS, thread_name_prefix="reply")
+        self._trigger_pool = ThreadPoolExecutor(TRIGGER_THREADS, thread_name_prefix="trigger")
 
     def answer_later(self, compute_answer: Callable[[], Answer], responder: Responder, user: str = "") -> None:
         """Compute an answer in a thread, then deliver it.
@@ -78,8 +109,9 @@ class BackgroundReplies:
             raise UserError(Phrase("Too many questions at once."), Phrase("Ask again in a minute.")) from error
 
     def send(self, answer: Answer, responder: Responder) -> None:
-        """Deliver an answer that is ready. Never refused: a delivery waits for Slack only."""
-        self._reply_pool.submit(with_language_context(self._answer_and_deliver), lambda: answer, responder)
+        """Deliver an answer that is ready. Never refused: a delivery waits for Slack only, and a view for nothing."""
+        pool = self._trigger_pool if isinstance(responder, TriggeredResponder) else self._reply_pool
+        pool.submit(with_language_context(self._answer_and_deliver), lambda: answer, responder)
 
     def send_to_url(self, url: str, answer: Answer) -> None:
         """Deliver an answer to the response URL of a command."""
@@ -88,17 +120,21 @@ class BackgroundReplies:
     def stop(self) -> None:
         """Cancel what has not begun."""
         self._answer_pool.stop()
-        self._reply_pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._reply_pool, self._trigger_pool):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _answer_and_deliver(self, compute_answer: Callable[[], Answer], responder: Responder) -> None:
         """Compute an answer, or describe the error if that fails, and deliver it."""
-        self._interactive_priority.yield_to_interactive()
+        is_urgent = isinstance(responder, TriggeredResponder)
+        if not is_urgent:
+            self._interactive_priority.yield_to_interactive()
         try:
             result = compute_answer()
         except Exception as error:
             # The person waits for an answer, so every error becomes one.
             result = render_error(error)
-        self._interactive_priority.yield_to_interactive()
+        if not is_urgent:
+            self._interactive_priority.yield_to_interactive()
         try:
             deliver(result, responder)
         except Exception:
@@ -143,32 +179,57 @@ def check_response(status: int, headers: Any, body: str = "") -> None:
     Raises:
         SlackRateLimited, SlackUncertain, SlackRejected: the message did not arrive, or may not have arrived.
     """
-    if status == 429:
-        raise SlackRateLimited(timedelta(seconds=float(headers.get("Retry-After", 1))))
+    code = ERROR_CODE.search(body)
+    if status == 429 or (code and code[1] in RATE_LIMIT_CODES):
+        raise SlackRateLimited(read_retry_after(headers))
     if status >= 500:
         raise SlackUncertain(f"Slack answered {status}")
-    code = ERROR_CODE.search(body)
     # A response URL may answer 200 and report the error in its body.
     if status != 200 or (code and '"ok":false' in body.replace(" ", "")):
         raise SlackRejected(code[1] if code else str(status))
 
 
-def respond_in_thread(client: WebClient, channel: str, thread: str) -> Responder:
-    """Return a responder that everyone sees, under the message with the command."""
+def respond_in_thread(client: WebClient, channel: str, thread: str, user: str = "") -> Responder:
+    """Return a responder that everyone sees, under the message with the command.
 
-    def send_answer(answer: Answer) -> None:
+    Where Slack has closed the thread, the answer goes to the channel; where it has closed that, to the person alone.
+    """
+
+    def send_answer(answer: Answer, thread_ts: str | None = thread) -> None:
         with classify_slack_errors():
-            client.chat_postMessage(channel=channel, thread_ts=thread, unfurl_links=False, parse=PARSE_MODE, **answer)
+            client.chat_postMessage(
+                channel=channel, thread_ts=thread_ts, unfurl_links=False, parse=PARSE_MODE, **answer
+            )
 
-    return send_answer
+    def respond(answer: Answer) -> None:
+        try:
+            try:
+                send_answer(answer)
+            except SlackRejected as error:
+                if classify_refusal(error.code, REPLY_CODES) is not Refusal.THREAD_CLOSED:
+                    raise
+                send_answer(answer, None)
+        except SlackRejected as error:
+            if not user or error.code not in PRIVATE_ANSWER_CODES:
+                raise
+            post_direct_message(client, user, answer)
+
+    return respond
 
 
 def respond_to_person(client: WebClient, channel: str, user: str, thread: str | None) -> Responder:
-    """Return a responder that only the person sees, at the place of the mention."""
+    """Return a responder that only the person sees, at the place of the mention; in a direct message where Slack shows
+    nothing there.
+    """
 
     def send_answer(answer: Answer) -> None:
-        with classify_slack_errors():
-            client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread, parse=PARSE_MODE, **answer)
+        try:
+            with classify_slack_errors():
+                client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread, parse=PARSE_MODE, **answer)
+        except SlackRejected as error:
+            if error.code not in PRIVATE_ANSWER_CODES:
+                raise
+            post_direct_message(client, user, answer)
 
     return send_answer
 
@@ -191,6 +252,11 @@ def post_direct_message(client: WebClient, user: str, answer: Answer) -> tuple[s
     with classify_slack_errors():
         response = client.chat_postMessage(channel=user, unfurl_links=False, parse=PARSE_MODE, **answer)
     return str(response["channel"]), str(response["ts"])
+
+
+def fits_acknowledgement(answer: Answer) -> bool:
+    """Return whether Slack takes an answer in the acknowledgement of a command."""
+    return len(json.dumps(answer, ensure_ascii=False)) <= MAX_ACK_CHARACTERS
 
 
 def render_error(error: Exception) -> Answer:

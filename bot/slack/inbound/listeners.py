@@ -10,6 +10,7 @@ from typing import Any
 
 from slack_bolt import Ack, App, BoltContext, BoltResponse, Respond
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.error import BoltUnhandledRequestError
 from slack_sdk import WebClient
 
 from bot.app.language_preferences import LanguagePreferences
@@ -21,10 +22,12 @@ from bot.core.model.audit import Origin
 from bot.core.model.people import Act
 from bot.errors import UserError
 from bot.i18n import set_language, use_language
+from bot.phrase import N_, Phrase
 from bot.runtime.request_origin import set_origin
 from bot.runtime.secret_filter import GENERAL_FILTER, SecretFilter
 from bot.slack.inbound.background import (
     BackgroundReplies,
+    fits_acknowledgement,
     render_error,
     respond_by_url,
     respond_directly,
@@ -49,11 +52,17 @@ from bot.slack.payloads import (
 from bot.slack.views.launch_form import (
     build_refusal,
 )
+from bot.slack.views.message import Answer
 from bot.slack.views.mrkdwn import restore_typed_text, strip_mention
 
 log = logging.getLogger(__name__)
 
 SLASH_COMMAND = "/verl"
+
+UNKNOWN_BUTTON = N_("This button belongs to an older version of verlbot, and does nothing now.")
+
+MAX_LOGGED_NAME_CHARACTERS = 100
+"""Maximum characters of an action's name in the log."""
 
 MAX_REMEMBERED_EVENTS = 1_000
 """Maximum event ids remembered. Slack repeats an event within the hour if it considers the first delivery lost."""
@@ -67,6 +76,7 @@ def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult],
     """
     app = ContextIsolatedApp(
         process_before_response=True,
+        raise_error_for_unhandled_request=True,
         client=listeners.client,
         authorize=authorize,
         signing_secret=signing_secret,
@@ -142,6 +152,9 @@ class Listeners:
             ack()
             return
         answer = self.commands.answer(parsed_command, requester, respond_by_url(respond))()
+        if answer and not fits_acknowledgement(answer):
+            self.background.send(answer, respond_by_url(respond))
+            answer = None
         ack(**answer, response_type="ephemeral") if answer else ack()
 
     def on_mention(self, event: dict[str, Any], body: dict[str, Any]) -> None:
@@ -154,7 +167,7 @@ class Listeners:
         channel, user, thread = event["channel"], event["user"], event.get("thread_ts")
         thread_run_id = self.service.store.run_id_for_card(channel, thread) if thread else None
         command = parse_command(restore_typed_text(strip_mention(event["text"])), thread_run_id, self.secrets.masker)
-        thread_responder = respond_in_thread(self.client, channel, thread or event["ts"])
+        thread_responder = respond_in_thread(self.client, channel, thread or event["ts"], user)
         answers_privately = has_private_answer(command)
         responder = respond_to_person(self.client, channel, user, thread) if answers_privately else thread_responder
         requester = self.requesters.build_requester(body, user, channel, body["event_id"])
@@ -182,6 +195,8 @@ class Listeners:
         """Report an error to the person, in the way that the delivery allows."""
         if isinstance(error, MalformedDelivery):
             return reject_malformed(error)
+        if isinstance(error, BoltUnhandledRequestError):
+            return self._acknowledge_unknown(body, respond)
         self.service.audit_service.record_refusal(error)
         answer = render_error(error)
         # An error at a field keeps the form open, with the person's input.
@@ -189,7 +204,28 @@ class Listeners:
             errors = {"response_action": "errors", "errors": build_refusal(body["view"], answer["text"])}
             return BoltResponse(status=200, body=json.dumps(errors), headers={"content-type": "application/json"})
         if "command" in body:
-            return BoltResponse(status=200, body=json.dumps(answer | {"response_type": "ephemeral"}))
+            if fits_acknowledgement(answer) or respond is None:
+                return BoltResponse(status=200, body=json.dumps(answer | {"response_type": "ephemeral"}))
+            self.background.send(answer, respond_by_url(respond))
+            return BoltResponse(status=200)
+        self._send_error(answer, body, respond)
+        return BoltResponse(status=200)
+
+    def _acknowledge_unknown(self, body: dict[str, Any], respond: Respond | None) -> BoltResponse:
+        """Acknowledge a delivery that no listener takes; Slack would repeat it, or show an error without a reason. A
+        person who pressed a button that is gone gets an explanation.
+        """
+        actions = [action for action in body.get("actions") or [] if isinstance(action, dict)]
+        names = ", ".join(str(action.get("action_id"))[:MAX_LOGGED_NAME_CHARACTERS] for action in actions)
+        log.warning("no listener takes a delivery of the type %s: %s", body.get("type"), names)
+        # A link needs no listener, and Slack reports its press all the same.
+        if actions and not any("url" in action for action in actions):
+            error = UserError(Phrase(UNKNOWN_BUTTON), Phrase("`/verl list` shows your runs."))
+            self._send_error(render_error(error), body, respond)
+        return BoltResponse(status=200)
+
+    def _send_error(self, answer: Answer, body: dict[str, Any], respond: Respond | None) -> None:
+        """Send an error to the person, in the way that the delivery allows."""
         event = body.get("event")
         if event and "channel" in event and event.get("type") != "app_home_opened":
             self.background.send(
@@ -200,7 +236,6 @@ class Listeners:
             self.background.send(answer, respond_directly(self.client, body["user"]["id"]))
         elif respond:
             self.background.send(answer, respond_by_url(respond))
-        return BoltResponse(status=200)
 
     def remember_event(self, event_id: str) -> bool:
         """Return whether an event is new, and remember it."""

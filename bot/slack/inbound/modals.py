@@ -17,7 +17,13 @@ from bot.errors import UserError
 from bot.i18n import translate, with_language_context
 from bot.phrase import Phrase
 from bot.runtime.secret_filter import GENERAL_FILTER, SecretFilter
-from bot.slack.inbound.background import BackgroundReplies, render_error, respond_directly, respond_to_person
+from bot.slack.inbound.background import (
+    BackgroundReplies,
+    TriggeredResponder,
+    render_error,
+    respond_directly,
+    respond_to_person,
+)
 from bot.slack.outbound.web_client import SlackRejected, classify_slack_errors
 from bot.slack.payloads import read_required
 from bot.slack.views import answers, launch_form, log_excerpt
@@ -182,18 +188,13 @@ def make_view_opener(
     """
     explain_not_opened = with_language_context(answers.explain_unopened_view)
 
-    def reply(answer: Answer) -> None:
-        try:
-            with classify_slack_errors():
-                response: Any = client.views_open(trigger_id=trigger, view=to_view(answer))
-        except SlackRejected as error:
-            log.warning("Slack did not open a view: %s", error.code)
-            respond_directly(client, user)(explain_not_opened())
-            return
+    def open_view(answer: Answer) -> None:
+        with classify_slack_errors():
+            response: Any = client.views_open(trigger_id=trigger, view=to_view(answer))
         if then:
             then(response["view"]["id"])
 
-    return reply
+    return TriggeredResponder(open_view, lambda: respond_directly(client, user)(explain_not_opened()))
 
 
 def make_view_updater(client: WebClient, view: str, showing: str = "") -> Responder:

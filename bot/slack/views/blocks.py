@@ -16,6 +16,9 @@ MAX_CONTEXT_CHARACTERS = 2_000
 MAX_HEADER_CHARACTERS, MAX_FIELD_LABEL_CHARACTERS, MAX_BUTTON_CHARACTERS = 150, 2_000, 75
 MAX_MESSAGE_BLOCKS, MAX_VIEW_BLOCKS = 50, 100
 MAX_PLACEHOLDER_CHARACTERS = 150
+MAX_GROUP_NAME_CHARACTERS = 35
+"""Maximum characters of each of the two choices in the name of a group of choices."""
+
 MAX_OPTIONS, MAX_OPTION_CHARACTERS, MAX_OPTION_VALUE_CHARACTERS, MAX_BUTTON_VALUE_CHARACTERS = 100, 75, 150, 2_000
 MAX_OVERFLOW_OPTIONS = 5
 MAX_INPUT_CHARACTERS, MAX_HINT_CHARACTERS = 3_000, 2_000
@@ -197,12 +200,13 @@ def option(text: str) -> Block:
 
 
 def select_menu(action: str, placeholder: str, options: list[Block], chosen: Block | None = None) -> Block:
-    """Return a menu of choices with an initial choice."""
+    """Return a menu of choices with an initial choice; more choices than Slack takes in one list are in groups."""
+    choices = {"options": options} if len(options) <= MAX_OPTIONS else {"option_groups": group_options(options)}
     block = {
         "type": "static_select",
         "action_id": action,
         "placeholder": plain_text(placeholder, MAX_PLACEHOLDER_CHARACTERS),
-        "options": options[:MAX_OPTIONS],
+        **choices,
     }
     return block | ({"initial_option": chosen} if chosen else {})
 
@@ -221,6 +225,23 @@ def overflow_menu(action: str, choices: Mapping[str, str]) -> Block:
         for value, label in choices.items()
     ]
     return {"type": "overflow", "action_id": action, "options": options[:MAX_OVERFLOW_OPTIONS]}
+
+
+def group_options(options: list[Block]) -> list[Block]:
+    """Return choices in groups of as many as Slack takes, each named after its first and last."""
+    groups = [options[start : start + MAX_OPTIONS] for start in range(0, len(options), MAX_OPTIONS)]
+    return [
+        {"label": plain_text(name_group(group), MAX_OPTION_CHARACTERS), "options": group}
+        for group in groups[:MAX_OPTIONS]
+    ]
+
+
+def name_group(options: list[Block]) -> str:
+    """Return the name of a group of choices."""
+    first, last = (
+        to_plain_line(option["text"]["text"], MAX_GROUP_NAME_CHARACTERS) for option in (options[0], options[-1])
+    )
+    return f"{first} – {last}"
 
 
 def input_field(block: str, label: str, element: Block, hint: str, optional: bool = True) -> Block:

@@ -24,7 +24,6 @@ from bot.slack.views.blocks import (
     MAX_HINT_CHARACTERS,
     MAX_INPUT_CHARACTERS,
     MAX_OPTION_CHARACTERS,
-    MAX_OPTIONS,
     MAX_PLACEHOLDER_CHARACTERS,
     Block,
     actions,
@@ -128,7 +127,7 @@ def build_form(
         raise UserError(
             Phrase("No form holds settings that long."), Phrase("Type the command: `/verl launch RECIPE …`.")
         )
-    choices = [option(name) for name in select_menu_names(recipe_names, recipe.name)]
+    choices = [option(name) for name in dict.fromkeys([*recipe_names, recipe.name])]
     blocks = [
         section(wording.describe_recipe(recipe))
         | {"accessory": select_menu(RECIPE_ACTION, translate("Recipe"), choices, option(recipe.name))},
@@ -140,12 +139,6 @@ def build_form(
     ]
     metadata = json.dumps({"recipe": recipe.name, "channel": "" if values.asks_channel else values.channel})
     return modal(translate("Launch a run"), blocks, submit=translate("Launch"), callback=LAUNCH_FORM, metadata=metadata)
-
-
-def select_menu_names(names: Sequence[str], chosen_name: str) -> list[str]:
-    """Return as many names as a menu takes, the chosen one among them."""
-    visible_names = list(names[:MAX_OPTIONS])
-    return visible_names if chosen_name in visible_names else [*visible_names[: MAX_OPTIONS - 1], chosen_name]
 
 
 def build_channel_field(channel_id: str) -> Block:

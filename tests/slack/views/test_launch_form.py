@@ -88,12 +88,15 @@ def test_settings_that_no_form_holds_are_refused_with_what_to_type() -> None:
     assert "Type the command" in str(refusal.hint)
 
 
-def test_of_many_recipes_the_chosen_one_is_in_the_menu() -> None:
+def test_of_many_recipes_each_is_in_a_group_of_the_menu() -> None:
     names = [f"recipe-{number:03}" for number in range(120)]
     view = build_form(a_recipe(name="recipe-119"), names, LaunchFormValues("recipe-119", TRAINING))
     check_view(view, "modal")
     menu = view["blocks"][0]["accessory"]
-    assert menu["initial_option"] in menu["options"]
+    groups = menu["option_groups"]
+    assert [group["label"]["text"] for group in groups] == ["recipe-000 – recipe-099", "recipe-100 – recipe-119"]
+    assert [choice["value"] for group in groups for choice in group["options"]] == names
+    assert menu["initial_option"] in groups[1]["options"]
 
 
 def test_choices_too_long_for_a_menu_are_typed() -> None:
