@@ -18,7 +18,14 @@ from bot.errors import Unavailable, UnreadableRecord, UserError
 from bot.i18n import with_language_context
 from bot.phrase import Phrase
 from bot.slack.inbound.fair_queue import FairPool, PoolFull
-from bot.slack.outbound.refusals import PRIVATE_ANSWER_CODES, REPLY_CODES, Refusal, classify_refusal
+from bot.slack.outbound.refusals import (
+    MALFORMED_CODES,
+    NO_PERMISSION_CODES,
+    PRIVATE_ANSWER_CODES,
+    REPLY_CODES,
+    Refusal,
+    classify_refusal,
+)
 from bot.slack.outbound.web_client import (
     PARSE_MODE,
     RATE_LIMIT_CODES,
@@ -227,11 +234,16 @@ def respond_to_person(client: WebClient, channel: str, user: str, thread: str | 
             with classify_slack_errors():
                 client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread, parse=PARSE_MODE, **answer)
         except SlackRejected as error:
-            if error.code not in PRIVATE_ANSWER_CODES:
+            if error.code in NO_PERMISSION_CODES:
                 raise
-            post_direct_message(client, user, answer)
+            post_direct_message(client, user, answer if error.code not in MALFORMED_CODES else without_blocks(answer))
 
     return send_answer
+
+
+def without_blocks(answer: Answer) -> Answer:
+    """Return an answer as text alone, for a workspace that takes its blocks for malformed."""
+    return {**answer, "blocks": []}
 
 
 def respond_directly(client: WebClient, user: str) -> Responder:

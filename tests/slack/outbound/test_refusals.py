@@ -1,0 +1,301 @@
+"""Each of Slack's refusals meets each kind of message: nothing is lost, nothing comes twice, nothing comes too fast."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.core.model.policy import Policy
+from bot.slack.outbound.refusals import (
+    CLOSED_CHANNEL_CODES,
+    CLOSED_THREAD_CODES,
+    CLOSED_TOP_LEVEL_CODES,
+    EDIT_CODES,
+    GONE_CHANNEL_CODES,
+    MALFORMED_CODES,
+    NO_PERMISSION_CODES,
+    REPLY_CODES,
+    UNEDITABLE_CODES,
+)
+from tests.builders import approvers
+from tests.slack.outbound.test_outbox import CLOSED, NINE, add_cluster, add_notice, add_report, add_run, speak
+from tests.story import ANA, LEA, TRAINING, Bot
+
+UNKNOWN_CODES = {"as_user_not_supported", "no_text", "too_many_attachments", "a_code_of_next_year"}
+RATE_LIMIT_CODES = {"rate_limited", "ratelimited"}
+DOUBTFUL_CODES = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
+
+CODES = sorted(
+    GONE_CHANNEL_CODES
+    | CLOSED_CHANNEL_CODES
+    | CLOSED_TOP_LEVEL_CODES
+    | CLOSED_THREAD_CODES
+    | UNEDITABLE_CODES
+    | NO_PERMISSION_CODES
+    | MALFORMED_CODES
+    | UNKNOWN_CODES
+    | RATE_LIMIT_CODES
+    | DOUBTFUL_CODES
+)
+
+USUAL = {
+    "channel_not_found",
+    "is_archived",
+    "restricted_action_read_only_channel",
+    "restricted_action_thread_locked",
+    "message_limit_exceeded",
+    "edit_window_closed",
+    "message_not_found",
+    "missing_scope",
+    "invalid_blocks",
+    "a_code_of_next_year",
+    "rate_limited",
+    "internal_error",
+}
+"""One code or two of each family: the others are tried in the longer runs."""
+
+for_each_code = pytest.mark.parametrize(
+    "code", [pytest.param(code, marks=[] if code in USUAL else [pytest.mark.long]) for code in CODES]
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of message.
+
+    Attributes:
+        method: which call brings it; most: how many of those may be refused in a minute.
+        prepare: what is there before Slack refuses; cause: what makes the message due.
+        key: of the message, in its metadata.
+        fault: which calls are refused, beside the method.
+    """
+
+    method: str
+    key: str
+    cause: Callable[[Bot], None]
+    prepare: Callable[[Bot], None] = lambda bot: None
+    fault: tuple[tuple[str, Any], ...] = (("channel", TRAINING),)
+    most: int = 13
+
+
+def post_run(bot: Bot) -> None:
+    add_run(bot.store, TRAINING, "one")
+    speak(bot, seconds=5)
+
+
+def request_stop(bot: Bot) -> None:
+    bot.notifier.show([bot.store.update("one", lambda run: run.request_stop(ANA, bot.moment))])
+
+
+def pass_time(bot: Bot) -> None:
+    bot.moment += timedelta(minutes=2)
+    bot.notifier.show([bot.store.get("one")])  # type: ignore[list-item]  # it is there
+
+
+IN_CHANNEL = (("channel", TRAINING), ("in_thread", False))
+IN_THREAD = (("channel", TRAINING), ("in_thread", True))
+
+KINDS = {
+    "card": Kind("chat.postMessage", "card", lambda bot: add_run(bot.store, TRAINING, "one"), fault=IN_CHANNEL),
+    "reply": Kind("chat.postMessage", "running", lambda bot: add_run(bot.store, TRAINING, "one"), fault=IN_THREAD),
+    "notice": Kind("chat.postMessage", "notice", lambda bot: add_notice(bot.store, TRAINING, "one")),
+    "report": Kind("chat.postMessage", "board", lambda bot: add_report(bot.store, TRAINING, "one")),
+    "cluster": Kind("chat.postMessage", "orphan", lambda bot: add_cluster(bot.store, TRAINING, "one")),
+    "direct message": Kind(
+        "chat.postMessage", "card", lambda bot: add_run(bot.store, CLOSED, "one"), fault=(("channel", "[UD]*"),)
+    ),
+}
+"""Messages that are sent once, or begin a thread."""
+
+
+def list_messages(bot: Bot) -> list[tuple[str, Any]]:
+    """All messages of the bot's, with each of their keys."""
+    everything = [message for found in bot.playground._slack.workspace.messages.values() for message in found]
+    payloads = [(message, (message.metadata or {}).get("event_payload") or {}) for message in everything]
+    return [(key, message) for message, payload in payloads for key in payload.get("keys", "").split(",") if key]
+
+
+def count_refusals(bot: Bot, method: str, since: int) -> int:
+    entries = bot.slack.record("call")[since:]
+    return sum(entry["name"] == method and entry["outcome"] == "refused" for entry in entries)
+
+
+def refuse(kind: Kind, code: str) -> dict[str, Any]:
+    return {"method": kind.method, "trouble": "refused", "error": code, "times": None} | dict(kind.fault)
+
+
+def recover(bot: Bot) -> None:
+    """Let Slack take everything again, and the longest pause pass."""
+    bot.slack.faults()
+    for _ in range(3):
+        bot.moment += timedelta(hours=1)
+        speak(bot, seconds=10, step=5)
+
+
+@for_each_code
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_refused_message_comes_once_and_slack_is_left_alone(bot: Bot, kind: Kind, code: str) -> None:
+    bot.moment += NINE
+    kind.prepare(bot)
+    bot.slack.faults(refuse(kind, code))
+    kind.cause(bot)
+    refused = []
+    for _ in range(2):
+        before = len(bot.slack.record("call"))
+        speak(bot, seconds=55, step=5)
+        refused.append(count_refusals(bot, kind.method, before))
+        bot.moment += timedelta(seconds=5)
+    assert all(count <= kind.most for count in refused)
+    recover(bot)
+    counts = Counter(key.partition("-")[0] for key, _ in list_messages(bot))
+    assert counts[kind.key] == 1, counts
+
+
+@for_each_code
+def test_a_card_whose_edits_are_refused_shows_the_newest_state_in_one_more_card_at_most(bot: Bot, code: str) -> None:
+    post_run(bot)
+    bot.slack.faults({"method": "chat.update", "trouble": "refused", "error": code, "times": None, "channel": TRAINING})
+    for _ in range(4):
+        before = len(bot.slack.record("call"))
+        pass_time(bot)
+        speak(bot, seconds=55, step=5)
+        assert count_refusals(bot, "chat.update", before) <= 13
+    cards = [message for key, message in list_messages(bot) if key == "card"]
+    may_replace = code in GONE_CHANNEL_CODES | UNEDITABLE_CODES
+    assert len(cards) == (2 if may_replace else 1)
+    recover(bot)
+    request_stop(bot)
+    speak(bot, seconds=60, step=5)
+    newest = bot.store.get("one")
+    assert newest is not None
+    (shown,) = [message for key, message in list_messages(bot) if message.ts == newest.sent_messages["card"].ts]
+    assert "stop" in shown.text
+    assert len([key for key, _ in list_messages(bot) if key == "card"]) <= 2
+
+
+def test_where_edits_are_closed_each_change_of_state_gets_one_card_after_waits_that_grow(bot: Bot) -> None:
+    post_run(bot)
+    bot.slack.faults({"method": "chat.update", "trouble": "refused", "error": "edit_window_closed", "times": None})
+    pass_time(bot)
+    speak(bot, seconds=120, step=5)
+    request_stop(bot)
+    speak(bot, seconds=300, step=5)
+    cards = [message for key, message in list_messages(bot) if key == "card"]
+    assert len(cards) == 3
+    pass_time(bot)
+    before = len(bot.slack.record("call"))
+    bot.moment += timedelta(hours=1)
+    speak(bot, seconds=600, step=20)
+    assert count_refusals(bot, "chat.update", before) <= 3
+    assert len([key for key, _ in list_messages(bot) if key == "card"]) == 3
+
+
+@pytest.mark.parametrize("code", sorted(CLOSED_THREAD_CODES))
+def test_words_of_a_closed_thread_go_to_the_channel_and_edits_go_on(bot: Bot, code: str) -> None:
+    add_run(bot.store, TRAINING, "one")
+    bot.slack.faults(
+        {"method": "chat.postMessage", "trouble": "refused", "error": code, "times": None, "in_thread": True}
+    )
+    speak(bot, seconds=30, step=5)
+    words = [message for key, message in list_messages(bot) if key == "running"]
+    assert [(message.channel, message.thread_ts) for message in words] == [(TRAINING, None)]
+    request_stop(bot)
+    speak(bot, seconds=60, step=5)
+    (card,) = [message for key, message in list_messages(bot) if key == "card"]
+    assert card.edited
+
+
+@pytest.mark.parametrize("code", sorted(CLOSED_CHANNEL_CODES))
+def test_words_of_a_channel_that_is_closed_to_the_bot_go_to_the_requester_and_edits_go_on(bot: Bot, code: str) -> None:
+    post = {"method": "chat.postMessage", "trouble": "refused", "error": code, "times": None}
+    add_run(bot.store, TRAINING, "one")
+    bot.slack.faults(post | {"in_thread": True}, post | {"in_thread": False, "channel": "C*", "block": "none"})
+    speak(bot)
+    bot.slack.faults(post | {"channel": "C*"})
+    speak(bot, seconds=30, step=5)
+    words = [message for key, message in list_messages(bot) if key == "running"]
+    assert [message.channel[0] for message in words] == ["D"]
+    request_stop(bot)
+    speak(bot, seconds=60, step=5)
+    (card,) = [message for key, message in list_messages(bot) if key == "card"]
+    assert (card.channel, card.edited) == (TRAINING, True)
+
+
+def test_a_run_leaves_an_archived_channel_at_once(bot: Bot) -> None:
+    post_run(bot)
+    bot.slack.post("channel", channel=TRAINING, is_archived=True)
+    request_stop(bot)
+    speak(bot, seconds=10)
+    cards = [message.channel[0] for key, message in list_messages(bot) if key == "card"]
+    assert cards == ["C", "D"]
+
+
+@pytest.mark.parametrize("code", sorted(GONE_CHANNEL_CODES))
+def test_a_run_leaves_a_channel_that_takes_neither_words_nor_edits(bot: Bot, code: str) -> None:
+    fault = {"trouble": "refused", "error": code, "times": None, "channel": TRAINING}
+    bot.slack.faults({"method": "chat.postMessage", "in_thread": True} | fault)
+    add_run(bot.store, TRAINING, "one")
+    speak(bot, seconds=10)
+    found = [(key, message.channel[0]) for key, message in list_messages(bot) if key in ("card", "running")]
+    assert found == [("card", "C"), ("card", "D"), ("running", "D")]
+
+
+@for_each_code
+def test_a_private_answer_reaches_the_person_or_is_waited_for(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    monkeypatch.setattr("bot.slack.inbound.background.pause", lambda seconds: None)
+    times = 1 if code in RATE_LIMIT_CODES | DOUBTFUL_CODES else None
+    bot.slack.faults({"method": "chat.postEphemeral", "trouble": "refused", "error": code, "times": times})
+    bot.mention("launch smoke")
+    everything = [message for found in bot.playground._slack.workspace.messages.values() for message in found]
+    answers = [message for message in everything if "Recorded as" in message.text]
+    assert len(answers) == (0 if code in NO_PERMISSION_CODES else 1)
+    assert all(message.only_for == ANA or message.channel[0] == "D" for message in answers)
+
+
+@for_each_code
+def test_a_file_comes_once_or_is_shown_by_its_button(bot: Bot, code: str) -> None:
+    bot.policy = Policy(grants=approvers(LEA), approve_above_dollars=5.0)
+    bot.slack.faults(
+        {
+            "method": "files.completeUploadExternal",
+            "trouble": "refused",
+            "error": code,
+            "times": None,
+            "in_thread": True,
+        }
+    )
+    bot.say("launch smoke nodes=2 budget=9")
+    for _ in range(2):
+        before = len(bot.slack.record("call"))
+        speak(bot, seconds=55, step=5)
+        assert count_refusals(bot, "files.completeUploadExternal", before) <= 7
+        bot.moment += timedelta(seconds=5)
+    recover(bot)
+    everything = [message for found in bot.playground._slack.workspace.messages.values() for message in found]
+    assert len([message for message in everything if message.files]) <= 1
+    assert "Show the task" in str(everything) or "task" in str(everything).lower()
+
+
+@for_each_code
+def test_a_refused_page_is_published_when_it_is_opened_again(bot: Bot, code: str) -> None:
+    bot.slack.faults({"method": "views.publish", "trouble": "refused", "error": code, "times": None})
+    bot.homes.mark_opened(ANA, "T0PLAY")
+    before = len(bot.slack.record("call"))
+    for _ in range(12):
+        bot.homes.publish()
+        bot.moment += timedelta(seconds=5)
+    assert count_refusals(bot, "views.publish", before) <= 12
+    bot.slack.faults()
+    bot.moment += timedelta(minutes=1)
+    assert bot.opens_page()
+
+
+def test_every_code_means_one_thing() -> None:
+    for table in (REPLY_CODES, EDIT_CODES):
+        counts = Counter(code for codes, _ in table for code in codes)
+        assert {code for code, count in counts.items() if count > 1} == set()
