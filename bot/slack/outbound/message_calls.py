@@ -136,7 +136,7 @@ def call_slack(method: Callable[..., SlackResponse], **content: Any) -> SlackRes
             return method(parse=PARSE_MODE, **content)
     except SlackRejected as error:
         # The chart publisher handles refused charts: it shows them in another way.
-        blocks = [*content["blocks"], *(block for one in content["attachments"] for block in one["blocks"])]
+        blocks = [*content["blocks"], *(block for one in content.get("attachments", ()) for block in one["blocks"])]
         if error.code not in MALFORMED_CODES or any(map(is_chart, blocks)):
             raise
         log.error("Slack refuses a message as %s; it goes without blocks: %s", error.code, content["text"])
