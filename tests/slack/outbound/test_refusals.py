@@ -171,7 +171,7 @@ def test_a_card_whose_edits_are_refused_shows_the_newest_state_in_one_more_card_
     speak(bot, seconds=60, step=5)
     newest = bot.store.get("one")
     assert newest is not None
-    (shown,) = [message for key, message in list_messages(bot) if message.ts == newest.sent_messages["card"].ts]
+    (shown,) = [message for key, message in list_messages(bot) if message.ts == newest.messages.sent["card"].ts]
     assert "stop" in shown.text
     assert len([key for key, _ in list_messages(bot) if key == "card"]) <= 2
 
