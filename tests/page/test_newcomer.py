@@ -77,7 +77,7 @@ def test_from_a_typed_line_to_the_verified_end(opened: Opened, picture: Picture)
     page.get_by_role("button", name="Stop it").click()
     expect(card).to_contain_text("stopped")
     expect(card.get_by_role("button", name="Retry with…")).to_be_visible()
-    expect(page.locator("main article", has_text="machines gone: confirmed by two checks").last).to_be_visible()
+    expect(page.locator("main article", has_text="machines confirmed gone").last).to_be_visible()
     picture(page, "4-ended")
 
 

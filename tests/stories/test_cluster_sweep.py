@@ -68,8 +68,8 @@ def test_an_autostop_that_is_cancelled_is_set_again_and_who_did_it_is_told_once(
     assert bot.cloud.autostops == [5]
     bot.ticks(3, seconds=120)
     assert bot.cloud.autostops == [5]
-    assert times(bot, "Its autostop was cancelled its launch outside verlbot.") == 1
-    assert times(bot, "SkyPilot names `ben`. It is set to 5 idle min, as asked. <@U0ANA>") == 1
+    assert times(bot, "was cancelled outside verlbot.") == 1
+    assert times(bot, "According to SkyPilot, `ben` did this. I set it back to 5 idle minutes. <@U0ANA>") == 1
     assert "autostop after 5 idle min" in bot.card(run_id)
 
     changed(bot.cloud, f"verl-{run_id}", autostop_minutes=600)
@@ -87,7 +87,7 @@ def test_where_there_can_be_no_autostop_it_is_tried_once_and_the_card_says_that_
     bot.ticks(5, seconds=70)
     assert bot.cloud.autostops == []
     assert times(bot, "the lease alone guards it: Autodown is not supported on Hyperbolic.") == 1
-    assert "no autostop: the lease alone guards it" in bot.card(run_id)
+    assert "no autostop; only the lease limits it" in bot.card(run_id)
 
 
 def test_a_cloud_that_does_not_answer_is_asked_for_the_autostop_again(bot: Bot) -> None:
@@ -182,7 +182,7 @@ def test_one_that_is_left_is_not_removed_and_says_who_left_it(bot: Bot) -> None:
     press(bot, "leave_orphan")
     bot.sweep()
     assert "<@U0BEN> leaves it as it is." in told(bot)
-    assert "Leave it" not in told(bot)
+    assert "Keep it" not in told(bot)
     assert bot.cloud.downs == []
 
 

@@ -98,11 +98,11 @@ def test_runs_without_a_price_are_counted_apart_and_never_said_to_be_free(bot: B
     assert "`smoke-0001` is *unpriced*" in bot.told()
     assert "$" not in bot.told()
     assert "$0" not in bot.card()
-    assert "unpriced" in bot.card()
+    assert "price unknown" in bot.card()
     bot.say("cost month")
     assert "*1 run unpriced*, in no sum here" in bot.told()
     assert "$" not in bot.told()
-    assert "unpriced" in bot.say("list")
+    assert "price unknown" in bot.say("list")
     assert "$" not in bot.say("list")
 
 

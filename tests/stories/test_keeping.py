@@ -276,7 +276,9 @@ def test_where_there_is_no_checkpoint_its_cluster_goes(bot: Bot) -> None:
     bot.ticks(40)
     assert bot.cloud.fetches == []
     assert bot.run().status == "ended"
-    assert bot.reads().count("Its cluster had no checkpoint.") == 3  # in its thread, with its end and on its card
+    assert (
+        bot.reads().count(f"The cluster of `{RUN}` had no checkpoint.") == 3
+    )  # in its thread, with its end and on its card
 
 
 def test_a_run_that_has_saved_nothing_is_stopped_without_ado(bot: Bot) -> None:
@@ -513,7 +515,7 @@ def test_that_there_is_no_model_is_said_once_its_cluster_has_shown_that(bot: Bot
     bot.ticks(40)
     assert bot.run().checkpoint_rescue.no_checkpoint_at
     assert bot.run().status == "ended"
-    assert "Its cluster had no checkpoint." in bot.say(f"artifacts {RUN}")
+    assert f"The cluster of `{RUN}` had no checkpoint." in bot.say(f"artifacts {RUN}")
 
 
 def test_where_its_cluster_was_gone_before_it_was_asked_that_is_said_and_no_more(bot: Bot) -> None:

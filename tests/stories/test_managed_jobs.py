@@ -81,12 +81,12 @@ def shows(bot: Bot, **fields: Any) -> None:
 def test_machines_that_go_away_are_told_once_and_counted_and_the_run_goes_on(bot: Bot) -> None:
     run_id = bot.running(MANAGED)
     assert "managed job" in bot.card()
-    assert "SkyPilot removes its cluster at its end" in bot.card()
-    assert bot.run(run_id).plan.autostop_minutes is None
+    assert "SkyPilot deletes the cluster when the job ends" in bot.card()
+    assert bot.run(run_id).requested_autostop_minutes is None
 
     shows(bot, **RECOVERING)
     bot.ticks(8, seconds=10)
-    assert "its machines went away, waiting for others" in bot.card()
+    assert "machines lost, waiting for new ones" in bot.card()
     assert bot.reads().count("Its machines went away") == 1
     assert bot.run(run_id).status is RunStatus.RUNNING
 

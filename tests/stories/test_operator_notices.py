@@ -63,7 +63,7 @@ def test_nothing_ends_and_no_place_is_freed_while_it_is_said_once(
     assert redis.hexists(RESERVATIONS, RUN_ID)
     assert "limit is" in bot.say("launch smoke")  # its place is taken
     assert later.reads().count(FORGOTTEN) == 2  # in its thread, and so that the channel sees it
-    assert "SkyPilot does not remember it" in later.card()
+    assert "unknown to SkyPilot" in later.card()
     assert len(later.cloud.launches) == 1
 
 
@@ -90,7 +90,7 @@ def test_a_run_goes_on_with_its_card_when_the_right_server_is_back(bot: Bot, bef
     bot.cloud.remember()
     bot.ticks(12)
     assert "SkyPilot's server remembers `smoke-0001` again" in bot.reads()
-    assert "SkyPilot does not remember it" not in bot.card()
+    assert "unknown to SkyPilot" not in bot.card()
     bot.sweep()
     assert bot.store.get_orphans() == {}
     bot.cloud.come_up(CLUSTER)

@@ -430,7 +430,7 @@ def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_sav
     bot.say("budget workspace 1", user=LEA)
     bot.check_monthly_budgets()
     bot.ticks(2)
-    assert "month spent, saving first" in bot.card()
+    assert "monthly budget used up, saving first" in bot.card()
     assert "This month's dollars are spent. It trains on until 13:10 UTC at the most" in bot.reads()
     bot.ticks(2, seconds=301)
     bot.ticks(12)

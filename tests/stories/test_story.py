@@ -55,7 +55,7 @@ def test_stopped_before_it_was_asked_for(bot: Bot) -> None:
     bot.ticks(3)
     assert (bot.run().status, bot.run().reason) == ("ended", "stopped")
     assert bot.cloud.launches == []
-    assert "no cluster was asked for" in bot.reads()
+    assert "no machines were requested" in bot.reads()
 
 
 def test_stopped_while_launching(bot: Bot) -> None:
@@ -247,7 +247,7 @@ def test_a_bot_that_is_put_out_of_its_channel_goes_on_in_a_direct_message(bot: B
 def test_unpriced_is_said_and_is_not_free(bot: Bot) -> None:
     bot.cloud.dollars_per_node_hour = None
     bot.running()
-    assert "unpriced" in bot.card()
+    assert "price unknown" in bot.card()
     assert "$" not in bot.card()
 
 

@@ -302,12 +302,14 @@ def is_teardown_due(run: Run, now: datetime, timings: ReconcileTimings) -> bool:
 
 
 def must_record_first(run: Run, observation: Observation) -> bool:
-    """Return whether to record the observation before anything else: an outage has ended, or the job began unobserved.
+    """Return whether to record the observation before anything else: an outage has ended, or the job began unobserved,
+    or the observation is the first that shows where the run was.
 
     The bot may have been away for the whole training; what is done next depends on whether there was one.
     """
-    silence_ends = run.observed.outage is not None and run.observed.outage.until is None
-    return silence_ends or (observation.job in STARTED_JOB_STATES and not may_have_trained(run))
+    silence_ends = run.outage is not None and run.outage.until is None
+    shows_place = bool(observation.infra) and not run.infra
+    return silence_ends or shows_place or (observation.job in STARTED_JOB_STATES and not may_have_trained(run))
 
 
 def measure_overdue(run: Run, now: datetime) -> timedelta:

@@ -40,7 +40,7 @@ RUN_ENDS = N_(
     "This run is to end at {time}, and saves first where it can, unless an approver gives more before: {command}."
 )
 BUDGET_RESTORED = N_("There is more to spend again since {time}, and it goes on.")
-HOW_TO_SHOW_BUDGET = N_("{command} shows what is left.")
+HOW_TO_SHOW_BUDGET = N_("To see what is left: {command}.")
 
 
 def list_monthly_budget_messages(run: Run) -> list[Message]:
@@ -104,17 +104,18 @@ def build_threshold_message(threshold: BudgetThreshold) -> Message:
 
 
 SCOPE_HEADINGS = {
-    Scope.PERSON: N_("Yours"),
-    Scope.TEAM: N_("This channel's"),
-    Scope.WORKSPACE: N_("Everybody's"),
+    Scope.PERSON: N_("You"),
+    Scope.TEAM: N_("This channel"),
+    Scope.WORKSPACE: N_("Workspace"),
 }
 MONTHLY_BUDGET_SET = {
-    Scope.PERSON: N_("{person} may spend {dollars} a month now."),
-    Scope.TEAM: N_("The runs of this channel may spend {dollars} a month now, together."),
-    Scope.WORKSPACE: N_("The runs of everybody may spend {dollars} a month now, together."),
+    Scope.PERSON: N_("{person} can now spend {dollars} a month."),
+    Scope.TEAM: N_("This channel can now spend {dollars} a month."),
+    Scope.WORKSPACE: N_("The workspace can now spend {dollars} a month."),
 }
 MONTHLY_BUDGET_EXHAUSTED = N_(
-    "*{spent} are spent already*: what runs is to end, unless more is given. Its threads say when."
+    "*{spent} is already spent*, so open runs will be stopped unless you raise the limit. See each run's thread "
+    "for when."
 )
 MONTH_USAGE = N_("{spent} spent this month, and {held} by the budgets of open runs")
 
@@ -127,8 +128,8 @@ def render_budget_overview(cap_usages: Sequence[CapUsage], approvers: Sequence[s
     ]
     if approvers:
         people = join_markup_list(map(mention_person_or_group, approvers))
-        blocks.append(context(render_phrase("{people} can give more.", people=people)))
-    return build_answer(render_phrase("What is taken and left"), blocks)
+        blocks.append(context(render_phrase("{people} can raise these limits.", people=people)))
+    return build_answer(render_phrase("Used and remaining"), blocks)
 
 
 def render_scope_usage(cap_usages: Sequence[CapUsage], scope: Scope) -> Markup:

@@ -11,7 +11,7 @@ from bot.runtime.failure_isolation import render_or_fallback
 from bot.slack.views import wording
 from bot.slack.views.blocks import Block, context, section
 from bot.slack.views.message import Answer, build_answer, build_native_chart, format_x_value, is_chart
-from bot.slack.views.mrkdwn import Markup, code, join_parts, mrkdwn, render_phrase, render_plural, translate_text
+from bot.slack.views.mrkdwn import Markup, code, join_parts, mrkdwn, render_phrase, translate_text
 from bot.slack.views.progress_views import format_number, format_seconds
 
 MAX_DIFFERENCES = 12
@@ -61,13 +61,8 @@ def describe_series(series: ChartLine) -> Markup:
 
 
 def describe_saves(steps: Sequence[float]) -> Markup:
-    """Return how many checkpoints the chart marks, and the step of the last."""
-    if not steps:
-        return Markup()
-    last = format_x_value(steps[-1])
-    return render_plural(
-        "{count} checkpoint, of step {step}", "{count} checkpoints, the last of step {step}", len(steps), step=last
-    )
+    """Return the step of the newest checkpoint. Logs do not time every save, so that the marks are no count of them."""
+    return render_phrase("newest checkpoint: step {step}", step=format_x_value(steps[-1])) if steps else Markup()
 
 
 # Two runs.
@@ -113,7 +108,7 @@ def describe_progress(run_history: RunHistory, now: datetime) -> Markup:
     if run.training.progress.seconds_per_step is not None:
         parts.append(render_phrase("{seconds} s/step", seconds=format_seconds(run.training.progress.seconds_per_step)))
     cost = run.cost(now)
-    parts.append(render_phrase("unpriced") if cost is None else wording.format_dollars(cost))
+    parts.append(render_phrase("price unknown") if cost is None else wording.format_dollars(cost))
     return join_parts(" · ", parts)
 
 

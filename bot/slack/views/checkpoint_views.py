@@ -7,45 +7,52 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules import save_grace
 from bot.phrase import N_
+from bot.slack.views import wording
 from bot.slack.views.mrkdwn import Markup, code, command_code, date, join_markup_sentences, mention, render_phrase
 from bot.slack.views.progress_views import format_number
 
 UNKNOWN_STEP = "?"
 
 DAY_AND_TIME = "{date_short_pretty} {time}"
-DOWNLOADED = N_("The model of step {step} is fetched: {size}, in {folder} on my machine.")
-NO_CHECKPOINT = N_("Its cluster had no checkpoint.")
-CHECKPOINT_INCOMPLETE = N_("Its checkpoint of step {step} is not whole: {why}")
-NEWER_CHECKPOINT_LOST = N_("Its newer checkpoint of step {step} was lost with its machine.")
-NONE_COMPLETE = N_("*None of its checkpoints is whole.* Step {step}: {why}")
-NONE_WAS_COMPLETE = N_("None of its checkpoints was whole, so there is no model. Step {step}: {why}")
-NONE_IN_LOG = N_("No checkpoint was seen in its log.")
-NONE_IN_LOG_CLUSTER_UNREACHABLE = N_("No checkpoint was seen in its log, and its cluster could not be asked: {why}")
-NOT_KNOWN_YET = N_("Whether it has saved a model is not known yet.")
+DOWNLOADED = N_("Copied the step-{step} checkpoint of {run}: {size}, in {folder} on the bot's machine.")
+NO_CHECKPOINT = N_("The cluster of {run} had no checkpoint.")
+CHECKPOINT_INCOMPLETE = N_("The step-{step} checkpoint is incomplete: {why}")
+NEWER_CHECKPOINT_LOST = N_("The newer step-{step} checkpoint was lost with the cluster.")
+NONE_COMPLETE = N_("*{run} has no complete checkpoint.* Step {step}: {why}")
+NONE_WAS_COMPLETE = N_("{run} had no complete checkpoint, so there is no model. Step {step}: {why}")
+NONE_IN_LOG = N_("The log shows no checkpoint.")
+NONE_IN_LOG_CLUSTER_UNREACHABLE = N_("The log shows no checkpoint, and I could not check the cluster: {why}")
+NOT_KNOWN_YET = N_("I do not know yet whether {run} saved a checkpoint.")
 NEVER_KNOWN = N_(
-    "Whether it saved a model is not known: "
-    "its log was not read to its end, and its cluster was gone before I could look."
+    "I do not know whether {run} saved a checkpoint: I could not read the log to the end, and the cluster was gone "
+    "before I could look."
 )
-DISCARDED = N_("{person} has the model of step {step} lost with its cluster.")
-ABANDONED = N_("The model of step {step} is given up: it could not be fetched by {time}, and was not kept longer.")
+DISCARDED = N_("{person} chose to discard the step-{step} checkpoint of {run}.")
+ABANDONED = N_(
+    "The step-{step} checkpoint of {run} is lost: I could not copy it by {time}, and the cluster was not kept longer."
+)
 
-SAVED_HERE = N_("Model: step {step}, {size}, in {folder} on my machine.")
-SAVED_HERE_VALIDATED = N_("Model: step {step} (validation {value}), {size}, in {folder} on my machine.")
-SAVED_HERE_VALIDATED_AT = N_("Model: step {step} (validation {value} at step {at}), {size}, in {folder} on my machine.")
-HOW_TO_MERGE = N_("To load it, make a Hugging Face model of its shards: {command}")
-HOW_TO_COPY = N_("To go on from it, copy {folder} into a volume or bucket: {command}")
-LOST_BY_APPROVAL = N_("The model of step {step} was lost with its machine: so {person} has said.")
-LOST_NOT_DOWNLOADED = N_("The model of step {step} was lost with its machine: it could not be fetched in time.")
+SAVED_HERE = N_("Model: step {step}, {size}, in {folder} on the bot's machine.")
+SAVED_HERE_VALIDATED = N_("Model: step {step} (validation {value}), {size}, in {folder} on the bot's machine.")
+SAVED_HERE_VALIDATED_AT = N_(
+    "Model: step {step} (validation {value} at step {at}), {size}, in {folder} on the bot's machine."
+)
+HOW_TO_MERGE = N_("To load the model, merge the shards into Hugging Face format: {command}")
+HOW_TO_COPY = N_("To resume, copy {folder} into a volume or bucket, then: {command}")
+LOST_BY_APPROVAL = N_("{person} chose to discard the step-{step} checkpoint.")
+LOST_NOT_DOWNLOADED = N_("The step-{step} checkpoint was lost with the cluster: I could not copy it in time.")
 LOST_NOT_DOWNLOADED_BECAUSE = N_(
-    "The model of step {step} was lost with its machine, for it could not be fetched in time: {why}"
+    "The step-{step} checkpoint was lost with the cluster; I could not copy it in time: {why}"
 )
-LOST_WITH_MACHINE = N_("The model of step {step} died with the machine: no `volume=` or `bucket=` was set.")
+LOST_WITH_MACHINE = N_("The step-{step} checkpoint was lost with the cluster: `volume=` or `bucket=` was not set.")
 LOST_OUTSIDE_STORE = N_(
-    "The model of step {step} was saved in {folder}, which is not in {place}: "
-    "it died with the machine, unless that outlives it."
+    "The step-{step} checkpoint was saved in {folder}, not in {place}, so it was lost with the cluster unless that "
+    "folder is on other storage."
 )
-ON_JOB_MACHINES = N_("The model of step {step} is on machines that go with its program.")
-ON_CLUSTER_ALONE = N_("The model of step {step} is on its cluster alone. I fetch it before that goes.")
+ON_JOB_MACHINES = N_("The step-{step} checkpoint is only on the cluster, which SkyPilot deletes when the job ends.")
+ON_CLUSTER_ALONE = N_(
+    "The step-{step} checkpoint is only on the cluster. I will copy it before the cluster is deleted."
+)
 
 
 def describe_outcome(run: Run) -> Markup:
@@ -54,19 +61,24 @@ def describe_outcome(run: Run) -> Markup:
     if rescue.download and rescue.is_downloaded:
         text = render_phrase(
             DOWNLOADED,
+            run=wording.link_run(run),
             step=rescue.step,
             size=format_bytes(rescue.download.downloaded_bytes),
             folder=code(rescue.download.folder),
         )
         return join_markup_sentences(text, describe_newer_checkpoint(run))
     if rescue.discard_approved_by:
-        return render_phrase(DISCARDED, person=mention(rescue.discard_approved_by), step=step)
+        return render_phrase(
+            DISCARDED, run=wording.link_run(run), person=mention(rescue.discard_approved_by), step=step
+        )
     if rescue.no_checkpoint_at:
-        return render_phrase(NO_CHECKPOINT)
+        return render_phrase(NO_CHECKPOINT, run=wording.link_run(run))
     if rescue.abandoned_at and rescue.none_complete_at:
         return describe_incomplete(run, NONE_WAS_COMPLETE)
     if rescue.abandoned_at:
-        return render_phrase(ABANDONED, step=step, time=date(rescue.abandoned_at, DAY_AND_TIME))
+        return render_phrase(
+            ABANDONED, run=wording.link_run(run), step=step, time=date(rescue.abandoned_at, DAY_AND_TIME)
+        )
     if run.status is not RunStatus.ENDED:
         return Markup()
     return (
@@ -111,7 +123,7 @@ def describe_incomplete(run: Run, phrase: str) -> Markup:
         if run.checkpoint_rescue.torn_checkpoints
         else TornCheckpoint(run.training.progress.checkpoint_step or 0, run.checkpoint_rescue.last_error or "")
     )
-    return render_phrase(phrase, step=checkpoint.step, why=checkpoint.reason)
+    return render_phrase(phrase, run=wording.link_run(run), step=checkpoint.step, why=checkpoint.reason)
 
 
 def describe_model(run: Run) -> Markup:
@@ -162,15 +174,15 @@ def describe_unlogged_checkpoint(run: Run) -> Markup:
     may_have_trained = run.training.progress.step is not None or save_grace.may_have_trained(run)
     if not may_have_trained or not (run.plan.checkpoint_store or run.plan.checkpoints_ephemeral):
         return Markup()
-    if run.plan.checkpoint_store:
-        location = code(f"{run.plan.checkpoint_store} › {run.id}")
-        return render_phrase("No checkpoint was seen in its log; if there is one, it is in {place}.", place=location)
+    if run.checkpoint_store:
+        location = code(f"{run.checkpoint_store} › {run.id}")
+        return render_phrase("The log shows no checkpoint; if there is one, it is in {place}.", place=location)
     if run.checkpoint_rescue.no_checkpoint_at:
-        return render_phrase(NO_CHECKPOINT)
+        return render_phrase(NO_CHECKPOINT, run=wording.link_run(run))
     if not run.is_finished:
-        return render_phrase(NONE_IN_LOG) if run.training.progress.step is not None else Markup()
-    if run.teardown.log_saved_at is None and not run.plan.managed:
-        return render_phrase(NEVER_KNOWN if run.status is RunStatus.ENDED else NOT_KNOWN_YET)
+        return render_phrase(NONE_IN_LOG) if run.progress.step is not None else Markup()
+    if run.log_saved_at is None and not run.managed:
+        return render_phrase(NEVER_KNOWN if run.status is RunStatus.ENDED else NOT_KNOWN_YET, run=wording.link_run(run))
     trouble = run.checkpoint_rescue.last_error
     return render_phrase(NONE_IN_LOG_CLUSTER_UNREACHABLE, why=trouble) if trouble else render_phrase(NONE_IN_LOG)
 

@@ -27,19 +27,21 @@ from bot.slack.views.mrkdwn import (
     translate_text,
 )
 
-AUTOSTOP_CANCELLED = N_("Its autostop was cancelled outside of verlbot.")
-AUTOSTOP_CHANGED = N_("Its autostop was changed outside of verlbot, to {minutes} idle min.")
-AUTOSTOP_MISSING = N_("Its cluster has no autostop.")
-CHANGED_BY = N_("SkyPilot names {person}.")
-CHANGED_BY_UNKNOWN = N_("By whom is not known; SkyPilot itself does so to a cluster that it takes for broken.")
-AUTOSTOP_REPAIR_PENDING = N_("I am setting it to {minutes} idle min, as asked.")
-AUTOSTOP_REPAIRED = N_("It is set to {minutes} idle min, as asked.")
-AUTOSTOP_UNSUPPORTED = N_("It cannot be set here, and the lease alone guards it: {why}")
+AUTOSTOP_CANCELLED = N_("The autostop of {run} was cancelled outside verlbot.")
+AUTOSTOP_CHANGED = N_("The autostop of {run} was changed outside verlbot, to {minutes} idle minutes.")
+AUTOSTOP_MISSING = N_("The cluster of {run} has no autostop.")
+CHANGED_BY = N_("According to SkyPilot, {person} did this.")
+CHANGED_BY_UNKNOWN = N_(
+    "SkyPilot does not say who did this; SkyPilot also does it to clusters that it considers broken."
+)
+AUTOSTOP_REPAIR_PENDING = N_("I am setting it back to {minutes} idle minutes.")
+AUTOSTOP_REPAIRED = N_("I set it back to {minutes} idle minutes.")
+AUTOSTOP_UNSUPPORTED = N_("I cannot set it here, so only the lease limits the cluster: {why}")
 
-TEARDOWN_OVERDUE = N_("*Its cluster is still up* {time} after its end.")
-TEARDOWN_OVERDUE_WITH_RATE = N_("*Its cluster is still up* {time} after its end, and bills {rate}.")
-TEARDOWN_RETRY = N_("I go on asking for its removal.")
-MANUAL_TEARDOWN = N_("Remove it by hand: {command}")
+TEARDOWN_OVERDUE = N_("*{cluster} is still up* {time} after {run} ended.")
+TEARDOWN_OVERDUE_WITH_RATE = N_("*{cluster} is still up* {time} after {run} ended, and costs {rate}.")
+TEARDOWN_RETRY = N_("I keep asking SkyPilot to delete it.")
+MANUAL_TEARDOWN = N_("To delete it by hand: {command}")
 
 
 def build_cluster_alerts(run: Run) -> list[Message]:
@@ -53,17 +55,17 @@ def build_autostop_alert(run: Run) -> Message | None:
     if repair is None:
         return None
     text = join_markup_sentences(
-        render_autostop_change(repair), render_autostop_author(repair), render_autostop_repair(run, repair)
+        render_autostop_change(run, repair), render_autostop_author(repair), render_autostop_repair(run, repair)
     )
     state = "over" if repair.is_finished else "tried"
     return build_alert(run, f"autostop-{repair.since.timestamp():.0f}", mrkdwn(":zzz: {}", text), state)
 
 
-def render_autostop_change(repair: AutostopRepair) -> Markup:
+def render_autostop_change(run: Run, repair: AutostopRepair) -> Markup:
     """Return how the autostop was changed."""
     if repair.observed_minutes is not None:
-        return render_phrase(AUTOSTOP_CHANGED, minutes=repair.observed_minutes)
-    return render_phrase(AUTOSTOP_CANCELLED) if repair.was_set else render_phrase(AUTOSTOP_MISSING)
+        return render_phrase(AUTOSTOP_CHANGED, run=wording.link_run(run), minutes=repair.observed_minutes)
+    return render_phrase(AUTOSTOP_CANCELLED if repair.was_set else AUTOSTOP_MISSING, run=wording.link_run(run))
 
 
 def render_autostop_author(repair: AutostopRepair) -> Markup:
@@ -94,13 +96,15 @@ def build_teardown_alert(run: Run) -> Message | None:
     """
     if run.teardown.overdue_since is None or run.finished_at is None or run.status is not RunStatus.STOPPING:
         return None
-    time = wording.format_duration(run.teardown.overdue_since - run.finished_at)
-    overdue = render_phrase(TEARDOWN_OVERDUE, time=time)
-    if run.spending.hourly_rate:
+    about = {
+        "run": code(run.id),
+        "cluster": code(run.cluster),
+        "time": wording.format_duration(run.teardown_overdue_since - run.finished_at),
+    }
+    overdue = render_phrase(TEARDOWN_OVERDUE, **about)
+    if run.hourly_rate:
         overdue = render_phrase(
-            TEARDOWN_OVERDUE_WITH_RATE,
-            time=time,
-            rate=wording.format_hourly_rate(run.spending.hourly_rate.dollars_per_hour),
+            TEARDOWN_OVERDUE_WITH_RATE, **about, rate=wording.format_hourly_rate(run.hourly_rate.dollars_per_hour)
         )
     manual_teardown = (
         render_phrase(MANUAL_TEARDOWN, command=command_code(run.teardown.manual_command))
@@ -125,30 +129,31 @@ def build_alert(run: Run, key: str, text: Markup, urgent_state: str) -> Message:
 
 
 FORGOTTEN = N_(
-    "*SkyPilot's server does not remember {run}*: its database was lost, or another server answers. "
-    "The machines of {run} may be running, and billing."
+    "*SkyPilot's server no longer knows {run}*: it lost its database, or another server is answering. The machines "
+    "of {run} may still be running and costing money."
 )
 FORGOTTEN_AT = N_(
-    "*SkyPilot's server does not remember {run}*: its database was lost, or another server answers. "
-    "The machines of {run} may be running, and billing {rate}."
+    "*SkyPilot's server no longer knows {run}*: it lost its database, or another server is answering. The machines "
+    "of {run} may still be running and costing {rate}."
 )
-LOOK_BY_HAND = N_("Look for them by hand: {command}.")
-LOOK_AT_PROVIDER = N_("Look in your provider's console for machines whose names begin with {cluster}.")
-HOW_TO_CONFIRM_GONE = N_("If they are gone, type {command}. Once the right server answers, {run} goes on.")
-REMEMBERED_AGAIN = N_("SkyPilot's server remembers {run} again since {time}.")
+LOOK_BY_HAND = N_("To find them: {command}.")
+LOOK_AT_PROVIDER = N_("Check your provider's console for machines whose names start with {cluster}.")
+HOW_TO_CONFIRM_GONE = N_("If they are gone, type {command}. If the right server answers again, {run} continues.")
+REMEMBERED_AGAIN = N_("SkyPilot's server has known {run} again since {time}.")
 REMOVAL_UNCONFIRMED = N_(
-    "I ask SkyPilot to remove its cluster, again and again. SkyPilot does not remember it, so nothing confirms that it "
-    "goes."
+    "I keep asking SkyPilot to delete the cluster, but SkyPilot no longer knows it, so I cannot confirm that it is "
+    "gone."
 )
 
 REMOVAL_WAITS_FOR_MODEL = N_(
-    "SkyPilot does not remember its cluster, and its model is there alone. So I ask for its removal only when the time "
-    "for fetching it is over; {command} asks at once. Nothing confirms that it goes."
+    "SkyPilot no longer knows the cluster, which holds the only copy of the model. I ask SkyPilot to delete it "
+    "once the time for copying is over; {command} does so at once. I cannot confirm that it is gone."
 )
 
 REMOVAL_WAITS_FOR_SEARCH = N_(
-    "SkyPilot does not remember its cluster, and a model that no log line has named may be there alone. So I ask for "
-    "its removal only when the time for fetching one is over; {command} asks at once. Nothing confirms that it goes."
+    "SkyPilot no longer knows the cluster, which may hold a checkpoint that the log does not mention. I ask "
+    "SkyPilot to delete it once the time for copying is over; {command} does so at once. I cannot confirm that it "
+    "is gone."
 )
 
 SEARCH_COMMANDS = {
@@ -169,18 +174,20 @@ def list_memory_messages(run: Run) -> list[Message]:
     began = int(loss.since.timestamp())
     if loss.until is None:
         return [build_alert(run, f"forgotten-{began}", mrkdwn(":rotating_light: {}", describe_memory_loss(run)), "")]
-    sentence = render_phrase(REMEMBERED_AGAIN, run=code(run.id), time=date(loss.until))
+    sentence = render_phrase(REMEMBERED_AGAIN, run=wording.link_run(run), time=date(loss.until))
     return [thread_notice(f"remembered-{began}", mrkdwn(":white_check_mark: {}", sentence))]
 
 
 def describe_memory_loss(run: Run) -> Markup:
     """Return what is unknown, at which rate the machines may bill, and what a person can do."""
-    about = render_phrase(FORGOTTEN, run=code(run.id))
-    if run.spending.hourly_rate:
+    about = render_phrase(FORGOTTEN, run=wording.link_run(run))
+    if run.hourly_rate:
         about = render_phrase(
-            FORGOTTEN_AT, run=code(run.id), rate=wording.format_hourly_rate(run.spending.hourly_rate.dollars_per_hour)
+            FORGOTTEN_AT, run=wording.link_run(run), rate=wording.format_hourly_rate(run.hourly_rate.dollars_per_hour)
         )
-    closing = render_phrase(HOW_TO_CONFIRM_GONE, run=code(run.id), command=code(f"/verl stop {run.id} gone=yes"))
+    closing = render_phrase(
+        HOW_TO_CONFIRM_GONE, run=wording.link_run(run), command=code(f"/verl stop {run.id} gone=yes")
+    )
     return join_markup_sentences(about, describe_manual_search(run), closing)
 
 
@@ -211,28 +218,32 @@ REMOVE, LEAVE, ADOPT = "remove_orphan", "leave_orphan", "adopt_orphan"
 DAY_AND_TIME = "{date_short_pretty} {time}"
 
 ORPHAN_HEADLINES = {
-    Ownership.ENDED_RUN: N_("*{cluster} is up, and its run has ended.*"),
+    Ownership.ENDED_RUN: N_("*{cluster} is still up, although its run has ended.*"),
     Ownership.REAPPEARED: N_(
-        "*{cluster} is running, and its run ended because I could not see it.* I do not remove it by myself: "
-        "copy its checkpoints first."
+        "*{cluster} is running again. I had ended its run because SkyPilot did not show the cluster.* I will not "
+        "delete it by myself: copy the checkpoints first."
     ),
-    Ownership.OUR_NAME: N_("*{cluster} is up, and no run of mine owns it.* Its name or label is like mine."),
-    Ownership.UNCLAIMED: N_("*{cluster} is up, and no run owns it.* It was launched without me."),
+    Ownership.OUR_NAME: N_(
+        "*{cluster} is running outside verlbot.* It looks like one of mine, but I have no record of it."
+    ),
+    Ownership.UNCLAIMED: N_("*{cluster} is running outside verlbot.*"),
 }
-REMOVAL_BEGINS = N_("I am removing it.")
-REMOVAL_REQUESTED = N_("{person} asked me to remove it.")
-LEFT_ALONE = N_("{person} leaves it as it is.")
-ADOPTED_UNTIL = N_("{person} has adopted it: it is kept until {time}, then removed.")
-ADOPTION_EXPIRED = N_("{person} had adopted it until {time}, and that is over.")
-REMOVAL_SOON = N_("{person} :alarm_clock: *{cluster} is removed {time}*, unless it is kept longer by the button above.")
-REMOVAL_FAILED = N_("Its removal has failed and is asked for again: {why}")
-CONFIRMED_GONE = N_("*{cluster} is gone*: two checks did not find it.")
-REMOVE_QUESTION = N_("{cluster} of {person} is removed with all that is on it, even if in use.")
-ADOPT_QUESTION = N_(
-    "You will own {cluster}. It is kept for {hours} more hours, then removed with all that is on it, "
-    "even if in use. I warn you an hour before."
+REMOVAL_BEGINS = N_("I am deleting it.")
+REMOVAL_REQUESTED = N_("{person} asked me to delete it.")
+LEFT_ALONE = N_("{person} chose to keep it.")
+ADOPTED_UNTIL = N_("{person} adopted it: I keep it until {time}, then delete it.")
+ADOPTION_EXPIRED = N_("{person} had adopted it until {time}.")
+REMOVAL_SOON = N_(
+    "{person} :alarm_clock: *{cluster} will be deleted at {time}.* To keep it longer, press the button above."
 )
-REMOVE_QUESTION_WITHOUT_OWNER = N_("{cluster} is removed with all that is on it, even if in use.")
+REMOVAL_FAILED = N_("Deleting the cluster failed; trying again: {why}")
+CONFIRMED_GONE = N_("*{cluster}: machines confirmed gone.*")
+REMOVE_QUESTION = N_("{cluster} of {person} will be deleted with everything on it, even if it is in use.")
+ADOPT_QUESTION = N_(
+    "You will own {cluster}. I keep it for {hours} more hours, then delete it with everything on it, even if it is "
+    "in use. I warn you an hour before."
+)
+REMOVE_QUESTION_WITHOUT_OWNER = N_("{cluster} will be deleted with everything on it, even if it is in use.")
 
 
 def build_orphan_messages(orphan: Orphan, now: datetime) -> list[Message]:
@@ -338,7 +349,7 @@ def list_facts(orphan: Orphan) -> list[Markup]:
 def describe_orphan_cost(orphan: Orphan, now: datetime) -> Markup:
     """Return what the cluster has cost, and at which rate."""
     if orphan.cluster.status is ClusterState.STOPPED:
-        return render_phrase("stopped: its disks go on billing")
+        return render_phrase("stopped; the disks still cost money")
     cost, rate = orphan.compute_dollars(now), orphan.cluster.dollars_per_hour
     if cost is None or rate is None:
         return render_phrase(wording.UNPRICED)
@@ -353,7 +364,7 @@ def orphan_buttons(orphan: Orphan, now: datetime) -> list[Block]:
         return []
     if orphan.teardown_requested_at:
         return [remove_button(orphan)]
-    leave_button = button(render_phrase("Leave it"), LEAVE, orphan.id)
+    leave_button = button(render_phrase("Keep it"), LEAVE, orphan.id)
     return [
         remove_button(orphan),
         adopt_button(orphan),
@@ -384,6 +395,6 @@ def remove_button(orphan: Orphan) -> Block:
         else render_phrase(REMOVE_QUESTION_WITHOUT_OWNER, cluster=cluster)
     )
     dialog = confirmation(
-        render_phrase("Remove this cluster?"), question, render_phrase("Remove it"), render_phrase("Keep it")
+        render_phrase("Delete this cluster?"), question, render_phrase("Delete it"), render_phrase("Keep it")
     )
-    return button(render_phrase("Remove it"), REMOVE, orphan.id, dialog, "danger")
+    return button(render_phrase("Delete it"), REMOVE, orphan.id, dialog, "danger")

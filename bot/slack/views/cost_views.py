@@ -116,7 +116,7 @@ def describe_bill(bill: Bill) -> Markup:
 
 
 def describe_idle_time(run: Run, now: datetime) -> Markup:
-    """Return what was billed while no step was made, in its parts."""
+    """Return what was billed while no step was made, in its parts; empty where each part is below a second."""
     idle_time, dollars, cost = compute_idle_time(run, now), compute_idle_dollars(run, now), run.cost(now)
     if run.launch.first_requested_at is None or not idle_time.total:
         return Markup()
@@ -129,6 +129,8 @@ def describe_idle_time(run: Run, now: datetime) -> Markup:
         else Markup(),
     ]
     parts_text = join_markup_list(parts)
+    if not parts_text:
+        return Markup()
     if dollars is None or not cost:
         return render_phrase("*Idle* {time}: {parts}", time=wording.format_duration(idle_time.total), parts=parts_text)
     return render_phrase(
@@ -250,7 +252,8 @@ def describe_totals(totals: CostTotals) -> Markup:
 def format_amount(totals: CostTotals) -> Markup:
     """Return the dollars; "unpriced", never zero, where no run has a price."""
     return mrkdwn(
-        "*{}*", wording.format_dollars(totals.dollars) if totals.runs > totals.unpriced else render_phrase("unpriced")
+        "*{}*",
+        wording.format_dollars(totals.dollars) if totals.runs > totals.unpriced else render_phrase("price unknown"),
     )
 
 

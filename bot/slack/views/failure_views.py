@@ -26,29 +26,29 @@ MAX_ERROR_CHARACTERS = 200
 
 CAUSE_PHRASES = {
     FailureKind.GPU_MEMORY: N_("A GPU ran out of memory."),
-    FailureKind.NODE_MEMORY: N_("A node ran out of main memory, and Ray ended a worker."),
-    FailureKind.NCCL_TIMEOUT: N_("The GPUs waited for one of them until NCCL gave up; most often it had died or hung."),
-    FailureKind.NCCL_ERROR: N_("The GPUs could not talk to each other."),
-    FailureKind.WORKER_DIED: N_("A worker died without a word; most often its machine had no memory left."),
+    FailureKind.NODE_MEMORY: N_("A node ran out of memory, and Ray killed a worker."),
+    FailureKind.NCCL_TIMEOUT: N_("A GPU stopped responding, and NCCL timed out waiting for it."),
+    FailureKind.NCCL_ERROR: N_("The GPUs could not communicate with each other."),
+    FailureKind.WORKER_DIED: N_("A worker was killed, most likely out of memory."),
     FailureKind.DISK_FULL: N_("A disk is full."),
-    FailureKind.HUGGING_FACE: N_("Hugging Face did not give out a model or a data set."),
-    FailureKind.WANDB: N_("Weights & Biases refused, or was out of reach."),
-    FailureKind.DATA_MISSING: N_("A file of the data is not there."),
-    FailureKind.OVERRIDE: N_("Hydra does not take one of the overrides."),
-    FailureKind.BATCH_SIZE: N_("A batch cannot be divided among the GPUs."),
-    FailureKind.KILLED: N_("The machine killed it (exit code 137); most often it had no memory left."),
+    FailureKind.HUGGING_FACE: N_("Hugging Face denied access to a model or dataset."),
+    FailureKind.WANDB: N_("Weights & Biases refused the request or could not be reached."),
+    FailureKind.DATA_MISSING: N_("A data file is missing."),
+    FailureKind.OVERRIDE: N_("Hydra rejected one of the overrides."),
+    FailureKind.BATCH_SIZE: N_("The batch size does not divide evenly among the GPUs."),
+    FailureKind.KILLED: N_("The machine killed the process (exit code 137), most likely out of memory."),
     FailureKind.CRASHED: N_(
-        "It crashed outside of Python (exit code 139); most often a driver or library does not fit."
+        "The process crashed outside Python (exit code 139), most likely because of an incompatible driver or library."
     ),
 }
 
-NO_CHECKPOINT_SEEN = N_("No checkpoint was seen in its log: nothing is left of {amount}.")
+NO_CHECKPOINT_SEEN = N_("No checkpoint was saved, so nothing can be recovered ({amount}).")
 NO_CHECKPOINT_UNLESS_STORED = N_(
-    "No checkpoint was seen in its log: nothing is left of {amount}, unless there is one in {place}."
+    "The log shows no checkpoint. Unless there is one in {place}, nothing can be recovered ({amount})."
 )
-NO_CHECKPOINT_LEFT = N_("Nothing is left of {amount}.")
-DOLLARS_LOST = N_("Since then {dollars} are lost.")
-CHECKPOINT_MAY_BE_PARTIAL = N_("It ended while that was being written: it may not be whole.")
+NO_CHECKPOINT_LEFT = N_("Nothing can be recovered ({amount}).")
+DOLLARS_LOST = N_("Work since then ({dollars}) is lost.")
+CHECKPOINT_MAY_BE_PARTIAL = N_("The run ended while it was being written, so it may be incomplete.")
 
 
 def find_failure(run: Run, log: str) -> FailureSummary | None:
@@ -109,8 +109,8 @@ def render_remaining_checkpoint(run: Run, now: datetime) -> Markup:
             render_lost_work(run_loss.steps_lost, dollars),
             Markup() if run_loss.is_checkpoint_complete else render_phrase(CHECKPOINT_MAY_BE_PARTIAL),
         )
-    amount = render_phrase("what it has cost") if dollars is None else render_phrase("its {dollars}", dollars=dollars)
-    if progress.checkpoint is None and run.plan.checkpoint_store:
+    amount = render_phrase("cost unknown") if dollars is None else render_phrase("{dollars} spent", dollars=dollars)
+    if progress.checkpoint is None and run.checkpoint_store:
         return render_phrase(
             NO_CHECKPOINT_UNLESS_STORED, amount=amount, place=code(f"{run.plan.checkpoint_store} › {run.id}")
         )
@@ -128,14 +128,12 @@ def render_remaining_checkpoint(run: Run, now: datetime) -> Markup:
 def render_lost_work(steps: int, dollars: Markup | None) -> Markup:
     """Return the steps and dollars that are lost since the newest checkpoint."""
     if dollars is None:
-        return render_plural(
-            "Since then {count} step is lost, unpriced.", "Since then {count} steps are lost, unpriced.", steps
-        )
+        return render_plural("{count} step since then is lost.", "{count} steps since then are lost.", steps)
     if not steps:
         return render_phrase(DOLLARS_LOST, dollars=dollars)
     return render_plural(
-        "Since then {count} step and {dollars} are lost.",
-        "Since then {count} steps and {dollars} are lost.",
+        "{count} step ({dollars}) since then is lost.",
+        "{count} steps ({dollars}) since then are lost.",
         steps,
         dollars=dollars,
     )

@@ -29,12 +29,12 @@ MUTE = "mute"
 
 SEVERITY_ICONS = {Severity.NOTE: ":mag:", Severity.WARNING: ":warning:", Severity.STOP: ":rotating_light:"}
 
-SINCE_STEP = N_("Since step {step}, {time} ago.")
-SINCE_STEP_WITH_COST = N_("Since step {step}, {time} and {dollars} ago.")
+SINCE_STEP = N_("Since step {step} ({time} ago).")
+SINCE_STEP_WITH_COST = N_("Since step {step} ({time} ago, {dollars} since).")
 READ_MORE = N_("read more")
-FINDING_RESOLVED = N_("Step {step}: {finding} has passed. It had stood since step {since}.")
-FINDING_MUTED = N_("{person} wants to hear no more of {finding} here.")
-METRIC_UNRELIABLE = N_("{key} is shown as unknown. {why}")
+FINDING_RESOLVED = N_("{run} at step {step}: resolved: {finding} (since step {since}).")
+FINDING_MUTED = N_("{person} muted {finding} for {run}.")
+METRIC_UNRELIABLE = N_("{key} is shown as unknown: {why}")
 
 
 def build_health_messages(run: Run, now: datetime) -> list[Message]:
@@ -47,8 +47,8 @@ def build_health_messages(run: Run, now: datetime) -> list[Message]:
     resolved_findings = [item for item in run.training.health.resolved_findings if was_announced(run, item)]
     return [
         *(build_finding_message(run, item, now) for item in open_findings),
-        *(build_resolved_message(item) for item in resolved_findings),
-        *(build_mute_message(item) for item in run.requests.mutes),
+        *(build_resolved_message(run, item) for item in resolved_findings),
+        *(build_mute_message(run, item) for item in run.mutes),
     ]
 
 
@@ -101,16 +101,22 @@ def was_announced(run: Run, resolved: ResolvedFinding) -> bool:
     return any(key.startswith(key_prefix) for key in run.messages.sent)
 
 
-def build_resolved_message(resolved: ResolvedFinding) -> Message:
+def build_resolved_message(run: Run, resolved: ResolvedFinding) -> Message:
     """Return the notice that a finding is resolved."""
     finding = resolved.finding
-    text = render_phrase(FINDING_RESOLVED, step=resolved.step, finding=code(finding.name), since=finding.since_step)
+    text = render_phrase(
+        FINDING_RESOLVED,
+        run=wording.link_run(run),
+        step=resolved.step,
+        finding=code(finding.name),
+        since=finding.since_step,
+    )
     return thread_notice(f"healed-{finding.name}-{resolved.step}", mrkdwn(":white_check_mark: {}", text))
 
 
-def build_mute_message(mute: Mute) -> Message:
+def build_mute_message(run: Run, mute: Mute) -> Message:
     """Return the notice that a person muted a finding."""
-    text = render_phrase(FINDING_MUTED, person=mention(mute.by), finding=code(mute.finding))
+    text = render_phrase(FINDING_MUTED, run=wording.link_run(run), person=mention(mute.by), finding=code(mute.finding))
     return thread_notice(f"muted-{mute.finding}", mrkdwn(":mute: {}", text))
 
 

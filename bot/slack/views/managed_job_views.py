@@ -3,6 +3,7 @@
 from bot.core.model.managed_job import JobsController, Recovery, describe_agreement, describe_controller
 from bot.core.model.run import Run
 from bot.phrase import N_
+from bot.slack.views import wording
 from bot.slack.views.message import Message, thread_notice
 from bot.slack.views.mrkdwn import (
     Markup,
@@ -15,15 +16,15 @@ from bot.slack.views.mrkdwn import (
     render_plural,
 )
 
-MACHINES_LOST = N_("Its machines went away {since}. SkyPilot looks for others and restarts it there.")
-MACHINES_LOST_BEFORE_END = N_("Its machines went away {since}; it was over before it had others.")
-JOB_RECOVERED = N_("Its machines went away {since}; since {until} it has others, and its command runs again.")
-RECOVERY_UNSEEN = N_("Its machines went away between two checks; by {until} it had others, and its command runs again.")
+MACHINES_LOST = N_("{run} lost its machines at {since}. SkyPilot is looking for new ones and will restart it there.")
+MACHINES_LOST_BEFORE_END = N_("{run} lost its machines at {since} and ended before it got new ones.")
+JOB_RECOVERED = N_("{run} lost its machines at {since}. It has had new ones since {until} and has restarted.")
+RECOVERY_UNSEEN = N_("{run} lost its machines between two checks. By {until} it had new ones and had restarted.")
 RECOVERY_UNCOUNTED = N_(
-    "From {since} to {until} SkyPilot was recovering it, and counts no recovery: its own controller was "
+    "SkyPilot was recovering {run} from {since} to {until}, but counts no recovery: SkyPilot's controller "
     "restarted, or the job was over."
 )
-SAVED_IN = N_("Whatever it had saved is in {place}.")
+SAVED_IN = N_("Saved checkpoints are in {place}.")
 
 
 def describe_managed_job(run: Run) -> Markup:
@@ -51,13 +52,15 @@ def describe_recovery(run: Run, recovery: Recovery) -> Markup:
     """Return when the machines were lost, and what became of the job."""
     since, until = (date(moment) if moment else "" for moment in (recovery.since, recovery.until))
     if recovery.until is None:
-        return render_phrase(MACHINES_LOST_BEFORE_END if run.is_finished else MACHINES_LOST, since=since)
+        return render_phrase(
+            MACHINES_LOST_BEFORE_END if run.is_finished else MACHINES_LOST, run=wording.link_run(run), since=since
+        )
     if not recovery.is_counted:
-        return render_phrase(RECOVERY_UNCOUNTED, since=since, until=until)
+        return render_phrase(RECOVERY_UNCOUNTED, run=wording.link_run(run), since=since, until=until)
     sentence = (
-        render_phrase(JOB_RECOVERED, since=since, until=until)
+        render_phrase(JOB_RECOVERED, run=wording.link_run(run), since=since, until=until)
         if recovery.since
-        else render_phrase(RECOVERY_UNSEEN, until=until)
+        else render_phrase(RECOVERY_UNSEEN, run=wording.link_run(run), until=until)
     )
     return join_markup_sentences(
         sentence,

@@ -24,93 +24,93 @@ class OutcomeLabels:
 
 OUTCOME_LABELS = {
     Reason.SUCCEEDED: OutcomeLabels(
-        ":white_check_mark:", N_("succeeded"), N_("It succeeded."), N_("{run} *succeeded* after {time}")
+        ":white_check_mark:", N_("succeeded"), N_("{run} succeeded."), N_("{run} *succeeded* after {time}")
     ),
-    Reason.FAILED: OutcomeLabels(":x:", N_("failed"), N_("It failed."), N_("{run} *failed* after {time}")),
+    Reason.FAILED: OutcomeLabels(":x:", N_("failed"), N_("{run} failed."), N_("{run} *failed* after {time}")),
     Reason.SETUP_FAILED: OutcomeLabels(
         ":x:",
-        N_("failed in its setup"),
-        N_("It failed in its setup."),
-        N_("{run} *failed in its setup* after {time}"),
+        N_("setup failed"),
+        N_("The setup of {run} failed."),
+        N_("{run} *failed during setup* after {time}"),
     ),
     Reason.DRIVER_DIED: OutcomeLabels(
         ":x:",
-        N_("failed, its driver died"),
-        N_("It failed because its driver died."),
-        N_("{run} *failed because its driver died* after {time}"),
+        N_("failed: driver process died"),
+        N_("{run} failed because the driver process died."),
+        N_("{run} *failed* after {time}: the driver process died"),
     ),
     Reason.LAUNCH_FAILED: OutcomeLabels(
         ":x:",
         N_("not launched"),
-        N_("It could not be launched."),
+        N_("{run} could not be launched."),
         N_("{run} *could not be launched* after {time}"),
     ),
     Reason.CANCELLED_EXTERNALLY: OutcomeLabels(
         ":black_square_for_stop:",
-        N_("cancelled by others"),
-        N_("It was cancelled outside of verlbot."),
-        N_("{run} *was cancelled outside of verlbot* after {time}"),
+        N_("cancelled outside verlbot"),
+        N_("{run} was cancelled outside verlbot."),
+        N_("{run} *was cancelled outside verlbot* after {time}"),
     ),
     Reason.STOPPED: OutcomeLabels(
         ":black_square_for_stop:",
         N_("stopped"),
-        N_("It was stopped by {person}."),
+        N_("{person} stopped {run}."),
         N_("{run} *was stopped by {person}* after {time}"),
     ),
     Reason.BUDGET_EXCEEDED: OutcomeLabels(
         ":moneybag:",
-        N_("ended, budget spent"),
-        N_("It was ended because its budget is spent."),
-        N_("{run} *was ended because its budget is spent* after {time}"),
+        N_("stopped: budget used up"),
+        N_("{run} was stopped: budget used up."),
+        N_("{run} *was stopped* after {time}: budget used up"),
     ),
     Reason.MONTHLY_BUDGET_EXCEEDED: OutcomeLabels(
         ":moneybag:",
-        N_("ended, month spent"),
-        N_("It was ended because this month's dollars are spent."),
-        N_("{run} *was ended because this month's dollars are spent* after {time}"),
+        N_("stopped: monthly budget used up"),
+        N_("{run} was stopped: monthly budget used up."),
+        N_("{run} *was stopped* after {time}: monthly budget used up"),
     ),
     Reason.LEASE_EXPIRED: OutcomeLabels(
         ":alarm_clock:",
-        N_("ended, lease over"),
-        N_("It was ended because its lease is over."),
-        N_("{run} *was ended because its lease is over* after {time}"),
+        N_("stopped: lease ended"),
+        N_("{run} was stopped: lease ended."),
+        N_("{run} *was stopped* after {time}: lease ended"),
     ),
     Reason.AUTODOWNED: OutcomeLabels(
         ":zzz:",
-        N_("removed by autostop"),
-        N_("It was removed by autostop."),
-        N_("{run} *was removed by autostop* after {time}"),
+        N_("stopped by autostop"),
+        N_("Autostop stopped {run}."),
+        N_("{run} *was stopped by autostop* after {time}"),
     ),
     Reason.DOWNED_EXTERNALLY: OutcomeLabels(
         ":black_square_for_stop:",
-        N_("removed by others"),
-        N_("It was removed outside of verlbot."),
-        N_("{run} *was removed outside of verlbot* after {time}"),
+        N_("deleted outside verlbot"),
+        N_("The cluster of {run} was deleted outside verlbot."),
+        N_("The cluster of {run} *was deleted outside verlbot* after {time}"),
     ),
     Reason.CLUSTER_LOST: OutcomeLabels(
-        ":x:", N_("cluster lost"), N_("It lost its cluster."), N_("{run} *lost its cluster* after {time}")
+        ":x:", N_("cluster lost"), N_("{run} lost its cluster."), N_("{run} *lost its cluster* after {time}")
     ),
     Reason.REFUSED: OutcomeLabels(
-        ":no_entry_sign:", N_("refused"), N_("It was refused."), N_("{run} *was refused* and not launched")
+        ":no_entry_sign:", N_("declined"), N_("{run} was declined."), N_("{run} *was declined* and not launched")
     ),
     Reason.NOT_APPROVED: OutcomeLabels(
         ":no_entry_sign:",
         N_("not approved in time"),
-        N_("No approver answered in time."),
+        N_("No approver answered for {run} in time."),
         N_("{run} *was not launched*: no approver answered in time"),
     ),
     Reason.CAP_EXCEEDED: OutcomeLabels(
         ":no_entry_sign:",
-        N_("no room under the caps"),
-        N_("There was no room for it under the caps."),
-        N_("{run} *was not launched*: there is no room for it under the caps"),
+        N_("over the limit"),
+        N_("{run} would exceed a spending limit."),
+        N_("{run} *was not launched*: it would exceed a spending limit"),
     ),
 }
 
 SAVING_LABELS = {
-    Reason.LEASE_EXPIRED: N_("lease over, saving first"),
-    Reason.BUDGET_EXCEEDED: N_("budget spent, saving first"),
-    Reason.MONTHLY_BUDGET_EXCEEDED: N_("month spent, saving first"),
+    Reason.LEASE_EXPIRED: N_("lease ended, saving first"),
+    Reason.BUDGET_EXCEEDED: N_("budget used up, saving first"),
+    Reason.MONTHLY_BUDGET_EXCEEDED: N_("monthly budget used up, saving first"),
     Reason.STOPPED: N_("saving first"),
 }
 """The state of a run that is about to end for these reasons and has not saved yet."""

@@ -158,8 +158,8 @@ def format_change(before: float | None, now: float) -> str:
 def describe_cost_change(run: Run, before: ProgressSnapshot, now: ProgressSnapshot) -> Markup:
     """Return the dollars spent since the last summary, and those in all of the budget."""
     if now.dollars is None:
-        return render_phrase("unpriced")
-    fields = {"spent": wording.format_dollars(now.dollars), "budget": wording.format_dollars(run.limits.budget_dollars)}
+        return render_phrase("price unknown")
+    fields = {"spent": wording.format_dollars(now.dollars), "budget": wording.format_dollars(run.budget_dollars)}
     if before.dollars is None:
         return render_phrase("{spent} of {budget}", **fields)
     increase = wording.format_dollars(max(now.dollars - before.dollars, 0.0))

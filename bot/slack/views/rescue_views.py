@@ -40,27 +40,35 @@ ASK_AFTER_BEGIN = timedelta(hours=1)
 the begin of a rescue at which they must decide in any case."""
 
 SAVE_GRACE_REASONS = {
-    Reason.LEASE_EXPIRED: N_("Its lease is over. It trains on until {time} at the most, so that it saves first."),
-    Reason.BUDGET_EXCEEDED: N_("Its budget is spent. It trains on until {time} at the most, so that it saves first."),
-    Reason.MONTHLY_BUDGET_EXCEEDED: N_(
-        "This month's dollars are spent. It trains on until {time} at the most, so that it saves first."
+    Reason.LEASE_EXPIRED: N_(
+        "The lease of {run} has ended. It keeps training until {time} at most, to save a checkpoint first."
     ),
-    Reason.STOPPED: N_("It is to be stopped. It trains on until {time} at the most, so that it saves first."),
+    Reason.BUDGET_EXCEEDED: N_(
+        "The budget of {run} is used up. It keeps training until {time} at most, to save a checkpoint first."
+    ),
+    Reason.MONTHLY_BUDGET_EXCEEDED: N_(
+        "The monthly budget of {run} is used up. It keeps training until {time} at most, to save a checkpoint first."
+    ),
+    Reason.STOPPED: N_("{run} will be stopped. It keeps training until {time} at most, to save a checkpoint first."),
 }
 SAVE_GRACE_RATE = N_("That costs {rate}.")
 
-DOWNLOADING = N_("Fetching the model of step {step} from its cluster: {amount} so far.")
-DOWNLOADING_PERCENT = N_("Fetching the model of step {step} from its cluster: {amount} of {size}, {percent} %.")
-DOWNLOAD_RETRIED = N_("The model of step {step} is not fetched yet, and I try again: {why}")
-SEARCHING_CLUSTER = N_("I look on its cluster for a model, because the last lines of its log could not be read.")
-SEARCH_RETRIED = N_("Whether its cluster has a model is not known yet, and I try again: {why}")
+DOWNLOADING = N_("Copying the step-{step} checkpoint of {run} from its cluster: {amount} so far.")
+DOWNLOADING_PERCENT = N_(
+    "Copying the step-{step} checkpoint of {run} from its cluster: {amount} of {size}, {percent}%."
+)
+DOWNLOAD_RETRIED = N_("The step-{step} checkpoint of {run} is not copied yet; trying again: {why}")
+SEARCHING_CLUSTER = N_("I could not read the last log lines of {run}, so I am looking for a checkpoint on its cluster.")
+SEARCH_RETRIED = N_("I do not know yet whether the cluster of {run} has a checkpoint; trying again: {why}")
 
-CANNOT_DOWNLOAD = N_("*The model of step {step} cannot be fetched*: {why}")
-DOWNLOAD_IS_SLOW = N_("*The model of step {step} is not here yet.*")
-CLUSTER_KEPT_UNTIL = N_("Its cluster is kept until {time}; then it is removed, and the model is lost.")
-CLUSTER_KEPT_AT_RATE = N_("Its cluster is kept at {rate} until {time}; then it is removed, and the model is lost.")
-KEPT_BY_PERSON = N_("{person} has it kept until then.")
-KEEPS_TRYING = N_("I go on trying.")
+CANNOT_DOWNLOAD = N_("*The step-{step} checkpoint of {run} cannot be copied*: {why}")
+DOWNLOAD_IS_SLOW = N_("*The step-{step} checkpoint of {run} is not copied yet.*")
+CLUSTER_KEPT_UNTIL = N_("The cluster is kept until {time}; after that it is deleted and the checkpoint is lost.")
+CLUSTER_KEPT_AT_RATE = N_(
+    "The cluster is kept until {time} at {rate}; after that it is deleted and the checkpoint is lost."
+)
+KEPT_BY_PERSON = N_("{person} asked me to keep it until then.")
+KEEPS_TRYING = N_("I keep trying.")
 
 
 def list_checkpoint_messages(run: Run, now: datetime) -> list[Message]:
@@ -82,7 +90,9 @@ def save_grace_message(run: Run) -> Message | None:
         if run.spending.hourly_rate
         else ""
     )
-    text = join_markup_sentences(render_phrase(SAVE_GRACE_REASONS[grace.reason], time=date(grace.until)), costs)
+    text = join_markup_sentences(
+        render_phrase(SAVE_GRACE_REASONS[grace.reason], run=wording.link_run(run), time=date(grace.until)), costs
+    )
     return thread_notice(f"draining-{grace.until.timestamp():.0f}", mrkdwn(":floppy_disk: {}", text))
 
 
@@ -102,29 +112,24 @@ def describe_rescue(run: Run) -> Markup:
     rescue, step = run.checkpoint_rescue, newest_step(run)
     if run.training.progress.checkpoint is None:
         return (
-            render_phrase(SEARCH_RETRIED, why=rescue.last_error)
+            render_phrase(SEARCH_RETRIED, run=wording.link_run(run), why=rescue.last_error)
             if rescue.last_error
-            else render_phrase(SEARCHING_CLUSTER)
+            else render_phrase(SEARCHING_CLUSTER, run=wording.link_run(run))
         )
     if rescue.last_error:
-        return render_phrase(DOWNLOAD_RETRIED, step=step, why=rescue.last_error)
+        return render_phrase(DOWNLOAD_RETRIED, run=wording.link_run(run), step=step, why=rescue.last_error)
     return join_markup_sentences(
-        describe_download(rescue.download or DownloadProgress(""), step), describe_newer_checkpoint(run)
+        describe_download(run, rescue.download or DownloadProgress("")), describe_newer_checkpoint(run)
     )
 
 
-def describe_download(fetch: DownloadProgress, step: int | str) -> Markup:
+def describe_download(run: Run, fetch: DownloadProgress) -> Markup:
     """Return how much of the checkpoint is downloaded, in percent where its size is known."""
+    about = {"run": code(run.id), "step": newest_step(run), "amount": format_bytes(fetch.downloaded_bytes)}
     if not fetch.total_bytes:
-        return render_phrase(DOWNLOADING, step=step, amount=format_bytes(fetch.downloaded_bytes))
+        return render_phrase(DOWNLOADING, **about)
     percent = min(100 * fetch.downloaded_bytes // fetch.total_bytes, 99)
-    return render_phrase(
-        DOWNLOADING_PERCENT,
-        step=step,
-        amount=format_bytes(fetch.downloaded_bytes),
-        size=format_bytes(fetch.total_bytes),
-        percent=percent,
-    )
+    return render_phrase(DOWNLOADING_PERCENT, **about, size=format_bytes(fetch.total_bytes), percent=percent)
 
 
 def rescue_question(run: Run, now: datetime) -> Message | None:
@@ -162,9 +167,9 @@ def describe_problem(run: Run) -> Markup:
     if run.checkpoint_rescue.none_complete_at:
         return describe_incomplete(run, NONE_COMPLETE)
     return (
-        render_phrase(CANNOT_DOWNLOAD, step=step, why=run.checkpoint_rescue.last_error)
+        render_phrase(CANNOT_DOWNLOAD, run=wording.link_run(run), step=step, why=run.checkpoint_rescue.last_error)
         if run.checkpoint_rescue.last_error
-        else render_phrase(DOWNLOAD_IS_SLOW, step=step)
+        else render_phrase(DOWNLOAD_IS_SLOW, run=wording.link_run(run), step=step)
     )
 
 
@@ -200,12 +205,12 @@ def discard_button(run: Run) -> Block:
     back.
     """
     text = render_phrase(
-        "The cluster of {run} is removed, and the model of step {step} is lost for good.",
-        run=code(run.id),
+        "The cluster of {run} will be deleted, and the step-{step} checkpoint with it. This cannot be undone.",
+        run=wording.link_run(run),
         step=newest_step(run),
     )
-    dialog = confirmation(render_phrase("Lose this model?"), text, render_phrase("Lose it"), render_phrase("Keep it"))
-    return button(render_phrase("Tear down and lose it"), DISCARD_CHECKPOINT, run.id, dialog, "danger")
+    dialog = confirmation(render_phrase("Delete the model?"), text, render_phrase("Delete"), render_phrase("Keep it"))
+    return button(render_phrase("Delete cluster and model"), DISCARD_CHECKPOINT, run.id, dialog, "danger")
 
 
 def save_and_stop_button(run: Run) -> Block:

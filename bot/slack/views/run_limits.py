@@ -36,23 +36,23 @@ FORECAST_EXCEEDS_BUDGET = N_(
 FORECAST_WITHIN_BUDGET = N_("Its forecast is within its budget again: {dollars} of {budget}.")
 HOW_TO_RAISE_BUDGET = N_("It is ended there; {command} gives it another budget.")
 LEASE_ENDS = N_("*Its lease ends {time}*, in less than {left}. Then it is ended, and its cluster removed.")
-NEEDS_UNTIL = N_("At its pace it needs until {time}.")
-BUDGET_CHANGED = N_("Its budget is {after} now, {before} before, by {person}.")
-LEASE_CHANGED = N_("Its lease ends {time} now, by {person}.")
+NEEDS_UNTIL = N_("At this rate {run} needs until {time}.")
+BUDGET_CHANGED = N_("{person} changed the budget of {run} from {before} to {after}.")
+LEASE_CHANGED = N_("{person} extended the lease of {run}: it now ends at {time}.")
 
 WOULD_END = {
-    BUDGET_RULE: N_("The report-only rule {rule} would end it now: its budget is spent."),
-    LEASE_RULE: N_("The report-only rule {rule} would end it now: its lease is over."),
+    BUDGET_RULE: N_("Test rule {rule}: {run} would have been stopped now (budget used up)."),
+    LEASE_RULE: N_("Test rule {rule}: {run} would have been stopped now (lease ended)."),
     **dict.fromkeys(
         (cap_rule(scope, Measure.DOLLARS_PER_MONTH) for scope in Scope),
-        N_("The report-only rule {rule} would end it now: this month's dollars are spent."),
+        N_("Test rule {rule}: {run} would have been stopped now (monthly budget used up)."),
     ),
 }
 WOULD_WAIT = {
-    APPROVAL_RULE: N_("The report-only rule {rule} would make its launch wait for an approver."),
+    APPROVAL_RULE: N_("Test rule {rule}: {run} would have needed approval."),
 }
-WOULD_REFUSE = N_("The report-only rule {rule} would have refused its launch.")
-COST_SO_FAR = N_("It has cost {spent} so far.")
+WOULD_REFUSE = N_("Test rule {rule}: the launch of {run} would have been refused.")
+COST_SO_FAR = N_("Cost so far: {spent}.")
 
 
 def list_limit_messages(run: Run, now: datetime) -> list[Message]:
@@ -150,8 +150,7 @@ def build_lease_message(run: Run, now: datetime, time_left: timedelta) -> Messag
     end = run.lease_ends_at or now
     text = render_phrase(LEASE_ENDS, time=date(end, DAY_AND_TIME), left=wording.format_duration(time_left))
     text = mrkdwn(
-        ":alarm_clock: {}",
-        join_markup_sentences(text, describe_time_needed(estimate_end(run.training.progress, now), end)),
+        ":alarm_clock: {}", join_markup_sentences(text, describe_time_needed(run, estimate_end(run.progress, now), end))
     )
     buttons = [extend_button(run, end, hours) for hours in EXTENSIONS_HOURS]
     return Message(
@@ -162,13 +161,13 @@ def build_lease_message(run: Run, now: datetime, time_left: timedelta) -> Messag
     )
 
 
-def describe_time_needed(needed_until: datetime | Horizon | None, end: datetime) -> Markup:
+def describe_time_needed(run: Run, needed_until: datetime | Horizon | None, end: datetime) -> Markup:
     """Return until when a run needs its machines, where that is after the end of its lease."""
     match needed_until:
         case Horizon.BEYOND_A_YEAR:
-            return render_phrase("At its pace it needs more than a year.")
+            return render_phrase("At this rate {run} needs more than a year.", run=wording.link_run(run))
         case datetime() if needed_until > end:
-            return render_phrase(NEEDS_UNTIL, time=date(needed_until, DAY_AND_TIME))
+            return render_phrase(NEEDS_UNTIL, run=wording.link_run(run), time=date(needed_until, DAY_AND_TIME))
         case _:
             return Markup()
 
@@ -186,7 +185,7 @@ def save_buttons(run: Run) -> list[Block]:
 
 def stop_button(run: Run) -> Block:
     """Return the button that stops the run after a confirmation."""
-    question = render_phrase("{run} ends and its cluster is removed. What it has not saved is lost.", run=code(run.id))
+    question = render_phrase("{run} will stop and its cluster will be deleted. Unsaved work is lost.", run=code(run.id))
     dialog = confirmation(render_phrase("Stop this run?"), question, render_phrase("Stop it"), render_phrase("Keep it"))
     return button(render_phrase("Stop"), "stop", run.id, dialog, "danger")
 
@@ -195,7 +194,7 @@ def report_only_message(run: Run, hit: PolicyHit) -> Message:
     """Return what a rule would have done that the policy only reports."""
     cost = render_phrase(COST_SO_FAR, spent=wording.format_dollars(hit.cost)) if hit.cost else Markup()
     phrase = WOULD_END[hit.rule] if hit.ends else WOULD_WAIT.get(hit.rule, WOULD_REFUSE)
-    text = join_markup_sentences(render_phrase(phrase, rule=code(hit.rule)), cost)
+    text = join_markup_sentences(render_phrase(phrase, run=wording.link_run(run), rule=code(hit.rule)), cost)
     return thread_notice(
         f"report-only-{hit.rule}{'-end' if hit.ends else ''}", mrkdwn(":busts_in_silhouette: {}", text)
     )
@@ -207,9 +206,9 @@ def limit_change_message(run: Run, number: int, change: LimitChange) -> Message:
     match change.limit:
         case RunLimit.BUDGET:
             before, after = wording.format_dollars(change.before), wording.format_dollars(change.after)
-            text = render_phrase(BUDGET_CHANGED, before=before, after=after, person=person)
+            text = render_phrase(BUDGET_CHANGED, run=wording.link_run(run), before=before, after=after, person=person)
         case RunLimit.LEASE:
             # A lease is counted from the first launch request, as hours in all.
-            end = (run.launch.first_requested_at or run.created_at) + timedelta(hours=change.after)
-            text = render_phrase(LEASE_CHANGED, time=date(end, DAY_AND_TIME), person=person)
+            end = (run.first_launch_requested_at or run.created_at) + timedelta(hours=change.after)
+            text = render_phrase(LEASE_CHANGED, run=wording.link_run(run), time=date(end, DAY_AND_TIME), person=person)
     return thread_notice(f"amended-{number}", mrkdwn(":memo: {}", text))

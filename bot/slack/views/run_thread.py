@@ -157,14 +157,15 @@ def launching_message(run: Run) -> Message | None:
     if run.launch.first_requested_at is None:
         return None
     sentence = render_phrase(
-        "Asked for {machines}: {command}",
+        "Requested {machines} for {run}: {command}",
         machines=wording.describe_machines(run),
+        run=wording.link_run(run),
         command=command_code("/verl " + run.command_line),
     )
     return thread_notice("launching", mrkdwn(":rocket: {}", sentence))
 
 
-RUNNING_SINCE = N_("Running on {machines} since {time}; {autostop}.")
+RUNNING_SINCE = N_("{run} started on {machines} at {time}; {autostop}.")
 
 
 def running_message(run: Run) -> Message | None:
@@ -173,7 +174,11 @@ def running_message(run: Run) -> Message | None:
         return None
     since = date(run.running_at)
     text = render_phrase(
-        RUNNING_SINCE, machines=wording.describe_machines(run), time=since, autostop=wording.describe_autostop(run)
+        RUNNING_SINCE,
+        run=wording.link_run(run),
+        machines=wording.describe_machines(run),
+        time=since,
+        autostop=wording.describe_autostop(run),
     )
     return thread_notice("running", mrkdwn(":large_blue_circle: {}", text))
 
@@ -214,13 +219,17 @@ def outage_message(run: Run, now: datetime) -> Message | None:
     began = int(outage.since.timestamp())
     # The run has no machines yet, so the notice is about its launch.
     if outage.until is None and run.is_waiting:
-        since = render_phrase("The machine service has not answered since {time}.", time=date(outage.since))
-        waits = join_markup_sentences(since, render_phrase("The launch waits for its answer."))
+        since = render_phrase("SkyPilot has not answered since {time}.", time=date(outage.since))
+        waits = join_markup_sentences(
+            since, render_phrase("I will launch {run} as soon as it answers.", run=wording.link_run(run))
+        )
         return thread_notice(f"unseen-{began}", mrkdwn(":grey_question: {}", waits))
     if outage.until is None:
-        looks = render_phrase("Nothing can be seen of it since {time}. I go on looking.", time=date(outage.since))
+        looks = render_phrase(
+            "{run}: no status since {time}; still checking.", run=wording.link_run(run), time=date(outage.since)
+        )
         return thread_notice(f"unseen-{began}", mrkdwn(":grey_question: {}", looks))
-    sentence = render_phrase("It can be seen again since {time}.", time=date(outage.until))
+    sentence = render_phrase("{run}: status is back since {time}.", run=wording.link_run(run), time=date(outage.until))
     return thread_notice(f"seen-{began}", mrkdwn(":eye: {}", sentence))
 
 
@@ -231,24 +240,24 @@ def summary_message(run: Run, now: datetime) -> Message | None:
 
 
 LOG_SKIPPED = N_(
-    "I skipped a part of its log, because I crashed twice while I read it. My numbers lack the steps and checkpoints "
-    "of that part."
+    "I crashed twice while reading a part of the log of {run}, so I skipped that part. Steps and checkpoints in "
+    "that part are not counted."
 )
 
 
 def log_gap_message(run: Run) -> Message | None:
     """Return the notice that lines of its log were skipped; once a run."""
     return (
-        thread_notice("unread", mrkdwn(":warning: {}", render_phrase(LOG_SKIPPED)))
-        if run.training.progress.skips
+        thread_notice("unread", mrkdwn(":warning: {}", render_phrase(LOG_SKIPPED, run=wording.link_run(run))))
+        if run.progress.skips
         else None
     )
 
 
-KEPT_FOR_MODEL = N_("Its cluster is kept until its model is fetched.")
-KEPT_FOR_MODEL_AT_RATE = N_("Its cluster is kept until its model is fetched, and bills {rate}.")
-REMOVAL_UNPRICED = N_("Its cluster is being removed. That is not confirmed yet.")
-REMOVAL_UNDER_WAY = N_("Its cluster is being removed, and bills {rate} until it is gone.")
+KEPT_FOR_MODEL = N_("Copying the model before the cluster is deleted.")
+KEPT_FOR_MODEL_AT_RATE = N_("Copying the model before the cluster is deleted ({rate} until then).")
+REMOVAL_UNPRICED = N_("Deleting the cluster; not confirmed yet.")
+REMOVAL_UNDER_WAY = N_("Deleting the cluster. It costs {rate} until that is confirmed.")
 
 
 def stopping_message(run: Run) -> Message | None:
@@ -308,13 +317,14 @@ def mention_launcher(run: Run) -> Markup:
 
 def describe_removal(run: Run) -> Markup:
     """Return what is known of the end of its cluster, and how surely."""
-    if run.launch.first_requested_at is None:
-        return render_phrase("no cluster was asked for")
-    if run.observed.memory.confirmed_gone_by:
+    if run.first_launch_requested_at is None:
+        return render_phrase("no machines were requested")
+    if run.memory.confirmed_gone_by:
         return render_phrase(
-            "machines gone, says {person}; SkyPilot cannot tell", person=mention(run.observed.memory.confirmed_gone_by)
+            "machines gone according to {person}; SkyPilot cannot confirm it",
+            person=mention(run.memory.confirmed_gone_by),
         )
-    return render_phrase("machines gone: confirmed by two checks")
+    return render_phrase("machines confirmed gone")
 
 
 def follow_message(run: Run, request: LogFollow, log: str) -> Message:

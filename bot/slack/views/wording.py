@@ -37,14 +37,14 @@ STATUS_LABELS = {
     RunStatus.ENDED: (":black_circle:", N_("ended")),
 }
 
-UNPRICED = N_("unpriced: the price is not known")
+UNPRICED = N_("price unknown")
 JOB_CHECKPOINTS_EPHEMERAL = N_(
-    ":warning: *The model dies with the machine.* Its checkpoints are on the cluster's own disk, and a managed job's "
-    "machines go when its program ends: launch with `volume=NAME` or `bucket=URL` to keep them."
+    ":warning: *Checkpoints will be lost.* They are only on the cluster, which SkyPilot deletes when the job ends. "
+    "To keep them, launch with `volume=NAME` or `bucket=URL`."
 )
 CHECKPOINTS_EPHEMERAL = N_(
-    ":warning: *The model is on its machine alone.* I fetch the newest checkpoint before its cluster goes; what is "
-    "lost with a machine is lost. `volume=NAME` or `bucket=URL` keep it elsewhere."
+    ":warning: *Checkpoints are only on the cluster.* I'll copy the latest one before the cluster is deleted, but "
+    "a crash would lose it. To keep checkpoints, launch with `volume=NAME` or `bucket=URL`."
 )
 
 
@@ -56,14 +56,13 @@ INTERVAL_OPTIONS = {
 
 SAFEGUARD_WARNINGS = {
     Safeguard.CHECKPOINTS: N_(
-        ":warning: *It saves no checkpoint*: whatever ends it takes the model with it. "
-        "`{option}=20` saves one every 20 steps."
+        ":warning: *No checkpoints are saved*: the model is lost when the run ends. `{option}=20` saves one every "
+        "20 steps."
     ),
     Safeguard.VALIDATION: N_(
-        ":warning: *It validates nothing*: nothing shows if the model gets better. `{option}=20` validates "
-        "every 20 steps."
+        ":warning: *No validation*: nothing shows whether the model improves. `{option}=20` validates every 20 steps."
     ),
-    Safeguard.AUTOSTOP: N_(":warning: *It asks for no autostop*: the lease alone guards its machines."),
+    Safeguard.AUTOSTOP: N_(":warning: *No autostop*: only the lease limits the cluster."),
 }
 
 
@@ -100,10 +99,10 @@ def describe_state(run: Run) -> Markup:
         parts = [status_label, render_phrase(SAVING_LABELS[run.checkpoint_rescue.save_grace.reason])]
     elif run.status is RunStatus.LAUNCHING and run.observed.job is JobState.SETTING_UP:
         parts = [status_label, render_phrase("setting up")]
-    elif run.observed.recoveries.ongoing:
-        parts = [status_label, render_phrase("its machines went away, waiting for others")]
-    if run.observed.memory.is_lost and run.status is not RunStatus.ENDED:
-        parts.append(render_phrase("SkyPilot does not remember it"))
+    elif run.recoveries.ongoing:
+        parts = [status_label, render_phrase("machines lost, waiting for new ones")]
+    if run.memory.is_lost and run.status is not RunStatus.ENDED:
+        parts.append(render_phrase("unknown to SkyPilot"))
     return mrkdwn("{} *{}*", emoji(icon), join_parts(" · ", parts))
 
 
@@ -171,7 +170,7 @@ def describe_cost(run: Run, now: datetime) -> Markup:
     if run.launch.first_requested_at is None:
         return Markup()
     cost = run.cost(now)
-    return format_dollars(cost) if cost is not None else render_phrase("unpriced")
+    return format_dollars(cost) if cost is not None else render_phrase("price unknown")
 
 
 def describe_outcome(status: RunStatus, reason: Reason | None) -> Markup:
@@ -231,15 +230,15 @@ def format_hourly_rate(value: float) -> Markup:
 def describe_rate(hourly_rate: Rate) -> Markup:
     """Return the cost of an hour, with its source."""
     return render_phrase(
-        "{dollars}/h by {source}",
+        "{dollars}/h ({source})",
         dollars=format_dollars(hourly_rate.dollars_per_hour),
         source=translate_text(hourly_rate.source),
     )
 
 
 FORGOTTEN_SINCE = N_(
-    "SkyPilot's server does not remember it since {time}. Whether it runs and bills is not known; its numbers are from "
-    "before."
+    "SkyPilot's server has not known this run since {time}. It may still be running and costing money; the numbers "
+    "here are older."
 )
 
 
@@ -247,19 +246,19 @@ def describe_uncertainty(run: Run) -> Markup:
     """Return what is unknown about the run just now, and since when; empty where nothing is."""
     if run.status is RunStatus.ENDED:
         return Markup()
-    if run.observed.memory.loss and run.observed.memory.is_lost:
-        return render_phrase(FORGOTTEN_SINCE, time=date(run.observed.memory.loss.since))
-    if run.observed.outage and run.observed.outage.until is None and run.is_waiting:
-        return render_phrase("The machine service has not answered since {time}.", time=date(run.observed.outage.since))
-    if run.observed.outage and run.observed.outage.until is None:
-        return render_phrase("Nothing could be seen of it since {time}.", time=date(run.observed.outage.since))
-    if run.observed.pending_confirmation and run.observed.pending_confirmation.ambiguity is Ambiguity.UNHEALTHY:
-        since, why = date(run.observed.pending_confirmation.since), run.observed.pending_confirmation.detail or ""
-        return render_phrase("Its cluster is unhealthy since {time}: {why}", time=since, why=why)
-    if run.teardown.last_error:
-        return render_phrase("Its removal has failed and is asked for again: {why}", why=run.teardown.last_error)
-    if run.launch.last_error:
-        return render_phrase("Whether its launch was accepted is not known yet: {why}", why=run.launch.last_error)
+    if run.memory.loss and run.memory.is_lost:
+        return render_phrase(FORGOTTEN_SINCE, time=date(run.memory.loss.since))
+    if run.outage and run.outage.until is None and run.is_waiting:
+        return render_phrase("SkyPilot has not answered since {time}.", time=date(run.outage.since))
+    if run.outage and run.outage.until is None:
+        return render_phrase("No status since {time}; still checking.", time=date(run.outage.since))
+    if run.pending_confirmation and run.pending_confirmation.ambiguity is Ambiguity.UNHEALTHY:
+        since, why = date(run.pending_confirmation.since), run.pending_confirmation.detail or ""
+        return render_phrase("The cluster has been unhealthy since {time}: {why}", time=since, why=why)
+    if run.last_error and run.is_finished:
+        return render_phrase("Deleting the cluster failed; trying again: {why}", why=run.last_error)
+    if run.last_error:
+        return render_phrase("I don't know yet whether SkyPilot accepted the launch: {why}", why=run.last_error)
     return Markup()
 
 
@@ -289,26 +288,24 @@ def describe_duration(span: timedelta) -> Phrase:
 
 def describe_autostop(run: Run) -> Markup:
     """Return what removes the cluster if the bot does not, as the cloud reports it."""
-    if run.plan.managed:
-        return render_phrase("SkyPilot removes its cluster at its end")
-    if run.observed.autostop_minutes is None:
-        return render_phrase("no autostop: the lease alone guards it")
-    return render_phrase("autostop after {minutes} idle min", minutes=run.observed.autostop_minutes)
+    if run.managed:
+        return render_phrase("SkyPilot deletes the cluster when the job ends")
+    if run.autostop_minutes is None:
+        return render_phrase("no autostop; only the lease limits it")
+    return render_phrase("autostop after {minutes} idle min", minutes=run.autostop_minutes)
 
 
 def stopping_sentence(run: Run, reason: Reason) -> Markup:
     """Return why the run stops, a sentence with its icon."""
     labels = OUTCOME_LABELS[reason]
-    sentence = render_phrase(labels.stopping, person=mention(run.requests.stop_requested_by))
+    sentence = render_phrase(labels.stopping, run=link_run(run), person=mention(run.stop_requested_by))
     return mrkdwn("{} {}", emoji(labels.icon), sentence)
 
 
 def end_headline(run: Run, reason: Reason, now: datetime) -> Markup:
     """Return the headline of the end: the outcome and the duration."""
     labels, duration = OUTCOME_LABELS[reason], format_duration(run.compute_billed_duration(now))
-    headline = render_phrase(
-        labels.ended, run=code(run.id), time=duration, person=mention(run.requests.stop_requested_by)
-    )
+    headline = render_phrase(labels.ended, run=link_run(run), time=duration, person=mention(run.stop_requested_by))
     return mrkdwn("{} {}", emoji(labels.icon), headline)
 
 

@@ -24,6 +24,8 @@ def test_the_headline_of_an_end_names_the_run_and_says_no_more_than_is_known(rea
     fields = {name for _, name, _, _ in Formatter().parse(labels.ended) if name}
     assert "run" in fields
     assert fields <= {"run", "time", "person"}
-    assert {name for _, name, _, _ in Formatter().parse(labels.stopping) if name} <= {"person"}
+    assert {name for _, name, _, _ in Formatter().parse(labels.stopping) if name} == {"run"} | (
+        {"person"} if reason is Reason.STOPPED else set()
+    )
     assert labels.icon.startswith(":")
     assert labels.icon.endswith(":")
