@@ -82,7 +82,7 @@ def test_machines_that_go_away_are_told_once_and_counted_and_the_run_goes_on(bot
     run_id = bot.running(MANAGED)
     assert "managed job" in bot.card()
     assert "SkyPilot deletes the cluster when the job ends" in bot.card()
-    assert bot.run(run_id).requested_autostop_minutes is None
+    assert bot.run(run_id).plan.autostop_minutes is None
 
     shows(bot, **RECOVERING)
     bot.ticks(8, seconds=10)

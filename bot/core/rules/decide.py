@@ -307,7 +307,7 @@ def must_record_first(run: Run, observation: Observation) -> bool:
 
     The bot may have been away for the whole training; what is done next depends on whether there was one.
     """
-    silence_ends = run.outage is not None and run.outage.until is None
+    silence_ends = run.observed.outage is not None and run.observed.outage.until is None
     shows_place = bool(observation.infra) and not run.infra
     return silence_ends or shows_place or (observation.job in STARTED_JOB_STATES and not may_have_trained(run))
 

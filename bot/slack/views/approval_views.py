@@ -129,8 +129,8 @@ def build_approval_blocks(run: Run) -> list[Block]:
 
 def build_approval_facts(run: Run) -> list[tuple[Markup, Markup]]:
     """Return the properties of a launch as pairs of name and value."""
-    hours = run.lease / timedelta(hours=1)
-    rate = render_phrase("not known yet") if run.priced_at is None else render_phrase("price unknown")
+    hours = run.limits.lease / timedelta(hours=1)
+    rate = render_phrase("not known yet") if run.spending.priced_at is None else render_phrase("price unknown")
     return [
         (render_phrase("Why"), escape(run.why) or render_phrase("no reason given")),
         (render_phrase("Price"), wording.describe_rate(run.spending.hourly_rate) if run.spending.hourly_rate else rate),

@@ -174,14 +174,14 @@ def describe_unlogged_checkpoint(run: Run) -> Markup:
     may_have_trained = run.training.progress.step is not None or save_grace.may_have_trained(run)
     if not may_have_trained or not (run.plan.checkpoint_store or run.plan.checkpoints_ephemeral):
         return Markup()
-    if run.checkpoint_store:
-        location = code(f"{run.checkpoint_store} › {run.id}")
+    if run.plan.checkpoint_store:
+        location = code(f"{run.plan.checkpoint_store} › {run.id}")
         return render_phrase("The log shows no checkpoint; if there is one, it is in {place}.", place=location)
     if run.checkpoint_rescue.no_checkpoint_at:
         return render_phrase(NO_CHECKPOINT, run=wording.link_run(run))
     if not run.is_finished:
-        return render_phrase(NONE_IN_LOG) if run.progress.step is not None else Markup()
-    if run.log_saved_at is None and not run.managed:
+        return render_phrase(NONE_IN_LOG) if run.training.progress.step is not None else Markup()
+    if run.teardown.log_saved_at is None and not run.plan.managed:
         return render_phrase(NEVER_KNOWN if run.status is RunStatus.ENDED else NOT_KNOWN_YET, run=wording.link_run(run))
     trouble = run.checkpoint_rescue.last_error
     return render_phrase(NONE_IN_LOG_CLUSTER_UNREACHABLE, why=trouble) if trouble else render_phrase(NONE_IN_LOG)

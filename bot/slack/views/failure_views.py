@@ -110,7 +110,7 @@ def render_remaining_checkpoint(run: Run, now: datetime) -> Markup:
             Markup() if run_loss.is_checkpoint_complete else render_phrase(CHECKPOINT_MAY_BE_PARTIAL),
         )
     amount = render_phrase("cost unknown") if dollars is None else render_phrase("{dollars} spent", dollars=dollars)
-    if progress.checkpoint is None and run.checkpoint_store:
+    if progress.checkpoint is None and run.plan.checkpoint_store:
         return render_phrase(
             NO_CHECKPOINT_UNLESS_STORED, amount=amount, place=code(f"{run.plan.checkpoint_store} › {run.id}")
         )

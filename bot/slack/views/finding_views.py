@@ -48,7 +48,7 @@ def build_health_messages(run: Run, now: datetime) -> list[Message]:
     return [
         *(build_finding_message(run, item, now) for item in open_findings),
         *(build_resolved_message(run, item) for item in resolved_findings),
-        *(build_mute_message(run, item) for item in run.mutes),
+        *(build_mute_message(run, item) for item in run.requests.mutes),
     ]
 
 

@@ -159,7 +159,7 @@ def describe_cost_change(run: Run, before: ProgressSnapshot, now: ProgressSnapsh
     """Return the dollars spent since the last summary, and those in all of the budget."""
     if now.dollars is None:
         return render_phrase("price unknown")
-    fields = {"spent": wording.format_dollars(now.dollars), "budget": wording.format_dollars(run.budget_dollars)}
+    fields = {"spent": wording.format_dollars(now.dollars), "budget": wording.format_dollars(run.limits.budget_dollars)}
     if before.dollars is None:
         return render_phrase("{spent} of {budget}", **fields)
     increase = wording.format_dollars(max(now.dollars - before.dollars, 0.0))

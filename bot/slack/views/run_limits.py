@@ -150,7 +150,8 @@ def build_lease_message(run: Run, now: datetime, time_left: timedelta) -> Messag
     end = run.lease_ends_at or now
     text = render_phrase(LEASE_ENDS, time=date(end, DAY_AND_TIME), left=wording.format_duration(time_left))
     text = mrkdwn(
-        ":alarm_clock: {}", join_markup_sentences(text, describe_time_needed(run, estimate_end(run.progress, now), end))
+        ":alarm_clock: {}",
+        join_markup_sentences(text, describe_time_needed(run, estimate_end(run.training.progress, now), end)),
     )
     buttons = [extend_button(run, end, hours) for hours in EXTENSIONS_HOURS]
     return Message(
@@ -209,6 +210,6 @@ def limit_change_message(run: Run, number: int, change: LimitChange) -> Message:
             text = render_phrase(BUDGET_CHANGED, run=wording.link_run(run), before=before, after=after, person=person)
         case RunLimit.LEASE:
             # A lease is counted from the first launch request, as hours in all.
-            end = (run.first_launch_requested_at or run.created_at) + timedelta(hours=change.after)
+            end = (run.launch.first_requested_at or run.created_at) + timedelta(hours=change.after)
             text = render_phrase(LEASE_CHANGED, run=wording.link_run(run), time=date(end, DAY_AND_TIME), person=person)
     return thread_notice(f"amended-{number}", mrkdwn(":memo: {}", text))

@@ -21,9 +21,10 @@ from bot.slack.views.approval_views import (
 from bot.slack.views.blocks import Block, actions, button, context, output_block, section
 from bot.slack.views.budget_views import list_monthly_budget_messages
 from bot.slack.views.checkpoint_views import list_instructions
-from bot.slack.views.cluster_views import build_cluster_alerts, describe_unconfirmed_removal, list_memory_messages
+from bot.slack.views.cluster_views import build_cluster_alerts
 from bot.slack.views.finding_views import build_health_messages, render_open_findings, render_unreliable_metrics
 from bot.slack.views.managed_job_views import describe_managed_job, list_recovery_messages
+from bot.slack.views.memory_views import describe_unconfirmed_removal, list_memory_messages
 from bot.slack.views.message import CARD, Message, build_native_chart, thread_notice
 from bot.slack.views.mrkdwn import (
     Markup,
@@ -249,7 +250,7 @@ def log_gap_message(run: Run) -> Message | None:
     """Return the notice that lines of its log were skipped; once a run."""
     return (
         thread_notice("unread", mrkdwn(":warning: {}", render_phrase(LOG_SKIPPED, run=wording.link_run(run))))
-        if run.progress.skips
+        if run.training.progress.skips
         else None
     )
 
@@ -317,12 +318,12 @@ def mention_launcher(run: Run) -> Markup:
 
 def describe_removal(run: Run) -> Markup:
     """Return what is known of the end of its cluster, and how surely."""
-    if run.first_launch_requested_at is None:
+    if run.launch.first_requested_at is None:
         return render_phrase("no machines were requested")
-    if run.memory.confirmed_gone_by:
+    if run.observed.memory.confirmed_gone_by:
         return render_phrase(
             "machines gone according to {person}; SkyPilot cannot confirm it",
-            person=mention(run.memory.confirmed_gone_by),
+            person=mention(run.observed.memory.confirmed_gone_by),
         )
     return render_phrase("machines confirmed gone")
 

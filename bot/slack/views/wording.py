@@ -99,9 +99,9 @@ def describe_state(run: Run) -> Markup:
         parts = [status_label, render_phrase(SAVING_LABELS[run.checkpoint_rescue.save_grace.reason])]
     elif run.status is RunStatus.LAUNCHING and run.observed.job is JobState.SETTING_UP:
         parts = [status_label, render_phrase("setting up")]
-    elif run.recoveries.ongoing:
+    elif run.observed.recoveries.ongoing:
         parts = [status_label, render_phrase("machines lost, waiting for new ones")]
-    if run.memory.is_lost and run.status is not RunStatus.ENDED:
+    if run.observed.memory.is_lost and run.status is not RunStatus.ENDED:
         parts.append(render_phrase("unknown to SkyPilot"))
     return mrkdwn("{} *{}*", emoji(icon), join_parts(" · ", parts))
 
@@ -246,19 +246,19 @@ def describe_uncertainty(run: Run) -> Markup:
     """Return what is unknown about the run just now, and since when; empty where nothing is."""
     if run.status is RunStatus.ENDED:
         return Markup()
-    if run.memory.loss and run.memory.is_lost:
-        return render_phrase(FORGOTTEN_SINCE, time=date(run.memory.loss.since))
-    if run.outage and run.outage.until is None and run.is_waiting:
-        return render_phrase("SkyPilot has not answered since {time}.", time=date(run.outage.since))
-    if run.outage and run.outage.until is None:
-        return render_phrase("No status since {time}; still checking.", time=date(run.outage.since))
-    if run.pending_confirmation and run.pending_confirmation.ambiguity is Ambiguity.UNHEALTHY:
-        since, why = date(run.pending_confirmation.since), run.pending_confirmation.detail or ""
+    if run.observed.memory.loss and run.observed.memory.is_lost:
+        return render_phrase(FORGOTTEN_SINCE, time=date(run.observed.memory.loss.since))
+    if run.observed.outage and run.observed.outage.until is None and run.is_waiting:
+        return render_phrase("SkyPilot has not answered since {time}.", time=date(run.observed.outage.since))
+    if run.observed.outage and run.observed.outage.until is None:
+        return render_phrase("No status since {time}; still checking.", time=date(run.observed.outage.since))
+    if run.observed.pending_confirmation and run.observed.pending_confirmation.ambiguity is Ambiguity.UNHEALTHY:
+        since, why = date(run.observed.pending_confirmation.since), run.observed.pending_confirmation.detail or ""
         return render_phrase("The cluster has been unhealthy since {time}: {why}", time=since, why=why)
-    if run.last_error and run.is_finished:
-        return render_phrase("Deleting the cluster failed; trying again: {why}", why=run.last_error)
-    if run.last_error:
-        return render_phrase("I don't know yet whether SkyPilot accepted the launch: {why}", why=run.last_error)
+    if run.launch.last_error and run.is_finished:
+        return render_phrase("Deleting the cluster failed; trying again: {why}", why=run.launch.last_error)
+    if run.launch.last_error:
+        return render_phrase("I don't know yet whether SkyPilot accepted the launch: {why}", why=run.launch.last_error)
     return Markup()
 
 
@@ -288,24 +288,26 @@ def describe_duration(span: timedelta) -> Phrase:
 
 def describe_autostop(run: Run) -> Markup:
     """Return what removes the cluster if the bot does not, as the cloud reports it."""
-    if run.managed:
+    if run.plan.managed:
         return render_phrase("SkyPilot deletes the cluster when the job ends")
-    if run.autostop_minutes is None:
+    if run.observed.autostop_minutes is None:
         return render_phrase("no autostop; only the lease limits it")
-    return render_phrase("autostop after {minutes} idle min", minutes=run.autostop_minutes)
+    return render_phrase("autostop after {minutes} idle min", minutes=run.observed.autostop_minutes)
 
 
 def stopping_sentence(run: Run, reason: Reason) -> Markup:
     """Return why the run stops, a sentence with its icon."""
     labels = OUTCOME_LABELS[reason]
-    sentence = render_phrase(labels.stopping, run=link_run(run), person=mention(run.stop_requested_by))
+    sentence = render_phrase(labels.stopping, run=link_run(run), person=mention(run.requests.stop_requested_by))
     return mrkdwn("{} {}", emoji(labels.icon), sentence)
 
 
 def end_headline(run: Run, reason: Reason, now: datetime) -> Markup:
     """Return the headline of the end: the outcome and the duration."""
     labels, duration = OUTCOME_LABELS[reason], format_duration(run.compute_billed_duration(now))
-    headline = render_phrase(labels.ended, run=link_run(run), time=duration, person=mention(run.stop_requested_by))
+    headline = render_phrase(
+        labels.ended, run=link_run(run), time=duration, person=mention(run.requests.stop_requested_by)
+    )
     return mrkdwn("{} {}", emoji(labels.icon), headline)
 
 
