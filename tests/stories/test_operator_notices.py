@@ -19,7 +19,7 @@ from tests.story import RANDOM, TRAINING, Bot
 
 OPS = RANDOM
 RUN_ID, CLUSTER = "smoke-0001", "verl-smoke-0001"
-FORGOTTEN = "SkyPilot's server does not remember `smoke-0001`"
+FORGOTTEN = "SkyPilot's server no longer knows `smoke-0001`"
 
 
 @pytest.fixture

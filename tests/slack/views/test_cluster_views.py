@@ -12,7 +12,8 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import Reason
 from bot.i18n import use_language
 from bot.phrase import ENGLISH, LANGUAGES
-from bot.slack.views.cluster_views import build_cluster_alerts, build_orphan_message, list_memory_messages
+from bot.slack.views.cluster_views import build_cluster_alerts, build_orphan_message
+from bot.slack.views.memory_views import list_memory_messages
 from bot.slack.views.message import Message
 from slack_playground.checks import check_message
 from slack_playground.transcript import written
