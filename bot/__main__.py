@@ -31,7 +31,7 @@ CHANNEL_KINDS = ("public", "private", "shared", "direct")
 """Values of the enums in `bot.core.model.people`, imported only where needed: `verlbot health` runs twice a minute."""
 
 
-NO_PLAYGROUND = "The demo needs its playground, a Slack of one's own, which is a package beside the bot."
+NO_PLAYGROUND = "The demo needs its playground, a Slack-like server, which is a separate package."
 PLAYGROUND_HINT = "`make demo` in a checkout installs it; elsewhere, `pip install 'verlbot[demo]'`."
 
 

@@ -68,7 +68,7 @@ An arrow means *imports*; one that follows from others is left out. The picture 
   what the settings name: the store, the machines, Slack, the clock. `bootstrap/container.py` puts a bot on that, and it
   puts the same bot on the doubles of a story (`tests/story.py`).
 
-The [playground](../playground/README.md), a Slack of one's own, is a package beside the bot and knows nothing of it.
+The [playground](../playground/README.md), a Slack-like server, is a package beside the bot and knows nothing of it.
 
 **People record requests; time makes them so; only the tick talks to the cloud and writes a run's status.** A listener
 writes a request into the run's record and answers. The tick observes every active run, decides what to do about each,

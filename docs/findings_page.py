@@ -141,7 +141,7 @@ Rules in a YAML file, which `VERLBOT_FINDINGS` names:
       - name: tool-errors
         metric: tools/error_rate
         above: 0.2
-        for_steps: 10        # in a row; 5 unless set
+        for_steps: 10        # in a row; default 5
         after_step: 50
         severity: warning    # note, warning or stop
         what: Every fifth tool call fails.

@@ -135,7 +135,7 @@ def a_recipe(**changes: Any) -> Recipe:
             Parameter(
                 name="nodes",
                 kind=ParameterKind.INTEGER,
-                meaning="machines",
+                meaning="number of machines",
                 target="num_nodes",
                 default="1",
                 minimum=1,

@@ -15,7 +15,7 @@ PAGE = Path(__file__).parent / "page"
 """Where `make page` puts the page."""
 
 FRONT = """\
-A Slack of one's own. Its page is not built: `make page` builds it, and then this address shows it.
+The page of this Slack-like server is not built: `make page` builds it, and then this address shows it.
 
 Until then, type in the terminal that runs `make demo`. The bot talks to /api, people act through /control.
 """

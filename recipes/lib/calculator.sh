@@ -1,7 +1,7 @@
 # A tool that a model calls during its rollouts: a calculator. Read it with `.` after `set -euo pipefail`.
 
 # write_calculator FILE: writes the tool as a Python module, for actor_rollout_ref.rollout.multi_turn.function_tool_path.
-# What the model asks for is parsed and never evaluated as Python.
+# The module parses the model's expression and never evaluates it as Python.
 write_calculator() {
   local part
   mkdir -p "$(dirname "$1")"

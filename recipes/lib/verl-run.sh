@@ -1,5 +1,5 @@
-# What the `run` of verl's recipes shares: it checks numbers, opens the run's folder, joins the nodes by Ray, and
-# trains. Read it with `.` after `set -euo pipefail`, and call its functions in this order.
+# Shell functions for the `run` of verl's recipes: check numbers, open the run's folder, join the nodes by Ray, and
+# train. Read it with `.` after `set -euo pipefail`, and call its functions in this order.
 # Nothing here may evaluate a variable: no eval, no unquoted expansion.
 
 fail() {
@@ -27,15 +27,15 @@ open_run_folder() {
   esac
   run_dir="$CHECKPOINT_DIR/$VERLBOT_RUN_ID"
   mkdir -p "$run_dir"
-  # A run that has saved something itself goes on from that. verl writes the number of its newest checkpoint
-  # once that is whole.
+  # A run that has saved a checkpoint continues from it. verl writes the number of its newest checkpoint once that
+  # is complete.
   resume=(trainer.resume_mode=auto)
   local newest=latest_checkpointed_iteration.txt checkpoint
   if [ -n "$RESUME_FROM" ] && [ ! -e "$run_dir/$newest" ]; then
     checkpoint="$CHECKPOINT_DIR/$RESUME_FROM"
     case "$RESUME_FROM" in
       */global_step_*) ;;
-      *) checkpoint="$checkpoint/global_step_$(cat "$checkpoint/$newest")" || fail "$RESUME_FROM left no checkpoint." ;;
+      *) checkpoint="$checkpoint/global_step_$(cat "$checkpoint/$newest")" || fail "There is no checkpoint of $RESUME_FROM." ;;
     esac
     [ -d "$checkpoint" ] || fail "There is no checkpoint $checkpoint."
     resume=(trainer.resume_mode=resume_path trainer.resume_from_path="$checkpoint")

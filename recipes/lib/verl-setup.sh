@@ -1,4 +1,4 @@
-# What the `setup` of verl's recipes shares. Read it with `.` after `set -euo pipefail`.
+# Shell functions for the `setup` of verl's recipes. Read it with `.` after `set -euo pipefail`.
 # Nothing here may evaluate a variable: no eval, no unquoted expansion.
 
 install_verl() {

@@ -133,7 +133,7 @@ def test_what_verl_is_told_by_the_recipe_itself(node: Node, name: str) -> None:
         pytest.param("old-1", "", ["resume_path", "old-1/global_step_40"], id="the newest checkpoint of a run"),
         pytest.param("old-1/global_step_20", "", ["resume_path", "old-1/global_step_20"], id="one checkpoint"),
         pytest.param("old-1", "7", ["trainer.resume_mode=auto"], id="a run that has saved something itself"),
-        pytest.param("old-2", "", "old-2 left no checkpoint.", id="a run that saved nothing"),
+        pytest.param("old-2", "", "There is no checkpoint of old-2.", id="a run that saved nothing"),
         pytest.param("old-1/global_step_30", "", "There is no checkpoint", id="a checkpoint that is not there"),
     ],
 )
