@@ -1,8 +1,9 @@
 """Errors sorted by who must act: the person who typed, or time."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from bot.phrase import Text, join_sentences
+from bot.phrase import Phrase, Text, join_sentences
 
 
 class UserError(Exception):
@@ -38,6 +39,20 @@ class Denied(UserError):
         super().__init__(message, hint, people)
         self.act = act
         self.on = on
+
+
+class LaunchDeclined(UserError):
+    """An approver has declined this launch already.
+
+    Args:
+        run_id: the run's id; by: Slack's id of the approver; at: when.
+    """
+
+    def __init__(self, run_id: str, by: str, at: datetime | None, hint: Text) -> None:
+        super().__init__(Phrase("An approver has declined `{run}`.", run=run_id), hint)
+        self.run_id = run_id
+        self.by = by
+        self.at = at
 
 
 class ClusterNameInUse(UserError):

@@ -59,7 +59,9 @@ TYPED: dict[str, bool | None] = {
     "resume RUN": True,
     "extend RUN 2h": False,
     "budget": None,
+    "budget RUN": True,
     "budget RUN 9": False,
+    "budget team": None,
     "budget team 5000": None,
     "budget workspace 5000": None,
     "budget @person 5000": None,
@@ -84,6 +86,7 @@ TYPED: dict[str, bool | None] = {
     "language": None,
     "language zh-CN": None,
     "help": None,
+    "hello": None,
 }
 """Every command and option that needs another role; whether it shows a run's text, None where it is of no run."""
 
@@ -126,7 +129,7 @@ DOORS: dict[str, Door] = {
     "event app_home_opened": Door("the bot's own page", Act.READ, None, OWN_PAGE),
 }
 
-BY_COMMAND = {"command /verl", "event app_mention"}
+BY_COMMAND = {"command /verl", "event app_mention", "event message"}
 """Ways in by which every command comes."""
 
 

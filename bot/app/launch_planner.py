@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from bot.app.ports import RecipeSource, TaskEstimator
 from bot.app.run_queries import LaunchPreview, Requester
 from bot.core.commands import command
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.launch_plan import LaunchPlan, build_launch_plan, shorten_task
 from bot.core.model.people import APP_HOME, Act, exclude_person
 from bot.core.model.policy import UNRESTRICTED, Policy
 from bot.core.model.recipe import Recipe
 from bot.core.rules.access import refuse_act
 from bot.core.rules.launch_bounds import build_launch_request, refuse_out_of_bounds
+from bot.core.rules.launch_checks import refuse_failing_settings
 from bot.errors import Unavailable, UserError
 from bot.phrase import Phrase, Text
 
@@ -40,7 +42,17 @@ class LaunchPlanner:
             UserError: the command is not valid.
         """
         recipe = self.recipes.get(launch_command.recipe)
-        return build_launch_plan(recipe, launch_command.parameters, launch_command.overrides, f"{recipe.name}-0000")
+        return self._plan_checked(recipe, launch_command, f"{recipe.name}-0000")
+
+    def _plan_checked(self, recipe: Recipe, launch_command: command.Launch, run_id: str) -> LaunchPlan:
+        """Return the plan of a launch whose settings its program accepts.
+
+        Raises:
+            UserError: the command is not valid, or its program would refuse a setting on the machines.
+        """
+        launch_plan = build_launch_plan(recipe, launch_command.parameters, launch_command.overrides, run_id)
+        refuse_failing_settings(launch_plan, FRAMEWORK.option_keys)
+        return launch_plan
 
     def needs_confirmation(self, launch_command: command.Launch) -> bool:
         """Return whether the person must confirm the launch, because it is expensive and needs no approver.
@@ -81,7 +93,7 @@ class LaunchPlanner:
         Raises:
             UserError: the command is not valid, or the cloud can never run the task.
         """
-        launch_plan = build_launch_plan(recipe, launch_command.parameters, launch_command.overrides, run_id)
+        launch_plan = self._plan_checked(recipe, launch_command, run_id)
         if why := self.cloud.explain_refusal(launch_plan.task):
             message = Phrase("`{recipe}` cannot run here. {why}", recipe=recipe.name, why=why)
             raise UserError(message, Phrase("`/verl recipes` lists the recipes."))

@@ -14,11 +14,11 @@ from bot.core.model.audit import build_request_event
 from bot.core.model.report import Report
 from bot.core.model.run import Run
 from bot.core.model.schedule import Daily, format_schedule
-from bot.core.model.typed_text import list_valid_names, unknown_name_error
+from bot.core.model.typed_text import format_inline_code, list_valid_names, unknown_name_error
 from bot.core.rules.costs import calendar_month
 from bot.core.rules.report_content import DigestContent, build_digest_content, compute_run_content, list_costs
 from bot.errors import UserError
-from bot.phrase import N_, Phrase
+from bot.phrase import N_, Phrase, join_list
 from bot.runtime.failure_isolation import skip_failing_runs
 from bot.runtime.request_origin import get_origin
 
@@ -39,8 +39,15 @@ def canonical_name(text: str) -> str:
     if spelling is None:
         last = {name: name.rpartition("/")[2].lower() for name in spelling_of.values() if "/" in name}
         matches = [name for name, city in last.items() if city == text.lower()]
-        raise unknown_name_error("time zone", text, matches or COMMON_ZONES)
+        raise unknown_zone_error(text, matches)
     return spelling
+
+
+def unknown_zone_error(text: str, matches: Sequence[str]) -> UserError:
+    """Return the error for an unknown time zone, with those that end like it, else with examples."""
+    names = join_list(f"`{name}`" for name in matches or COMMON_ZONES)
+    example = Phrase("Give a city's zone, such as {names}.", names=names)
+    return UserError(Phrase("There is no time zone {word}.", word=format_inline_code(text)), example)
 
 
 @cache
@@ -49,7 +56,7 @@ def list_spellings() -> dict[str, str]:
     return {name.lower(): name for name in available_timezones()}
 
 
-COMMON_ZONES = ("America/Los_Angeles", "America/New_York", "Asia/Kolkata", "Asia/Shanghai", "Europe/Berlin", "UTC")
+COMMON_ZONES = ("Europe/Berlin", "America/New_York", "Asia/Shanghai")
 """Shown where no name is similar: there are some six hundred."""
 
 

@@ -48,6 +48,11 @@ class Requester:
     delivery_id: str | None = None
     permanent: bool = False
 
+    @property
+    def is_in_hidden_channel(self) -> bool:
+        """Return whether the bot is not in the channel and cannot write there."""
+        return self.actor.channel is not None and self.actor.channel.is_hidden
+
 
 @dataclass(frozen=True, slots=True)
 class LaunchPreview:
@@ -126,8 +131,8 @@ REMEMBERED_RUNS = 200
 MIN_NAME_CHARACTERS = 3
 """Minimum characters of a shortened name."""
 
-SEVERAL_ACTIVE = N_("{name} matches several active runs.")
-SEVERAL_ENDED = N_("{name} matches several runs, none of them active.")
+SEVERAL_ACTIVE = N_("Which run? Several active ones match {name}.")
+SEVERAL_ENDED = N_("Which run? Several ended ones match {name}.")
 
 RUN_ID = re.compile(r"[a-z0-9-]+")
 """Characters of a run's id; any other name has no run, or is another key of the store."""
@@ -152,27 +157,25 @@ def find_run(store: RunReader, name: str) -> Run:
         several = SEVERAL_ACTIVE if active else SEVERAL_ENDED
         raise UserError(
             Phrase(several, name=format_inline_code(name)),
-            list_valid_names(sorted(run.id for run in active or near)),
+            list_valid_names([run.id for run in sort_newest_first(active or near)], "/verl list all"),
         )
     for stub, why in store.list_unreadable_runs():
         if is_short_for(name.lower(), stub.run_id):
             raise UnreadableRecord(stub.run_id, why)
-    raise unknown_name_error("run", name, runs, Phrase("No run was launched yet. Start one: `/verl launch smoke`."))
+    newest_first = [run.id for run in sort_newest_first(runs.values())]
+    open_ids = {run.id for run in open_runs}
+    ids = sorted(newest_first, key=lambda run_id: run_id not in open_ids)
+    raise unknown_name_error("run", name, ids, Phrase("No run was launched yet. Start one: `/verl launch smoke`."))
 
 
-def find_last_two(store: RunReader, user: str) -> tuple[str, str]:
-    """Return the ids of the person's last two runs with metrics, the earlier first.
+def rank_for_comparison(run: Run, requester: Requester, named: bool) -> tuple[bool, ...]:
+    """Return the rank of a run among those to compare, the best first: the channel's before others.
 
-    Raises:
-        UserError: the person does not have two.
+    Args:
+        named: whether the person named the other run; unless so, the person's own runs of the channel come first.
     """
-    with_metrics = [
-        run for run in sort_newest_first(list_runs(store, "mine", user)) if run.training.progress.step is not None
-    ]
-    if len(with_metrics) < 2:
-        message = Phrase("You do not have two runs with metrics yet.")
-        raise UserError(message, Phrase("Name two runs: `compare A B`. `/verl list all` lists them."))
-    return with_metrics[1].id, with_metrics[0].id
+    is_elsewhere, is_others = run.channel != requester.channel, run.requester != requester.user
+    return (is_elsewhere, not named and is_others)
 
 
 def list_active_runs(store: RunReader, user: str | None = None) -> list[Run]:
@@ -290,9 +293,37 @@ class RunQueries:
         """Return the runs of a list."""
         return list_runs(self.store, which, user)
 
-    def find_last_two(self, user: str) -> tuple[str, str]:
-        """Return the ids of the person's last two runs with metrics."""
-        return find_last_two(self.store, user)
+    def find_compared_runs(self, compare_command: command.CompareRuns, requester: Requester) -> tuple[str, str]:
+        """Return the ids of the two runs to compare: those that were named, else the newest with metrics.
+
+        Raises:
+            UserError: there are no two.
+        """
+        if compare_command.b:
+            return compare_command.a, compare_command.b
+        named = self.find(compare_command.a, requester.actor).id if compare_command.a else ""
+        candidates = [run for run in self._list_comparable_runs(requester) if run.id != named]
+        candidates.sort(key=lambda run: rank_for_comparison(run, requester, bool(named)))
+        if len(candidates) < (1 if named else 2):
+            raise UserError(
+                Phrase("You do not have two runs with metrics yet."),
+                Phrase("Name two runs: `compare A B`. `/verl list all` lists them."),
+            )
+        if named:
+            return named, candidates[0].id
+        newer, older = sort_newest_first(candidates[:2])
+        return older.id, newer.id
+
+    def _list_comparable_runs(self, requester: Requester) -> list[Run]:
+        """Return the runs with metrics that the person may read here: own ones and the channel's, newest first."""
+        runs = {run.id: run for run in [*list_active_runs(self.store), *self.store.list_recent_runs(REMEMBERED_RUNS)]}
+        return sort_newest_first(
+            run
+            for run in runs.values()
+            if run.training.progress.step is not None
+            and (run.requester == requester.user or run.channel == requester.channel)
+            and self.visibility.can_see(requester.actor, run)
+        )
 
     def list_unreadable(self) -> Sequence[RunStub]:
         """Return the stubs of open runs whose records cannot be read."""
@@ -301,6 +332,11 @@ class RunQueries:
     def load_catalogue(self) -> Mapping[str, Recipe | UserError]:
         """Return every recipe by name, or what is wrong with its file."""
         return {name: self._load_recipe(name) for name in self.recipes.list_names()}
+
+    def find_recipe_refusal(self, recipe: Recipe) -> Text:
+        """Return why a recipe cannot run here as it is; empty if it can."""
+        why = self.cloud.explain_refusal(recipe.task)
+        return Phrase("`{recipe}` cannot run here. {why}", recipe=recipe.name, why=why) if why else ""
 
     def find_refusals(self) -> Mapping[str, Text]:
         """Return why recipes cannot run here as they are, for those that cannot."""

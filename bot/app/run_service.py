@@ -139,6 +139,30 @@ class RunService:
         """
         return relaunch(self.queries.find(relaunch_command.run, caller.actor), relaunch_command)
 
+    def stop_typed(self, stop_command: command.Stop, caller: Requester) -> Run | RunStub:
+        """Record a stop that a person typed.
+
+        Raises:
+            UserError: as for `stop`; or the person named no run, in the thread of another person's.
+        """
+        if not stop_command.is_named:
+            self._refuse_unnamed(stop_command.run, caller)
+        return self.stop(stop_command.run, caller, stop_command.save, stop_command.gone)
+
+    def _refuse_unnamed(self, run_id: str, caller: Requester) -> None:
+        """Refuse to act on another person's run whose name was left out: one wrong thread would end it.
+
+        Raises:
+            UserError: the run is another person's.
+        """
+        self.refuse(Act.READ, caller)
+        stub = self.store.get_stub(run_id)
+        if stub.requester != caller.user:
+            raise UserError(
+                Phrase("You did not launch {run}.", run=f"`{run_id}`"),
+                Phrase("To stop it, type its name too: {command}.", command=f"`stop {run_id}`"),
+            )
+
     def stop(self, name: str, caller: Requester, save: bool | None = None, gone: bool = False) -> Run | RunStub:
         """Record the request to end a run. A finished run stays as it is, except that its model may be discarded.
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from bot.core.commands.specs import COMMAND_SPECS
 from bot.slack.inbound.http_mode import EVENTS_PATH
 from bot.slack.inbound.listeners import SLASH_COMMAND
 
@@ -16,11 +15,15 @@ SCOPES = {
     "files:write": "to put long logs into a run's thread",
     "groups:read": "as channels:read, in private channels that it was invited to: their runs are shown to their people",
     "groups:history": "as channels:history, in private channels that it was invited to",
-    "im:history": "as channels:history, for runs whose card is in a direct message",
+    "im:history": "to hear commands in direct messages; and as channels:history, for runs whose card is in one",
     "usergroups:read": "to give a role to a user group",
     "users:read": "to tell members from guests and strangers, and in which time zone a person is",
 }
 """Every OAuth scope that the bot requests, with its purpose."""
+
+
+USAGE_HINT = "launch ppo nodes=2 · status · logs RUN · help"
+"""What Slack shows beside the command while a person types: examples, because it has room for one line."""
 
 
 def build_manifest(mode: str, public_url: str = "") -> dict[str, Any]:
@@ -34,10 +37,10 @@ def build_manifest(mode: str, public_url: str = "") -> dict[str, Any]:
     command = {
         "command": SLASH_COMMAND,
         "description": "Launch and track verl training runs",
-        "usage_hint": " | ".join(COMMAND_SPECS),
+        "usage_hint": USAGE_HINT,
         "should_escape": True,
     }
-    events: dict[str, Any] = {"bot_events": ["app_home_opened", "app_mention"]}
+    events: dict[str, Any] = {"bot_events": ["app_home_opened", "app_mention", "message.im"]}
     interactivity: dict[str, Any] = {"is_enabled": True}
     if mode == "http":
         command["url"] = events["request_url"] = interactivity["request_url"] = url

@@ -55,7 +55,7 @@ class Trigger:
 
 @dataclass(slots=True)
 class ResponseUrl:
-    """A way to answer one command or click later.
+    """A way to answer one command or click later: in the channel, unless the answer names a thread.
 
     Attributes:
         ts: the message in which the person clicked, which can be replaced; None after a command.
@@ -63,7 +63,6 @@ class ResponseUrl:
 
     user: str
     channel: str
-    thread_ts: str | None
     ts: str | None
     until: float
     uses: int = RESPONSE_URL_USES
@@ -157,10 +156,10 @@ class Deliveries:
         trigger.is_used = True
         return trigger
 
-    def new_response_url(self, user: str, channel: str, thread_ts: str | None = None, ts: str | None = None) -> str:
+    def new_response_url(self, user: str, channel: str, ts: str | None = None) -> str:
         key = uuid4().hex
         until = self._slack.now() + RESPONSE_URL_SECONDS
-        self._response_urls[key] = ResponseUrl(user, channel, thread_ts, ts, until)
+        self._response_urls[key] = ResponseUrl(user, channel, ts, until)
         return f"{self._slack.address}/response/{key}"
 
     def use_response_url(self, key: str) -> ResponseUrl | None:

@@ -158,7 +158,7 @@ class Interactions:
         payload = {
             "container": container_of(message),
             "channel": {"id": channel, "name": room.shown_name},
-            "response_url": self.deliveries.new_response_url(user, channel, message.thread_ts, message.ts),
+            "response_url": self.deliveries.new_response_url(user, channel, message.ts),
         }
         payload |= {} if message.only_for else {"message": message_of(message)}
         return Surface(message.all_blocks, channel, payload, attachments=message.attachments)
@@ -253,4 +253,5 @@ def message_of(message: Message) -> Json:
     }
     found |= {"thread_ts": message.thread_ts} if message.thread_ts else {}
     found |= {"attachments": message.attachments} if message.attachments else {}
+    found |= {"subtype": "thread_broadcast"} if message.broadcast else {}
     return found | {"blocks": message.blocks}

@@ -146,9 +146,9 @@ class People:
         elif answer.get("replace_original") and original:
             self.slack.rewrite(original, check_content(answer))
         else:
-            self.show(answer, target.user, target.channel, target.thread_ts)
+            self.show(answer, target.user, target.channel)
 
-    def show(self, answer: Json, user: str, channel: str, thread_ts: str | None = None) -> None:
+    def show(self, answer: Json, user: str, channel: str) -> None:
         """Post what an app answered a command or click with, for one person or for all.
 
         Raises:
@@ -162,7 +162,7 @@ class People:
             blocks=said["blocks"],
             attachments=said["attachments"],
             only_for=None if answer.get("response_type") == "in_channel" else user,
-            thread_ts=answer.get("thread_ts") or thread_ts,
+            thread_ts=answer.get("thread_ts"),
         )
 
     def _heard(self, room: Channel, message: Message) -> None:

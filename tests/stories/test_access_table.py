@@ -160,7 +160,7 @@ def registered() -> set[str]:
 
 
 LISTENS = {"action", "command", "event", "function", "message", "options", "shortcut", "step", "view", "view_closed"}
-BY_COMMAND = 2
+BY_COMMAND = 3
 """Registrations by which every command comes: the slash command and the mention."""
 
 

@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
@@ -14,7 +14,7 @@ from bot.adapters.files.recipe_library import insert_library, list_versions
 from bot.adapters.files.yaml_reader import check_json_compatible, describe_error, load_yaml
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.parameter import Parameter, ParameterKind
-from bot.core.model.recipe import CheckpointSettings, Recipe, Task, build_common_parameters
+from bot.core.model.recipe import BatchRule, CheckpointSettings, Recipe, Task, build_common_parameters
 from bot.core.model.typed_text import compile_pattern, format_inline_code, unknown_name_error
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, Text
@@ -41,6 +41,14 @@ class CheckpointsYaml(msgspec.Struct, forbid_unknown_fields=True):
     variable: str
     mount: str
     resume: str = ""
+
+
+class BatchRuleYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """A rule for a batch; the fields are those of `BatchRule`."""
+
+    product: Annotated[list[str], msgspec.Meta(min_length=1, max_length=4)]
+    multiple: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+    per_gpu: bool = True
 
 
 METADATA_PATH = "_metadata.verlbot"
@@ -103,7 +111,8 @@ class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
     metrics: list[str]
     findings_off: list[str] = []
     parameters: dict[str, ParameterYaml] = {}
-    overrides: bool = False
+    overrides: bool | Literal["verl"] = False
+    batches: list[BatchRuleYaml] = []
     secrets: dict[str, str] = {}
     checkpoints: CheckpointsYaml | None = None
 
@@ -181,7 +190,9 @@ def parse_recipe(name: str, text: str, folder: Path | None = None) -> Recipe:
         description=" ".join(metadata.description.split()),
         parameters=own_parameters
         + build_common_parameters(task, checkpoints, metadata.budget_dollars, metadata.lease_hours),
-        takes_overrides=metadata.overrides,
+        takes_overrides=bool(metadata.overrides),
+        checks_overrides=metadata.overrides == "verl",
+        batch_rules=tuple(build_batch_rule(name, rule, metadata.parameters) for rule in metadata.batches),
         secrets=metadata.secrets,
         budget_dollars=metadata.budget_dollars,
         lease_hours=metadata.lease_hours,
@@ -221,6 +232,17 @@ def parse_task(name: str, text: str, folder: Path | None = None) -> dict[str, An
         return insert_library(task, folder) if folder else task
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise invalid_recipe_error(name, describe_error(error)) from error
+
+
+def build_batch_rule(recipe: str, entry: BatchRuleYaml, parameters: Mapping[str, ParameterYaml]) -> BatchRule:
+    """Return a rule for a batch.
+
+    Raises:
+        UserError: it names something that is no parameter of the recipe.
+    """
+    if unknown := [name for name in entry.product if name not in parameters]:
+        raise unknown_name_error("parameter", unknown[0], parameters, owner=recipe)
+    return BatchRule(tuple(entry.product), entry.multiple, entry.per_gpu)
 
 
 def check_accelerators(name: str, resources: ResourcesYaml | None) -> None:

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+from bot.core.commands.aliases import LANGUAGE_ALIASES
 from bot.core.commands.command import (
     COMPARE_AXES,
     COST_SCOPES,
@@ -17,13 +18,16 @@ from bot.core.commands.command import (
     SetLanguage,
     SetMonthlyBudget,
     ShowAudit,
+    ShowBudgets,
     ShowChart,
     ShowCost,
     ShowLogs,
+    ShowRunBudget,
     Stop,
 )
 from bot.core.model.audit import BOT, AuditFilter
 from bot.core.model.policy import Scope
+from bot.core.model.typed_amount import parse_budget
 from bot.core.model.typed_text import (
     ParsedArguments,
     format_inline_code,
@@ -31,6 +35,7 @@ from bot.core.model.typed_text import (
     parse_whole_option,
     unknown_name_error,
 )
+from bot.core.model.typed_time import parse_timespan
 from bot.errors import UserError
 from bot.phrase import LANGUAGES, Phrase
 
@@ -39,6 +44,8 @@ MAX_LOG_LINES = 10_000
 
 DEFAULT_AUDIT_DAYS = 1
 """Days that an audit covers where the person gives no span."""
+
+MAX_AUDIT_PERIOD = timedelta(days=9_999)
 
 MAX_CHARTS = 2
 """Maximum charts in a message: Slack draws no more (docs.slack.dev, data visualization block)."""
@@ -79,7 +86,12 @@ def build_logs_command(arguments: ParsedArguments) -> ShowLogs:
 
 
 def build_stop_command(arguments: ParsedArguments) -> Stop:
-    return Stop(arguments.names[0], parse_yes_no(arguments, "save"), parse_yes_no(arguments, "gone") or False)
+    return Stop(
+        arguments.names[0],
+        parse_yes_no(arguments, "save"),
+        parse_yes_no(arguments, "gone") or False,
+        is_named=not arguments.omits_run,
+    )
 
 
 def parse_yes_no(arguments: ParsedArguments, key: str) -> bool | None:
@@ -94,25 +106,24 @@ def parse_yes_no(arguments: ParsedArguments, key: str) -> bool | None:
         word = word.lower()
     if word not in values:
         raise UserError(
-            Phrase("`{name}` cannot be {value}.", name=key, value=format_inline_code(word or "")),
-            list_valid_names(["yes", "no"]),
+            Phrase("`{name}` must be `yes` or `no`, not {value}.", name=key, value=format_inline_code(word or "")),
+            Phrase("Such as `{name}=yes`.", name=key),
         )
     return values[word]
 
 
 def build_extend_command(arguments: ParsedArguments) -> Extend:
-    """Return the command for a span as people write it: `2h`, `90m`, `1d`; a number alone means hours.
+    """Return the command for a span as people write it: `2h`, `90 minutes`, `1d`; a number alone means hours.
 
     Raises:
         UserError: the text is no such span, or it is too long.
     """
-    text = arguments.names[1].lower()
-    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(m|min|h|d)?", text, re.ASCII)
-    hours = float(match[1]) * {"m": 1 / 60, "min": 1 / 60, "d": 24.0}.get(match[2], 1.0) if match else 0.0
-    if not 0 < hours <= MAX_LEASE_HOURS:
-        valid = Phrase("Give hours, minutes or days, up to {most} d: `2h`, `90m`, `1d`.", most=MAX_LEASE_HOURS // 24)
+    text = " ".join(arguments.names[1:])
+    timespan = parse_timespan(text, "h")
+    if timespan is None or not timedelta() < timespan <= timedelta(hours=MAX_LEASE_HOURS):
+        valid = Phrase("Give a time such as `2h`, `90m` or `1d`, at most {most} days.", most=MAX_LEASE_HOURS // 24)
         raise UserError(Phrase("A lease cannot be extended by {value}.", value=format_inline_code(text)), valid)
-    return Extend(arguments.names[0], hours)
+    return Extend(arguments.names[0], timespan.total_seconds() / 3600)
 
 
 def build_audit_command(arguments: ParsedArguments) -> ShowAudit:
@@ -123,18 +134,17 @@ def build_audit_command(arguments: ParsedArguments) -> ShowAudit:
     Raises:
         UserError: the text is no such span, or the person is not mentioned.
     """
-    word, person_text = (arguments.get_name(0) or f"{DEFAULT_AUDIT_DAYS}d").lower(), arguments.get_option("who") or ""
-    match = re.fullmatch(r"(\d{1,4})(h|d)?", word, re.ASCII)
-    if match is None or not int(match[1]):
+    text, person_text = " ".join(arguments.names).lower(), arguments.get_option("who") or ""
+    since = parse_timespan(text, "d") if text else timedelta(days=DEFAULT_AUDIT_DAYS)
+    if since is None or not timedelta() < since <= MAX_AUDIT_PERIOD:
         raise UserError(
-            Phrase("No time is {value}.", value=format_inline_code(word)),
+            Phrase("{text} is not a duration.", text=format_inline_code(text)),
             Phrase("Give hours or days: `12h`, `7d`."),
         )
-    since = timedelta(hours=int(match[1])) if match[2] == "h" else timedelta(days=int(match[1]))
     person = PERSON_MENTION.fullmatch(person_text)
     if person_text and person is None and person_text != BOT:
-        unknown_person = Phrase("{value} is not a person.", value=format_inline_code(person_text))
-        raise UserError(unknown_person, Phrase("Mention a person: `who=@ana`; what I did by myself is `who=verlbot`."))
+        hint = Phrase("Mention a person: `who=@ana`; what I did by myself is `who=verlbot`.")
+        raise UserError(describe_unknown_person(person_text), hint)
     return ShowAudit(AuditFilter(since, person[1] if person else person_text, arguments.get_option("what") or ""))
 
 
@@ -144,32 +154,29 @@ PERSON_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*+)?>")
 BUDGET_SCOPES = {"team": Scope.TEAM, "workspace": Scope.WORKSPACE}
 
 
-def build_budget_command(arguments: ParsedArguments) -> SetBudget | SetMonthlyBudget:
+def build_budget_command(
+    arguments: ParsedArguments,
+) -> SetBudget | SetMonthlyBudget | ShowBudgets | ShowRunBudget:
     """Return the command for a run's budget, or for a month's: the channel's, the workspace's, or a person's.
 
-    A person is written as Slack writes a mention: `<@U0ANA|ana>`.
-    """
-    name, dollars = arguments.names[0], parse_budget_dollars(arguments)
-    if name.lower() in BUDGET_SCOPES:
-        return SetMonthlyBudget(BUDGET_SCOPES[name.lower()], dollars)
-    if person := PERSON_MENTION.fullmatch(name):
-        return SetMonthlyBudget(Scope.PERSON, dollars, person[1])
-    return SetBudget(name, dollars)
-
-
-def parse_budget_dollars(arguments: ParsedArguments) -> float:
-    """Return the dollars that were typed.
+    Without dollars, the command shows the budget. A person is written as Slack writes a mention: `<@U0ANA|ana>`.
 
     Raises:
-        UserError: the text is no amount above zero.
+        UserError: there is no such person, or the amount is none.
     """
-    text = arguments.names[1].removeprefix("$").replace(",", "")
-    if not re.fullmatch(r"\d{1,7}(\.\d{1,2})?", text, re.ASCII) or not float(text):
-        raise UserError(
-            Phrase("A budget cannot be {value}.", value=format_inline_code(arguments.names[1])),
-            Phrase("Give dollars, such as `300`."),
-        )
-    return float(text)
+    name, person = arguments.names[0], PERSON_MENTION.fullmatch(arguments.names[0])
+    scope = Scope.PERSON if person else BUDGET_SCOPES.get(name.lower())
+    if name.startswith("@"):
+        raise UserError(describe_unknown_person(name), Phrase("Choose the person from Slack's list after the `@`."))
+    if len(arguments.names) == 1:
+        return ShowBudgets(scope, person[1] if person else "") if scope else ShowRunBudget(name)
+    dollars = parse_budget(" ".join(arguments.names[1:]))
+    return SetMonthlyBudget(scope, dollars, person[1] if person else "") if scope else SetBudget(name, dollars)
+
+
+def describe_unknown_person(text: str) -> Phrase:
+    """Return that a text names no person of the workspace."""
+    return Phrase("I find no person called {name} here.", name=format_inline_code(text))
 
 
 def build_plot_command(arguments: ParsedArguments) -> ShowChart:
@@ -187,18 +194,21 @@ def build_compare_command(arguments: ParsedArguments) -> CompareRuns:
             Phrase("`{name}` cannot be {value}.", name="by", value=format_inline_code(by)),
             list_valid_names(list(COMPARE_AXES)),
         )
-    return CompareRuns(arguments.names[0], arguments.names[1], by)
+    if len(arguments.names) > 2:
+        raise UserError(Phrase("`compare` takes two runs."), Phrase("Type `/verl compare A B`."))
+    return CompareRuns(arguments.get_name(0) or "", arguments.get_name(1) or "", by)
 
 
 def build_set_language_command(arguments: ParsedArguments) -> SetLanguage:
-    """Return the command for a language in any spelling: `zh-CN`, `zh_cn`.
+    """Return the command for a language in any spelling: `zh-CN`, `zh_cn`, `Chinese`, `中文`.
 
     Raises:
         UserError: there is no such language.
     """
     word = arguments.get_name(0)
     languages = {name.lower(): name for name in (*LANGUAGES, WORKSPACE_LANGUAGE)}
-    language = languages.get(word.lower().replace("_", "-")) if word else None
+    spelling = word.lower().replace("_", "-") if word else ""
+    language = languages.get(spelling) or LANGUAGE_ALIASES.get(spelling)
     if word and not language:
         raise unknown_name_error("language", word, languages.values())
     return SetLanguage(language)

@@ -97,7 +97,10 @@ class ShowChart:
 
 @dataclass(frozen=True, slots=True)
 class CompareRuns:
-    """Compare two runs side by side, by one of `COMPARE_AXES`; without names, the person's last two."""
+    """Compare two runs side by side, by one of `COMPARE_AXES`.
+
+    Without `b`, with the newest other run; without names, the last two.
+    """
 
     a: str = ""
     b: str = ""
@@ -112,11 +115,13 @@ class Stop:
         save: True to save a checkpoint first; None to keep those that there are; False to keep none that is only on its
             cluster.
         gone: whether the person confirms that the machines are gone, of a run that SkyPilot does not remember.
+        is_named: whether the person named the run, rather than left it out in its thread.
     """
 
     run: str
     save: bool | None = None
     gone: bool = False
+    is_named: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +167,22 @@ class SetBudget:
 
 @dataclass(frozen=True, slots=True)
 class ShowBudgets:
-    """Show what is reserved and left of the budgets of the person, the channel and the workspace."""
+    """Show what is used and left of the budgets of the person, the channel and the workspace, or of one of them.
+
+    Attributes:
+        scope: None for all three.
+        person: Slack's id; empty for the person who asks.
+    """
+
+    scope: Scope | None = None
+    person: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowRunBudget:
+    """Show what a run has spent of its budget."""
+
+    run: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,9 +254,19 @@ class SetLanguage:
 
 @dataclass(frozen=True, slots=True)
 class ShowHelp:
-    """Show what can be typed, or everything about one command."""
+    """Show what can be typed, or everything about one command.
+
+    Attributes:
+        language: the language of the word that asked for help; None for the person's own.
+    """
 
     word: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowWelcome:
+    """Show in few lines what the bot can do: the answer to a greeting, or to a mention alone."""
 
 
 Command = (
@@ -255,6 +285,7 @@ Command = (
     | Extend
     | SetBudget
     | ShowBudgets
+    | ShowRunBudget
     | SetMonthlyBudget
     | Approve
     | Refuse
@@ -266,6 +297,7 @@ Command = (
     | DescribeRecipe
     | SetLanguage
     | ShowHelp
+    | ShowWelcome
 )
 
 
@@ -282,7 +314,7 @@ def is_read_only(command: Command) -> bool:
             return True
         case ListReports() | ShowReport() | ListRecipes() | DescribeRecipe() | ShowHelp():
             return True
-        case ShowHistory() | ShowAudit():
+        case ShowHistory() | ShowAudit() | ShowRunBudget() | ShowWelcome():
             return True
         case (
             OpenLaunchForm()

@@ -1,13 +1,18 @@
 """The parser: from a typed line to a command."""
 
 import re
+from dataclasses import replace
 
-from bot.core.commands.command import Command, ShowHelp
+from bot.core.commands.aliases import GREETINGS, find_language_of, resolve_command_word
+from bot.core.commands.command import Command, ShowHelp, ShowWelcome
 from bot.core.commands.specs import COMMAND_SPECS, RUN_COMMANDS, CommandSpec
 from bot.core.masking.masker import SHAPE_MASKER, Masker
 from bot.core.model import typed_text
 from bot.core.model.metrics import is_metric_word
+from bot.core.model.typed_amount import parse_amount
+from bot.core.model.typed_characters import to_half_width
 from bot.core.model.typed_text import ParsedArguments, describe_override_refusal, format_inline_code, unknown_name_error
+from bot.core.model.typed_time import parse_timespan
 from bot.errors import Denied, UserError
 from bot.phrase import N_, Phrase, Text, join_sentences
 
@@ -35,17 +40,35 @@ def parse_command(text: str, thread_run: str | None = None, masker: Masker = SHA
     """
     refuse_secret(text, masker)  # first, because other errors show a part of the line
     words = typed_text.split_words(text)
-    for variant in (*words, " ".join(words)):  # without the quotes and long dashes that may hide a secret
+    line = " ".join(words)
+    for variant in (*words, line, to_half_width(line)):  # without the quotes and signs that may hide a secret
         refuse_secret(variant, masker)
+    if len(words) > 1 and words[0].lower() in PREFIXES:
+        words = words[1:]
     if not words:
         return ShowHelp()
-    spec = COMMAND_SPECS.get(words[0].lower())
+    word = resolve_command_word(to_half_width(words[0]))
+    if word in GREETINGS:
+        return ShowWelcome()
+    spec = COMMAND_SPECS.get(word)
     if spec is None:
         raise unknown_name_error("command", words[0], COMMAND_SPECS)
-    if len(words) == 1 and spec.default is not None:
+    if len(words) == 1 and word == "help":
+        return ShowHelp(None, find_language_of(words[0]))
+    if len(words) == 1 and spec.default is not None and not (thread_run and word == "compare"):
         return spec.default
     arguments = sort_words(words[1:], spec)
     return spec.build(check_arguments(arguments, spec, thread_run))
+
+
+PREFIXES = ("/verl", "verl")
+"""What people type before a command out of habit, where it is not needed."""
+
+FREE_TEXT_SETTINGS = ("grep", "name", "note", "reason", "what", "why")
+"""Settings whose values are kept as they were typed."""
+
+TIME_SETTINGS = ("lease",)
+"""Settings whose values may have a unit after a space: `lease=2 hours`."""
 
 
 def refuse_secret(text: str, masker: Masker = SHAPE_MASKER) -> None:
@@ -58,25 +81,45 @@ def refuse_secret(text: str, masker: Masker = SHAPE_MASKER) -> None:
 
 def sort_words(words: tuple[str, ...], spec: CommandSpec) -> ParsedArguments:
     """Return the words sorted into names, parameters, overrides and flags, by the way they are written."""
-    names, parameters, overrides, flags = [], [], [], []
-    for word in words:
-        key, equals, value = word.partition("=")
-        # The user wrote spaces around the equals sign.
-        if word.startswith("="):
-            raise UserError(
-                Phrase("{word} follows a space.", word=format_inline_code(word)),
-                Phrase("Write it without spaces: `nodes=2`."),
-            )
-        if word.startswith("-") and word.strip("-"):
+    names, overrides, flags = [], [], []
+    parameters: list[tuple[str, str]] = []
+    for before, word in zip(("", *words), words, strict=False):
+        typed_key, equals, value = word.partition("=")
+        key = to_half_width(typed_key)
+        refuse_space_around_equals(word)
+        if is_flag(word):
             flags.append(word.removeprefix("--"))
         elif is_override(key, bool(equals)):
-            overrides.append(word)
+            overrides.append(f"{key}{equals}{value}")
         elif equals:
-            parameters.append((key.lower(), value))
+            parameters.append((key.lower(), value if key.lower() in FREE_TEXT_SETTINGS else to_half_width(value)))
+        elif parameters and continues_time(before, word):
+            parameters[-1] = (parameters[-1][0], f"{parameters[-1][1]} {word}")
         else:
-            names.append(word)
+            names.append(key)
     refuse_repeated(parameters)
     return ParsedArguments(tuple(names), tuple(parameters), tuple(overrides), frozenset(flags))
+
+
+def is_flag(word: str) -> bool:
+    """Return whether a word is written as a flag; a negative number is none.
+
+    >>> is_flag("--yes"), is_flag("-n"), is_flag("-1"), is_flag("--")
+    (True, True, False, False)
+    """
+    return word.startswith("-") and word.strip("-") != "" and re.match(r"-[$\d.]", word, re.ASCII) is None
+
+
+def continues_time(before: str, word: str) -> bool:
+    """Return whether a word is the unit of the setting before it: `hours` in `lease=2 hours`."""
+    key, _, value = before.partition("=")
+    return key.lower() in TIME_SETTINGS and parse_timespan(f"{value} {word}") is not None
+
+
+def refuse_space_around_equals(word: str) -> None:
+    """Raise UserError if a person wrote spaces around the equals sign of a setting."""
+    if word.startswith("="):
+        raise UserError(Phrase("Remove the spaces around `=`."), Phrase("Write it as `nodes=2`."))
 
 
 def is_override(key: str, has_value: bool) -> bool:
@@ -109,27 +152,51 @@ def check_arguments(arguments: ParsedArguments, spec: CommandSpec, thread_run: s
             raise unknown_name_error(
                 "flag", flag if flag.startswith("-") else f"--{flag}", valid, usage_hint(spec), owner=spec.word
             )
-    names = (thread_run, *arguments.names) if thread_run and omits_run(arguments.names, spec) else arguments.names
+    fills_in_run = thread_run is not None and omits_run(arguments.names, spec)
+    names = (thread_run, *arguments.names) if thread_run and fills_in_run else arguments.names
     if len(names) < len(spec.required):
         raise UserError(
-            Phrase("`{command}` needs {name}.", command=spec.word, name=spec.required[len(names)]),
+            Phrase(QUESTIONS_BY_NAME[spec.required[len(names)]]),
             Phrase("Type `/verl {usage}`, such as `/verl {example}`.", usage=spec.usage, example=spec.example),
         )
     if len(names) > spec.max_names:
-        surplus = Phrase(
-            "{word} is one word too many for `{command}`.", word=format_inline_code(names[-1]), command=spec.word
-        )
+        surplus_word = names[int(spec.max_names)]
+        surplus = Phrase("I didn't understand {word}.", word=format_inline_code(surplus_word))
         raise UserError(surplus, surplus_hint(spec))
     if not spec.takes_settings:
         refuse_settings(arguments, spec)
-    return ParsedArguments(names, arguments.parameters, arguments.overrides, arguments.flags, thread_run)
+    return replace(arguments, names=names, thread_run=thread_run, omits_run=fills_in_run)
+
+
+QUESTIONS_BY_NAME = {
+    "RECIPE": N_("Which recipe?"),
+    "RUN": N_("Which run?"),
+    "TIME": N_("By how much time?"),
+}
+"""The question for each name that a command needs."""
 
 
 def omits_run(names: tuple[str, ...], spec: CommandSpec) -> bool:
     """Return whether the command means the run of its thread: it names none, or only the second of two, or a metric."""
     if spec.word not in RUN_COMMANDS:
         return False
+    match spec.word:
+        case "extend":
+            return not names or parse_timespan(" ".join(names), "h") is not None
+        case "budget":
+            return len(names) > 0 and looks_like_amount(names[0])
+        case "compare":
+            return len(names) < 2
     return len(names) < max(len(spec.required), 1) or (spec.variadic is not None and is_metric_word(names[0]))
+
+
+def looks_like_amount(word: str) -> bool:
+    """Return whether a word is meant as an amount, however it is written, and not as the name of a run.
+
+    >>> looks_like_amount("3,50"), looks_like_amount("3€"), looks_like_amount("7f3a")
+    (True, True, False)
+    """
+    return parse_amount(word) is not None or re.fullmatch(r"[-+]?[$€£¥]?[\d.,]+[$€£¥]?", word) is not None
 
 
 def surplus_hint(spec: CommandSpec) -> Text:

@@ -12,9 +12,9 @@ from bot.core.model.schedule import (
     Schedule,
     parse_quiet_hours,
     parse_schedule,
-    parse_timespan,
 )
 from bot.core.model.typed_text import ParsedArguments, format_inline_code, unknown_name_error
+from bot.core.model.typed_time import parse_timespan
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, join_sentences
 
@@ -105,13 +105,13 @@ def build_report_command(arguments: ParsedArguments) -> ReportCommand:
         case ("off", name) | (name, "off"):
             return SetSummaryInterval(name, SummaryInterval())
         case ("every", *interval_words) if arguments.thread_run:
-            return SetSummaryInterval(arguments.thread_run, parse_summary_interval("".join(interval_words)))
+            return SetSummaryInterval(arguments.thread_run, parse_summary_interval(" ".join(interval_words)))
         case (word, *_) as schedule if word in SCHEDULE_WORDS:
             return AddReport(parse_channel_schedule(schedule), options)
         case (name, *schedule) if REPORT_ID.fullmatch(name):
             return ChangeReport(name, parse_channel_schedule(tuple(schedule)) if schedule else None, options)
         case (name, "every", *interval_words):
-            return SetSummaryInterval(name, parse_summary_interval("".join(interval_words)))
+            return SetSummaryInterval(name, parse_summary_interval(" ".join(interval_words)))
     words = format_inline_code(
         " ".join(arguments.names) or " ".join(f"{key}={value}" for key, value in arguments.parameters)
     )
@@ -150,11 +150,25 @@ def parse_summary_interval(text: str) -> SummaryInterval:
     >>> parse_summary_interval("20steps"), parse_summary_interval("30min")
     (SummaryInterval(steps=20, period=None), SummaryInterval(steps=None, period=datetime.timedelta(seconds=1800)))
     """
-    steps = re.fullmatch(r"(\d{1,7})steps?", text, re.ASCII)
-    if steps and 1 <= int(steps[1]) <= MAX_SUMMARY_STEPS:
-        return SummaryInterval(steps=int(steps[1]))
+    steps = re.fullmatch(r"(\d{1,9}) ?(?:steps?|步)", text, re.ASCII)
+    if steps:
+        return SummaryInterval(steps=check_summary_steps(int(steps[1])))
     period = parse_timespan(text)
-    if period and period >= MIN_SUMMARY_PERIOD:
-        return SummaryInterval(period=period)
-    problem = Phrase("{words} is neither steps nor time.", words=format_inline_code(text))
-    raise UserError(problem, Phrase(RUN_REPORT_HINT))
+    if period is None:
+        problem = Phrase("{words} is neither steps nor time.", words=format_inline_code(text))
+        raise UserError(problem, Phrase(RUN_REPORT_HINT))
+    if period < MIN_SUMMARY_PERIOD:
+        raise UserError(Phrase("A summary comes every minute at most."), Phrase(RUN_REPORT_HINT))
+    return SummaryInterval(period=period)
+
+
+def check_summary_steps(steps: int) -> int:
+    """Return the number of steps between two summaries.
+
+    Raises:
+        UserError: there are none, or too many.
+    """
+    if not 1 <= steps <= MAX_SUMMARY_STEPS:
+        bounds = Phrase("The number of steps must be at least 1 and at most {most}.", most=f"{MAX_SUMMARY_STEPS:,}")
+        raise UserError(bounds, Phrase(RUN_REPORT_HINT))
+    return steps

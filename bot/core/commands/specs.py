@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from bot.core.commands.aliases import find_language_of, resolve_command_word
 from bot.core.commands.builders import (
     build_audit_command,
     build_budget_command,
@@ -56,6 +57,8 @@ class CommandSpec:
         options: `key=value` arguments of this command, with a description of each value.
         flags: `--words` of this command.
         takes_settings: whether any parameter and override may follow.
+        takes_more: whether `build` judges further names, such as the second word of `2 hours`.
+        names: the names as the usage shows them, where they are not just `required` and `optional`.
         default: the command for the word alone, where it otherwise requires names; None where there is none.
     """
 
@@ -69,18 +72,20 @@ class CommandSpec:
     options: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     takes_settings: bool = False
+    takes_more: bool = False
+    names: str = ""
     default: Command | None = None
 
     @property
     def max_names(self) -> float:
         """Return the maximum number of names that may be typed."""
-        return math.inf if self.variadic else len(self.required) + bool(self.optional)
+        return math.inf if self.variadic or self.takes_more else len(self.required) + bool(self.optional)
 
     @property
     def usage(self) -> str:
         """Return the usage line for the help, such as `stop RUN`."""
-        parts = [self.word, *self.required]
-        parts += [f"[{self.optional}]"] if self.optional else []
+        parts = [self.word, self.names] if self.names else [self.word, *self.required]
+        parts += [f"[{self.optional}]"] if self.optional and not self.names else []
         parts += [f"[{self.variadic} …]"] if self.variadic else []
         parts += ["[parameter=value …]", "[hydra.key=value …]"] if self.takes_settings else []
         parts += [f"[{key}={value}]" for key, value in self.options.items()]
@@ -89,10 +94,18 @@ class CommandSpec:
 
 
 def build_help_command(arguments: ParsedArguments) -> ShowHelp:
-    word = arguments.get_name(0)
-    if word is not None and word.lower() not in COMMAND_SPECS:
-        raise unknown_name_error("command", word, COMMAND_SPECS)
-    return ShowHelp(word.lower() if word else None)
+    """Return the command for the help on a word, in the word's own language.
+
+    Raises:
+        UserError: there is no such command.
+    """
+    typed = arguments.get_name(0)
+    if typed is None:
+        return ShowHelp()
+    word = resolve_command_word(typed)
+    if word not in COMMAND_SPECS:
+        raise unknown_name_error("command", typed, COMMAND_SPECS)
+    return ShowHelp(word, find_language_of(typed))
 
 
 RUN_COMMANDS = (
@@ -105,8 +118,8 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         CommandSpec(
             "launch",
             N_(
-                "Start a run of a recipe; alone, it opens a form. "
-                "`--dry-run` shows what would start, and starts nothing; `--yes` asks nothing first."
+                "Start a run of a recipe. Without a recipe: open a form. "
+                "`--dry-run` shows what would start; `--yes` skips the question before an expensive run."
             ),
             "launch ppo nodes=2 trainer.total_epochs=3",
             build_launch_command,
@@ -117,21 +130,21 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         ),
         CommandSpec(
             "status",
-            N_("How a run is doing; without RUN, all of yours that are active."),
+            N_("Show how a run is doing. Without RUN: all your active runs."),
             "status ppo-7f3a",
             lambda arguments: ShowStatus(arguments.get_name(0)),
             optional="RUN",
         ),
         CommandSpec(
             "list",
-            N_("The runs: `active` (as without a word), `mine`, `ended`, or `all`."),
+            N_("List runs: `active` (default), `mine`, `ended` or `all`."),
             "list mine",
             build_list_command,
             optional="mine|all|ended",
         ),
         CommandSpec(
             "logs",
-            N_("The last lines of a run. `--follow` keeps them coming in its thread."),
+            N_("Show the last log lines of a run. `--follow` keeps adding new lines in its thread."),
             "logs ppo-7f3a lines=50 grep=error",
             build_logs_command,
             required=("RUN",),
@@ -140,7 +153,7 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         ),
         CommandSpec(
             "plot",
-            N_("A chart of its reward and validation, or of metrics such as `kl`, `entropy`, `length`, or verl's key."),
+            N_("Draw reward and validation, or the metrics that you name: `kl`, `entropy`, `length`, or verl's key."),
             "plot ppo-7f3a kl entropy",
             build_plot_command,
             required=("RUN",),
@@ -149,21 +162,22 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         CommandSpec(
             "compare",
             N_(
-                "Two runs in one chart, what each has reached and cost, and which of their settings differ; alone, it "
-                "takes your last two."
+                "Compare two runs: chart, results, cost, and settings that differ. "
+                "With one name: the newest other run. Without names: the last two."
             ),
             "compare ppo-7f3a ppo-9c21 by=time",
             build_compare_command,
-            required=("A", "B"),
+            names="[A [B]]",
+            takes_more=True,
             default=CompareRuns(),
             options={"by": "|".join(COMPARE_AXES)},
         ),
         CommandSpec(
             "stop",
             N_(
-                "End a run and remove its cluster; a checkpoint that is there alone is fetched before. "
-                "`save=yes` waits for one more, `save=no` loses it. "
-                "`gone=yes` says that its machines are gone, where SkyPilot does not remember them."
+                "Stop a run and remove its cluster. A checkpoint that is only on the cluster is copied first. "
+                "`save=yes` saves once more before, `save=no` loses the checkpoint. "
+                "`gone=yes` confirms that the machines are gone, where SkyPilot has lost track of them."
             ),
             "stop ppo-7f3a",
             build_stop_command,
@@ -172,14 +186,14 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         ),
         CommandSpec(
             "artifacts",
-            N_("What a run has left, where that is, and how to load it or go on from it."),
+            N_("Show where a run's model is, and how to load it or continue from it."),
             "artifacts ppo-7f3a",
             lambda arguments: ShowArtifacts(arguments.names[0]),
             required=("RUN",),
         ),
         CommandSpec(
             "retry",
-            N_("Launch a run that is over once more; settings that follow replace its own."),
+            N_("Run again, optionally with changed settings."),
             "retry ppo-7f3a nodes=4",
             lambda arguments: Retry(arguments.names[0], arguments.parameters, arguments.overrides),
             required=("RUN",),
@@ -187,7 +201,7 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         ),
         CommandSpec(
             "resume",
-            N_("The same, but on from the newest checkpoint that the run has left in its volume or bucket."),
+            N_("Run again from the newest checkpoint in the run's volume or bucket."),
             "resume ppo-7f3a",
             lambda arguments: Resume(arguments.names[0], arguments.parameters, arguments.overrides),
             required=("RUN",),
@@ -195,33 +209,34 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         ),
         CommandSpec(
             "extend",
-            N_("Let a run live longer than its lease."),
+            N_("Extend a run's lease."),
             "extend ppo-7f3a 2h",
             build_extend_command,
             required=("RUN", "TIME"),
+            takes_more=True,
         ),
         CommandSpec(
             "budget",
             N_(
-                "Change the most that a run may spend, in dollars; alone, it shows what is taken and left. "
-                "`budget team 5000`, `budget workspace 20000` and `budget @person 800` are for a month; an "
-                "approver gives them."
+                "Set a run's budget. Without dollars: show it. Without arguments: show all budgets. "
+                "Approvers set monthly budgets: `budget team 5000`, `budget workspace 20000`, `budget @person 800`."
             ),
             "budget ppo-7f3a 300",
             build_budget_command,
-            required=("RUN", "DOLLARS"),
+            names="[RUN|team|workspace|@PERSON [DOLLARS]]",
+            takes_more=True,
             default=ShowBudgets(),
         ),
         CommandSpec(
             "approve",
-            N_("Approve a launch that waits for an approver."),
+            N_("Approve a launch that needs approval."),
             "approve ppo-7f3a",
             lambda arguments: Approve(arguments.names[0]),
             required=("RUN",),
         ),
         CommandSpec(
             "refuse",
-            N_("Refuse such a launch."),
+            N_("Decline a launch that needs approval."),
             "refuse ppo-7f3a",
             lambda arguments: Refuse(arguments.names[0]),
             required=("RUN",),
@@ -229,8 +244,8 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         CommandSpec(
             "cost",
             N_(
-                "What a run has cost, and where each number comes from; or this month's dollars: "
-                "`mine` (as without a word), `team` for this channel's, `month` for everybody's."
+                "Show what a run has cost and where each number comes from, or this month's cost: "
+                "`mine` (default), `team` for this channel, `month` for the workspace."
             ),
             "cost ppo-7f3a",
             build_cost_command,
@@ -239,9 +254,9 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         CommandSpec(
             "report",
             N_(
-                "Report this channel's runs on a schedule; alone, it lists the schedules. `report off` ends one, "
-                "`report report-1 daily 10:00` changes one, `report now` shows you the board. `report RUN every 20 "
-                "steps` sets how often a run's thread gets a summary."
+                "Report this channel's runs on a schedule. Without arguments: list the schedules. "
+                "`report report-1 daily 10:00` changes one, `report report-1 off` removes it, `report now` shows the "
+                "report to you. `report RUN every 20 steps` sets how often a run's thread gets a summary."
             ),
             "report weekdays 09:00 quiet=22:00-07:00",
             build_report_command,
@@ -250,46 +265,47 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         ),
         CommandSpec(
             "history",
-            N_("Who did what to a run, and what the bot did by itself, by which rule."),
+            N_("Show who did what to a run, and what the bot did by itself."),
             "history ppo-7f3a",
             lambda arguments: ShowHistory(arguments.names[0]),
             required=("RUN",),
         ),
         CommandSpec(
             "audit",
-            N_("Who did what, to anything, in the last day or as far back as you say; for admins."),
+            N_("Show who did what, in the last day or the time that you give. For admins."),
             "audit 7d what=approve",
             build_audit_command,
             optional="TIME",
+            takes_more=True,
             options={"who": "@PERSON", "what": "WORD"},
         ),
         CommandSpec(
             "forget",
             N_(
-                "Delete what is kept of a run that has ended: its record, task, log and numbers. Its cost and who did "
-                "what to it stay on record, its messages stay in Slack, and its model stays where it is."
+                "Delete the record, task, log and metrics of an ended run. "
+                "Its cost and its history, its messages in Slack and its model are kept."
             ),
             "forget ppo-7f3a",
             lambda arguments: Forget(arguments.names[0]),
             required=("RUN",),
         ),
-        CommandSpec("recipes", N_("What can be launched."), "recipes", lambda arguments: ListRecipes()),
+        CommandSpec("recipes", N_("List what can be launched."), "recipes", lambda arguments: ListRecipes()),
         CommandSpec(
             "describe",
-            N_("One recipe with its parameters, their ranges and defaults."),
+            N_("Show a recipe with its parameters, their ranges and defaults."),
             "describe ppo",
             lambda arguments: DescribeRecipe(arguments.names[0]),
             required=("RECIPE",),
         ),
         CommandSpec(
             "language",
-            N_("In which language you are answered; without a word, it tells which there are."),
+            N_("Choose your language."),
             "language zh-CN",
             build_set_language_command,
             optional="|".join((*LANGUAGES, WORKSPACE_LANGUAGE)),
         ),
         CommandSpec(
-            "help", N_("This list, or all of one command."), "help launch", build_help_command, optional="COMMAND"
+            "help", N_("Show all commands, or one in detail."), "help launch", build_help_command, optional="COMMAND"
         ),
     )
 }

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.core.model.typed_amount import HOW_TO_WRITE_AMOUNTS, parse_amount
 from bot.core.model.typed_text import format_inline_code, is_full_match
+from bot.core.model.typed_time import parse_timespan
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, Text, join_alternatives
 
@@ -31,6 +33,9 @@ NUMBER_RANGE_PHRASES: RangePhrases = {
 
 
 ANY_TEXT = N_("any text")
+
+DOLLARS, HOURS = "dollars", "hours"
+"""The units whose numbers people write in their own ways: `$3.50`, `90m`."""
 
 
 class ParameterKind(StrEnum):
@@ -86,8 +91,13 @@ class Parameter:
         value = self.convert(text.strip())
         if value is None or not self.accepts(value):
             raise UserError(
-                Phrase("`{name}` cannot be {value}.", name=self.name, value=format_inline_code(text)),
-                Phrase("Valid: {range}.", range=self.range),
+                Phrase(
+                    "`{name}` must be {range}, not {value}.",
+                    name=self.name,
+                    range=self.range,
+                    value=format_inline_code(text),
+                ),
+                Phrase(HOW_TO_WRITE_AMOUNTS) if self.unit == DOLLARS and parse_amount(text) is None else "",
             )
         return value
 
@@ -97,13 +107,24 @@ class Parameter:
             case ParameterKind.INTEGER:
                 return int(text) if re.fullmatch(r"[+-]?\d{1,15}", text, re.ASCII) else None
             case ParameterKind.NUMBER:
-                return parse_number(remove_unit(text, self.unit))
+                return self.convert_number(text)
             case ParameterKind.TEXT:
                 return text or None
             case ParameterKind.CHOICE:
                 return text if text in self.choices else None
             case ParameterKind.FLAG:
                 return FLAG_VALUES.get(text.lower())
+
+    def convert_number(self, text: str) -> float | None:
+        """Return the number of a text in this parameter's unit, or None if it is not one."""
+        match self.unit:
+            case "dollars":
+                return parse_amount(text)
+            case "hours":
+                timespan = parse_timespan(text, "h")
+                return None if timespan is None else timespan.total_seconds() / 3600
+            case _:
+                return parse_number(text)
 
     def accepts(self, value: Value) -> bool:
         """Return whether a value of the right kind is within the range or matches the pattern."""
@@ -122,6 +143,10 @@ class Parameter:
         match self.kind:
             case ParameterKind.INTEGER:
                 return self.describe_range(INTEGER_RANGE_PHRASES)
+            case ParameterKind.NUMBER if self.unit == HOURS and self.maximum is not None:
+                return Phrase(
+                    "a time such as `2h`, `90m` or `1d`, at most {days} days", days=format_number(self.maximum / 24)
+                )
             case ParameterKind.NUMBER:
                 return self.describe_range(NUMBER_RANGE_PHRASES)
             case ParameterKind.TEXT:
@@ -139,24 +164,6 @@ class Parameter:
 
 
 FLAG_VALUES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-
-
-HOURS_PER_UNIT = {"m": 1 / 60, "h": 1.0, "d": 24.0}
-
-
-def remove_unit(text: str, unit: str) -> str:
-    """Return the text without its unit; hours are converted from minutes and days.
-
-    >>> remove_unit("$5", "dollars"), remove_unit("90m", "hours"), remove_unit("1d", "hours"), remove_unit("2h", "")
-    ('5', '1.5', '24', '2h')
-    """
-    match unit:
-        case "dollars":
-            return text.removeprefix("$")
-        case "hours" if text[-1:].lower() in HOURS_PER_UNIT and (value := parse_number(text[:-1].strip())) is not None:
-            return f"{value * HOURS_PER_UNIT[text[-1].lower()]:g}"
-        case _:
-            return text
 
 
 def parse_number(text: str) -> float | None:

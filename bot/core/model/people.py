@@ -49,10 +49,12 @@ class Channel:
 
     Attributes:
         id: Slack's id; empty for the bot's App Home.
+        is_hidden: whether Slack hides it from the bot, which is not in it and cannot write there.
     """
 
     id: str
     kind: ChannelKind
+    is_hidden: bool = False
 
 
 APP_HOME = Channel("", ChannelKind.DIRECT)

@@ -30,6 +30,21 @@ class CheckpointSettings:
     resume: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class BatchRule:
+    """A rule of a recipe's program for its batch.
+
+    Attributes:
+        product: names of the parameters whose product is divided.
+        multiple: what the product must be a multiple of.
+        per_gpu: whether that is for each GPU of the run.
+    """
+
+    product: tuple[str, ...]
+    multiple: int = 1
+    per_gpu: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """A task, and the metadata that the bot needs for it.
@@ -38,7 +53,8 @@ class Recipe:
         name: the name of its file, and what users type.
         title: a few words; description: a sentence or two.
         parameters: what users may set, in the order of the file.
-        takes_overrides: whether Hydra overrides may follow.
+        takes_overrides: whether Hydra overrides may follow; checks_overrides: whether only of settings that verl knows.
+        batch_rules: what its program would refuse on the machines.
         secrets: names of secrets, each with its purpose; filled in from the bot's environment.
         budget_dollars: the most that a run may spend unless set otherwise.
         lease_hours: how long a run may live unless set otherwise.
@@ -53,6 +69,8 @@ class Recipe:
     description: str
     parameters: tuple[Parameter, ...]
     takes_overrides: bool
+    checks_overrides: bool = False
+    batch_rules: tuple[BatchRule, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
     budget_dollars: float
     lease_hours: float

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Literal
 
+from bot.core.model.typed_characters import to_half_width
 from bot.core.model.typed_text import format_inline_code
+from bot.core.model.typed_time import parse_time_of_day, parse_timespan
 from bot.errors import UserError
 from bot.phrase import N_, Phrase
 
@@ -120,13 +122,13 @@ def parse_schedule(words: tuple[str, ...]) -> Schedule:
     Raises:
         UserError: the words are not a schedule; the hint names what is valid.
     """
-    match tuple(word.lower() for word in words):
-        case ("daily", at):
-            return Daily(parse_time(at))
-        case ("weekdays", at):
-            return Weekdays(parse_time(at))
-        case ("every", _, *_) as interval_words:
-            return Interval(parse_period("".join(interval_words[1:])))
+    match tuple(word.lower() for word in words if word.lower() != "at"):
+        case ("daily", _, *_) | ("every", "day", _, *_) as day:
+            return Daily(parse_time(" ".join(day[1 if day[0] == "daily" else 2 :])))
+        case ("weekdays", _, *_) | ("every", "weekday", _, *_) as day:
+            return Weekdays(parse_time(" ".join(day[1 if day[0] == "weekdays" else 2 :])))
+        case ("every", interval, *_) as interval_words if interval not in ("day", "weekday"):
+            return Interval(parse_period(" ".join(interval_words[1:])))
     raise UserError(Phrase("{words} is no schedule.", words=format_inline_code(" ".join(words))), Phrase(SCHEDULE_HINT))
 
 
@@ -157,16 +159,16 @@ def format_period(period: timedelta) -> str:
 
 
 def parse_time(text: str) -> time:
-    """Return a time of day from `9`, `9:00` or `09:00`; some keyboards type a wide colon.
+    """Return a time of day from `9`, `9:00`, `9:30 pm` or `noon`.
 
     Raises:
         UserError: the text is not a time of day.
     """
-    time_match = re.fullmatch(r"(\d{1,2})(?:[:：](\d\d))?", text, re.ASCII)
-    if time_match and int(time_match[1]) < 24 and int(time_match[2] or 0) < 60:
-        return time(int(time_match[1]), int(time_match[2] or 0))
+    if (parsed_time := parse_time_of_day(text)) is not None:
+        return parsed_time
     raise UserError(
-        Phrase("{text} is not a time of day.", text=format_inline_code(text)), Phrase("Write it as `09:00`.")
+        Phrase("{text} is not a time of day.", text=format_inline_code(text)),
+        Phrase("Write it as `09:00` or `9:30pm`."),
     )
 
 
@@ -188,21 +190,11 @@ def parse_period(text: str) -> timedelta:
     return period
 
 
-def parse_timespan(text: str) -> timedelta | None:
-    """Return a period from a text; None if the text is not one.
-
-    >>> parse_timespan("2h"), parse_timespan("90minutes"), parse_timespan("soon")
-    (datetime.timedelta(seconds=7200), datetime.timedelta(seconds=5400), None)
-    """
-    span_match = re.fullmatch(r"(\d{1,6})(?:(h|hours?)|(?:m|min|minutes?))", text.lower(), re.ASCII)
-    return timedelta(minutes=int(span_match[1]) * (60 if span_match[2] else 1)) if span_match else None
-
-
 def parse_quiet_hours(text: str) -> QuietHours | Literal[False]:
-    """Return quiet hours from `22:00-07:00`; False for `off`. Some phones type a longer dash."""
-    if text.lower() == "off":
+    """Return quiet hours from `22:00-07:00`; False for `off`. Other keyboards type a longer dash, or `～`."""
+    if text.lower() in ("off", "none"):
         return False
-    begin, _, end = re.sub("[–—]", "-", text).partition("-")
+    begin, _, end = re.sub("[–—~至]|to", "-", to_half_width(text)).partition("-")
     quiet = QuietHours(parse_time(begin), parse_time(end))
     if quiet.begin == quiet.end:
         raise UserError(

@@ -140,6 +140,7 @@ class Framework:
         adapt_rules: returns the rules for the runs of a task, by its settings.
         remedies: what to try after a failure; keys of phrases, whose only field is the run.
         stall_advice: what to look at in its settings when no step comes.
+        option_keys: the settings that its program knows: the second words of each first word.
     """
 
     name: str
@@ -155,3 +156,4 @@ class Framework:
     adapt_rules: Callable[[Task, HealthRules], HealthRules]
     remedies: Mapping[FailureKind, str]
     stall_advice: StallAdvice
+    option_keys: Mapping[str, frozenset[str]]

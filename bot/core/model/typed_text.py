@@ -4,15 +4,16 @@ A line as words, names that are nearly right, arguments, and patterns matched in
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
 import re2
 
 from bot.core.model.characters import INVISIBLE, describe_character, to_single_line
+from bot.core.model.near_names import find_near_names
+from bot.core.model.typed_characters import CLOSING_QUOTES, DASHES, EQUALS_SIGNS, WORD_SEPARATORS, separates_words
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, Text, join_list, join_sentences
 
@@ -21,13 +22,10 @@ MAX_LINE_CHARACTERS = 8_000
 
 MAX_LINE_CHARACTERS_TEXT = f"{MAX_LINE_CHARACTERS:,}"
 
-CLOSING_QUOTES = {'"': '"', "'": "'", "“": '"“”', "”": '"“”', "‘": "'‘’", "’": "'‘’"}
-"""The characters that close a quote, by the character that opens it."""
-
 STRAIGHT_QUOTES = str.maketrans("“”‘’", "\"\"''")
 CLOSING_BRACKETS = {"[": "]", "{": "}", "(": ")"}
-LONG_DASHES = "—–"
-PLAIN_WORD = re.compile(r"[^\s\"'“”‘’\\—–]+")
+PLAIN_WORD = re.compile(rf"[^\s\\＝{re.escape(''.join({*CLOSING_QUOTES, *DASHES, *WORD_SEPARATORS} - {','}))}]+")
+"""A word without any sign that the parser reads as another one."""
 
 
 def split_words(text: str) -> tuple[str, ...]:
@@ -73,7 +71,8 @@ def quote_word(word: str) -> str:
 def is_plain_word(word: str) -> bool:
     """Return whether the word arrives unchanged when typed without quotes, between any other words."""
     brackets = sum(char in "()[]{}" for char in word)
-    return PLAIN_WORD.fullmatch(word) is not None and brackets == 2 * len(find_bracket_ends(word))
+    is_plain = PLAIN_WORD.fullmatch(word) is not None and "," not in word.partition("=")[0]
+    return is_plain and brackets == 2 * len(find_bracket_ends(word))
 
 
 def refuse_unusable_line(text: str) -> None:
@@ -108,18 +107,30 @@ def refuse_broken_word(word: str) -> None:
 
 
 def skip_space(text: str, position: int) -> int:
-    """Return the position after spaces, line ends, and the backslashes that continue a line."""
-    while position < len(text) and ends_word(text, position):
+    """Return the position after spaces, line ends, commas between words, and the backslashes that continue a line."""
+    while position < len(text) and (ends_word(text, position) or text[position] in WORD_SEPARATORS):
         position += 1
     return position
 
 
+def take_dashes(text: str, start: int) -> tuple[str, int]:
+    """Return `--` for the dashes of another keyboard that begin a word, and `-` for a minus sign; else nothing.
+
+    The second value is the position after them.
+    """
+    end = next((place for place in range(start, len(text)) if text[place] not in f"-{DASHES}"), len(text))
+    if text[start:end].isascii():
+        return "", start
+    is_number = text[end : end + 1].isdecimal() and end - start == 1
+    return ("-" if is_number else "--"), end
+
+
 def take_word(text: str, start: int, ends: Mapping[int, int]) -> tuple[str, int]:
     """Return the word that begins at `start`, and the position after it."""
-    word, position = ("--", start + 1) if text[start] in LONG_DASHES else ("", start)
+    word, position = take_dashes(text, start)
     may_quote, in_value = position == start, False
-    while not ends_word(text, position):
-        char = text[position]
+    while not ends_word(text, position) and not separates_words(text, position, in_value):
+        char = "=" if text[position] in EQUALS_SIGNS and not in_value else text[position]
         if may_quote and char in CLOSING_QUOTES:
             content, end = take_quoted_text(text, position)
             # A quote that closes inside a word is part of the word, as typed.
@@ -189,12 +200,22 @@ def format_inline_code(text: str, max_characters: int = 40) -> str:
     return f"`{flat}`" if len(flat) <= max_characters else f"`{flat[: max_characters - 1]}…`"
 
 
-MAX_NAMES = 24
+MAX_NAMES = 8
 """Maximum valid names that an error lists; it counts the rest."""
 
 MAX_NAME_CHARACTERS = 120
 """Maximum characters of a listed name: keys of metrics are long, and people type no longer ones."""
 
+IDENTIFIERS = ("run", "report")
+"""What is named by ids: two ids that share half of their characters have nothing to do with each other."""
+
+PLACES_OF_NAMES = {
+    "command": "/verl help",
+    "parameter": "/verl describe {owner}",
+    "recipe": "/verl recipes",
+    "run": "/verl list all",
+}
+"""The command that lists all names of a kind."""
 
 MISSING_PHRASES = {
     "choice": N_("There is no choice {word}."),
@@ -204,7 +225,6 @@ MISSING_PHRASES = {
     "recipe": N_("There is no recipe {word}."),
     "report": N_("There is no report {word}."),
     "run": N_("There is no run {word}."),
-    "time zone": N_("There is no time zone {word}."),
 }
 MISSING_OF_OWNER_PHRASES = {
     "finding": N_("`{owner}` names an unknown finding: {word}."),
@@ -232,22 +252,32 @@ def unknown_name_error(
     >>> str(unknown_name_error("parameter", "node", ["nodes"], owner="ppo").sentence)
     '`ppo` has no parameter `node`. Did you mean `nodes`? Valid: `nodes`.'
     """
-    names = sorted(valid)
-    near = get_close_matches(word.lower(), names, n=3, cutoff=0.6)
+    names = list(dict.fromkeys(valid))
+    near = find_near_names(word, names, 1 if noun in IDENTIFIERS else None)
     ordered = near + [name for name in names if name not in near]
     guess = Phrase("Did you mean {name}?", name=format_inline_code(near[0], MAX_NAME_CHARACTERS)) if near else ""
     missing = Phrase(
         MISSING_OF_OWNER_PHRASES[noun] if owner else MISSING_PHRASES[noun], owner=owner, word=format_inline_code(word)
     )
-    return UserError(missing, join_sentences(guess, list_valid_names(ordered) or fallback_hint))
+    place = PLACES_OF_NAMES.get(noun, "").format(owner=owner)
+    return UserError(missing, join_sentences(guess, list_valid_names(ordered, place) or fallback_hint))
 
 
-def list_valid_names(names: list[str]) -> Text:
-    """Return the valid names as a sentence; empty where there are none."""
+def list_valid_names(names: Sequence[str], place: str = "") -> Text:
+    """Return the valid names as a sentence; empty where there are none.
+
+    Args:
+        place: the command that lists them all; empty for none.
+
+    >>> str(list_valid_names([str(number) for number in range(20)], "/verl list all"))
+    'Valid: `0`, `1`, `2`, `3`, `4`, `5`, `6`, `7`, and 12 more: `/verl list all`.'
+    """
     if not names:
         return ""
     shown_names = join_list(format_inline_code(name, MAX_NAME_CHARACTERS) for name in names[:MAX_NAMES])
     more = len(names) - MAX_NAMES
+    if more > 0 and place:
+        return Phrase("Valid: {names}, and {count} more: `{command}`.", names=shown_names, count=more, command=place)
     if more > 0:
         return Phrase("Valid: {names} and {count} more.", names=shown_names, count=more)
     return Phrase("Valid: {names}.", names=shown_names)
@@ -266,6 +296,7 @@ class ParsedArguments:
 
     Attributes:
         thread_run: the run whose thread they were typed in, or None.
+        omits_run: whether that run's name was left out, and is filled in.
     """
 
     names: tuple[str, ...] = ()
@@ -273,6 +304,7 @@ class ParsedArguments:
     overrides: tuple[str, ...] = ()
     flags: frozenset[str] = frozenset()
     thread_run: str | None = None
+    omits_run: bool = False
 
     def get_name(self, index: int) -> str | None:
         """Return the name at this position, or None if there are fewer."""
@@ -291,8 +323,14 @@ def parse_whole_option(arguments: ParsedArguments, key: str, least: int, most: i
     """
     text = arguments.get_option(key) or ""
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
-        valid = Phrase("Give a whole number from {low} to {high}: `{key}=20`.", low=least, high=f"{most:,}", key=key)
-        raise UserError(Phrase("`{name}` cannot be {value}.", name=key, value=format_inline_code(text)), valid)
+        problem = Phrase(
+            "`{name}` must be a whole number from {low} to {high}, not {value}.",
+            name=key,
+            low=least,
+            high=f"{most:,}",
+            value=format_inline_code(text),
+        )
+        raise UserError(problem, Phrase("Such as `{key}=20`.", key=key))
     return int(text)
 
 

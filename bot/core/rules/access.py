@@ -9,7 +9,7 @@ from bot.core.model.policy import Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
-from bot.errors import Denied, UserError
+from bot.errors import Denied, LaunchDeclined, UserError
 from bot.phrase import N_, Phrase
 
 NO_ACCESS_BY_KIND: Mapping[PersonKind, str] = {
@@ -105,6 +105,9 @@ def check_may_approve(policy: Policy, run: Run, actor: Actor) -> None:
         UserError: the launch waits for no approval, another approver has answered, or the actor may not approve it.
     """
     approval = run.approval
+    if approval is not None and approval.by and not approval.granted and approval.by != actor.user:
+        retry_hint = Phrase("To launch it again, its owner types `/verl retry {run}`.", run=run.id)
+        raise LaunchDeclined(run.id, approval.by, approval.at, retry_hint)
     if approval is None or run.status is not RunStatus.AWAITING_APPROVAL or approval.by not in (None, actor.user):
         raise UserError(
             Phrase("{run} isn't waiting for approval.", run=f"`{run.id}`"),

@@ -10,7 +10,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules.save_grace import checkpoint_outlives_cluster
 from bot.errors import UserError
-from bot.phrase import Phrase
+from bot.phrase import Phrase, Text
 
 Relaunch = Retry | Resume
 
@@ -55,23 +55,25 @@ def refuse_resume(run: Run) -> None:
     """
     retry_hint = Phrase("`/verl retry {run}` starts it over.", run=run.id)
     if not run.plan.resumes:
-        raise UserError(
-            Phrase("The recipe `{recipe}` cannot continue from a checkpoint.", recipe=run.recipe), retry_hint
-        )
+        why = Phrase("its recipe `{recipe}` cannot start from a checkpoint.", recipe=run.recipe)
+        raise resume_error(run, why, retry_hint)
     # A downloaded checkpoint is on the bot's machine, where no cluster can read it.
     if run.checkpoint_rescue.download and run.checkpoint_rescue.is_downloaded:
-        where = Phrase(
-            "I downloaded its checkpoint to `{folder}` on the bot's machine.",
-            folder=run.checkpoint_rescue.download.folder,
-        )
+        folder = run.checkpoint_rescue.download.folder
+        why = Phrase("its checkpoint is in `{folder}` on the bot's machine, where no cluster reads it.", folder=folder)
         copy_hint = Phrase("Copy it into a volume or bucket; `/verl artifacts {run}` shows how.", run=run.id)
-        raise UserError(where, copy_hint)
+        raise resume_error(run, why, copy_hint)
     if not checkpoint_outlives_cluster(run):
-        raise UserError(Phrase("`{run}` has no checkpoint outside of its removed cluster.", run=run.id), retry_hint)
+        raise resume_error(run, Phrase("no checkpoint of it has outlived its cluster."), retry_hint)
     # A cluster that is not gone may still write into the folder that the resumed run would read and write.
     if run.status is not RunStatus.ENDED:
-        wait_hint = Phrase("Try again when its card says that the machines are gone.")
-        raise UserError(Phrase("The cluster of `{run}` is still up and may still write.", run=run.id), wait_hint)
+        why = Phrase("its cluster is not gone yet, and may still write.")
+        raise resume_error(run, why, Phrase("Try again once its card says that the machines are gone."))
+
+
+def resume_error(run: Run, why: Text, hint: Text) -> UserError:
+    """Return the error for a run that no other can continue."""
+    return UserError(Phrase("`{run}` can't be resumed: {why}", run=run.id, why=why), hint)
 
 
 def with_settings(before: Launch, parameters: tuple[tuple[str, str], ...], overrides: tuple[str, ...]) -> Launch:

@@ -17,6 +17,7 @@ from bot.app.rate_limits import InteractivePriority
 from bot.errors import Unavailable, UnreadableRecord, UserError
 from bot.i18n import with_language_context
 from bot.phrase import Phrase
+from bot.slack.inbound.bolt_app import find_pressed_thread
 from bot.slack.inbound.fair_queue import FairPool, PoolFull
 from bot.slack.outbound.refusals import (
     MALFORMED_CODES,
@@ -166,18 +167,27 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def respond_by_url(respond: Respond) -> Responder:
+def respond_by_url(respond: Respond, thread: str | None = None) -> Responder:
     """Return a responder that only the person sees, at the place of the command or button.
 
     Bolt's `respond` does not raise, so its status is checked.
+
+    Args:
+        thread: the thread of the button; without it, Slack shows the answer in the channel.
     """
+    place = {"thread_ts": thread} if thread else {}
 
     def send_answer(answer: Answer) -> None:
         with classify_slack_errors():
-            response: Any = respond(**answer | {"response_type": "ephemeral", "replace_original": False})
+            response: Any = respond(**answer | {"response_type": "ephemeral", "replace_original": False} | place)
         check_response(response.status_code, response.headers, response.body)
 
     return send_answer
+
+
+def respond_where_pressed(respond: Respond, body: dict[str, Any]) -> Responder:
+    """Return a responder that only the person sees, where the person pressed a button."""
+    return respond_by_url(respond, find_pressed_thread(body))
 
 
 def check_response(status: int, headers: Any, body: str = "") -> None:
@@ -196,8 +206,8 @@ def check_response(status: int, headers: Any, body: str = "") -> None:
         raise SlackRejected(code[1] if code else str(status))
 
 
-def respond_in_thread(client: WebClient, channel: str, thread: str, user: str = "") -> Responder:
-    """Return a responder that everyone sees, under the message with the command.
+def respond_in_thread(client: WebClient, channel: str, thread: str | None, user: str = "") -> Responder:
+    """Return a responder that everyone sees, under the message with the command; without a thread, below it.
 
     Where Slack has closed the thread, the answer goes to the channel; where it has closed that, to the person alone.
     """

@@ -34,7 +34,7 @@ def find_entry_point(body: dict[str, Any]) -> str:
         return "form"
     if "command" in body:
         return "command"
-    if (body.get("event") or {}).get("type") == "app_mention":
+    if (body.get("event") or {}).get("type") in ("app_mention", "message"):
         return "mention"
     return "button" if (body.get("channel") or {}) else "page"
 
@@ -44,6 +44,19 @@ def find_delivery_channel(body: dict[str, Any]) -> str:
     channel = body.get("channel")
     channel_id = channel.get("id") if isinstance(channel, dict) else None
     return str(channel_id or body.get("channel_id") or (body.get("event") or {}).get("channel") or "")
+
+
+def find_pressed_thread(body: dict[str, Any]) -> str | None:
+    """Return the thread in which a person pressed a button; None in the channel.
+
+    Slack shows a reply that is also sent to the channel in both places, and does not say in which one it was pressed:
+    the channel counts, where everybody sees it.
+    """
+    container, message = body.get("container") or {}, body.get("message") or {}
+    if message.get("subtype") == "thread_broadcast":
+        return None
+    thread = container.get("thread_ts") or message.get("thread_ts")
+    return str(thread) if thread and thread != container.get("message_ts") else None
 
 
 def reject_malformed(error: MalformedDelivery) -> BoltResponse:

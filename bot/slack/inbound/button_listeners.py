@@ -13,8 +13,8 @@ from bot.core.commands.parser import parse_command
 from bot.core.model.people import Act
 from bot.slack.inbound.background import (
     BackgroundReplies,
-    respond_by_url,
     respond_directly,
+    respond_where_pressed,
 )
 from bot.slack.inbound.command_handlers import Commands
 from bot.slack.inbound.modals import Modals
@@ -112,8 +112,10 @@ class ButtonListeners:
         # The message, not the delivery, identifies the launch, so that a second click finds the first one's run.
         delivery_id = f"{CONFIRM_LAUNCH} {body['user']['id']} {read_required(body, 'container', 'message_ts')}"
         if isinstance(command, Launch):
-            run = self.service.launch(command, self.requesters.build_button_requester(body, delivery_id))
-            self.background.send(answers.acknowledge_launch(run), respond_by_url(respond))
+            requester = self.requesters.build_button_requester(body, delivery_id)
+            run = self.service.launch(command, requester)
+            acknowledgement = answers.acknowledge_launch(run, requester.is_in_hidden_channel)
+            self.background.send(acknowledgement, respond_where_pressed(respond, body))
         ack()
 
     def on_approval_decision(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
@@ -139,7 +141,7 @@ class ButtonListeners:
             command,
             requester if requester.channel else self.requesters.build_relaunch_requester(command.run, requester, body),
         )
-        responder = respond_directly(self.client, user) if "view" in body else respond_by_url(respond)
+        responder = respond_directly(self.client, user) if "view" in body else respond_where_pressed(respond, body)
         self.background.send(answers.acknowledge_launch(run), responder)
         self.home_publisher.refresh_if_open(user)
         ack()
@@ -152,7 +154,7 @@ class ButtonListeners:
             run = self.service.queries.find(read_value(action), requester.actor)
             self.modals.show_log(run, read_required(body, "trigger_id"), requester.user)
         else:
-            self.commands.read_log(ShowLogs(read_value(action)), requester, respond_by_url(respond))()
+            self.commands.read_log(ShowLogs(read_value(action)), requester, respond_where_pressed(respond, body))()
         ack()
 
     def on_form(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Execution of typed commands, from a slash command or a mention. What a command requests is recorded at once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from slack_sdk import WebClient
@@ -35,7 +35,9 @@ from bot.core.commands.command import (
     ShowHelp,
     ShowHistory,
     ShowLogs,
+    ShowRunBudget,
     ShowStatus,
+    ShowWelcome,
     Stop,
 )
 from bot.core.commands.report_command import (
@@ -97,25 +99,29 @@ class Commands:
             case OpenLaunchForm():
                 self.service.refuse(Act.LAUNCH, requester)
                 return answers.offer_launch_form
-            case Stop(run_id, save, gone):
-                return partial(answers.acknowledge_stop, self.service.stop(run_id, requester, save, gone))
+            case Stop():
+                return partial(answers.acknowledge_stop, self.service.stop_typed(command, requester))
             case Retry() | Resume():
                 return self.relaunch(command, requester, responder)
             case Extend() | SetBudget() | SetMonthlyBudget() | Approve() | Refuse():
                 return self.change_limits(command, requester)
-            case ShowBudgets():
-                return partial(
-                    budget_views.render_budget_overview,
-                    self.service.monthly_budgets.get_cap_usage(requester),
-                    self.service.policy.approvers,
-                )
+            case ShowBudgets() | ShowRunBudget():
+                return self.show_budget(command, requester)
             case SetLanguage(language):
                 return self.choose_language(language, requester.user)
             case ShowLogs() | ShowChart() | CompareRuns() | ShowCost() | ShowHistory() | ShowAudit() | Forget():
                 return self.answer_slow_command(command, requester, responder)
             case ListReports() | ShowReport() | AddReport() | ChangeReport() | RemoveReport() | SetSummaryInterval():
                 return self.report_commands.answer(command, requester, responder)
-            case ShowStatus() | ListRuns() | ShowArtifacts() | ListRecipes() | DescribeRecipe() | ShowHelp():
+            case (
+                ShowStatus()
+                | ListRuns()
+                | ShowArtifacts()
+                | ListRecipes()
+                | DescribeRecipe()
+                | ShowHelp()
+                | ShowWelcome()
+            ):
                 return self.answer_query(command, requester)
 
     def change_limits(
@@ -158,7 +164,7 @@ class Commands:
 
     def answer_query(
         self,
-        command: ShowStatus | ListRuns | ShowArtifacts | ListRecipes | DescribeRecipe | ShowHelp,
+        command: ShowStatus | ListRuns | ShowArtifacts | ListRecipes | DescribeRecipe | ShowHelp | ShowWelcome,
         requester: Requester,
     ) -> DeferredAnswer:
         """Answer a command that only reads records and recipes."""
@@ -177,8 +183,23 @@ class Commands:
                 return lambda: render_recipes(queries.load_catalogue(), queries.find_refusals())
             case DescribeRecipe(run_id):
                 return partial(describe_recipe, self.service.launch_planner.recipes.get(run_id))
-            case ShowHelp(word):
-                return partial(answers.render_help, word)
+            case ShowHelp(word, language):
+                return partial(answers.render_help, word, language)
+            case ShowWelcome():
+                return answers.render_welcome
+
+    def show_budget(self, command: ShowBudgets | ShowRunBudget, requester: Requester) -> DeferredAnswer:
+        """Return what is used of monthly budgets, or of one run's."""
+        if isinstance(command, ShowRunBudget):
+            run = self.service.queries.find(command.run, requester.actor)
+            return partial(budget_views.render_run_budget, run, self.service.now())
+        owner = replace(requester, user=command.person or requester.user)
+        return partial(
+            budget_views.render_budget_overview,
+            self.service.monthly_budgets.get_cap_usage(owner),
+            self.service.policy.approvers,
+            command,
+        )
 
     def show_status(self, run_id: str | None, requester: Requester) -> DeferredAnswer:
         """Return the card of one run, or of the person's only one; for several runs, one line each."""
@@ -210,7 +231,8 @@ class Commands:
         self.service.refuse(Act.LAUNCH, requester)
         if not command.sure and self.service.launch_planner.needs_confirmation(command):
             return self.preview_launch(command, launch_form.build_launch_question, requester, responder)
-        return partial(answers.acknowledge_launch, self.service.launch(command, requester))
+        run = self.service.launch(command, requester)
+        return partial(answers.acknowledge_launch, run, requester.is_in_hidden_channel)
 
     def relaunch(self, command: Relaunch, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Relaunch a run, with a confirmation if it is expensive; the buttons have shown one already."""
@@ -218,7 +240,8 @@ class Commands:
         launch = self.service.to_launch_command(command, requester)
         if self.service.launch_planner.needs_confirmation(launch):
             return self.preview_launch(launch, launch_form.build_launch_question, requester, responder)
-        return partial(answers.acknowledge_launch, self.service.launch_again(command, requester))
+        run = self.service.launch_again(command, requester)
+        return partial(answers.acknowledge_launch, run, requester.is_in_hidden_channel)
 
     def preview_launch(
         self, command: Launch, render: Callable[[LaunchPreview], Answer], requester: Requester, responder: Responder

@@ -16,7 +16,7 @@ from slack_sdk import WebClient
 from bot.app.language_preferences import LanguagePreferences
 from bot.app.rate_limits import RateLimitKind
 from bot.app.run_service import RunService
-from bot.core.commands.command import OpenLaunchForm
+from bot.core.commands.command import Command, OpenLaunchForm, ShowWelcome
 from bot.core.commands.parser import parse_command
 from bot.core.model.audit import Origin
 from bot.core.model.people import Act
@@ -33,6 +33,7 @@ from bot.slack.inbound.background import (
     respond_directly,
     respond_in_thread,
     respond_to_person,
+    respond_where_pressed,
 )
 from bot.slack.inbound.bolt_app import (
     ContextIsolatedApp,
@@ -95,6 +96,7 @@ def register_listeners(app: App, listeners: "Listeners") -> None:
     """Register the listeners for what people type and open."""
     app.command(SLASH_COMMAND)(listeners.on_command)
     app.event("app_mention")(listeners.on_mention)
+    app.event("message")(listeners.on_direct_message)
     app.event("app_home_opened")(listeners.on_home)
 
 
@@ -166,7 +168,7 @@ class Listeners:
             return
         channel, user, thread = event["channel"], event["user"], event.get("thread_ts")
         thread_run_id = self.service.store.run_id_for_card(channel, thread) if thread else None
-        command = parse_command(restore_typed_text(strip_mention(event["text"])), thread_run_id, self.secrets.masker)
+        command = self.parse_message(event, thread_run_id)
         thread_responder = respond_in_thread(self.client, channel, thread or event["ts"], user)
         answers_privately = has_private_answer(command)
         responder = respond_to_person(self.client, channel, user, thread) if answers_privately else thread_responder
@@ -180,6 +182,31 @@ class Listeners:
         ):
             if answer := deferred_answer():
                 self.background.send(answer, responder)
+
+    def on_direct_message(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """Answer a direct message, which is a command without a prefix, where it was written.
+
+        Only what a person has typed is one: no message of an app, no edit, no file, nothing that Slack writes itself.
+        """
+        is_typed = event.get("channel_type") == "im" and not {"subtype", "bot_id", "hidden"} & event.keys()
+        if not is_typed or "user" not in event or not self.remember_event(body["event_id"]):
+            return
+        channel, user, thread = event["channel"], event["user"], event.get("thread_ts")
+        thread_run_id = self.service.store.run_id_for_card(channel, thread) if thread else None
+        command = self.parse_message(event, thread_run_id)
+        responder = respond_in_thread(self.client, channel, thread)
+        requester = self.requesters.build_requester(body, user, channel, body["event_id"])
+        if answer := self.commands.answer(command, requester, responder)():
+            self.background.send(answer, responder)
+
+    def parse_message(self, event: dict[str, Any], thread_run_id: str | None) -> Command:
+        """Return the command of a message; a mention alone asks what the bot can do.
+
+        Raises:
+            UserError: the message is not a valid command.
+        """
+        text = restore_typed_text(strip_mention(event.get("text") or ""))
+        return parse_command(text, thread_run_id, self.secrets.masker) if text.strip() else ShowWelcome()
 
     def on_home(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """Publish the App Home page that a person has opened."""
@@ -227,7 +254,9 @@ class Listeners:
     def _send_error(self, answer: Answer, body: dict[str, Any], respond: Respond | None) -> None:
         """Send an error to the person, in the way that the delivery allows."""
         event = body.get("event")
-        if event and "channel" in event and event.get("type") != "app_home_opened":
+        if event and event.get("channel_type") == "im":
+            self.background.send(answer, respond_in_thread(self.client, event["channel"], event.get("thread_ts")))
+        elif event and "channel" in event and event.get("type") != "app_home_opened":
             self.background.send(
                 answer, respond_to_person(self.client, event["channel"], event["user"], event.get("thread_ts"))
             )
@@ -235,7 +264,7 @@ class Listeners:
         elif "view" in body:
             self.background.send(answer, respond_directly(self.client, body["user"]["id"]))
         elif respond:
-            self.background.send(answer, respond_by_url(respond))
+            self.background.send(answer, respond_where_pressed(respond, body))
 
     def remember_event(self, event_id: str) -> bool:
         """Return whether an event is new, and remember it."""

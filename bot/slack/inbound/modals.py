@@ -84,13 +84,8 @@ class Modals:
     def submit(self, view: dict[str, Any], requester: Requester) -> dict[str, str]:
         """Launch what the form describes; return errors by the field's block, or nothing where the run is recorded."""
         values = read_values(view)
-        if (recipe_name := read_chosen_recipe(view)) not in (
-            "",
-            values.recipe,
-        ):  # the fields of that recipe have not arrived yet
-            return launch_form.build_refusal(
-                view, translate("The fields of {recipe} have not come yet. Send it again.", recipe=recipe_name)
-            )
+        if read_chosen_recipe(view) not in ("", values.recipe):  # the fields of that recipe have not arrived yet
+            return launch_form.build_refusal(view, translate("The form is still loading. Try again."))
         if errors := launch_form.find_problems(self._get_recipe(values.recipe), values, self.secrets.masker):
             for error in errors.values():
                 self.service.audit_service.record_refusal(error)
@@ -105,7 +100,8 @@ class Modals:
             self.service.audit_service.record_refusal(error)
             return launch_form.build_refusal(view, error.sentence)
         self.background.send(
-            answers.acknowledge_launch(run), respond_to_person(self.client, values.channel, requester.user, None)
+            answers.acknowledge_launch(run, requester.is_in_hidden_channel),
+            respond_to_person(self.client, values.channel, requester.user, None),
         )
         return {}
 
@@ -142,7 +138,9 @@ class Modals:
         return self._build_form(values.without_secrets(self.secrets.masker), notes)
 
     def _build_form(self, values: LaunchFormValues, notes: list[Markup] | None = None) -> Block:
-        return launch_form.build_form(self._get_recipe(values.recipe), self._list_recipe_names(), values, notes or [])
+        recipe = self._get_recipe(values.recipe)
+        refusal = self.service.queries.find_recipe_refusal(recipe)
+        return launch_form.build_form(recipe, self._list_recipe_names(), values, notes or [], refusal)
 
     def _get_recipe(self, name: str) -> Recipe:
         return self.service.launch_planner.recipes.get(name)

@@ -68,7 +68,7 @@ class ChartCommands:
 
     def compare(self, command: CompareRuns, requester: Requester, reply: Responder) -> DeferredAnswer:
         """Return the answer that compares two runs; without names, the requester's last two."""
-        names = (command.a, command.b) if command.a else self.service.queries.find_last_two(requester.user)
+        names = self.service.queries.find_compared_runs(command, requester)
         a, b = (self.service.queries.get_run_history(name, requester.actor) for name in names)
         if a.run.id == b.run.id:
             raise UserError(Phrase("Both are `{run}`.", run=a.run.id), Phrase("Name another run to compare it with."))

@@ -221,7 +221,7 @@ class SlackDirectory:
                 answer: Any = self._client.conversations_info(channel=channel_id)
         except SlackRejected as error:
             if error.code in HIDDEN_CHANNEL_CODES:
-                return Channel(channel_id, ChannelKind.PRIVATE)
+                return Channel(channel_id, ChannelKind.PRIVATE, is_hidden=True)
             raise
         return Channel(channel_id, classify_channel(answer.get("channel") or {}))
 

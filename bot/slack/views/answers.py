@@ -12,7 +12,7 @@ from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
 from bot.core.rules import save_grace
 from bot.core.rules.relaunch import can_resume
-from bot.errors import Unavailable, UnreadableRecord, UserError
+from bot.errors import LaunchDeclined, Unavailable, UnreadableRecord, UserError
 from bot.i18n import current_language, use_language
 from bot.phrase import LANGUAGES, N_
 from bot.runtime.failure_isolation import render_or_fallback
@@ -45,8 +45,12 @@ MAX_LISTED_RUNS = 25
 """Maximum runs of one answer: more are unreadable on a phone."""
 
 
-def acknowledge_launch(run: Run) -> Answer:
-    """Return the answer to a launch: recorded, waiting for approval, or launched already."""
+def acknowledge_launch(run: Run, is_hidden: bool = False) -> Answer:
+    """Return the answer to a launch: recorded, waiting for approval, or launched already.
+
+    Args:
+        is_hidden: whether the bot is not in the channel, so that the card comes as a direct message.
+    """
     # Slack delivered the command twice: the first delivery has launched the run.
     if not run.is_waiting:
         return build_text_answer(render_phrase("{run} is launched already.", run=code(run.id)))
@@ -56,9 +60,16 @@ def acknowledge_launch(run: Run) -> Answer:
             "{run} is recorded, and needs approval from {people}.", run=code(run.id), people=approvers
         )
         return build_text_answer(mrkdwn(":raised_hand: {}", waiting))
-    confirmation = render_phrase("Recorded as {run}; its card follows.", run=code(run.id))
+    confirmation = render_phrase(CARD_IN_DIRECT_MESSAGE if is_hidden else CARD_FOLLOWS, run=code(run.id))
     stop_hint = render_phrase("Stop it with {command}.", command=code(f"/verl stop {run.id}"))
     return build_text_answer(mrkdwn(":ok_hand: {}", join_markup_sentences(confirmation, stop_hint)))
+
+
+CARD_FOLLOWS = N_("Recorded as {run}; its card follows.")
+CARD_IN_DIRECT_MESSAGE = N_(
+    "Recorded as {run}. I'm not in this channel, so its card comes to our direct messages. "
+    "To have cards here, type `/invite @verlbot`."
+)
 
 
 def offer_launch_form() -> Answer:
@@ -282,8 +293,15 @@ def render_run_line(run: Run, now: datetime) -> Markup:
     return join_parts(" · ", parts)
 
 
-def render_help(word: str | None) -> Answer:
-    """Return the help for one command, or for all of them."""
+def render_help(word: str | None, language: str | None = None) -> Answer:
+    """Return the help for one command, or for all of them.
+
+    Args:
+        language: the language of the word that asked for it; None for the current one.
+    """
+    if language is not None:
+        with use_language(language):
+            return render_help(word)
     if word is not None:
         spec = COMMAND_SPECS[word]
         example = render_phrase("For example {command}", command=code(f"/verl {spec.example}"))
@@ -294,9 +312,25 @@ def render_help(word: str | None) -> Answer:
         for at in range(0, len(lines), HELP_SECTION_COMMANDS)
     ]
     more = context(
-        render_phrase("The same words work after a mention of me, and in a run's thread RUN can be left out.")
+        render_phrase(
+            "You can also mention me (`@verlbot status`), or type `status` in our direct messages. "
+            "In a run's thread you can leave RUN out."
+        )
     )
     return build_answer(render_phrase("What can be typed after /verl"), [*parts, more])
+
+
+WELCOME_LINES = (
+    N_("*I launch verl training runs, follow them, and stop what costs too much.*"),
+    N_("`launch smoke` starts a small run of a minute and a half; `recipes` lists the others."),
+    N_("`status`, `logs RUN`, `plot RUN` and `cost RUN` show how a run is doing; `stop RUN` ends it."),
+    N_("`help` shows every command. In a channel, type `/verl status` or mention me; here, `status` is enough."),
+)
+
+
+def render_welcome() -> Answer:
+    """Return in few lines what the bot can do."""
+    return build_text_answer(join_parts("\n", map(render_phrase, WELCOME_LINES)))
 
 
 def describe_command(spec: CommandSpec) -> Markup:
@@ -311,7 +345,16 @@ def render_user_error(error: UserError) -> Answer:
         if error.people
         else Markup()
     )
-    return build_text_answer(mrkdwn(":warning: {}", join_markup_sentences(error.sentence, whom_to_ask)))
+    message = render_decline(error) if isinstance(error, LaunchDeclined) and error.at else error.message
+    return build_text_answer(mrkdwn(":warning: {}", join_markup_sentences(message, error.hint, whom_to_ask)))
+
+
+def render_decline(error: LaunchDeclined) -> Markup:
+    """Return who declined a launch, and when."""
+    time = date(error.at, "{date_short_pretty} {time}") if error.at else Markup()
+    return render_phrase(
+        "{person} declined {run}: {time}.", person=mention(error.by), run=code(error.run_id), time=time
+    )
 
 
 def render_unavailable(error: Unavailable) -> Answer:
@@ -343,7 +386,7 @@ def render_language(workspace: str) -> Answer:
     Args:
         workspace: the language of channels.
     """
-    now = render_phrase("You are answered in {language}.", language=LANGUAGES[current_language()])
+    now = render_phrase("Your language is {language}.", language=LANGUAGES[current_language()])
     lines = [mrkdwn(":speech_balloon: {}", now)]
     for language_code, name in LANGUAGES.items():
         # Each line is in the language that it offers, so that its speakers can read it.
@@ -358,4 +401,4 @@ def render_language(workspace: str) -> Answer:
     return build_text_answer(join_parts("\n", lines))
 
 
-WORKSPACE_LANGUAGE_NOTE = N_("Channel messages use the workspace's language, {language}; {command} gives you the same.")
+WORKSPACE_LANGUAGE_NOTE = N_("Channel messages use the workspace language, {language}; {command} gives you the same.")

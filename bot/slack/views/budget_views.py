@@ -1,8 +1,9 @@
 """Monthly budgets as people read them: the warning in a thread, and the answer to a command. Pure."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from bot.core.commands.command import SetMonthlyBudget
+from bot.core.commands.command import SetMonthlyBudget, ShowBudgets
 from bot.core.model.money import BudgetOverrun, BudgetThreshold
 from bot.core.model.policy import Measure, Scope
 from bot.core.model.run import Run
@@ -103,6 +104,8 @@ def build_threshold_message(threshold: BudgetThreshold) -> Message:
     return Message(key, sentence, (section(sentence),), broadcast=True)
 
 
+ALL_BUDGETS = ShowBudgets()
+
 SCOPE_HEADINGS = {
     Scope.PERSON: N_("You"),
     Scope.TEAM: N_("This channel"),
@@ -120,16 +123,37 @@ MONTHLY_BUDGET_EXHAUSTED = N_(
 MONTH_USAGE = N_("{spent} spent this month, and {held} by the budgets of open runs")
 
 
-def render_budget_overview(cap_usages: Sequence[CapUsage], approvers: Sequence[str]) -> Answer:
-    """Return the usage of each cap, one line per scope."""
-    blocks = [
-        section(mrkdwn("*{}* · {}", render_phrase(SCOPE_HEADINGS[scope]), render_scope_usage(cap_usages, scope)))
-        for scope in Scope
-    ]
+def render_budget_overview(
+    cap_usages: Sequence[CapUsage], approvers: Sequence[str], command: ShowBudgets = ALL_BUDGETS
+) -> Answer:
+    """Return the usage of each cap, one line per scope: of the scopes that the command asks for."""
+    scopes = [command.scope] if command.scope else list(Scope)
+    headings = {scope: render_phrase(SCOPE_HEADINGS[scope]) for scope in scopes}
+    if command.person:
+        headings[Scope.PERSON] = mention(command.person)
+    blocks = [section(mrkdwn("*{}* · {}", headings[scope], render_scope_usage(cap_usages, scope))) for scope in scopes]
     if approvers:
         people = join_markup_list(map(mention_person_or_group, approvers))
         blocks.append(context(render_phrase("{people} can raise these limits.", people=people)))
     return build_answer(render_phrase("Used and remaining"), blocks)
+
+
+def render_run_budget(run: Run, now: datetime) -> Answer:
+    """Return what a run has spent of its budget."""
+    budget, cost = wording.format_dollars(run.limits.budget_dollars), run.cost(now)
+    if cost is None:
+        return build_text_answer(
+            mrkdwn(":moneybag: {}", render_phrase(BUDGET_OF_UNPRICED_RUN, run=code(run.id), budget=budget))
+        )
+    usage = render_phrase(BUDGET_OF_RUN, run=code(run.id), spent=wording.format_dollars(cost), budget=budget)
+    change = render_phrase(HOW_TO_CHANGE_BUDGET, command=code(f"/verl budget {run.id} DOLLARS"))
+    sentence = usage if run.is_finished else join_markup_sentences(usage, change)
+    return build_text_answer(mrkdwn(":moneybag: {}", sentence))
+
+
+BUDGET_OF_RUN = N_("{run} has spent {spent} of its budget of {budget}.")
+BUDGET_OF_UNPRICED_RUN = N_("{run} has a budget of {budget}. Its price is unknown, so what it has spent is too.")
+HOW_TO_CHANGE_BUDGET = N_("{command} changes it.")
 
 
 def render_scope_usage(cap_usages: Sequence[CapUsage], scope: Scope) -> Markup:

@@ -37,7 +37,16 @@ from bot.slack.views.blocks import (
     select_menu,
 )
 from bot.slack.views.message import Answer, build_answer
-from bot.slack.views.mrkdwn import CHANNEL_ID, Markup, command_code, render_phrase, to_literal, to_plain_line, truncate
+from bot.slack.views.mrkdwn import (
+    CHANNEL_ID,
+    Markup,
+    command_code,
+    mrkdwn,
+    render_phrase,
+    to_literal,
+    to_plain_line,
+    truncate,
+)
 from bot.slack.views.recipe_views import build_preview_notes
 
 LAUNCH_FORM, RECIPE_ACTION, PREVIEW_ACTION = "launch_form", "form_recipe", "form_preview"
@@ -109,7 +118,11 @@ class LaunchFormValues:
 
 
 def build_form(
-    recipe: Recipe, recipe_names: Sequence[str], values: LaunchFormValues, notes: Sequence[Markup] = ()
+    recipe: Recipe,
+    recipe_names: Sequence[str],
+    values: LaunchFormValues,
+    notes: Sequence[Markup] = (),
+    refusal: Text = "",
 ) -> Block:
     """Return the view of the form. Slack keeps what was typed into a field as long as the field stays.
 
@@ -117,6 +130,7 @@ def build_form(
         recipe_names: the names of all recipes.
         values: the initial values of the fields.
         notes: shown under the fields, such as the equivalent command.
+        refusal: why the recipe cannot run here, shown where it is chosen; empty if it can.
 
     Raises:
         UserError: a value is too long for Slack's fields.
@@ -131,6 +145,7 @@ def build_form(
     blocks = [
         section(wording.describe_recipe(recipe))
         | {"accessory": select_menu(RECIPE_ACTION, translate("Recipe"), choices, option(recipe.name))},
+        *([section(mrkdwn(":warning: {}", refusal))] if refusal else []),
         *([build_channel_field(values.channel)] if values.asks_channel else []),
         *list_parameter_fields(recipe, dict(values.parameters)),
         *([build_overrides_field(values.extra_arguments)] if recipe.takes_overrides else []),
@@ -186,7 +201,7 @@ def build_parameter_field(recipe: Recipe, parameter: Parameter, values: Mapping[
 def build_control(parameter: Parameter, value: str | None) -> Block:
     """Return a control for a parameter's kind."""
     value = normalize_value(parameter, value)
-    unless_set = translate("{value} unless set", value=parameter.default) if parameter.default else translate("not set")
+    unless_set = translate("default {value}", value=parameter.default) if parameter.default else translate("not set")
     match parameter.kind:
         # A menu takes no long choices: those are typed.
         case ParameterKind.CHOICE | ParameterKind.FLAG if all(

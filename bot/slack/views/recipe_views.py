@@ -63,9 +63,7 @@ def describe_parameter(parameter: Parameter) -> Markup:
     """Return the line of a parameter: name, meaning, range and default."""
     about = {"name": code(parameter.name), "meaning": translate_text(parameter.meaning), "range": parameter.range}
     if parameter.default:
-        return render_phrase(
-            "{name} — {meaning}: {range}, {default} unless set", **about, default=code(parameter.default)
-        )
+        return render_phrase("{name} — {meaning}: {range}, default {default}", **about, default=code(parameter.default))
     return render_phrase("{name} — {meaning}: {range}", **about)
 
 

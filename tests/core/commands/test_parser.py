@@ -6,6 +6,7 @@ from bot.core.commands.command import (
     Command,
     CompareRuns,
     DescribeRecipe,
+    Extend,
     Launch,
     ListRecipes,
     ListRuns,
@@ -16,6 +17,7 @@ from bot.core.commands.command import (
     ShowCost,
     ShowHelp,
     ShowLogs,
+    ShowRunBudget,
     ShowStatus,
     Stop,
 )
@@ -59,6 +61,7 @@ from tests.builders import refusal_of
         pytest.param("plot r", ShowChart("r"), id="a chart"),
         pytest.param("plot r kl critic/rewards/mean kl", ShowChart("r", ("kl", "critic/rewards/mean")), id="charts"),
         pytest.param("compare a b", CompareRuns("a", "b", "step"), id="two runs"),
+        pytest.param("compare a", CompareRuns("a"), id="a run with the newest other one"),
         pytest.param("compare a b by=Dollars", CompareRuns("a", "b", "dollars"), id="two runs by what they cost"),
         pytest.param("stop r", Stop("r"), id="stop"),
         pytest.param(
@@ -77,24 +80,25 @@ def test_a_line_becomes_the_command_that_was_meant(text: str, command: Command) 
     ("text", "said"),
     [
         pytest.param("lanch ppo", "Did you mean `launch`?", id="a mistyped command"),
-        pytest.param("launch --dry-run", "`launch` needs RECIPE. Type `/verl launch RECIPE", id="a missing name"),
-        pytest.param("launch ppo nodes 2", "one word too many", id="a parameter without its ="),
+        pytest.param("launch --dry-run", "Which recipe? Type `/verl launch RECIPE", id="a missing name"),
+        pytest.param("launch ppo nodes 2", "I didn't understand `nodes`.", id="a parameter without its ="),
         pytest.param("launch ppo --dryrun", "Did you mean `--dry-run`?", id="a mistyped flag"),
         pytest.param("launch ppo nodes=2 nodes=3", "`nodes` is given twice", id="a parameter given twice"),
         pytest.param("launch ppo nodes=2 nodes=2", "Give it once: `nodes=2`", id="the same given twice"),
-        pytest.param("launch ppo nodes = 2", "without spaces: `nodes=2`", id="spaces around the ="),
+        pytest.param(
+            "launch ppo nodes = 2", "Remove the spaces around `=`. Write it as `nodes=2`.", id="spaces around the ="
+        ),
         pytest.param("launch ppo -n 2", "has no flag `-n`", id="an option as programs have them"),
-        pytest.param("stop", "`stop` needs RUN", id="a missing run"),
+        pytest.param("stop", "Which run?", id="a missing run"),
         pytest.param("logs r line=3", "Did you mean `lines`?", id="a mistyped option"),
         pytest.param("logs r lines=0", "from 1 to 10,000", id="a number out of range"),
         pytest.param("logs r lines=many", "from 1 to 10,000", id="no number"),
         pytest.param("logs r node=-1", "from 0 to 999", id="a node that cannot be"),
         pytest.param("plot r a b c", "second command", id="more charts than a message takes"),
-        pytest.param("compare a", "`compare` needs B", id="nothing to compare with"),
-        pytest.param("compare a b c", "one word too many", id="three runs"),
+        pytest.param("compare a b c", "`compare` takes two runs.", id="three runs"),
         pytest.param("compare a b by=gpu", "Valid: `step`, `time`, `dollars`", id="by something else"),
         pytest.param("stop r a.b=1", "takes no Hydra override", id="an override where none is taken"),
-        pytest.param("list ended today", "one word too many", id="a word too many"),
+        pytest.param("list ended today", "I didn't understand `today`.", id="a word too many"),
         pytest.param("list yours", "Valid: `active`", id="no such list"),
         pytest.param("help lunch", "Did you mean `launch`?", id="help on nothing"),
     ],
@@ -120,9 +124,15 @@ def test_in_a_runs_thread_its_name_can_be_left_out(word: str) -> None:
         pytest.param("plot grpo-1 kl", ShowChart("grpo-1", ("kl",)), id="a metric of another run"),
         pytest.param("compare grpo-1 by=time", CompareRuns("ppo-7f3a", "grpo-1", "time"), id="this run with another"),
         pytest.param("compare a b", CompareRuns("a", "b"), id="two others"),
+        pytest.param("compare", CompareRuns("ppo-7f3a"), id="this run with the newest other one"),
+        pytest.param("extend 2 hours", Extend("ppo-7f3a", 2), id="more time for this run"),
+        pytest.param("extend grpo-1 2 hours", Extend("grpo-1", 2), id="more time for another"),
+        pytest.param("budget 3.50", SetBudget("ppo-7f3a", 3.5), id="more money for this run"),
+        pytest.param("budget grpo-1", ShowRunBudget("grpo-1"), id="what another run may spend"),
+        pytest.param("stop", Stop("ppo-7f3a", is_named=False), id="a stop that names no run"),
     ],
 )
-def test_in_a_runs_thread_it_is_the_run_that_charts_are_of(text: str, command: Command) -> None:
+def test_in_a_runs_thread_it_is_the_run_that_is_meant(text: str, command: Command) -> None:
     assert parse_command(text, thread_run="ppo-7f3a") == command
 
 
@@ -136,7 +146,10 @@ VALID_SOMEWHERE = [f"`/verl {word}" for word in COMMAND_SPECS] + [
     "Leave the character out",
     "number",
     "Give hours",
-    "Give dollars",
+    "Write the amount as",
+    "Such as",
+    "Write it as",
+    "Slack's list",
 ]
 TYPED = st.text(st.sampled_from("launchstoplogsstatus =.-—'\"“[]()~+@/\n") | st.characters(exclude_categories=["Cs"]))
 LINES = TYPED | st.builds(

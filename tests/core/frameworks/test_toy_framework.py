@@ -93,6 +93,7 @@ TOY = Framework(
     adapt_rules=lambda task, rules: replace(rules, expects_tools="tools" in str(task.get("run"))),
     remedies=dict.fromkeys(FailureKind, "Try `{run}` again."),
     stall_advice=StallAdvice("Look at the toy.", "It is busy.", "It does not begin."),
+    option_keys={},
 )
 LOG = "".join(f"it={step} ret={0.1 * step:.1f} sec=60 ent=0.5\n" for step in range(1, 6))
 LOG += "it=5 eval=0.4\nwrote out/ckpt-5\n"

@@ -35,7 +35,7 @@ def test_recipes_are_listed_with_what_they_are_for(bot: Bot) -> None:
 
 def test_a_recipe_is_described_with_ranges_and_defaults(bot: Bot) -> None:
     said = bot.say("describe smoke")
-    assert "`nodes` — machines: a whole number from 1 to 8, `1` unless set" in said
+    assert "`nodes` — machines: a whole number from 1 to 8, default `1`" in said
     assert "`volume` — volume to save checkpoints in" in said
     assert "takes no Hydra overrides" in said
     assert "Secrets, from the bot's environment" in bot.say("describe ppo")
@@ -96,7 +96,7 @@ def test_a_run_may_be_named_by_its_last_letters(bot: Bot) -> None:
 def test_names_that_fit_several_runs_are_refused_with_them(bot: Bot) -> None:
     for _ in range(2):
         bot.say("launch smoke")
-    assert "`smoke` matches several active runs. Valid: `smoke-0001`, `smoke-0002`." in bot.say("status smoke")
+    assert "Which run? Several active ones match `smoke`. Valid: `smoke-0002`, `smoke-0001`." in bot.say("status smoke")
 
 
 def test_lists_are_of_the_active_mine_the_ended_and_all(bot: Bot) -> None:
@@ -250,8 +250,17 @@ def test_what_a_mention_cannot_do_is_said_to_the_person_alone(bot: Bot) -> None:
 
 def test_in_the_thread_of_a_card_the_run_can_be_left_out(bot: Bot) -> None:
     bot.running()
+    bot.mention("stop", thread_ts=thread_of(bot))
+    assert bot.run().requests.stop_requested_by == ANA
+
+
+def test_another_persons_run_is_stopped_by_its_name_alone_even_in_its_thread(bot: Bot) -> None:
+    bot.running()
     bot.mention("stop", thread_ts=thread_of(bot), user=BEN)
-    assert bot.run().requests.stop_requested_by == "U0BEN"
+    assert bot.run().requests.stop_requested_by is None
+    assert "You did not launch `smoke-0001`. To stop it, type its name too: `stop smoke-0001`." in bot.reads(user=BEN)
+    bot.mention(f"stop {RUN}", thread_ts=thread_of(bot), user=BEN)
+    assert bot.run().requests.stop_requested_by == BEN
 
 
 def test_a_mention_that_is_delivered_twice_is_answered_once(bot: Bot) -> None:
@@ -264,14 +273,14 @@ def test_a_mention_that_is_delivered_twice_is_answered_once(bot: Bot) -> None:
 
 
 def test_what_slack_makes_of_a_line_is_undone(bot: Bot) -> None:
-    bot.say("launch ppo model=<http://example.com/a|example.com/a> a.b='x &amp;&amp; y &lt;z&gt;'")
-    assert bot.run("ppo-0001").command_line == 'launch ppo model=example.com/a "a.b=x && y <z>"'
+    bot.say("launch ppo model=<http://example.com/a|example.com/a> +a.b='x &amp;&amp; y &lt;z&gt;'")
+    assert bot.run("ppo-0001").command_line == 'launch ppo model=example.com/a "+a.b=x && y <z>"'
 
 
 @pytest.mark.parametrize("text", ["<!channel>", "&lt;!channel&gt; `x`", "<@U0BEN|ben> hey", "*bold* _it_ ```code```"])
 def test_nothing_typed_pings_anybody_or_forges_markup(bot: Bot, text: str) -> None:
     bot.say(f"launch {text}")
-    bot.say(f"launch ppo a.b='{text}'")
+    bot.say(f"launch ppo +a.b='{text}'")
     bot.ticks(2)
     messages = json.dumps(bot.slack.get("messages", user=ANA, channel=TRAINING))
     assert "<!channel>" not in messages

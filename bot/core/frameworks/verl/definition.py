@@ -6,6 +6,7 @@ from bot.core.frameworks.verl.detectors.misleading import find_unreliable_metric
 from bot.core.frameworks.verl.log_grammar import count_step_metrics, find_phase
 from bot.core.frameworks.verl.log_parser import LogParser
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
+from bot.core.frameworks.verl.option_keys import OPTION_KEYS
 from bot.core.frameworks.verl.options import (
     CHECKPOINT_INTERVAL_OPTION,
     REMEDIES,
@@ -30,4 +31,5 @@ VERL = Framework(
     adapt_rules=adapt_rules,
     remedies=REMEDIES,
     stall_advice=STALL_ADVICE,
+    option_keys=OPTION_KEYS,
 )

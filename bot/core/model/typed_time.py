@@ -1,0 +1,71 @@
+"""Spans of time and times of day as people type them: `2h`, `90 minutes`, `an hour`; `9:30 pm`, `noon`."""
+
+import re
+from datetime import time, timedelta
+
+from bot.core.model.typed_characters import to_half_width
+
+MINUTES_PER_UNIT = {
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes", "分", "分钟"), 1),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "时", "小时", "个小时"), 60),
+    **dict.fromkeys(("d", "day", "days", "天"), 24 * 60),
+    **dict.fromkeys(("w", "week", "weeks", "周", "星期"), 7 * 24 * 60),
+}
+"""Minutes of each unit, by every word for it."""
+
+UNITS = "|".join(sorted(MINUTES_PER_UNIT, key=len, reverse=True))
+SPAN = re.compile(
+    rf"(\d{{1,6}}(?:\.\d{{1,3}})?|an?\b) ?({UNITS})(?: ?(\d{{1,4}}) ?(m|min|mins|minute|minutes))?", re.ASCII
+)
+NUMBER = re.compile(r"\d{1,6}(?:\.\d{1,3})?", re.ASCII)
+
+NAMED_TIMES = {"noon": time(12), "midday": time(12), "midnight": time(0), "中午": time(12)}
+TIME_OF_DAY = re.compile(r"(\d{1,2})(?:[:.h](\d\d))?(?: ?([ap])\.?m\.?)?", re.ASCII)
+
+
+def parse_timespan(text: str, number_unit: str = "") -> timedelta | None:
+    """Return a span of time from a text; None if the text is not one, or is no time at all.
+
+    Args:
+        number_unit: the unit of a number alone, such as `h`; unless given, a number alone is no span.
+
+    >>> [str(parse_timespan(text)) for text in ("2 hours", "90minutes", "an hour", "1h 30m", "1 day")]
+    ['2:00:00', '1:30:00', '1:00:00', '1:30:00', '1 day, 0:00:00']
+    >>> parse_timespan("soon"), parse_timespan("2"), parse_timespan("2", "h")
+    (None, None, datetime.timedelta(seconds=7200))
+    """
+    text = " ".join(to_half_width(text).lower().split())
+    if number_unit and NUMBER.fullmatch(text):
+        text += number_unit
+    match = SPAN.fullmatch(text)
+    if match is None:
+        return None
+    number = 1.0 if match[1].startswith("a") else float(match[1])
+    return timedelta(minutes=number * MINUTES_PER_UNIT[match[2]] + int(match[3] or 0))
+
+
+def parse_time_of_day(text: str) -> time | None:
+    """Return a time of day; None if the text is not one.
+
+    >>> [str(parse_time_of_day(text)) for text in ("9", "09:00", "9am", "9:30 pm", "12am", "noon", "13pm", "25:00")]
+    ['09:00:00', '09:00:00', '09:00:00', '21:30:00', '00:00:00', '12:00:00', 'None', 'None']
+    """
+    text = " ".join(to_half_width(text).lower().split())
+    if text in NAMED_TIMES:
+        return NAMED_TIMES[text]
+    match = TIME_OF_DAY.fullmatch(text)
+    if match is None or int(match[2] or 0) > 59:
+        return None
+    hour = to_24_hours(int(match[1]), match[3])
+    return None if hour is None else time(hour, int(match[2] or 0))
+
+
+def to_24_hours(hour: int, half: str | None) -> int | None:
+    """Return the hour of the day; None if there is no such hour.
+
+    Args:
+        half: `a` for before noon, `p` for after it, None for a clock of 24 hours.
+    """
+    if half is None:
+        return hour if hour < 24 else None
+    return hour % 12 + (12 if half == "p" else 0) if 1 <= hour <= 12 else None
