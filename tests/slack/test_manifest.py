@@ -11,7 +11,7 @@ def test_the_manifest_asks_for_what_the_bot_uses(mode: str) -> None:
     (command,) = found["features"]["slash_commands"]
     assert (command["command"], command["should_escape"]) == ("/verl", True)
     assert found["oauth_config"]["scopes"]["bot"] == list(SCOPES)
-    assert found["settings"]["event_subscriptions"]["bot_events"] == ["app_home_opened", "app_mention"]
+    assert found["settings"]["event_subscriptions"]["bot_events"] == ["app_home_opened", "app_mention", "message.im"]
     assert found["settings"]["socket_mode_enabled"] is (mode == "socket")
     url = "https://verlbot.example.org/slack/events" if mode == "http" else None
     assert command.get("url") == found["settings"]["interactivity"].get("request_url") == url

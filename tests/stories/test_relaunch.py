@@ -116,7 +116,12 @@ def test_without_a_checkpoint_that_is_left_no_button_offers_it(bot: Bot) -> None
 @pytest.mark.parametrize(
     ("line", "typed", "said"),
     [
-        pytest.param("launch smoke", f"resume {RUN}", "`smoke-0001` has no checkpoint outside", id="on its disk"),
+        pytest.param(
+            "launch smoke",
+            f"resume {RUN}",
+            "`smoke-0001` can't be resumed: no checkpoint of it has outlived its cluster.",
+            id="on its disk",
+        ),
         pytest.param("launch smoke volume=m", f"resume {RUN}", "`/verl retry smoke-0001` starts it over", id="none"),
         pytest.param("launch smoke", f"retry {RUN} stepz=3", "no parameter `stepz`", id="an unknown parameter"),
         pytest.param("launch smoke", f"retry {RUN} a.b=3", "no Hydra override", id="an override where none is taken"),
@@ -147,7 +152,7 @@ def test_a_place_that_may_still_be_written_is_not_gone_on_from(bot: Bot) -> None
     bot.cloud.finish(CLUSTER, JobState.FAILED)
     bot.tick()
     assert bot.run().status == "stopping"
-    assert "is still up" in bot.say(f"resume {RUN}")
+    assert "can't be resumed: its cluster is not gone yet" in bot.say(f"resume {RUN}")
 
 
 def test_in_a_thread_the_run_can_be_left_out_and_only_the_person_is_answered(bot: Bot) -> None:

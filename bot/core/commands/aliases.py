@@ -63,7 +63,7 @@ LANGUAGE_ALIASES: Mapping[str, str] = {
 
 
 def resolve_command_word(word: str) -> str:
-    """Return the command that a word stands for; the word itself if it is no alias.
+    """Return the command that a word means; the word itself if it is no alias.
 
     >>> resolve_command_word("Kill"), resolve_command_word("帮助"), resolve_command_word("status")
     ('stop', 'help', 'status')

@@ -57,7 +57,7 @@ from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer
 from bot.slack.inbound.query_handlers import AuditCommands, ChartCommands, CostCommands, ReportCommands
 from bot.slack.outbound.chart_publisher import upload_log
 from bot.slack.outbound.home_publisher import HomePublisher
-from bot.slack.views import answers, budget_views, launch_form, log_excerpt
+from bot.slack.views import answers, budget_views, help_views, launch_form, log_excerpt
 from bot.slack.views.message import Answer, Responder
 from bot.slack.views.recipe_views import describe_recipe, render_launch_preview, render_recipes
 
@@ -184,9 +184,9 @@ class Commands:
             case DescribeRecipe(run_id):
                 return partial(describe_recipe, self.service.launch_planner.recipes.get(run_id))
             case ShowHelp(word, language):
-                return partial(answers.render_help, word, language)
+                return partial(help_views.render_help, word, language)
             case ShowWelcome():
-                return answers.render_welcome
+                return help_views.render_welcome
 
     def show_budget(self, command: ShowBudgets | ShowRunBudget, requester: Requester) -> DeferredAnswer:
         """Return what is used of monthly budgets, or of one run's."""
@@ -281,7 +281,7 @@ class Commands:
             self.language_preferences.choose(user, None if language == WORKSPACE_LANGUAGE else language)
             self.home_publisher.refresh_if_open(user)
             set_language(self.language_preferences.get_language(user))
-        return partial(answers.render_language, self.language_preferences.workspace)
+        return partial(help_views.render_language, self.language_preferences.workspace)
 
 
 def has_private_answer(command: Command) -> bool:

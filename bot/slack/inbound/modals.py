@@ -15,7 +15,7 @@ from bot.core.model.run import Run
 from bot.core.model.typed_text import format_inline_code
 from bot.errors import UserError
 from bot.i18n import translate, with_language_context
-from bot.phrase import Phrase
+from bot.phrase import Phrase, Text
 from bot.runtime.secret_filter import GENERAL_FILTER, SecretFilter
 from bot.slack.inbound.background import (
     BackgroundReplies,
@@ -139,8 +139,16 @@ class Modals:
 
     def _build_form(self, values: LaunchFormValues, notes: list[Markup] | None = None) -> Block:
         recipe = self._get_recipe(values.recipe)
-        refusal = self.service.queries.find_recipe_refusal(recipe)
+        refusal = self._find_recipe_refusal(recipe)
         return launch_form.build_form(recipe, self._list_recipe_names(), values, notes or [], refusal)
+
+    def _find_recipe_refusal(self, recipe: Recipe) -> Text:
+        """Return why a recipe cannot run here; empty where it can, or where that cannot be found out."""
+        try:
+            return self.service.queries.find_recipe_refusal(recipe)
+        except Exception:  # the form opens all the same; a launch is checked again
+            log.exception("whether %s can run here is unknown", recipe.name)
+            return ""
 
     def _get_recipe(self, name: str) -> Recipe:
         return self.service.launch_planner.recipes.get(name)

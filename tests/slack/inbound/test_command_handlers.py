@@ -35,7 +35,7 @@ def test_recipes_are_listed_with_what_they_are_for(bot: Bot) -> None:
 
 def test_a_recipe_is_described_with_ranges_and_defaults(bot: Bot) -> None:
     said = bot.say("describe smoke")
-    assert "`nodes` — machines: a whole number from 1 to 8, default `1`" in said
+    assert "`nodes` — number of machines: a whole number from 1 to 8, default `1`" in said
     assert "`volume` — volume to save checkpoints in" in said
     assert "takes no Hydra overrides" in said
     assert "Secrets, from the bot's environment" in bot.say("describe ppo")
@@ -96,7 +96,7 @@ def test_a_run_may_be_named_by_its_last_letters(bot: Bot) -> None:
 def test_names_that_fit_several_runs_are_refused_with_them(bot: Bot) -> None:
     for _ in range(2):
         bot.say("launch smoke")
-    assert "Which run? Several active ones match `smoke`. Valid: `smoke-0002`, `smoke-0001`." in bot.say("status smoke")
+    assert "Which run? Several active ones match `smoke`. Valid: `smoke-0001`, `smoke-0002`." in bot.say("status smoke")
 
 
 def test_lists_are_of_the_active_mine_the_ended_and_all(bot: Bot) -> None:

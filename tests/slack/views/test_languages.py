@@ -33,7 +33,7 @@ from bot.errors import Unavailable, UserError
 from bot.i18n import render, use_language
 from bot.phrase import LANGUAGES
 from bot.slack.inbound.modals import to_view
-from bot.slack.views import answers, home_view, launch_form, log_excerpt, run_thread
+from bot.slack.views import answers, help_views, home_view, launch_form, log_excerpt, run_thread
 from bot.slack.views.launch_form import LaunchFormValues
 from bot.slack.views.message import Answer
 from bot.slack.views.recipe_views import build_form_preview, describe_recipe, render_launch_preview, render_recipes
@@ -144,8 +144,8 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
     "a rehearsal": lambda: render_launch_preview(rehearsed("ppo nodes=2")),
     "a rehearsal without a price": lambda: render_launch_preview(rehearsed("ppo", rate=None)),
     "a rehearsal refused": lambda: render_launch_preview(rehearsed("ppo", refusal="`why`")),
-    "help": lambda: answers.render_help(None),
-    **{f"help {word}": partial(answers.render_help, word) for word in COMMAND_SPECS},
+    "help": lambda: help_views.render_help(None),
+    **{f"help {word}": partial(help_views.render_help, word) for word in COMMAND_SPECS},
     "log": lambda: log_excerpt.render_log_excerpt(
         an_excerpt(["line 1", "x" * 999], ShowLogs("r", grep="x", node=1), "`why`")
     ),
@@ -324,18 +324,18 @@ def test_a_person_who_chose_chinese_is_answered_in_it_and_the_channel_stays_engl
 
 def test_without_a_word_it_is_told_which_languages_there_are_in_each_of_them(bot: Bot) -> None:
     said = bot.say("language")
-    assert "You are answered in English." in said
+    assert "Your language is English." in said
     assert "Type `/verl language en` for English." in said
     assert "输入 `/verl language zh-CN` 即可使用简体中文。" in said
 
 
 @pytest.mark.parametrize("typed", ["zh-CN", "zh_cn", "ZH-CN"])
 def test_a_language_may_be_spelled_as_people_spell_it(bot: Bot, typed: str) -> None:
-    assert "回答你时使用简体中文" in bot.say(f"language {typed}")
+    assert "你的语言是简体中文" in bot.say(f"language {typed}")
 
 
 def test_a_language_that_there_is_not_is_refused_with_those_that_there_are(bot: Bot) -> None:
-    assert "Valid: `en`, `workspace`, `zh-CN`." in bot.say("language fr")
+    assert "Valid: `en`, `zh-CN`, `workspace`." in bot.say("language fr")
 
 
 def test_what_was_chosen_is_remembered_by_the_bot_after_a_restart_and_taken_back(bot: Bot) -> None:
@@ -400,7 +400,7 @@ def test_a_mention_is_answered_to_all_in_the_workspaces_language_and_refused_in_
 
 def test_a_language_chosen_by_a_mention_is_the_persons_own_affair(bot: Bot) -> None:
     bot.mention("language zh-CN")
-    assert "回答你时使用简体中文" in bot.told()
+    assert "你的语言是简体中文" in bot.told()
     assert "简体中文" not in bot.reads(user=BEN)
 
 

@@ -47,8 +47,13 @@ def test_a_parameter_has_the_control_of_its_kind(name: str, kind: str) -> None:
 
 def test_a_field_says_what_is_valid_and_what_stands_unless_it_is_set() -> None:
     nodes = next(one for one in toy_form()["blocks"] if one.get("block_id") == "toy.nodes")
+<<<<<<< HEAD
     assert nodes["hint"]["text"] == "number of machines: a whole number from 1 to 8"
     assert nodes["element"]["placeholder"]["text"] == "1 unless set"
+=======
+    assert nodes["hint"]["text"] == "machines: a whole number from 1 to 8"
+    assert nodes["element"]["placeholder"]["text"] == "default 1"
+>>>>>>> ac4bc3a (Answer help, greetings and languages from a module of their own)
     assert (nodes["element"]["min_value"], nodes["element"]["max_value"]) == ("1", "8")
     assert nodes["optional"]
 
@@ -175,7 +180,7 @@ def test_another_recipe_has_other_fields(bot: Bot) -> None:
     ("typed", "block", "why"),
     [
         ({"nodes": "99"}, "smoke.nodes", "a whole number from 1 to 8"),
-        ({"lease": "long"}, "smoke.lease", "a number"),
+        ({"lease": "long"}, "smoke.lease", "must be a time such as 2h, 90m or 1d"),
         ({"volume": "a", "bucket": "s3://models"}, "smoke.why", "not both"),  # the last of the form
     ],
     ids=["out of range", "no number", "two that exclude each other"],
@@ -199,7 +204,7 @@ def test_a_recipe_that_was_chosen_before_its_fields_came_is_not_launched_as_anot
     bot.say("launch")
     ahead = {"b0": {launch_form.RECIPE_ACTION: {"type": "static_select", "selected_option": {"value": "ppo"}}}}
     view = bot.fills() | {"state": {"values": ahead}}
-    assert "have not come yet" in next(iter(bot.listeners.modals.submit(view, bot.caller()).values()))
+    assert "still loading" in next(iter(bot.listeners.modals.submit(view, bot.caller()).values()))
     assert bot.store.list_open_runs() == []
 
 
