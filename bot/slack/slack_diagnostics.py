@@ -1,11 +1,12 @@
 """The checks of Slack for `verlbot doctor`: who the tokens are, whether a connection opens, whether Slack reaches the
-bot.
+bot and takes its messages.
 """
 
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -13,13 +14,19 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from websocket import WebSocket, WebSocketException
 
+from bot.core.model.recipe import Recipe
 from bot.errors import Unavailable
 from bot.slack.inbound.http_mode import EVENTS_PATH
 from bot.slack.outbound.clock_watch import parse_date_header
+from bot.slack.outbound.message_calls import build_content
 from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain, classify_slack_errors
+from bot.slack.views.samples import build_sample_card, build_sample_chart, build_sample_form
 
 REACH_TIMEOUT_SECONDS = 10
 """Maximum seconds for the bot's public address to answer."""
+
+NO_VALIDATION_CODES = {"unknown_method", "method_not_supported", "not_allowed_token_type", "missing_scope"}
+"""Error codes of a Slack that does not check blocks for this bot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,46 @@ def check_token(client: WebClient, method: str) -> TokenCheck:
     return parse_answer(
         answer.data, {name.lower(): text for name, text in answer.headers.items()}, (began + time.time()) / 2
     )
+
+
+def validate_samples(client: WebClient, recipe: Recipe | None, now: datetime) -> dict[str, str | None]:
+    """Return what Slack says of a card, a form and a chart, by name: empty where Slack takes it, None where
+    this Slack has no such check.
+
+    Raises:
+        Unavailable: there is no answer.
+    """
+    payloads: dict[str, dict[str, Any]] = {
+        "a card": {"message": build_content([build_sample_card(now)], lambda message: list(message.blocks))},
+        **({"a form": {"view": build_sample_form(recipe)}} if recipe else {}),
+        "a chart": {"blocks": [build_sample_chart()]},
+    }
+    return {name: validate_payload(client, payload) for name, payload in payloads.items()}
+
+
+def validate_payload(client: WebClient, payload: Mapping[str, Any]) -> str | None:
+    """Return why Slack would refuse blocks, a message or a view; empty if it would not, None if it does not check.
+
+    Raises:
+        Unavailable: there is no answer.
+    """
+    try:
+        with classify_slack_errors():
+            client.blocks_validate(**payload)
+    except SlackRejected as refused:
+        return None if refused.code in NO_VALIDATION_CODES else describe_refusal(refused)
+    except (SlackRateLimited, SlackUncertain) as doubtful:
+        raise Unavailable(describe_error(doubtful.__cause__ or doubtful)) from doubtful
+    return ""
+
+
+def describe_refusal(refused: SlackRejected) -> str:
+    """Return Slack's code, and what it says of the first place that is wrong."""
+    response = getattr(refused.__cause__, "response", None)
+    errors = (response.get("errors") if response is not None else None) or [{}]
+    first = errors[0] if isinstance(errors[0], dict) else {}
+    place = " ".join(filter(None, (str(first.get("pointer") or ""), str(first.get("message") or ""))))
+    return f"{refused.code} ({place})" if place else refused.code
 
 
 def describe_error(error: BaseException) -> str:

@@ -190,7 +190,12 @@ class CheckContext:
     def check_bot_token(self) -> Iterable[DoctorFinding]:
         client = build_web_client(self.settings.slack_bot_token, self.settings.slack_api_url)
         answer = call_or_error(lambda: slack_vitals.check_token(client, "auth.test"))
-        return slack_checks.judge_token(answer), slack_checks.judge_scopes(answer, SCOPES)
+        yield slack_checks.judge_token(answer)
+        yield slack_checks.judge_scopes(answer, SCOPES)
+        if not isinstance(answer, Unavailable) and not answer.error:
+            recipe = next(iter(self.load_valid_recipes()), None)
+            samples = call_or_error(lambda: slack_vitals.validate_samples(client, recipe, Clock().now()))
+            yield slack_checks.judge_messages(samples)
 
     def check_app_token(self) -> Iterable[DoctorFinding]:
         client = build_web_client(self.settings.slack_app_token, self.settings.slack_api_url)

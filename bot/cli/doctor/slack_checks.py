@@ -14,7 +14,11 @@ SLACK, TOKEN, SCOPES, APP_TOKEN, CONNECTION, CLOCK = (
     "Slack connection",
     "clock",
 )
+MESSAGES = "Slack messages"
 SIGNING_SECRET, PUBLIC_URL = "Slack signing secret", "Slack reaches the bot"
+
+CHART_SAMPLE = "a chart"
+"""The sample that a workspace may refuse: Slack brings charts to one plan after the other."""
 
 CLOCK_WARNING_SECONDS, CLOCK_FAILURE_SECONDS = 5, 60
 """Difference in seconds from which the clock gets a warning or a failure. Slack's signatures fail at five minutes,
@@ -100,6 +104,25 @@ def judge_scopes(answer: TokenCheck | Unavailable, required: Mapping[str, str]) 
             f"{APP_SETTINGS}, OAuth & Permissions, remove what is not needed.",
         )
     return ok(SCOPES, f"all {len(required)}, and no other")
+
+
+def judge_messages(answers: Mapping[str, str | None] | Unavailable) -> DoctorFinding:
+    """Judge whether Slack takes what the bot sends.
+
+    Args:
+        answers: what Slack says of each sample: empty where it takes it, None where it does not check.
+    """
+    if isinstance(answers, Unavailable):
+        return skip(MESSAGES, f"Slack does not answer: {answers}")
+    if None in answers.values():
+        return skip(MESSAGES, "this Slack has no `blocks.validate`")
+    refused = {name: why for name, why in answers.items() if why}
+    if not refused:
+        return ok(MESSAGES, f"Slack takes {join_names(list(answers))}")
+    result = f"Slack refuses {'; '.join(f'{name}: {why}' for name, why in refused.items())}"
+    if list(refused) == [CHART_SAMPLE]:
+        return warning(MESSAGES, result, "Nothing needs to be done: the bot sends pictures of charts instead.")
+    return failure(MESSAGES, result, "Install the newest verlbot; if it stays so, report these words as a bug.")
 
 
 def judge_app_token(answer: TokenCheck | Unavailable) -> DoctorFinding:

@@ -109,3 +109,22 @@ def test_whether_slack_reaches_the_bot(
     url: str, status: int | Unavailable | None, runs: bool, mark: DoctorStatus, words: list[str]
 ) -> None:
     told(slack_checks.judge_reach(url, status, runs), mark, *words)
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "words"),
+    [
+        pytest.param({"a card": "", "a form": "", "a chart": ""}, OK, ["a card, a form and a chart"], id="well"),
+        pytest.param({"a card": "", "a chart": "invalid_blocks"}, WARNING, ["pictures of charts"], id="no charts"),
+        pytest.param(
+            {"a card": "invalid_message (/blocks/0 too long)", "a chart": ""},
+            FAILURE,
+            ["a card: invalid_message (/blocks/0 too long)"],
+            id="a card that Slack refuses",
+        ),
+        pytest.param({"a card": None, "a chart": None}, SKIPPED, ["no `blocks.validate`"], id="a Slack without it"),
+        pytest.param(SILENT, SKIPPED, ["Connection refused"], id="silence"),
+    ],
+)
+def test_the_messages(answers: dict[str, str | None] | Unavailable, status: DoctorStatus, words: list[str]) -> None:
+    told(slack_checks.judge_messages(answers), status, *words)
