@@ -47,13 +47,8 @@ def test_a_parameter_has_the_control_of_its_kind(name: str, kind: str) -> None:
 
 def test_a_field_says_what_is_valid_and_what_stands_unless_it_is_set() -> None:
     nodes = next(one for one in toy_form()["blocks"] if one.get("block_id") == "toy.nodes")
-<<<<<<< HEAD
     assert nodes["hint"]["text"] == "number of machines: a whole number from 1 to 8"
-    assert nodes["element"]["placeholder"]["text"] == "1 unless set"
-=======
-    assert nodes["hint"]["text"] == "machines: a whole number from 1 to 8"
     assert nodes["element"]["placeholder"]["text"] == "default 1"
->>>>>>> ac4bc3a (Answer help, greetings and languages from a module of their own)
     assert (nodes["element"]["min_value"], nodes["element"]["max_value"]) == ("1", "8")
     assert nodes["optional"]
 
