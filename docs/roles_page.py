@@ -15,8 +15,8 @@ from bot.slack.views.approval_views import APPROVE, OPEN_FORM, REFUSE, RESUME, R
 from bot.slack.views.cluster_views import ADOPT, LEAVE, REMOVE
 from bot.slack.views.finding_views import MUTE
 from bot.slack.views.launch_form import CONFIRM_LAUNCH, LAUNCH_FORM, PREVIEW_ACTION, RECIPE_ACTION
+from bot.slack.views.limit_notices import ACCEPT_BUDGET_END, EXTEND, RAISE_BUDGET
 from bot.slack.views.rescue_views import DISCARD_CHECKPOINT, KEEP_CHECKPOINT, SAVE_AND_STOP
-from bot.slack.views.run_limits import EXTEND
 
 HERE, OWN_PAGE, CHOSEN = "there", "direct", "the chosen channel"
 """Where a role counts."""
@@ -109,9 +109,11 @@ class Door:
 DOORS: dict[str, Door] = {
     "action stop": Door("*Stop*", Act.STOP, False),
     f"action {SAVE_AND_STOP}": Door("*Save and stop*", Act.STOP, False),
-    f"action {DISCARD_CHECKPOINT}": Door("*Tear down and lose it*", Act.DISCARD, False),
+    f"action {DISCARD_CHECKPOINT}": Door("*Delete cluster and model*", Act.DISCARD, False),
     f"action {KEEP_CHECKPOINT}": Door("*Keep* a cluster whose model cannot be fetched", Act.EXTEND, False),
     rf"action {EXTEND}-\d+": Door("*Extend* by so many hours", Act.EXTEND, False),
+    f"action {RAISE_BUDGET}": Door("*Raise to* twice a run's budget", Act.EXTEND, False),
+    f"action {ACCEPT_BUDGET_END}": Door("*Let it stop*, of a run at its budget", Act.TUNE, False),
     f"action {CONFIRM_LAUNCH}": Door("*Launch it*, below the question before an expensive launch", Act.LAUNCH, None),
     f"action {APPROVE}|{REFUSE}": Door("*Approve* and *Refuse*", Act.APPROVE, True),
     f"action {MUTE}": Door("*Mute this*, of a finding", Act.TUNE, False),
@@ -123,8 +125,8 @@ DOORS: dict[str, Door] = {
     f"action {RECIPE_ACTION}": Door("another recipe in the form", Act.LAUNCH, None, CHOSEN),
     f"action {PREVIEW_ACTION}": Door("*Show the command and its cost* in the form", Act.LAUNCH, None, CHOSEN),
     f"view {LAUNCH_FORM}": Door("*Launch*, of the form", Act.LAUNCH, None, CHOSEN),
-    f"action {REMOVE}": Door("*Remove*, of a cluster that no run owns", Act.MANAGE_CLUSTER, None),
-    f"action {LEAVE}": Door("*Leave it*, of such a cluster", Act.MANAGE_CLUSTER, None),
+    f"action {REMOVE}": Door("*Delete it*, of a cluster that no run owns", Act.MANAGE_CLUSTER, None),
+    f"action {LEAVE}": Door("*Keep it*, of such a cluster", Act.MANAGE_CLUSTER, None),
     f"action {ADOPT}": Door("*Adopt*, of such a cluster", Act.MANAGE_CLUSTER, None),
     "event app_home_opened": Door("the bot's own page", Act.READ, None, OWN_PAGE),
 }

@@ -37,6 +37,15 @@ def extension(world: World) -> str:
     return f"{LIVE} 1 {end.timestamp():.0f}"
 
 
+def raising(world: World) -> str:
+    budget = world.bot.run(LIVE).limits.budget_dollars
+    return f"{LIVE} {budget!r} {budget + 0.5!r}"
+
+
+def accepting(world: World) -> str:
+    return f"{LIVE} {world.bot.run(LIVE).limits.budget_dollars!r}"
+
+
 def keeping(world: World) -> str:
     until = world.bot.run(KEPT).checkpoint_rescue.deadline
     assert until
@@ -55,6 +64,8 @@ TRIES: dict[str, tuple[Try, ...]] = {
     "action lose_model": (button("lose_model", fixed(KEPT)),),
     "action keep_model": (button("keep_model", keeping),),
     r"action extend-\d+": (button("extend-1", extension),),
+    "action raise_budget": (button("raise_budget", raising),),
+    "action accept_budget_end": (button("accept_budget_end", accepting),),
     "action launch-sure": (button("launch-sure", fixed("launch smoke")),),
     "action approve|refuse": (button("approve", fixed(WAITS)), button("refuse", fixed(WAITS))),
     "action mute": (button("mute", fixed(f"{LIVE} not-a-number")),),

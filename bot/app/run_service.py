@@ -282,13 +282,24 @@ class RunService:
             )
         return self._show_and_wake(extended)
 
-    def set_budget(self, budget_command: command.SetBudget, caller: Requester) -> Run:
+    def set_budget(
+        self, budget_command: command.SetBudget, caller: Requester, shown_dollars: float | None = None
+    ) -> Run:
         """Record another budget.
 
+        Args:
+            shown_dollars: the budget as the person saw it; where it has changed since, nothing is changed.
+
         Raises:
-            UserError: the run has spent more already, or this person may not give more.
+            UserError: the run has spent more already, its budget has changed meanwhile, or this person may not give
+                more.
         """
         run = self._find_changeable(budget_command.run, caller)
+        if shown_dollars is not None and shown_dollars != run.limits.budget_dollars:
+            raise UserError(
+                Phrase("The budget of {run} was changed meanwhile, so I left it as it is.", run=f"`{run.id}`"),
+                Phrase("To change it: `/verl budget {run} DOLLARS`.", run=run.id),
+            )
         cost = run.cost(self.now())
         if cost is not None and cost >= budget_command.dollars:
             raise UserError(

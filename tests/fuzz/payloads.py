@@ -44,6 +44,8 @@ PRESSES = {
     "approve": RUN,
     "mute": f"{RUN} plateau",
     "extend-2": f"{RUN} 2 1767380000",
+    "raise_budget": f"{RUN} 100.0 200.0",
+    "accept_budget_end": f"{RUN} 100.0",
     "keep_model": f"{RUN} 1767380000",
     "launch-sure": "launch smoke --yes",
     "form": RUN,

@@ -1,5 +1,6 @@
 """Budgets and leases as people meet them: warned before, extended by a button or a line, ended when nobody does."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -17,46 +18,79 @@ def extend_button(bot: Bot, hours: int = 2) -> str:
     return f"{RUN} {hours} {end.timestamp():.0f}"
 
 
-def test_a_budget_is_warned_of_at_half_and_at_four_fifths_once_each_and_then_ends_the_run(bot: Bot) -> None:
+LINK = re.compile(r"smoke-0001 \(https?://[^)]*\)")
+
+
+def read_of(bot: Bot, user: str = ANA) -> str:
+    """The channel as a person sees it, with the run's name in place of the link to its card."""
+    return LINK.sub("`smoke-0001`", bot.reads(user))
+
+
+def test_one_notice_follows_a_budget_from_half_to_its_end_and_pings_once(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=4 lease=12")  # at four dollars an hour
-    bot.ticks(33, seconds=110)
+    bot.ticks(17, seconds=110)
+    assert "has used 50% of its budget* ($2.08 of $4.00)" in read_of(bot)
+    assert "[Raise to $8.00] [Save and stop] [Let it stop]" in read_of(bot)
+    bot.ticks(14, seconds=110)
+    assert "50%" not in read_of(bot)
+    assert "@ana :moneybag: *`smoke-0001` has used 80% of its budget* of $4.00." in read_of(bot)
+    bot.ticks(14, seconds=20)
     bot.ticks(12)
-    read = bot.reads()
-    assert read.count("*50 % of its budget is spent*: $2.08 of $4.00.") == 2  # the thread's, in the channel too
-    assert read.count("*80 % of its budget is spent*") == 2
-    assert "`/verl budget smoke-0001 8`" in read
     assert bot.run().reason == "over_budget"
     assert bot.run().status == "ended"
+    assert read_of(bot).count("used up its budget* ($4.0") == 2  # the thread's, in the channel too
+    assert "Raise to" not in read_of(bot)
 
 
 def test_a_bot_that_was_away_tells_the_highest_share_alone(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=4 lease=12")
     bot.tick(3400)
-    read = bot.reads()
-    assert "80 % of its budget" in read
-    assert "50 % of its budget" not in read
+    read = read_of(bot)
+    assert read.count("has used 80% of its budget*") == 2  # no reply beside the notice, which has just pinged
+    assert "50%" not in read
 
 
 def test_a_budget_that_is_raised_in_time_is_the_one_that_counts(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=4 lease=12")
     bot.tick(3000)
-    assert "`smoke-0001` may spend $8.00 now" in bot.say(f"budget {RUN} 8")
+    bot.say(f"budget {RUN} 8")
     bot.tick(500)
     assert bot.run().status == "running"
-    assert "Its budget is $8.00 now, $4.00 before, by @ana." in bot.reads()
+    assert "@ana changed the budget of `smoke-0001` from $4.00 to $8.00." in read_of(bot)
+    assert read_of(bot).count("*`smoke-0001` is within its budget again* ($3.8") == 2
     assert "$8.00" in bot.card()
     bot.tick(1000)
-    assert bot.reads().count("50 % of its budget is spent*: $5.00 of $8.00") == 2  # said anew of the new one
+    assert read_of(bot).count("has used 50% of its budget* ($5.00 of $8.00)") == 2
+
+
+def test_a_budget_is_raised_by_the_button_once(bot: Bot) -> None:
+    bot.running("launch smoke nodes=2 budget=4 lease=12")
+    bot.tick(3000)
+    for _ in range(2):
+        bot.click("raise_budget", f"{RUN} 4.0 8.0", user=BEN)
+    bot.tick(60)
+    assert bot.run().limits.budget_dollars == 8.0
+    assert "changed meanwhile" in read_of(bot, BEN)
+
+
+def test_whoever_lets_a_run_stop_is_named_and_nobody_is_pinged_again(bot: Bot) -> None:
+    bot.running("launch smoke nodes=2 budget=4 lease=12")
+    bot.tick(2000)
+    bot.click("accept_budget_end", f"{RUN} 4.0", user=ANA)
+    bot.tick(1300)
+    assert "@ana lets it stop there." in read_of(bot)
+    assert "[Let it stop]" not in read_of(bot)
+    assert "of its budget* of $4.00" not in read_of(bot)
 
 
 @pytest.mark.parametrize(
     ("line", "refused"),
     [
-        ("budget smoke-0001 1", "has spent $2.00 already"),
+        ("budget smoke-0001 1", "has already cost $2.00"),
         ("budget smoke-0001 many", "A budget cannot be `many`. Give dollars"),
         ("budget smoke-0001", "`budget` needs DOLLARS"),
         ("extend smoke-0001 0h", "A lease cannot be extended by `0h`. Give hours"),
-        ("extend smoke-0001 90d", "may live for 90 days at the most"),
+        ("extend smoke-0001 90d", "can run for at most 90 days"),
         ("extend smoke-0001 soon", "A lease cannot be extended by `soon`"),
         ("extend nope 2h", "There is no run `nope`"),
     ],
@@ -70,11 +104,14 @@ def test_what_makes_no_sense_is_refused_with_what_would(bot: Bot, line: str, ref
 
 def test_a_lease_is_warned_of_an_hour_and_a_quarter_before_and_then_ends_the_run(bot: Bot) -> None:
     bot.running("launch smoke lease=3 budget=100")
-    bot.ticks(40, seconds=300)
-    read = bot.reads()
-    assert read.count("*Its lease ends 15:00 UTC*, in less than 1 h.") == 2
-    assert read.count("*Its lease ends 15:00 UTC*, in less than 15 min.") == 2
-    assert "[Extend 2 h] [Extend 8 h] [Save and stop] [Stop]" in read
+    bot.ticks(26, seconds=300)
+    assert read_of(bot).count("*The lease of `smoke-0001` ends at 15:00 UTC*, in less than 1 h.") == 2
+    assert "[Extend 2 h] [Extend 8 h] [Save and stop]" in read_of(bot)
+    bot.ticks(9, seconds=300)
+    assert read_of(bot).count("*The lease of `smoke-0001` ends at 15:00 UTC*, in less than 15 min.") == 2
+    assert "@ana :alarm_clock: *The lease of `smoke-0001` ends* in less than 15 min." in read_of(bot)
+    bot.ticks(8, seconds=300)
+    assert read_of(bot).count("The lease of `smoke-0001` ended at 15:00 UTC.") == 2
     assert bot.run().reason == "lease_over"
 
 
@@ -87,7 +124,7 @@ def test_a_lease_extended_by_the_button_lives_on_and_a_second_click_adds_nothing
     bot.tick(3600)
     assert bot.run().status == "running"
     assert bot.run().limits.lease == timedelta(hours=5)
-    assert bot.reads().count("Its lease ends 17:00 UTC now, by @ben.") == 1
+    assert read_of(bot).count("@ben extended the lease of `smoke-0001`: it now ends at 17:00 UTC.") == 1
     bot.ticks(30, seconds=300)
     assert bot.run().reason == "lease_over"
 
@@ -125,7 +162,7 @@ def test_warnings_outlive_a_restart_and_are_not_repeated(bot: Bot) -> None:
     bot.tick(2000)
     later = bot.later()
     later.ticks(5, seconds=20)
-    assert later.reads().count("50 % of its budget is spent*") == 2
+    assert read_of(later).count("has used 50% of its budget*") == 2
 
 
 def test_a_forecast_over_the_budget_is_told_once_and_taken_back_when_it_heals(bot: Bot) -> None:
@@ -134,9 +171,9 @@ def test_a_forecast_over_the_budget_is_told_once_and_taken_back_when_it_heals(bo
     for step in range(1, 13):
         bot.cloud.print(CLUSTER, f"(TaskRunner pid=7) step:{step} - critic/rewards/mean:0.4 - timing_s/step:120.0")
         bot.tick(120)
-    assert bot.reads().count("over its budget of $4.00*") == 2
-    assert "which is spent at step" in bot.reads()
+    assert read_of(bot).count("over its budget of $4.00.") == 2
+    assert "It will run out at about step" in read_of(bot)
     for step in range(13, 30):
         bot.cloud.print(CLUSTER, f"(TaskRunner pid=7) step:{step} - critic/rewards/mean:0.4 - timing_s/step:12.0")
         bot.tick(12)
-    assert bot.reads().count("Its forecast is within its budget again") == 1
+    assert read_of(bot).count("is within its budget again*") == 2

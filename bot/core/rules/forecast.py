@@ -87,8 +87,8 @@ def estimate_budget_step(run: Run, now: datetime) -> int | None:
     return run.training.progress.step + int(min(seconds / pace, steps_left or 0))
 
 
-BUDGET_WARNING_PERCENTS = (50, 80)
-"""Percents of a budget at which a run is warned."""
+BUDGET_WARNING_PERCENTS = (50, 80, 100)
+"""Percents of a budget at which a run is warned; at the last one it is stopped."""
 
 MIN_FORECAST_STEPS = 5
 """Minimum steps whose pace is known before a forecast becomes a warning: the first steps warm up."""
@@ -127,6 +127,19 @@ def find_warnings(run: Run, now: datetime) -> list[RunWarning]:
         return []
     candidates = (check_budget_spent(run, now), check_budget_forecast(run, now), check_lease_end(run, now))
     return [warning for warning in candidates if warning]
+
+
+def name_budget_mute(budget_dollars: float) -> str:
+    """Return the name under which a run's record keeps that a person lets it stop at this budget.
+
+    >>> name_budget_mute(12.5)
+    'budget 12.5'
+    """
+    return f"{BUDGET_MUTE_PREFIX}{budget_dollars!r}"
+
+
+BUDGET_MUTE_PREFIX = "budget "
+"""The space keeps it apart from the names of findings."""
 
 
 def check_budget_spent(run: Run, now: datetime) -> BudgetSpent | None:

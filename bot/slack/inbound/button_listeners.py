@@ -8,9 +8,10 @@ from slack_bolt import Ack, App, Respond
 from slack_sdk import WebClient
 
 from bot.app.run_service import RunService
-from bot.core.commands.command import Extend, Launch, Resume, Retry, ShowLogs
+from bot.core.commands.command import Extend, Launch, Resume, Retry, SetBudget, ShowLogs
 from bot.core.commands.parser import parse_command
 from bot.core.model.people import Act
+from bot.core.rules.forecast import name_budget_mute
 from bot.slack.inbound.background import (
     BackgroundReplies,
     respond_directly,
@@ -36,8 +37,8 @@ from bot.slack.views.launch_form import (
     PREVIEW_ACTION,
     RECIPE_ACTION,
 )
+from bot.slack.views.limit_notices import ACCEPT_BUDGET_END, EXTEND, RAISE_BUDGET
 from bot.slack.views.rescue_views import DISCARD_CHECKPOINT, KEEP_CHECKPOINT, SAVE_AND_STOP
-from bot.slack.views.run_limits import EXTEND
 
 SAVE_BY_BUTTON = {SAVE_AND_STOP: True, DISCARD_CHECKPOINT: False}
 """Whether a checkpoint is saved before the run ends, by the action of the button that ends it."""
@@ -50,6 +51,8 @@ def register_buttons(app: App, buttons: "ButtonListeners") -> None:
     app.action(DISCARD_CHECKPOINT)(buttons.on_stop)
     app.action(KEEP_CHECKPOINT)(buttons.on_keep)
     app.action(re.compile(rf"{EXTEND}-\d+"))(buttons.on_extend)
+    app.action(RAISE_BUDGET)(buttons.on_raise_budget)
+    app.action(ACCEPT_BUDGET_END)(buttons.on_accept_budget_end)
     app.action(CONFIRM_LAUNCH)(buttons.on_confirm_launch)
     app.action(re.compile(rf"{APPROVE}|{REFUSE}"))(buttons.on_approval_decision)
     app.action(MUTE)(buttons.on_mute)
@@ -104,6 +107,20 @@ class ButtonListeners:
         run_id, hours, lease_end = split_value(action, 3)
         requester = self.requesters.build_button_requester(body, read_required(body, "trigger_id"))
         self.service.extend(Extend(run_id, parse_number(hours)), requester, parse_time(lease_end))
+        ack()
+
+    def on_raise_budget(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Raise a budget; the notice shows the new one. A second click on the same button adds nothing."""
+        run_id, shown_dollars, dollars = split_value(action, 3)
+        requester = self.requesters.build_button_requester(body, read_required(body, "trigger_id"))
+        self.service.set_budget(SetBudget(run_id, parse_number(dollars)), requester, parse_number(shown_dollars))
+        ack()
+
+    def on_accept_budget_end(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Record that a person lets a run stop at its budget: no reply mentions the launcher any more."""
+        run_id, dollars = split_value(action, 2)
+        mute_name = name_budget_mute(parse_number(dollars))
+        self.service.mute(run_id, mute_name, self.requesters.build_button_requester(body))
         ack()
 
     def on_confirm_launch(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:

@@ -7,6 +7,7 @@ from bot.core.model.health_state import ResolvedFinding
 from bot.core.model.money import compute_cost
 from bot.core.model.run import Run
 from bot.core.model.run_state import Mute
+from bot.core.rules.forecast import BUDGET_MUTE_PREFIX
 from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.blocks import Block, actions, button, context, section
@@ -48,7 +49,11 @@ def build_health_messages(run: Run, now: datetime) -> list[Message]:
     return [
         *(build_finding_message(run, item, now) for item in open_findings),
         *(build_resolved_message(run, item) for item in resolved_findings),
-        *(build_mute_message(run, item) for item in run.requests.mutes),
+        *(
+            build_mute_message(run, item)
+            for item in run.requests.mutes
+            if not item.finding.startswith(BUDGET_MUTE_PREFIX)
+        ),
     ]
 
 

@@ -93,7 +93,9 @@ def save_grace_message(run: Run) -> Message | None:
     text = join_markup_sentences(
         render_phrase(SAVE_GRACE_REASONS[grace.reason], run=wording.link_run(run), time=date(grace.until)), costs
     )
-    return thread_notice(f"draining-{grace.until.timestamp():.0f}", mrkdwn(":floppy_disk: {}", text))
+    return thread_notice(
+        f"draining-{grace.until.timestamp():.0f}", mrkdwn(":floppy_disk: {} {}", text, mention(run.requester))
+    )
 
 
 def rescue_message(run: Run) -> Message | None:

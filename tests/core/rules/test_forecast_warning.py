@@ -24,7 +24,7 @@ def kinds(run: Run, seconds: float) -> list[object]:
 
 @pytest.mark.parametrize(
     ("spent", "percents"),
-    [(0.0, []), (49.9, []), (50.0, [50]), (79.0, [50]), (80.0, [80]), (150.0, [80])],
+    [(0.0, []), (49.9, []), (50.0, [50]), (79.0, [50]), (80.0, [80]), (99.0, [80]), (150.0, [100])],
 )
 def test_of_a_budget_the_highest_share_that_is_spent_is_told(spent: float, percents: list[int]) -> None:
     run = running(rate=DEAR, budget_dollars=100.0, lease=timedelta(days=9))
