@@ -71,7 +71,7 @@ RAISE_QUESTION = N_("The budget of {run} goes from {before} to {after}.")
 
 LEASE_ENDS = N_("*The lease of {run} ends at {time}*, in less than {left}. Then it will be stopped.")
 LEASE_EXTENDED = N_("*The lease of {run} was extended*: it now ends at {time}.")
-LEASE_OVER = N_("The lease of {run} ended at {time}.")
+LEASE_ENDED = N_("The lease of {run} ended at {time}.")
 ENDED_BEFORE_LEASE = N_("{run} ended before its lease did.")
 NEEDS_UNTIL = N_("At this rate it needs until {time}.")
 
@@ -106,8 +106,8 @@ def find_excess(run: Run, now: datetime) -> Forecast | None:
     if check_budget_forecast(run, now):
         return build_forecast(run, now)
     prediction = build_forecast(run, now) if BUDGET_NOTICE in run.messages.sent else None
-    is_over = prediction is not None and (prediction.dollars or 0.0) > run.limits.budget_dollars
-    return prediction if is_over else None
+    exceeds_budget = prediction is not None and (prediction.dollars or 0.0) > run.limits.budget_dollars
+    return prediction if exceeds_budget else None
 
 
 def build_budget_notice(
@@ -276,7 +276,7 @@ def describe_lease(run: Run, now: datetime, warning: LeaseEnding | None, end: da
         return join_markup_sentences(render_phrase(LEASE_ENDS, left=left, **about), needed)
     if not run.is_finished:
         return render_phrase(LEASE_EXTENDED, **about)
-    return render_phrase(LEASE_OVER if run.reason is Reason.LEASE_EXPIRED else ENDED_BEFORE_LEASE, **about)
+    return render_phrase(LEASE_ENDED if run.reason is Reason.LEASE_EXPIRED else ENDED_BEFORE_LEASE, **about)
 
 
 def describe_time_needed(run: Run, needed_until: datetime | Horizon | None, end: datetime) -> Markup:
