@@ -89,13 +89,16 @@ class ReportService:
     channel_may_read: Callable[[str, Run], bool] = lambda channel, run: True
     record: EventRecorder = discard_event
 
-    def schedule(self, command: AddReport, user: str, channel: str, zone: str) -> Report:
+    def schedule(self, command: AddReport, user: str, channel: str, zone: str, is_zone_assumed: bool = False) -> Report:
         """Record a report; a report that exists already with the same options is not added twice.
+
+        Args:
+            is_zone_assumed: whether Slack did not give the person's time zone.
 
         Raises:
             UserError: the channel has as many reports as a channel may have.
         """
-        report = new_report(command, user, channel, zone, self.now())
+        report = replace(new_report(command, user, channel, zone, self.now()), is_zone_assumed=is_zone_assumed)
         existing = self.list_for_channel(channel)
         # The same options once more mean the same report.
         if duplicate := next((other for other in existing if schedule_key(other) == schedule_key(report)), None):

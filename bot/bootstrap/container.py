@@ -61,6 +61,7 @@ from bot.slack.outbound.notice_sender import NoticeSender
 from bot.slack.outbound.outbox import Outbox
 from bot.slack.outbound.report_notifier import ReportPublisher
 from bot.slack.outbound.run_notifier import RunNotifier
+from bot.slack.outbound.time_zones import find_time_zone
 from bot.slack.outbound.web_client import BotIdentity
 
 log = logging.getLogger(__name__)
@@ -260,7 +261,9 @@ def assemble(outside: Outside) -> Bot:
         cloud=masked_cloud,
         reconciler=reconciler,
         notifier=notifier,
-        report_publisher=ReportPublisher(reports, store, outbox, now, is_leader, interactive_priority),
+        report_publisher=ReportPublisher(
+            reports, store, outbox, now, is_leader, interactive_priority, partial(find_time_zone, slack)
+        ),
         home_publisher=home_publisher,
         language_preferences=language_preferences,
         cluster_sweep=sweep,

@@ -185,6 +185,23 @@ def test_where_slack_tells_no_time_zone_the_workspaces_counts(bot: Bot) -> None:
     bot.slack.faults({"method": "users.info", "trouble": "broken", "times": 1})
     bot.say("report daily 09:00", user=LEA)
     assert "*every day at 09:00* · `UTC`" in bot.told(user=LEA)
+    assert "these times are in `UTC`" in bot.told(user=LEA)
+    assert bot.store.list_reports()[0].zone == "UTC"
+
+
+def test_a_time_zone_that_slack_did_not_tell_is_queried_again(bot: Bot) -> None:
+    bot.say("help", user=LEA)
+    bot.slack.faults({"method": "users.info", "trouble": "refused", "error": "internal_error", "times": None})
+    bot.say("report daily 09:00", user=LEA)
+    bot.speak()
+    assert (bot.store.list_reports()[0].zone, bot.store.list_reports()[0].is_zone_assumed) == ("UTC", True)
+    bot.slack.faults()
+    bot.moment += timedelta(minutes=11)
+    bot.speak()
+    assert (bot.store.list_reports()[0].zone, bot.store.list_reports()[0].is_zone_assumed) == (
+        bot.playground._slack.workspace.users[LEA].tz,
+        False,
+    )
 
 
 def test_the_board_as_it_is_now_is_shown_to_the_person_alone(bot: Bot) -> None:

@@ -53,6 +53,7 @@ class Report:
         delivery_count: how many messages were delivered.
         pending_delivery: a message that is not confirmed.
         fallback_channel: where it is delivered instead, because the bot may not write in `channel`.
+        is_zone_assumed: whether the zone is the workspace's, because Slack did not give that of the person.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Report:
     delivery_count: int = 0
     pending_delivery: ReportDelivery | None = None
     fallback_channel: str | None = None
+    is_zone_assumed: bool = False
 
     @property
     def schedule(self) -> Schedule:
@@ -96,8 +98,19 @@ class Report:
     def change(self, now: datetime, when: str, zone: str, quiet: QuietHours | None, everywhere: bool) -> Self:
         """Return the report with another schedule, which counts from now on: no due time before now is missed."""
         return replace(
-            self, when=when, zone=zone, quiet=quiet, everywhere=everywhere, last_due_at=max(self.last_due_at, now)
+            self,
+            when=when,
+            zone=zone,
+            quiet=quiet,
+            everywhere=everywhere,
+            last_due_at=max(self.last_due_at, now),
+            is_zone_assumed=self.is_zone_assumed and zone == self.zone,
         )
+
+    def learn_zone(self, zone: str, now: datetime) -> Self:
+        """Return the report in the person's own time zone, which Slack has given at last."""
+        changed = self.change(now, self.when, zone, self.quiet, self.everywhere)
+        return replace(changed, is_zone_assumed=False)
 
     # deliveries, by the report publisher
 

@@ -41,7 +41,7 @@ from bot.slack.views.message import Answer, Responder
 
 log = logging.getLogger(__name__)
 
-ERROR_CODE = re.compile(r"""(?:"error": ?"|^)([a-z]++(?:_[a-z]++)++)(?:"|$)""")
+ERROR_CODE = re.compile(r"""(?:"error": ?"|^)([a-z]++(?:_[a-z]++)*+)(?:"|$)""")
 """Matches Slack's error code, on its own or in JSON: response URLs answer either way."""
 
 DeferredAnswer = Callable[[], Answer | None]

@@ -34,7 +34,8 @@ from bot.phrase import Phrase
 from bot.runtime.failure_isolation import report_once
 from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer, post_direct_message
 from bot.slack.outbound.chart_publisher import ChartPublisher, upload_file
-from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain, classify_slack_errors
+from bot.slack.outbound.time_zones import find_time_zone
+from bot.slack.outbound.web_client import SlackRejected
 from bot.slack.views import answers, audit_views, chart_views, cost_views, schedule_views
 from bot.slack.views.message import Answer, Responder, build_text_answer
 from bot.slack.views.mrkdwn import code, join_markup_sentences, render_phrase
@@ -176,25 +177,15 @@ class ReportCommands:
             )
 
         def confirm_with_zone() -> Answer:
-            return self.make_confirmation(self.reports.schedule(command, user, channel, self.find_time_zone(user)))()
+            zone = find_time_zone(self.client, user)
+            report = self.reports.schedule(command, user, channel, zone or self.reports.timezone, zone is None)
+            return self.make_confirmation(report)()
 
         return lambda: self.background.answer_later(confirm_with_zone, reply, user)
 
     def make_confirmation(self, report: Report) -> Callable[[], Answer]:
         """Return what builds the confirmation of a report."""
         return partial(schedule_views.confirm_report, report, self.reports.now(), report_service.load_zone(report.zone))
-
-    def find_time_zone(self, user: str) -> str:
-        """Return the person's time zone in Slack; the workspace's where Slack has none."""
-        try:
-            with classify_slack_errors():
-                response = self.client.users_info(user=user)
-            return report_service.canonical_name(str((response.get("user") or {}).get("tz") or self.reports.timezone))
-        except (SlackRejected, SlackRateLimited, SlackUncertain) as error:
-            log.warning("Slack does not give the time zone of %s (%s); using %s", user, error, self.reports.timezone)
-        except UserError as error:
-            log.warning("Slack gives an unknown time zone for %s: %s", user, error)
-        return self.reports.timezone
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,12 +27,16 @@ from bot.slack.outbound.outbox_limits import IMMEDIATELY
 from bot.slack.views.message import Message
 from bot.slack.views.report_views import render_report
 
+ZONE_QUERY_INTERVAL = timedelta(minutes=10)
+"""Time between two queries of a time zone that Slack has not given."""
+
 
 class ReportPublisher:
     """Advances every scheduled report by at most one step per pass.
 
     Args:
         is_leader: returns whether this process is the leader among those that share the store.
+        find_zone: returns a person's time zone, or None while Slack does not give it; may take seconds.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class ReportPublisher:
         now: Now,
         is_leader: Callable[[], bool],
         interactive_priority: InteractivePriority,
+        find_zone: Callable[[str], str | None] = lambda user: None,
     ) -> None:
         self._report_service = report_service
         self._store = store
@@ -50,6 +55,8 @@ class ReportPublisher:
         self._now = now
         self._is_leader = is_leader
         self._interactive_priority = interactive_priority
+        self._find_zone = find_zone
+        self._zone_queried_at: dict[str, datetime] = {}
 
     def publish_due_reports(self) -> timedelta | None:
         """Advance every due report by one step. Return the delay until the next pass; None if there are no reports."""
@@ -64,6 +71,7 @@ class ReportPublisher:
     def _run_next_step(self, report: Report) -> timedelta | None:
         """Run the next step of a report. Return the delay until the one after it."""
         now = self._now()
+        report = self._learn_zone(report, now)
         match decide_report_step(report, now, load_zone(report.zone)):
             case NothingDue(until):
                 return until - now
@@ -72,6 +80,17 @@ class ReportPublisher:
                 return self._outbox.advance(self._build_conversation(report, content, delivery.due_at, now))
             case ReportDue(due_at):
                 return self._publish(report, due_at, now)
+
+    def _learn_zone(self, report: Report, now: datetime) -> Report:
+        """Query a time zone that Slack has not given yet, once per `ZONE_QUERY_INTERVAL`. Return the report with it."""
+        queried_at = self._zone_queried_at.get(report.id)
+        if not report.is_zone_assumed or (queried_at and now < queried_at + ZONE_QUERY_INTERVAL):
+            return report
+        self._zone_queried_at[report.id] = now
+        zone = self._find_zone(report.by)
+        if zone is None:
+            return report
+        return self._store.update_report(report.id, lambda current: current.learn_zone(zone, now)) or report
 
     def _publish(self, report: Report, due_at: datetime, now: datetime) -> timedelta | None:
         """Send a report that is due, or skip it if it has no news."""

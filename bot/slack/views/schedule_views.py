@@ -18,6 +18,11 @@ HOW_TO_CHANGE_REPORTS = N_(
     "`/verl report now` shows you the board as it is."
 )
 
+ZONE_ASSUMED = N_(
+    ":warning: Slack does not tell me your time zone, so these times are in {zone}. I will ask Slack again; {command} "
+    "sets another zone."
+)
+
 
 def list_reports(reports: Sequence[tuple[Report, tzinfo]], now: datetime) -> Answer:
     """Return the reports of a channel, a line each."""
@@ -30,7 +35,12 @@ def list_reports(reports: Sequence[tuple[Report, tzinfo]], now: datetime) -> Ans
 def confirm_report(report: Report, now: datetime, tz: tzinfo) -> Answer:
     """Return the confirmation of a report, with its id and its next time."""
     hint = render_phrase("{command} takes it away.", command=code(f"/verl report off {report.id}"))
-    return build_text_answer(mrkdwn(":ok_hand: {} · {}", code(report.id), report_line(report, now, tz)), context(hint))
+    line = mrkdwn(":ok_hand: {} · {}", code(report.id), report_line(report, now, tz))
+    if not report.is_zone_assumed:
+        return build_text_answer(line, context(hint))
+    command = code(f"/verl report {report.id} tz=Europe/Berlin")
+    assumption = render_phrase(ZONE_ASSUMED, zone=code(report.zone), command=command)
+    return build_text_answer(line, context(assumption), context(hint))
 
 
 def confirm_report_end(report: Report) -> Answer:

@@ -7,7 +7,14 @@ import pytest
 from bot.app.rate_limits import InteractivePriority
 from bot.errors import Unavailable, UserError
 from bot.slack.inbound import background as module
-from bot.slack.inbound.background import BackgroundReplies, check_response, deliver
+from bot.slack.inbound.background import (
+    REPLY_THREADS,
+    BackgroundReplies,
+    TriggeredResponder,
+    check_response,
+    deliver,
+    fits_acknowledgement,
+)
 from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain
 from bot.slack.views.message import Answer, build_text_answer
 from bot.slack.views.mrkdwn import escape
@@ -122,3 +129,42 @@ def test_what_a_response_url_answers_is_understood_however_it_is_said(status: in
     with pytest.raises(SlackRejected) as refused:
         check_response(status, {}, body)
     assert refused.value.code == code
+
+
+def test_slow_answers_never_hold_the_trigger_of_a_view() -> None:
+    released, opened = Event(), list[Answer]()
+
+    def slow(_: Answer) -> None:
+        assert released.wait(SECONDS)
+
+    background_replies = BackgroundReplies(InteractivePriority())
+    for _ in range(3 * REPLY_THREADS):
+        background_replies.send(text("slow"), slow)
+    background_replies.send(text("view"), TriggeredResponder(opened.append, lambda: None))
+    eventually(lambda: opened)
+    released.set()
+
+
+@pytest.mark.parametrize("error", [SlackRejected("expired_trigger_id"), SlackRateLimited(timedelta(seconds=9))])
+def test_a_view_that_slack_does_not_open_is_explained_and_not_tried_again(error: Exception) -> None:
+    tries: list[str] = []
+
+    def open_view(_: Answer) -> None:
+        tries.append("open")
+        raise error
+
+    deliver(text("view"), TriggeredResponder(open_view, lambda: tries.append("explain")))
+    assert tries == ["open", "explain"]
+
+
+@pytest.mark.parametrize("code", ["rate_limited", "ratelimited"])
+def test_a_rate_limit_with_the_status_200_is_waited_for(code: str) -> None:
+    with pytest.raises(SlackRateLimited) as met:
+        check_response(200, {"Retry-After": "3"}, f'{{"ok": false, "error": "{code}"}}')
+    assert met.value.retry_after == timedelta(seconds=3)
+
+
+@pytest.mark.parametrize(("size", "fits"), [(100, True), (2_900, True), (14_000, False)])
+def test_an_acknowledgement_holds_only_so_much(size: int, fits: bool) -> None:
+    answer: Answer = {"text": "x" * size, "blocks": []}
+    assert fits_acknowledgement(answer) is fits

@@ -13,6 +13,7 @@ from bot.slack.outbound.web_client import (
     SlackRejected,
     SlackUncertain,
     classify_slack_errors,
+    read_retry_after,
 )
 from tests.builders import NOON
 
@@ -57,3 +58,26 @@ def test_after_a_burst_each_channel_gets_one_message_a_second() -> None:
     times = [limiter.reserve_post("C0TRAIN", NOON) for _ in range(MAX_POST_BURST + 2)]
     assert times == [*[NOON] * MAX_POST_BURST, NOON + timedelta(seconds=1), NOON + timedelta(seconds=2)]
     assert limiter.reserve_post("C0OTHER", NOON) == NOON
+
+
+@pytest.mark.parametrize("code", ["rate_limited", "ratelimited"])
+def test_a_rate_limit_with_the_status_200_is_waited_for(code: str) -> None:
+    with pytest.raises(SlackRateLimited) as met, classify_slack_errors():
+        raise api_error(200, code)
+    assert met.value.retry_after >= timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        pytest.param({"Retry-After": "30"}, 30, id="as Slack says"),
+        pytest.param({"retry-after": "30"}, 30, id="in small letters"),
+        pytest.param({"Retry-After": "0"}, 1, id="never at once"),
+        pytest.param({"Retry-After": "-5"}, 1, id="never before now"),
+        pytest.param({"Retry-After": "nan"}, 10, id="no number"),
+        pytest.param({"Retry-After": "1e300"}, 86_400, id="a day at most"),
+        pytest.param({}, 10, id="Slack does not say"),
+    ],
+)
+def test_a_wait_is_as_long_as_slack_says_within_bounds(headers: dict[str, str], seconds: int) -> None:
+    assert read_retry_after(headers) == timedelta(seconds=seconds)
