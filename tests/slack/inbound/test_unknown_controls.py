@@ -26,7 +26,7 @@ def test_an_event_that_no_listener_takes_is_acknowledged(bot: Bot) -> None:
 
 
 def test_an_answer_too_long_for_an_acknowledgement_comes_after_it(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
-    long = {"text": "x" * 3_000, "blocks": [section(escape("y" * 2_900))] * 4}
+    long = {"text": "x" * 3_500, "blocks": [section(escape("y" * 2_000))] * 5}
     monkeypatch.setattr(type(bot.listeners.commands), "answer", lambda *_: lambda: long)
     assert bot.say("list") == ""
     assert "yyy" in bot.told()
