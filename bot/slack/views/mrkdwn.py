@@ -50,6 +50,14 @@ as it is."""
 
 ELLIPSIS = "…"
 
+FULL_WIDTH_MARKS = "，。；：？！、（）「」"
+"""Punctuation of Chinese, which has its own space around it."""
+
+FORMATTING_EDGE = re.compile(f"(?<=[`*_~])(?=[{FULL_WIDTH_MARKS}])|(?<=[{FULL_WIDTH_MARKS}])(?=[`*_~])")
+"""The place between formatting and a full-width mark: Slack formats nothing there unless a character separates them."""
+
+ZERO_WIDTH_SPACE = "\u200b"
+
 
 class Markup(str):
     """Text as Slack's mrkdwn: the bot intends every mention, link and format in it.
@@ -341,7 +349,22 @@ def fill_escaped(translation: str, english: str, fields: Mapping[str, object]) -
     translation_template, english_template = escape_template(translation), escape_template(english)
     if IN_CODE_SUFFIX in translation_template or IN_CODE_SUFFIX in english_template:
         safe |= {f"{name}{IN_CODE_SUFFIX}": escape_in_code(value) for name, value in fields.items()}
-    return Markup(fill_fields(translation_template, english_template, safe))
+    return separate_formatting(fill_fields(translation_template, english_template, safe))
+
+
+def separate_formatting(text: str) -> Markup:
+    r"""Return markup with an invisible space between formatting and full-width punctuation, so that Slack formats it.
+
+    Code stays as it is, so that it can be copied.
+
+    >>> separate_formatting("输入 `/verl`。") == "输入 `/verl`\u200b。", separate_formatting("`grep=（*`")
+    (True, '`grep=（*`')
+    """
+    if text.isascii():
+        return Markup(text)
+    spans = iter(CODE_SPAN.findall(text))
+    edges = FORMATTING_EDGE.sub(ZERO_WIDTH_SPACE, CODE_SPAN.sub("`\0`", text))
+    return Markup(re.sub("`\0`", lambda _: next(spans), edges))
 
 
 @lru_cache(maxsize=4_096)

@@ -19,7 +19,7 @@ const TOKEN = /^<((?:[@#!]|https?:\/\/|mailto:|tel:)[^<>\n]*)>/;
 const EMOJI = /^:([a-z0-9_+'-]+(?:::skin-tone-[2-6])?):/;
 const BARE_URL = /^https?:\/\/[^\s<>"'|`]*[^\s<>"'|`.,;:!?)\]}*_~]/;
 const MARKS: Record<string, "bold" | "italic" | "strike"> = { "*": "bold", _: "italic", "~": "strike" };
-const BEFORE = /[\s\p{P}\p{S}]/u;
+const BEFORE = /[\s\u200b\p{P}\p{S}]/u;
 
 /** The parts of one or more lines. */
 export function inline(text: string): Inline[] {
