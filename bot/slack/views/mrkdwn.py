@@ -50,11 +50,11 @@ as it is."""
 
 ELLIPSIS = "…"
 
-FULL_WIDTH_MARKS = "，。；：？！、（）「」"
-"""Punctuation of Chinese, which has its own space around it."""
+CHINESE = "[\u4e00-\u9fff，。；：？！、（）「」]"
+"""Characters and punctuation of Chinese, as a class of a pattern."""
 
-FORMATTING_EDGE = re.compile(f"(?<=[`*_~])(?=[{FULL_WIDTH_MARKS}])|(?<=[{FULL_WIDTH_MARKS}])(?=[`*_~])")
-"""The place between formatting and a full-width mark: Slack formats nothing there unless a character separates them."""
+FORMATTED_SPAN = re.compile(rf"(?P<before>(?<={CHINESE}))?(?P<span>`[^`\n]+`|\*[^*\n]+\*)(?P<after>(?={CHINESE}))?")
+"""Code or bold text, and whether Chinese touches it on the left and on the right: then Slack does not format it."""
 
 ZERO_WIDTH_SPACE = "\u200b"
 
@@ -353,18 +353,20 @@ def fill_escaped(translation: str, english: str, fields: Mapping[str, object]) -
 
 
 def separate_formatting(text: str) -> Markup:
-    r"""Return markup with an invisible space between formatting and full-width punctuation, so that Slack formats it.
+    r"""Return markup with an invisible space between formatting and Chinese, so that Slack formats it.
 
     Code stays as it is, so that it can be copied.
 
     >>> separate_formatting("输入 `/verl`。") == "输入 `/verl`\u200b。", separate_formatting("`grep=（*`")
     (True, '`grep=（*`')
     """
-    if text.isascii():
-        return Markup(text)
-    spans = iter(CODE_SPAN.findall(text))
-    edges = FORMATTING_EDGE.sub(ZERO_WIDTH_SPACE, CODE_SPAN.sub("`\0`", text))
-    return Markup(re.sub("`\0`", lambda _: next(spans), edges))
+    return Markup(text if text.isascii() else FORMATTED_SPAN.sub(add_invisible_spaces, text))
+
+
+def add_invisible_spaces(match: re.Match[str]) -> str:
+    """Return formatted text with an invisible space on each side that Chinese touches."""
+    before, span, after = match["before"], match["span"], match["after"]
+    return f"{'' if before is None else ZERO_WIDTH_SPACE}{span}{'' if after is None else ZERO_WIDTH_SPACE}"
 
 
 @lru_cache(maxsize=4_096)

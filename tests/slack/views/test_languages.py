@@ -348,9 +348,9 @@ def test_what_was_chosen_is_remembered_by_the_bot_after_a_restart_and_taken_back
 
 def test_a_refusal_is_in_the_language_of_the_person(bot: Bot) -> None:
     bot.say("language zh-CN")
-    assert "没有配方 `smok` 。 你是指 `smoke` 吗？" in bot.say("launch smok")
+    assert "没有配方 `smok`\u200b。你是指 `smoke` 吗？" in bot.say("launch smok")
     bot.click("stop", "smoke-9999")
-    assert "没有任务 `smoke-9999` 。" in bot.told()
+    assert "没有任务 `smoke-9999`\u200b。" in bot.told()
 
 
 def test_the_workspaces_language_is_that_of_cards_and_of_those_who_chose_none(

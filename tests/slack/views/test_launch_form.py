@@ -158,7 +158,7 @@ def test_the_form_shows_the_command_that_it_stands_for_and_what_it_costs(bot: Bo
     bot.say("launch")
     said = bot.previews(nodes="2")
     assert "`/verl launch smoke nodes=2`" in said
-    assert "2 nodes · $4.00/h by demo price" in said
+    assert "2 nodes · $4.00/h (demo price)" in said
     bot.ticks(2)
     assert bot.store.list_open_runs() == []
 
