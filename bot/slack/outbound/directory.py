@@ -157,7 +157,10 @@ class SlackDirectory:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def get_person(self, user: str, team: str, groups: frozenset[str], workspaces: frozenset[str]) -> Person:
-        """Return a person's kind and user groups; see `Directory`."""
+        """Return a person's kind and user groups; see `Directory`. All answers share one wait, because a view
+        must open within three seconds.
+        """
+        deadline = time.monotonic() + self._answer_seconds
         answers = {
             group: self._groups.get_or_fetch(group, partial(self._fetch_group_members, group)) for group in groups
         }
@@ -173,7 +176,9 @@ class SlackDirectory:
             raise
         kind = classify_person(description, own_team, workspaces)
         member_of = {
-            group for group, answer in answers.items() if user in wait_for_answer(answer, self._answer_seconds)
+            group
+            for group, answer in answers.items()
+            if user in wait_for_answer(answer, max(deadline - time.monotonic(), 0.0))
         }
         return Person(user, kind, frozenset(member_of))
 

@@ -237,7 +237,7 @@ def test_a_group_gives_its_people_what_it_has_and_one_that_slack_hides_gives_nob
 
 
 def test_a_channel_that_the_bot_may_not_see_is_private_and_shows_nobody(directory: SlackDirectory) -> None:
-    assert directory.get_channel("C0UNSEEN") == Channel("C0UNSEEN", ChannelKind.PRIVATE)
+    assert directory.get_channel("C0UNSEEN") == Channel("C0UNSEEN", ChannelKind.PRIVATE, is_hidden=True)
     assert not directory.is_in("U0ANA", "C0UNSEEN")
 
 

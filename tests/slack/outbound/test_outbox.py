@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 
 from bot.adapters.redis.redis_store import RedisStore
 from bot.core.model.cluster import ClusterState
@@ -218,6 +219,25 @@ def test_a_look_is_repeated_no_sooner_than_slack_said(bot: Bot, user: User) -> N
     assert sum(entry["name"] == "conversations.history" for entry in bot.slack.record("call")) == 1
     speak(bot, seconds=10)
     assert len(roots(bot, user)) == 1
+
+
+def test_a_look_at_a_later_page_is_repeated_no_sooner_than_slack_said(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK's own iteration over pages loses what a limit says that comes without JSON."""
+    asked: list[str | None] = []
+
+    def limited_at_the_second_page(*_: object, cursor: str | None = None, **__: object) -> dict[str, object]:
+        asked.append(cursor)
+        if cursor:
+            raise SlackApiError("limited", {"status": 429, "headers": {"Retry-After": "30"}, "body": "<html>"})  # type: ignore[no-untyped-call]  # the SDK's
+        return {"messages": [], "response_metadata": {"next_cursor": "next"}}
+
+    bot.slack.faults({"method": "chat.postMessage", "trouble": "lost", "times": 1})
+    add_notice(bot.store, TRAINING, "one")
+    monkeypatch.setattr(bot.client, "conversations_history", limited_at_the_second_page)
+    speak(bot, seconds=30)
+    assert asked == [None, "next"]
 
 
 @for_each_user

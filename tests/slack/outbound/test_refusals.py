@@ -257,6 +257,26 @@ def test_a_private_answer_reaches_the_person_or_is_waited_for(
     assert all(message.only_for == ANA or message.channel[0] == "D" for message in answers)
 
 
+@pytest.mark.parametrize("code", sorted(CLOSED_THREAD_CODES))
+def test_an_answer_in_a_closed_thread_comes_in_its_channel(bot: Bot, code: str) -> None:
+    bot.slack.faults(
+        {"method": "chat.postMessage", "trouble": "refused", "error": code, "times": None, "in_thread": True}
+    )
+    bot.mention("list")
+    answer = bot.slack.get("messages", user=ANA, channel=TRAINING)["messages"][-1]
+    assert (answer["user"], answer["thread_ts"]) == ("U0VERLBOT", None)
+
+
+@pytest.mark.parametrize("code", sorted(CLOSED_CHANNEL_CODES))
+def test_an_answer_in_a_channel_that_is_closed_to_the_bot_comes_to_the_person(bot: Bot, code: str) -> None:
+    bot.slack.faults(
+        {"method": "chat.postMessage", "trouble": "refused", "error": code, "times": None, "channel": "C*"}
+    )
+    bot.mention("list")
+    everything = [message for found in bot.playground._slack.workspace.messages.values() for message in found]
+    assert [message.channel[0] for message in everything if message.user == "U0VERLBOT"] == ["D"]
+
+
 @for_each_code
 def test_a_file_comes_once_or_is_shown_by_its_button(bot: Bot, code: str) -> None:
     bot.policy = Policy(grants=approvers(LEA), approve_above_dollars=5.0)
