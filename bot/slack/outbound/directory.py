@@ -50,7 +50,7 @@ MEMBERS_PER_PAGE = 1_000
 
 NO_ANSWER = N_("Slack does not answer in time.")
 SLACK_REFUSES = N_("Slack refuses to say ({code}).")
-MISSING_SCOPE = N_("The Slack app lacks a right ({code}); ask the operator to run `verlbot doctor`.")
+MISSING_SCOPE = N_("The Slack app is missing a permission ({code}); ask the operator to run `verlbot doctor`.")
 
 UNKNOWN_USER_CODES = {"user_not_found", "user_not_visible", "users_not_found"}
 """Error codes for a person who is not of this workspace."""

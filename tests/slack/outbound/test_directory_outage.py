@@ -183,7 +183,7 @@ def test_an_outage_is_said_and_a_later_answer_counts(directory: SlackDirectory, 
 
 def test_a_missing_right_is_said_with_what_to_do(directory: SlackDirectory, fake: FakeSlack) -> None:
     fake.refuses = "missing_scope"
-    with pytest.raises(Unavailable, match=r"lacks a right \(missing_scope\).*`verlbot doctor`"):
+    with pytest.raises(Unavailable, match=r"is missing a permission \(missing_scope\).*`verlbot doctor`"):
         kind(directory)
 
 
