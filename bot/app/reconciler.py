@@ -34,9 +34,9 @@ from bot.core.rules.actions import (
     RaiseAlarm,
     RecordObservation,
     RecordPolicyHit,
+    RequestTeardown,
     SaveLog,
     SetAutostop,
-    TearDown,
     WaitForCheckpoint,
 )
 from bot.core.rules.admission import AdmissionCheck, admit_all
@@ -242,7 +242,7 @@ class Reconciler:
                 return self._rescuer.postpone_autostop(run, until)
             case FindDownloadedCheckpoint():
                 return self._rescuer.recover_download(run)
-            case TearDown():
+            case RequestTeardown():
                 return self._tear_down(run)
             case RaiseAlarm():
                 log.error("run %s: its cluster %s does not go", run.id, run.cluster)

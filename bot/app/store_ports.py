@@ -262,3 +262,29 @@ class Audit(Protocol):
 
     def iterate_events(self, span: timedelta) -> Iterator[AuditEvent]:
         """Yield all events of the last time span, the newest first."""
+
+
+class LeaderLock(Protocol):
+    """Which of several processes with one store ticks."""
+
+    def acquire_leadership(self, owner: str, lease: timedelta) -> bool:
+        """Return whether this process leads for the time of the lease."""
+
+
+class Store(
+    RunDataStore,
+    UnreadableRunStore,
+    LedgerStore,
+    OrphanStore,
+    NoticeStore,
+    ReportStore,
+    DeliveryStore,
+    LanguageStore,
+    LeaderLock,
+    Protocol,
+):
+    """All that a bot remembers, for those who put its parts together."""
+
+    @property
+    def audit(self) -> Audit:
+        """Return the audit, which has an event of each change of a run's record."""

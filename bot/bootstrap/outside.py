@@ -21,6 +21,7 @@ from bot.app.ports import ChartRenderer, Cloud, RecipeSource
 from bot.app.process_health import Clock, lock_data_dir, prepare, read_owner_name
 from bot.app.rate_limits import InteractivePriority
 from bot.app.report_service import load_zone
+from bot.app.store_ports import Store
 from bot.bootstrap.policy_source import PolicySource, policy_recorder, summarize_policy
 from bot.bootstrap.providers import (
     build_clock,
@@ -63,7 +64,7 @@ class Outside:
     """
 
     settings: Settings = field(repr=False)
-    store: RedisStore
+    store: Store
     cloud: Cloud
     slack: WebClient
     clock: Clock

@@ -66,7 +66,7 @@ def test_a_method_has_one_port() -> None:
 
 def test_the_store_has_no_method_that_no_port_names() -> None:
     methods = {name for port in STORE_PORTS if port is not store_ports.Audit for name in list_methods(port)}
-    assert set(list_methods(RedisStore)) - methods == {"acquire_leadership"}
+    assert set(list_methods(RedisStore)) - methods == set()
 
 
 def test_every_method_of_a_port_is_used() -> None:

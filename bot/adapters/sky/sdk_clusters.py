@@ -149,7 +149,7 @@ def validate_task(task: Task) -> Any:
     return sky_task
 
 
-def remove_cluster(cluster: str) -> Text | None:
+def tear_down(cluster: str) -> Text | None:
     """Request the removal of a cluster and of the launches of its name; return why an earlier removal failed, or None.
 
     A launch under way is cancelled first: where it has no record yet, `down` would find nothing, and the launch would

@@ -217,7 +217,7 @@ class SkyCloud:
     def tear_down(self, cluster: ClusterRef) -> Text | None:
         if cluster.is_managed:
             return self._managed_jobs.tear_down(cluster)
-        return self._worker.call(sdk_clusters.remove_cluster, cluster.cluster)
+        return self._worker.call(sdk_clusters.tear_down, cluster.cluster)
 
     def set_autostop(self, cluster: ClusterRef, minutes: int) -> AutostopSetting:
         return self._worker.call(sdk_clusters.set_autostop, cluster.cluster, minutes, cluster.autostop_request_id)

@@ -4,7 +4,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from bot.adapters.host_diagnostics import DataFolderDiagnosis, StoreDiagnosis
+from bot.adapters.host_diagnostics import DataFolderDiagnosis
+from bot.adapters.redis.store_diagnostics import StoreDiagnosis
 from bot.bootstrap.policy_source import summarize_policy
 from bot.cli.doctor.checklist import DoctorFinding, failure, join_names, ok, skip, warning
 from bot.config.operation_settings import OPEN_PORT_HINT, OPEN_PORT_PROBLEM

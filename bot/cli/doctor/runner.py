@@ -13,6 +13,7 @@ from bot.adapters.files import finding_rules, policy_files, price_list
 from bot.adapters.files.recipe_files import RecipeFolder
 from bot.adapters.files.secret_patterns import read_patterns
 from bot.adapters.local.accounts import account_name
+from bot.adapters.redis import store_diagnostics
 from bot.adapters.sky import sdk_queries as sky_vitals
 from bot.adapters.sky import task_builder
 from bot.adapters.sky.sdk_worker import SdkExecutor, SdkWorker
@@ -218,11 +219,11 @@ class CheckContext:
         url, folder = self.settings.redis_url, self.settings.data_dir / "store"
         if url:
             return installation_checks.judge_store(
-                call_or_error(lambda: host_diagnostics.inspect_store(url, STORE_SECONDS)),
+                call_or_error(lambda: store_diagnostics.inspect_store(url, STORE_SECONDS)),
                 checklist.remove_password(url),
             )
         try:
-            answer, is_running = host_diagnostics.inspect_embedded_store(folder, STORE_SECONDS)
+            answer, is_running = store_diagnostics.inspect_embedded_store(folder, STORE_SECONDS)
         except UserError as error:
             return installation_checks.judge_store(Unavailable(error.sentence), str(folder))
         return installation_checks.judge_store(

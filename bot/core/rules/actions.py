@@ -118,7 +118,7 @@ class SaveLog:
 
 
 @dataclass(frozen=True, slots=True)
-class TearDown:
+class RequestTeardown:
     """Request the removal of the cluster."""
 
 
@@ -150,7 +150,7 @@ Action = (
     | SetAutostop
     | RecordOnlyAction
     | PreservationAction
-    | TearDown
+    | RequestTeardown
     | RaiseAlarm
     | Close
 )

@@ -21,9 +21,9 @@ from bot.core.rules.actions import (
     RecordObservation,
     RecordOnlyAction,
     RecordPolicyHit,
+    RequestTeardown,
     SaveLog,
     SetAutostop,
-    TearDown,
     WaitForCheckpoint,
 )
 from bot.core.rules.end_causes import find_requested_end
@@ -89,7 +89,7 @@ def requeue_after(action: Action, timings: ReconcileTimings) -> timedelta:
             | NoteMemoryLoss()
             | EstimatePrice()
             | SetAutostop()
-            | TearDown()
+            | RequestTeardown()
             | RecordPolicyHit()
         ):
             return timings.teardown_confirm

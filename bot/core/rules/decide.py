@@ -25,8 +25,8 @@ from bot.core.rules.actions import (
     Provision,
     RaiseAlarm,
     RecordObservation,
+    RequestTeardown,
     SaveLog,
-    TearDown,
     WaitForCheckpoint,
 )
 from bot.core.rules.end_causes import (
@@ -133,7 +133,7 @@ def decide_forgotten(run: Run, now: datetime, timings: ReconcileTimings) -> Acti
         may_request = run.observed.memory.is_lost and not needs_rescue_while_forgotten(
             run, now, timings.checkpoint_grace
         )
-        action = TearDown() if may_request and is_teardown_due(run, now, timings) else None
+        action = RequestTeardown() if may_request and is_teardown_due(run, now, timings) else None
     if action or run.observed.memory.is_lost:
         return action
     return act_once_confirmed(run, Ambiguity.FORGOTTEN, timings.teardown_confirm, now, timings, NoteMemoryLoss())
@@ -248,7 +248,7 @@ def check_disk_first(run: Run, action: Action | None) -> Action | None:
 
     A checkpoint that is there is never reported as lost.
     """
-    is_last_chance = isinstance(action, TearDown | AbandonCheckpoint | Close)
+    is_last_chance = isinstance(action, RequestTeardown | AbandonCheckpoint | Close)
     return FindDownloadedCheckpoint() if is_last_chance and must_find_download(run) else action
 
 
@@ -292,7 +292,7 @@ def decide_teardown(
     if needs_checkpoint:
         return decide_rescue(run, observation, now, timings)
     if is_teardown_due(run, now, timings):
-        return TearDown()
+        return RequestTeardown()
     return RecordObservation(observation) if observation and run.record_observation(observation, now) != run else None
 
 
@@ -332,7 +332,7 @@ def decide_rescue(run: Run, observation: Observation | None, now: datetime, timi
     if (
         observation and observation.is_empty
     ):  # SkyPilot may drop a record for a while; a teardown would still find the machines
-        return act_once_confirmed(run, Ambiguity.ABSENT, timings.launch_confirm, now, timings, TearDown())
+        return act_once_confirmed(run, Ambiguity.ABSENT, timings.launch_confirm, now, timings, RequestTeardown())
     if is_download_due(run, now, timings.checkpoint_grace):
         return DownloadCheckpoint(rescue_until)
     return RecordObservation(observation) if observation and run.record_observation(observation, now) != run else None

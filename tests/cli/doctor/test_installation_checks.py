@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bot.adapters.files.recipe_files import RecipeFolder
-from bot.adapters.host_diagnostics import DataFolderDiagnosis, StoreDiagnosis
+from bot.adapters.host_diagnostics import DataFolderDiagnosis
+from bot.adapters.redis.store_diagnostics import StoreDiagnosis
 from bot.cli.doctor import installation_checks
 from bot.cli.doctor.checklist import DoctorStatus
 from bot.config.operation_settings import SOURCE_RECIPES

@@ -30,7 +30,7 @@ from bot.core.rules.actions import (
     NoteMemoryLoss,
     Provision,
     RecordObservation,
-    TearDown,
+    RequestTeardown,
     WaitForCheckpoint,
 )
 from bot.core.rules.decide import decide
@@ -152,9 +152,9 @@ def over(**changes: Any) -> Run:
             WaitForCheckpoint(SaveGrace(Reason.LEASE_EXPIRED, at(4200))),
             id="it may save first",
         ),
-        pytest.param(over(), NOTHING, 1, TearDown(), id="its removal is asked for"),
+        pytest.param(over(), NOTHING, 1, RequestTeardown(), id="its removal is asked for"),
         pytest.param(over(teardown_requested_at=NOON), NOTHING, 59, None, id="not at once again"),
-        pytest.param(over(teardown_requested_at=NOON), NOTHING, 60, TearDown(), id="again and again"),
+        pytest.param(over(teardown_requested_at=NOON), NOTHING, 60, RequestTeardown(), id="again and again"),
         pytest.param(
             over(teardown_requested_at=at(9_000)), NOTHING, 9_001, None, id="that it does not go is not known"
         ),
@@ -166,12 +166,12 @@ def over(**changes: Any) -> Run:
             id="forgotten while it was being removed",
         ),
         pytest.param(over(**MODEL), NOTHING, 1, None, id="a model is there alone"),
-        pytest.param(over(lease=timedelta(), **MODEL), NOTHING, 3_600, TearDown(), id="its time is over"),
+        pytest.param(over(lease=timedelta(), **MODEL), NOTHING, 3_600, RequestTeardown(), id="its time is over"),
         pytest.param(
             over(**MODEL, checkpoint_rescue=CheckpointRescue(discard_approved_by="U", discard_approved_at=NOON)),
             NOTHING,
             1,
-            TearDown(),
+            RequestTeardown(),
             id="it may be lost",
         ),
         pytest.param(

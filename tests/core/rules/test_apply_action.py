@@ -13,8 +13,8 @@ from bot.core.rules.actions import (
     NoteMemoryLoss,
     RecordObservation,
     RecordPolicyHit,
+    RequestTeardown,
     SaveLog,
-    TearDown,
 )
 from bot.core.rules.apply_action import apply_action, requeue_after
 from bot.core.rules.reconcile_timings import ReconcileTimings
@@ -69,4 +69,4 @@ def test_a_closed_run_has_ended() -> None:
 def test_what_was_only_recorded_is_followed_at_once_and_a_request_to_the_cloud_after_a_while() -> None:
     assert requeue_after(SaveLog(), TIMINGS) == timedelta()
     assert requeue_after(BeginTeardown(Reason.STOPPED), TIMINGS) == timedelta()
-    assert requeue_after(TearDown(), TIMINGS) == timedelta(seconds=7)
+    assert requeue_after(RequestTeardown(), TIMINGS) == timedelta(seconds=7)

@@ -34,9 +34,9 @@ from bot.core.rules.actions import (
     Provision,
     RaiseAlarm,
     RecordObservation,
+    RequestTeardown,
     SaveLog,
     SetAutostop,
-    TearDown,
 )
 from bot.core.rules.decide import decide
 from bot.core.rules.reconcile_timings import ReconcileTimings
@@ -333,20 +333,24 @@ CASES = [
     # stopping
     pytest.param(stopping(log_saved_at=None), up(JobState.SUCCEEDED), 1, SaveLog(), id="last lines first"),
     pytest.param(
-        stopping(log_saved_at=None, log_tries=3), up(JobState.FAILED), 1, TearDown(), id="no last lines to be had"
+        stopping(log_saved_at=None, log_tries=3),
+        up(JobState.FAILED),
+        1,
+        RequestTeardown(),
+        id="no last lines to be had",
     ),
-    pytest.param(stopping(log_saved_at=None), PROVISIONING, 1, TearDown(), id="no job, no lines"),
+    pytest.param(stopping(log_saved_at=None), PROVISIONING, 1, RequestTeardown(), id="no job, no lines"),
     pytest.param(stopping(log_saved_at=None), None, 1, SaveLog(), id="one failed look takes no last lines away"),
     pytest.param(stopping(log_saved_at=None, log_tries=1, log_tried_at=NOON), None, 9, None, id="nor does the next"),
     pytest.param(
-        stopping(log_saved_at=None, log_tries=3), None, 60, TearDown(), id="but for ever they are not waited for"
+        stopping(log_saved_at=None, log_tries=3), None, 60, RequestTeardown(), id="but for ever they are not waited for"
     ),
-    pytest.param(stopping(), None, 1, TearDown(), id="removed though nobody answers"),
+    pytest.param(stopping(), None, 1, RequestTeardown(), id="removed though nobody answers"),
     pytest.param(
         launching(status=RunStatus.STOPPING, reason=Reason.STOPPED, finished_at=NOON),
         None,
         1,
-        TearDown(),
+        RequestTeardown(),
         id="no job was seen",
     ),
     pytest.param(
@@ -356,10 +360,12 @@ CASES = [
         SaveLog(),
         id="asked again once the silence is over",
     ),
-    pytest.param(stopping(), up(), 1, TearDown(), id="removed"),
+    pytest.param(stopping(), up(), 1, RequestTeardown(), id="removed"),
     pytest.param(stopping(teardown_requested_at=NOON), up(), 59, None, id="being removed"),
-    pytest.param(stopping(teardown_requested_at=NOON), up(), 60, TearDown(), id="removed again"),
-    pytest.param(stopping(teardown_requested_at=at(3600)), up(), 5, TearDown(), id="removed by a clock that was ahead"),
+    pytest.param(stopping(teardown_requested_at=NOON), up(), 60, RequestTeardown(), id="removed again"),
+    pytest.param(
+        stopping(teardown_requested_at=at(3600)), up(), 5, RequestTeardown(), id="removed by a clock that was ahead"
+    ),
     pytest.param(
         running(pending_confirmation=PendingConfirmation(Ambiguity.ABSENT, at(3600), at(3600))),
         LOST,
@@ -399,7 +405,7 @@ CASES = [
         never_shown(pending_confirmation=ABSENT),
         NOTHING,
         99,
-        TearDown(),
+        RequestTeardown(),
         id="a launch that left no trace may still arrive",
     ),
     pytest.param(
@@ -423,7 +429,7 @@ CASES = [
         Close(Reason.STOPPED),
         id="never stood",
     ),
-    pytest.param(stopping(), PROVISIONING, 1, TearDown(), id="a launch under way is called off"),
+    pytest.param(stopping(), PROVISIONING, 1, RequestTeardown(), id="a launch under way is called off"),
     # over, and its model is on its cluster alone
     pytest.param(
         unread(),
@@ -480,7 +486,7 @@ CASES = [
         unread(running_at=None, job=JobState.SETTING_UP, reason=Reason.STOPPED, log_saved_at=NOON),
         up(JobState.SETTING_UP),
         1,
-        TearDown(),
+        RequestTeardown(),
         id="and its cluster goes unasked",
     ),
     pytest.param(
@@ -515,7 +521,7 @@ CASES = [
         kept(started_at=NOON, discard_approved_by="U", local_copy_checked_at=at(1)),
         up(),
         2,
-        TearDown(),
+        RequestTeardown(),
         id="and then it goes, for nothing is there",
     ),
     pytest.param(
@@ -552,9 +558,13 @@ CASES = [
     pytest.param(unread(**UNNAMED), NOTHING, 1, None, id="forgotten: its unread log may name a model"),
     pytest.param(unread(**UNNAMED, log_saved_at=NOON), NOTHING, 1, None, id="forgotten: its read log may have gaps"),
     pytest.param(unread(**UNNAMED), NOTHING, 43199, None, id="forgotten: its search may wait to its lease's end"),
-    pytest.param(unread(**UNNAMED), NOTHING, 43200, TearDown(), id="forgotten: and no longer"),
+    pytest.param(unread(**UNNAMED), NOTHING, 43200, RequestTeardown(), id="forgotten: and no longer"),
     pytest.param(
-        unread(**UNNAMED, teardown_requested_at=at(43200)), NOTHING, 43260, TearDown(), id="forgotten: again and again"
+        unread(**UNNAMED, teardown_requested_at=at(43200)),
+        NOTHING,
+        43260,
+        RequestTeardown(),
+        id="forgotten: again and again",
     ),
     pytest.param(
         unread(**UNNAMED | {"reason": Reason.BUDGET_EXCEEDED}), NOTHING, 1, None, id="forgotten: its budget is spent"
@@ -570,11 +580,11 @@ CASES = [
         unread(**UNNAMED | {"reason": Reason.LEASE_EXPIRED}, lease=timedelta()),
         NOTHING,
         3600,
-        TearDown(),
+        RequestTeardown(),
         id="forgotten: and not paid for any longer",
     ),
     pytest.param(unread(**UNSTEPPED), NOTHING, 3599, None, id="forgotten: without a step for the fetch grace"),
-    pytest.param(unread(**UNSTEPPED), NOTHING, 3600, TearDown(), id="forgotten: though its lease goes on"),
+    pytest.param(unread(**UNSTEPPED), NOTHING, 3600, RequestTeardown(), id="forgotten: though its lease goes on"),
     pytest.param(
         unread(**UNNAMED | {"memory": CloudMemory(cluster_id="9f")}),
         NOTHING,
@@ -592,29 +602,33 @@ CASES = [
     ),
     # and where none is possible, or none is wanted
     pytest.param(
-        unread(**UNNAMED, checkpoints_ephemeral=False), NOTHING, 1, TearDown(), id="forgotten: its model is in a volume"
+        unread(**UNNAMED, checkpoints_ephemeral=False),
+        NOTHING,
+        1,
+        RequestTeardown(),
+        id="forgotten: its model is in a volume",
     ),
     pytest.param(
-        unread(**UNNAMED, checkpoint_folder=""), NOTHING, 1, TearDown(), id="forgotten: its recipe saves none"
+        unread(**UNNAMED, checkpoint_folder=""), NOTHING, 1, RequestTeardown(), id="forgotten: its recipe saves none"
     ),
     pytest.param(
-        unread(**UNNAMED, managed=True), NOTHING, 1, TearDown(), id="forgotten: its machines go by themselves"
+        unread(**UNNAMED, managed=True), NOTHING, 1, RequestTeardown(), id="forgotten: its machines go by themselves"
     ),
     pytest.param(
-        unread(**UNSTEPPED, log_saved_at=NOON), NOTHING, 1, TearDown(), id="forgotten: its whole log has no step"
+        unread(**UNSTEPPED, log_saved_at=NOON), NOTHING, 1, RequestTeardown(), id="forgotten: its whole log has no step"
     ),
     pytest.param(
         unread(**UNSTEPPED | {"running_at": None, "job": JobState.SETTING_UP}),
         NOTHING,
         1,
-        TearDown(),
+        RequestTeardown(),
         id="forgotten: it has not trained",
     ),
     pytest.param(
         unread(**UNNAMED, checkpoint_rescue=CheckpointRescue(discard_approved_by="U", discard_approved_at=NOON)),
         NOTHING,
         1,
-        TearDown(),
+        RequestTeardown(),
         id="forgotten: a person lets it go",
     ),
     pytest.param(

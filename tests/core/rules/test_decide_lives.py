@@ -28,9 +28,9 @@ from bot.core.rules.actions import (
     PostponeAutostop,
     Provision,
     RaiseAlarm,
+    RequestTeardown,
     SaveLog,
     SetAutostop,
-    TearDown,
 )
 from bot.core.rules.apply_action import apply_action, requeue_after
 from bot.core.rules.decide import decide
@@ -147,7 +147,7 @@ class Life:
             return
         if crash == "before":
             return
-        if isinstance(action, TearDown):
+        if isinstance(action, RequestTeardown):
             if self.now < self.machines.blind_until:
                 return  # nobody answers: not recorded, and tried again
             self.machines.down(self.now)
@@ -158,7 +158,7 @@ class Life:
         match action:
             case SaveLog():
                 return self.run.record_saved_log(None, self.now)
-            case TearDown():
+            case RequestTeardown():
                 return self.run.record_teardown_request(self.now)
             case RaiseAlarm():
                 return replace(self.run, teardown=self.run.teardown.mark_overdue("", self.now))
@@ -291,7 +291,7 @@ def asks_a_new_memory(run: Run, seen: Observation | None, now: datetime, rules: 
 def forgets_the_removal(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that ends a run without removing its cluster."""
     action = decide(run, seen, now, rules)
-    return Close(Reason.STOPPED) if isinstance(action, TearDown) else action
+    return Close(Reason.STOPPED) if isinstance(action, RequestTeardown) else action
 
 
 FORGOTTEN = [*[("", None, 1.0, 0.0)] * 4, ("forget", None, 1.0, 0.0), *[("", None, 15.0, 0.0)] * 4]

@@ -32,8 +32,8 @@ from bot.core.rules.actions import (
     DownloadCheckpoint,
     FindDownloadedCheckpoint,
     PostponeAutostop,
+    RequestTeardown,
     SaveLog,
-    TearDown,
 )
 from bot.core.rules.decide import decide
 from bot.core.rules.reconcile_timings import ReconcileTimings
@@ -103,7 +103,7 @@ class Training(Life):
         if isinstance(action, DownloadCheckpoint | FindDownloadedCheckpoint | PostponeAutostop):
             self.fetch(action, crash)
             return
-        if isinstance(action, TearDown) and crash != "before" and self.machines.clusters:
+        if isinstance(action, RequestTeardown) and crash != "before" and self.machines.clusters:
             assert self.may_go(), "a model was lost that nobody had given up"
         super().do(action, crash, delay)
 
@@ -324,7 +324,7 @@ def test_no_model_is_lost_without_a_word_or_a_leases_end_and_no_limit_is_passed_
 def forgets_the_model(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that tears down what it should fetch."""
     action = decide(run, seen, now, rules)
-    return TearDown() if isinstance(action, DownloadCheckpoint) else action
+    return RequestTeardown() if isinstance(action, DownloadCheckpoint) else action
 
 
 def loses_patience(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
@@ -346,7 +346,9 @@ def waits_for_ever(run: Run, seen: Observation | None, now: datetime, rules: Rec
 
 def believes_a_drop(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
     """A mutant that takes a record that was dropped for a cluster that is gone."""
-    return TearDown() if seen and seen.is_empty and save_grace.needs_rescue(run) else decide(run, seen, now, rules)
+    return (
+        RequestTeardown() if seen and seen.is_empty and save_grace.needs_rescue(run) else decide(run, seen, now, rules)
+    )
 
 
 def lets_go_what_is_forgotten(
@@ -354,7 +356,7 @@ def lets_go_what_is_forgotten(
 ) -> Action | None:
     """A mutant that asks a cloud that has forgotten to remove what no line of a log has named."""
     unnamed = save_grace.needs_rescue(run) and run.training.progress.checkpoint is None
-    return TearDown() if seen and run.is_forgotten_by(seen) and unnamed else decide(run, seen, now, rules)
+    return RequestTeardown() if seen and run.is_forgotten_by(seen) and unnamed else decide(run, seen, now, rules)
 
 
 def forgets_its_disk(run: Run, seen: Observation | None, now: datetime, rules: ReconcileTimings) -> Action | None:
