@@ -36,8 +36,10 @@ def measure() -> None:
         costs, reports = CostService(store, lambda: NOW), ReportService(store, lambda: NOW, lambda: None)
         answers: dict[str, Callable[[], object]] = {
             "the documents alone": lambda: decoded(redis),
-            "/verl cost month": lambda: costs.report_month(lambda _: True).by_person,
-            "/verl cost team": lambda: costs.report_month(lambda run: run.channel == "C0TRAIN").by_person,
+            "/verl cost month": lambda: costs.report_month(lambda _: True, "workspace").by_person,
+            "/verl cost team": lambda: (
+                costs.report_month(lambda run: run.channel == "C0TRAIN", "team:C0TRAIN").by_person
+            ),
             "/verl cost RUN": lambda: costs.report_run(costs.find_run("ppo-00001")),
             "/verl report now runs=all": lambda: reports.build_digest_now(
                 "U0", "C0TRAIN", everywhere=True, show=lambda run: run

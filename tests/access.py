@@ -181,7 +181,7 @@ def furnish(bot: Bot, channel: str) -> None:
     bot.policy = UNRESTRICTED
     for _ in RUNS:
         said = bot.say("launch smoke nodes=2", OWNER, channel)
-        assert "Recorded" in said, said
+        assert "Launching" in said, said
     bot.ticks(2)
     for name in (LIVE, SECOND):
         bot.cloud.print(f"verl-{name}", "(TaskRunner pid=7) step:20 - critic/rewards/mean:0.41 - timing_s/step:1.0")

@@ -231,7 +231,16 @@ def refuse_unsafe(payload: Any) -> None:
             check_message(text, blocks)
         case {"type": "input"}:
             check_blocks([payload], "modal")
-        case {"type": "section" | "context" | "actions" | "header" | "rich_text" | "data_visualization" | "image"}:
+        case {
+            "type": "section"
+            | "context"
+            | "actions"
+            | "header"
+            | "rich_text"
+            | "data_visualization"
+            | "image"
+            | "table"
+        }:
             check_blocks([payload])
         case {"type": "button" | "static_select" | "overflow"}:
             check_blocks([{"type": "actions", "elements": [payload]}])

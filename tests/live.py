@@ -126,7 +126,7 @@ class Live:
         return str(eventually(lambda: next(iter(set(self.told_ids()) - before), None), self.ana.reads))
 
     def told_ids(self) -> list[str]:
-        return re.findall(r"Recorded as `([a-z-]+-[0-9a-f]{4})`", self.ana.reads())
+        return re.findall(r"Launching `([a-z-]+-[0-9a-f]{4})`", self.ana.reads())
 
     def run_id(self) -> str:
         read = self.ana.can_see("*smoke* `smoke-")

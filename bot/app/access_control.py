@@ -85,14 +85,19 @@ class AccessControl:
             and actor.channel.id in (run.channel, run.messages.thread_channel)
         ):
             return True
+        return self.can_see_channel(actor, run.channel)
+
+    def can_see_channel(self, actor: Actor, channel_id: str) -> bool:
+        """Return whether an actor may read a channel: a member of the workspace a public one, and people who are in
+        it any.
+        """
         try:
-            home = self.directory.get_channel(run.channel)
             is_member = actor.person is not None and actor.person.kind is PersonKind.MEMBER
-            if home.kind is ChannelKind.PUBLIC and is_member:
+            if self.directory.get_channel(channel_id).kind is ChannelKind.PUBLIC and is_member:
                 return True
-            return self.directory.is_in(actor.user, run.channel)
+            return self.directory.is_in(actor.user, channel_id)
         except Unavailable as error:
-            log.warning("whether %s may see %s is not known: %s", actor.user, run.id, error)
+            log.warning("whether %s may see %s is not known: %s", actor.user, channel_id, error)
             return False
 
     def refuse_non_member(self, user: str, channel_id: str) -> None:

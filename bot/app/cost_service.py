@@ -1,6 +1,7 @@
 """Money over time: the cost report of a month, warnings about monthly budgets, and who may change those budgets."""
 
 import logging
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
@@ -14,13 +15,13 @@ from bot.app.run_queries import Requester
 from bot.app.store_ports import Audit, LedgerStore, RunReader, RunWriter
 from bot.core.commands.command import SetMonthlyBudget
 from bot.core.model.audit import build_request_event
-from bot.core.model.ledger import Reservation, build_reservation, format_month
+from bot.core.model.ledger import build_budget_key, build_ledger_key, build_reservation, format_month
 from bot.core.model.people import Act
-from bot.core.model.policy import Measure, Policy, cap_rule
+from bot.core.model.policy import Measure, Policy, Scope, cap_rule
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules.access import refuse_act
-from bot.core.rules.admission import find_cap_violations
+from bot.core.rules.admission import CapViolation, find_cap_violations
 from bot.core.rules.costs import (
     MonthlyCosts,
     RecipeBaseline,
@@ -32,19 +33,27 @@ from bot.core.rules.costs import (
 )
 from bot.core.rules.monthly_budget import (
     CapUsage,
+    MonthUsage,
+    compute_month_usage,
     find_budget_overruns,
     find_reached_thresholds,
     group_runs_by_budget,
     list_cap_usage,
+    list_open_costs,
+    sum_external_spending,
     sum_spending,
 )
 from bot.errors import Denied, UnreadableRecord
-from bot.phrase import Phrase, join_sentences
+from bot.phrase import N_, Phrase, join_sentences
 from bot.runtime.failure_isolation import skip_failing_runs
 from bot.runtime.request_origin import get_origin
 
 MAX_COMPARED_RUNS = 500
 """Number of the newest ended runs among which those of a run's recipe are looked for."""
+
+
+class BudgetStore(RunReader, LedgerStore, Protocol):
+    """The runs, and what they reserve and have spent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,7 @@ class CostService:
         zone: time zone in which a month begins.
     """
 
-    store: RunReader
+    store: BudgetStore
     now: Now
     zone: str = "UTC"
 
@@ -75,15 +84,31 @@ class CostService:
         )
         return RunCostAnswer(run, compute_baseline(others, run, now))
 
-    def report_month(self, covers: Callable[[Run], bool]) -> MonthlyCosts:
-        """Return the costs of this month's covered runs, with the ids of those that could not be computed."""
+    def report_month(self, covers: Callable[[Run], bool], budget_key: str) -> MonthlyCosts:
+        """Return the costs of this month's covered runs, with the ids of those that could not be computed.
+
+        Args:
+            budget_key: the monthly budget that they draw on, as the ledger names it; what else was spent from it is in
+                the sum.
+        """
         now = self.now()
         month = calendar_month(now, report_service.load_zone(self.zone))
+        # Read before the runs: a run that ends between the two reads is in the sum once.
+        ledger = self.store.get_ledger()
         failed: list[str] = []
         sound_runs = skip_failing_runs(
             filter(covers, list_paid_runs(self.store, month.begin)), lambda run: compute_charge(run, now), failed
         )
-        return replace(compute_monthly_costs(sound_runs, month, now), failed=tuple(dict.fromkeys(failed)))
+        costs = replace(compute_monthly_costs(sound_runs, month, now), failed=tuple(dict.fromkeys(failed)))
+        settled = ledger.spent_dollars.get(build_ledger_key(month.name, budget_key), 0.0)
+        return costs.add_other_spending(settled, sum_external_spending(ledger, budget_key))
+
+    def get_run(self, run_id: str) -> Run | None:
+        """Return the run of this id; None where it does not exist, or its record cannot be read."""
+        try:
+            return self.store.get(run_id)
+        except UnreadableRecord:
+            return None
 
     def find_run(self, name: str) -> Run:
         """Return the run of that name."""
@@ -96,10 +121,6 @@ def list_paid_runs(store: RunReader, since: datetime) -> Iterable[Run]:
 
 
 log = logging.getLogger(__name__)
-
-
-class BudgetStore(RunReader, LedgerStore, Protocol):
-    """The runs, and what they reserve and have spent."""
 
 
 class BudgetMonitorStore(BudgetStore, RunWriter, Protocol):
@@ -164,15 +185,17 @@ class MonthlyBudgetService:
     read_policy: Callable[[], Policy]
     timezone: tzinfo = UTC
 
-    def get_cap_usage(self, caller: Requester) -> list[CapUsage]:
-        """Return the usage of every cap that applies to this person's next launch here."""
-        month = format_month(self.now(), self.timezone)
-        return list_cap_usage(self.read_policy(), self.store.get_ledger(), caller.user, caller.channel, month)
+    def get_cap_usage(self, user: str, channel: str) -> list[CapUsage]:
+        """Return the usage of every cap that applies to a person's next launch in a channel."""
+        # Read before the runs: a run that ends between the two reads is not counted twice.
+        ledger, now = self.store.get_ledger(), self.now()
+        month, runs = format_month(now, self.timezone), self.store.list_open_runs()
+        return list_cap_usage(self.read_policy(), ledger, runs, user, channel, now, month)
 
     def set_monthly_budget(self, command: SetMonthlyBudget, caller: Requester) -> float:
         """Record the monthly budget of a channel, a person or the workspace, in dollars.
 
-        Returns the dollars of it that are already spent; 0 where that has no consequence: no run is active, or the
+        Returns the dollars of it that are spent already; 0 where that has no consequence: no run is active, or the
         rule is report-only.
 
         Raises:
@@ -180,7 +203,7 @@ class MonthlyBudgetService:
         """
         policy = self.read_policy()
         refuse_act(policy, Act.SET_MONTHLY_BUDGET, caller.actor)
-        budget_key = Reservation("", command.person, caller.channel, 0, 0.0, 0.0).budget_key(command.scope)
+        budget_key = build_budget_key(command.scope, command.person, caller.channel)
         before = {"dollars_per_month": self.store.get_ledger().budget_overrides.get(budget_key)}
         self.store.set_monthly_budget(budget_key, command.dollars, caller.user, now := self.now())
         new_value = {"dollars_per_month": command.dollars}
@@ -201,25 +224,60 @@ class MonthlyBudgetService:
         """Refuse to approve a run that no longer fits a monthly budget: an approval must not override it silently.
 
         Raises:
-            UserError: a budget is exhausted; the message says which, and how to raise it.
+            UserError: a budget is exhausted; the message has its amounts, and says how to raise it.
         """
-        policy, run_reservation = self.read_policy(), build_reservation(run)
+        policy, run_reservation, now = self.read_policy(), build_reservation(run), self.now()
+        if run_reservation is None:
+            return
         # Without the run's own reservation, which must not count twice.
-        ledger = self.store.get_ledger().without_run(run.id)
-        cap_violations = (
-            find_cap_violations(policy, ledger, run_reservation, format_month(self.now(), self.timezone))
-            if run_reservation
-            else []
-        )
+        ledger, month = self.store.get_ledger().without_run(run.id), format_month(now, self.timezone)
+        costs = list_open_costs(self.store.list_open_runs(), now)
         exhausted = [
-            cap_violation
-            for cap_violation in cap_violations
-            if cap_violation.measure is Measure.DOLLARS_PER_MONTH and not policy.is_report_only(cap_violation.rule)
+            (
+                violation,
+                compute_month_usage(ledger, run_reservation.budget_key(violation.scope), violation.scope, costs, month),
+            )
+            for violation in find_cap_violations(policy, ledger, run_reservation, month)
+            if violation.measure is Measure.DOLLARS_PER_MONTH and not policy.is_report_only(violation.rule)
         ]
         if exhausted:
-            raise Denied(
-                join_sentences(*(cap_violation.sentence for cap_violation in exhausted)),
-                Phrase("Raise the budget first, for example with `/verl budget team 5000`, then approve."),
-                act=Act.APPROVE,
-                on=run.id,
-            )
+            refusals = (explain_exhausted_budget(run, violation, usage) for violation, usage in exhausted)
+            raise Denied(join_sentences(*refusals), explain_how_to_approve(exhausted[0][0]), act=Act.APPROVE, on=run.id)
+
+
+MONTH_SPENT = {
+    Scope.PERSON: N_("The month of the person who asks for `{run}` is spent: ${spent} of ${cap}."),
+    Scope.TEAM: N_("The month of this run's channel is spent: ${spent} of ${cap}."),
+    Scope.WORKSPACE: N_("The month of the whole workspace is spent: ${spent} of ${cap}."),
+}
+MONTH_TOO_FULL = {
+    Scope.PERSON: N_(
+        "`{run}` does not fit into the month of the person who asks for it: it may spend ${more}; ${spent} is spent "
+        "and ${reserved} reserved of ${cap}."
+    ),
+    Scope.TEAM: N_(
+        "`{run}` does not fit into the month of its channel: it may spend ${more}; ${spent} is spent and "
+        "${reserved} reserved of ${cap}."
+    ),
+    Scope.WORKSPACE: N_(
+        "`{run}` does not fit into the month of the workspace: it may spend ${more}; ${spent} is spent and "
+        "${reserved} reserved of ${cap}."
+    ),
+}
+BUDGET_NAMES = {Scope.PERSON: "@person", Scope.TEAM: "team", Scope.WORKSPACE: "workspace"}
+
+
+def explain_exhausted_budget(run: Run, violation: CapViolation, usage: MonthUsage) -> Phrase:
+    """Return which monthly budget has no room for a run, with its amounts, to the person who would approve the run."""
+    phrases = MONTH_SPENT if usage.spent >= violation.cap else MONTH_TOO_FULL
+    amounts = {"spent": usage.spent, "reserved": usage.reserved, "cap": violation.cap, "more": violation.requested}
+    return Phrase(phrases[violation.scope], run=run.id, **{name: f"{value:,.2f}" for name, value in amounts.items()})
+
+
+def explain_how_to_approve(violation: CapViolation) -> Phrase:
+    """Return how an approver makes room for a run in a monthly budget: with the least amount that is enough."""
+    return Phrase(
+        "Raise it first with `/verl budget {name} {dollars}`, then approve.",
+        name=BUDGET_NAMES[violation.scope],
+        dollars=math.ceil(violation.total),
+    )

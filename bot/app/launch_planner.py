@@ -3,19 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.app.ports import RecipeSource, TaskEstimator
-from bot.app.run_queries import LaunchPreview, Requester
+from bot.app.ports import Now, RecipeSource, TaskEstimator
+from bot.app.run_queries import LaunchPreview, Requester, new_run
 from bot.core.commands import command
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.launch_plan import LaunchPlan, build_launch_plan, shorten_task
+from bot.core.model.money import Rate
 from bot.core.model.people import APP_HOME, Act, exclude_person
 from bot.core.model.policy import UNRESTRICTED, Policy
 from bot.core.model.recipe import Recipe
+from bot.core.model.run import Run
 from bot.core.rules.access import refuse_act
 from bot.core.rules.launch_bounds import build_launch_request, refuse_out_of_bounds
 from bot.core.rules.launch_checks import refuse_failing_settings
 from bot.errors import Unavailable, UserError
-from bot.phrase import Phrase, Text
+from bot.phrase import Phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,14 @@ class LaunchPlanner:
 
     Attributes:
         read_policy: returns what is allowed now.
+        admit: returns a run with the approval that it needs, or raises a UserError where a cap has no room for it.
     """
 
     recipes: RecipeSource
     cloud: TaskEstimator
+    now: Now
     read_policy: Callable[[], Policy] = lambda: UNRESTRICTED
+    admit: Callable[[Run], Run] = lambda run: run
 
     @property
     def policy(self) -> Policy:
@@ -75,17 +80,24 @@ class LaunchPlanner:
         except Unavailable as error:
             failure = error.message
         yaml = self.recipes.to_yaml(shorten_task(launch_plan.task))
-        refusal = self.cloud.explain_refusal(launch_plan.task) or self._find_refusal(launch_plan, caller)
-        return LaunchPreview(launch_plan, yaml, rate, refusal, failure, controller)
-
-    def _find_refusal(self, launch_plan: LaunchPlan, caller: Requester) -> Text | None:
-        """Return why the person may not launch this here; None where it is allowed."""
+        if refusal := self.cloud.explain_refusal(launch_plan.task):
+            return LaunchPreview(launch_plan, yaml, rate, refusal, failure, controller)
         try:
-            refuse_act(self.policy, Act.LAUNCH, caller.actor)
-            self.refuse_out_of_bounds(launch_plan, caller)
+            admitted = self._admit(launch_plan, caller, None if failure else rate)
         except UserError as error:
-            return error.sentence
-        return None
+            return LaunchPreview(launch_plan, yaml, rate, error.sentence, failure, controller)
+        return LaunchPreview(launch_plan, yaml, rate, None, failure, controller, admitted)
+
+    def _admit(self, launch_plan: LaunchPlan, caller: Requester, rate: Rate | None) -> Run:
+        """Return the run as a launch would record it, at this rate if it is known.
+
+        Raises:
+            UserError: the person may not launch this here, or a cap has no room for it.
+        """
+        refuse_act(self.policy, Act.LAUNCH, caller.actor)
+        self.refuse_out_of_bounds(launch_plan, caller)
+        run = new_run(launch_plan, caller, self.now(), self.policy)
+        return self.admit(run.record_price(rate, self.now()) if rate else run)
 
     def plan_supported(self, recipe: Recipe, launch_command: command.Launch, run_id: str) -> LaunchPlan:
         """Return the plan of a launch.

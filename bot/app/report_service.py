@@ -8,14 +8,16 @@ from typing import Protocol
 from zoneinfo import ZoneInfo, available_timezones
 
 from bot.app.ports import EventRecorder, Now, discard_event
-from bot.app.store_ports import ReportStore, RunReader
+from bot.app.store_ports import LedgerStore, ReportStore, RunReader
 from bot.core.commands.report_command import AddReport, ChangeReport, RemoveReport, ReportOptions
 from bot.core.model.audit import build_request_event
+from bot.core.model.ledger import build_ledger_key
 from bot.core.model.report import Report
 from bot.core.model.run import Run
 from bot.core.model.schedule import Daily, format_schedule
 from bot.core.model.typed_text import format_inline_code, list_valid_names, unknown_name_error
 from bot.core.rules.costs import calendar_month
+from bot.core.rules.monthly_budget import sum_external_spending
 from bot.core.rules.report_content import DigestContent, build_digest_content, compute_run_content, list_costs
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, join_list
@@ -68,8 +70,8 @@ DAY = timedelta(days=1)
 REPORT_HINT = N_("`/verl report daily 09:00` adds one.")
 
 
-class ReportServiceStore(RunReader, ReportStore, Protocol):
-    """The reports, and the runs that they cover."""
+class ReportServiceStore(RunReader, ReportStore, LedgerStore, Protocol):
+    """The reports, the runs that they cover, and what was spent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,8 @@ class ReportService:
             show: returns a run as its readers may see it; unless given, as all members of the report's channel may.
         """
         show = show or partial(self._redact_for_channel, report.channel)
+        # Read before the runs: a run that ends between the two reads is in the sum once.
+        ledger = self.store.get_ledger()
         open_runs = self.store.list_open_runs()
         month = calendar_month(now, load_zone(self.timezone))
         # At least the last day, even if the clocks disagree.
@@ -180,7 +184,9 @@ class ReportService:
         sound = partial(skip_failing_runs, probe=lambda run: compute_run_content(run, now), failed=failed)
         active, gone = ([show(run) for run in sound(filter(report.covers, some))] for some in (open_runs, ended))
         content = build_digest_content(report, active, gone, month, now)
-        return replace(content, failed_ids=tuple(dict.fromkeys(failed)))
+        settled = ledger.spent_dollars.get(build_ledger_key(month.name, report.budget_key), 0.0)
+        costs = content.month_costs.add_other_spending(settled, sum_external_spending(ledger, report.budget_key))
+        return replace(content, month_costs=costs, failed_ids=tuple(dict.fromkeys(failed)))
 
     def _redact_for_channel(self, channel: str, run: Run) -> Run:
         """Return a run as all members of a channel may see it."""

@@ -47,6 +47,7 @@ from bot.slack.inbound.button_listeners import ButtonListeners
 from bot.slack.inbound.command_handlers import Commands
 from bot.slack.inbound.delivery_queue import Inbox
 from bot.slack.inbound.http_mode import HttpServer
+from bot.slack.inbound.list_commands import ListCommands
 from bot.slack.inbound.listeners import Listeners, build_app
 from bot.slack.inbound.modals import Modals
 from bot.slack.inbound.query_handlers import AuditCommands, ChartCommands, CostCommands, ReportCommands
@@ -61,6 +62,7 @@ from bot.slack.outbound.notice_sender import NoticeSender
 from bot.slack.outbound.outbox import Outbox
 from bot.slack.outbound.report_notifier import ReportPublisher
 from bot.slack.outbound.run_notifier import RunNotifier
+from bot.slack.outbound.table_publisher import TablePublisher
 from bot.slack.outbound.time_zones import find_time_zone
 from bot.slack.outbound.web_client import BotIdentity
 
@@ -143,11 +145,13 @@ def assemble(outside: Outside) -> Bot:
     reports = ReportService(
         store, now, lambda: scheduler.wake(REPORTS), settings.timezone, access.can_channel_see, audit.record
     )
-    queries = RunQueries(store, recipes, masked_cloud, access)
+    queries = RunQueries(store, recipes, masked_cloud, access, load_zone(settings.timezone))
     audit_service = AuditService(store, audit, queries, now, read_policy)
     service = RunService(
         store=store,
-        launch_planner=LaunchPlanner(recipes, masked_cloud, read_policy),
+        launch_planner=LaunchPlanner(
+            recipes, masked_cloud, now, read_policy, lambda run: admit(run, store.get_ledger())
+        ),
         notifier=notifier,
         now=now,
         new_id=outside.new_run_id,
@@ -204,14 +208,18 @@ def assemble(outside: Outside) -> Bot:
     background = outside.build_background(interactive_priority)
     language_preferences = LanguagePreferences(store, settings.language)
     home_publisher = HomePublisher(
-        service, slack, language_preferences, access, now, wake=lambda: scheduler.wake(HOMES)
+        service, slack, language_preferences, access, reports, now, wake=lambda: scheduler.wake(HOMES)
     )
     modals, chart_commands = (
         Modals(service, slack, background, secrets),
         ChartCommands(service, background, chart_publisher),
     )
-    report_commands = ReportCommands(service, reports, slack, background)
-    cost_commands = CostCommands(CostService(store, now, settings.timezone), background, queries)
+    tables = TablePublisher(now)
+    report_commands = ReportCommands(service, reports, slack, background, tables, directory.find_names)
+    list_commands = ListCommands(queries, background, tables, directory.find_names, now)
+    cost_commands = CostCommands(
+        CostService(store, now, settings.timezone), background, queries, tables, directory.find_names
+    )
     audit_commands = AuditCommands(audit_service, slack, background)
     commands = Commands(
         service,
@@ -223,6 +231,7 @@ def assemble(outside: Outside) -> Bot:
         report_commands,
         cost_commands,
         audit_commands,
+        list_commands,
     )
     requesters = Requesters(service, access)
     buttons = ButtonListeners(service, slack, background, commands, modals, home_publisher, requesters)
@@ -262,7 +271,14 @@ def assemble(outside: Outside) -> Bot:
         reconciler=reconciler,
         notifier=notifier,
         report_publisher=ReportPublisher(
-            reports, store, outbox, now, is_leader, interactive_priority, partial(find_time_zone, slack)
+            reports,
+            store,
+            outbox,
+            now,
+            is_leader,
+            interactive_priority,
+            partial(find_time_zone, slack),
+            directory.find_names,
         ),
         home_publisher=home_publisher,
         language_preferences=language_preferences,

@@ -52,6 +52,8 @@ def block_text(block: Json) -> str:
             return f"[picture: {block['alt_text']}]"
         case "divider":
             return "---"
+        case "table":
+            return table_text(block)
         case _:
             return "\n".join(rich(block))
 
@@ -61,6 +63,33 @@ def pressable(element: Json | None) -> list[str]:
     if element and element.get("type") == "overflow":
         return [f"[… {' · '.join(option['text']['text'] for option in element['options'])}]"]
     return [f"[{element['text']['text']}]"] if element and "text" in element else []
+
+
+def table_text(block: Json) -> str:
+    """A table, a line for each row, with its columns under each other."""
+    rows = [["".join(cell_texts(cell)) for cell in row] for row in block["rows"]]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    lines = ([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] for row in rows)
+    return "\n".join(" | ".join(line).rstrip() for line in lines)
+
+
+def cell_texts(value: Any) -> list[str]:
+    """Every piece of a cell that people read."""
+    match value:
+        case {"type": "emoji", "name": name}:
+            return [f":{name}:"]
+        case {"type": "user", "user_id": user}:
+            return [f"<@{user}>"]
+        case {"type": "date", "fallback": fallback}:
+            return [str(fallback)]
+        case {"text": str(text), "style": {"code": True}}:
+            return [f"`{text}`"]
+        case {"text": str(text)}:
+            return [text]
+        case {"elements": elements}:
+            return [text for inner in elements for text in cell_texts(inner)]
+        case _:
+            return []
 
 
 def rich(value: Any) -> list[str]:
@@ -76,7 +105,7 @@ def plain(workspace: Workspace, text: str) -> str:
     text = DATE.sub(r"\1", text)
     text = USER.sub(lambda found: "@" + name_of(workspace.users, found[1]), text)
     text = CHANNEL.sub(lambda found: "#" + name_of(workspace.channels, found[1]), text)
-    text = LINK.sub(r"\2 (\1)", text)
+    text = LINK.sub(lambda found: found[2] if "/archives/" in found[1] else f"{found[2]} ({found[1]})", text)
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 

@@ -26,7 +26,7 @@ def types(page: Page, line: str, thread: bool = False) -> None:
 
 def answers(page: Page) -> Locator:
     """What the person alone was told of her launches."""
-    return page.locator("article.ephemeral", has_text="Recorded as")
+    return page.locator("article.ephemeral", has_text="Launching")
 
 
 def recorded(page: Page, before: int) -> str:

@@ -71,7 +71,7 @@ def test_a_run_is_launched_and_told_of_to_its_end(tmp_path: Path) -> None:
         with process(tmp_path, sys.executable, "-m", "bot", "run", **settings) as log:
             eventually(lambda: answers(bot), log.read_text)
             answer = say(f"{bot}{EVENTS_PATH}", f"launch smoke {QUICK}", channel)
-            assert "Recorded as" in answer.json()["text"]
+            assert "Launching" in answer.json()["text"]
 
             def told() -> str:
                 """The run's card and thread, once both tell of its end."""

@@ -139,7 +139,7 @@ def test_a_board_survives_the_kill_of_its_bot_between_its_post_and_its_record(li
     live.start()
     board = live.ana.sees_message(lambda message: "occasion" in payload(message) and message["edited"])
     live.ana.says("/verl report")
-    live.ana.can_see("takes it away, ")
+    live.ana.can_see("turns it off, ")
     told = [message["ts"] for message in live.ana.messages() if "occasion" in payload(message)]
     assert told == [board["ts"]]
     assert 0 <= float(board["ts"]) - due.replace(second=0, microsecond=0).timestamp() < 10

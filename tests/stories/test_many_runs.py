@@ -47,12 +47,14 @@ def a_board(runs: Sequence[Run], store: RedisStore) -> Any:
 
 def a_month(runs: Sequence[Run], store: RedisStore) -> Any:
     costs = CostService(kept(runs, store), lambda: NOW)
-    return cost_views.build_workspace_costs(costs.report_month(lambda _: True), costs.zone)
+    return cost_views.build_workspace_costs(costs.report_month(lambda _: True, "workspace"), costs.zone)
 
 
 def own_month(runs: Sequence[Run], store: RedisStore) -> Any:
     costs = CostService(kept(runs, store), lambda: NOW)
-    return cost_views.build_person_costs(costs.report_month(lambda run: run.requester == "U0ANA"), costs.zone)
+    return cost_views.build_person_costs(
+        costs.report_month(lambda run: run.requester == "U0ANA", "person:U0ANA"), costs.zone
+    )
 
 
 def kept(runs: Sequence[Run], store: RedisStore) -> RedisStore:

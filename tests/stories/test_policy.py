@@ -47,7 +47,7 @@ def test_a_dear_launch_is_asked_about_first_with_what_it_would_cost(under: Made)
     bot.say("launch smoke nodes=2 budget=9")
     asked = bot.told()
     assert "`/verl launch smoke nodes=2 budget=9` may spend up to *$9.00*. Launch it?" in asked
-    assert "$4.00/h by demo price" in asked
+    assert "$4.00/h (demo price)" in asked
     assert bot.store.list_open_runs() == []
     bot.click("launch-sure", "launch smoke nodes=2 budget=9")
     bot.click("launch-sure", "launch smoke nodes=2 budget=9")
@@ -57,7 +57,7 @@ def test_a_dear_launch_is_asked_about_first_with_what_it_would_cost(under: Made)
 @pytest.mark.parametrize("line", ["launch smoke budget=5", "launch smoke budget=9 --yes"])
 def test_what_is_not_dear_and_what_is_meant_is_launched_at_once(under: Made, line: str) -> None:
     bot = under(Policy(confirm_above_dollars=5.0))
-    assert "Recorded as `smoke-0001`" in bot.say(line)
+    assert "Launching `smoke-0001`" in bot.say(line)
 
 
 def test_a_launch_waits_for_a_lead_and_goes_on_with_the_word_of_one(under: Made) -> None:
@@ -91,7 +91,7 @@ def test_only_another_lead_has_a_say(under: Made, who: str, line: str, refused: 
 def test_the_first_word_stands(under: Made) -> None:
     bot = under(APPROVING)
     bot.say("launch smoke budget=9")
-    assert "`smoke-0001` is refused" in bot.say(f"refuse {RUN}", user=LEA)
+    assert "`smoke-0001` is declined" in bot.say(f"refuse {RUN}", user=LEA)
     assert "isn't waiting for approval" in bot.say(f"approve {RUN}", user=BEN)
     bot.ticks(2)
     assert bot.run().reason == "refused"
@@ -137,8 +137,8 @@ def test_a_larger_budget_is_a_leads_to_give(under: Made) -> None:
     bot.ticks(2)
     refused = "It could then cost $6.00; more than $5.00 needs another approver. Ask <@U0LEA>, <@U0BEN>."
     assert refused in bot.say(f"budget {RUN} 6")
-    assert "may spend $6.00 now" in bot.say(f"budget {RUN} 6", user=BEN)
-    assert "may spend $5.00 now" in bot.say(f"budget {RUN} 5")
+    assert "The budget of `smoke-0001` is now $6.00" in bot.say(f"budget {RUN} 6", user=BEN)
+    assert "The budget of `smoke-0001` is now $5.00" in bot.say(f"budget {RUN} 5")
 
 
 def test_a_lead_gives_no_run_of_his_own_what_another_would_have_to_approve(under: Made) -> None:
@@ -184,7 +184,7 @@ def test_a_launch_that_passes_a_cap_is_refused_and_nothing_is_recorded(under: Ma
     bot.say("launch smoke")
     refused = bot.say("launch smoke")
     assert "You would have 2 runs at once; your limit is 1. Stop a run first" in refused
-    assert "Recorded" in bot.say("launch smoke", user=BEN)
+    assert "Launching" in bot.say("launch smoke", user=BEN)
     assert len(bot.store.list_open_runs()) == 2
 
 
@@ -221,7 +221,7 @@ def test_a_smaller_budget_is_given_however_full_the_caps_are(
 ) -> None:
     under(Policy()).say("launch smoke budget=5")
     later = Bot(store, playground, slack, policy=NOTHING)
-    assert "may spend $3.00 now" in later.say(f"budget {RUN} 3")
+    assert "The budget of `smoke-0001` is now $3.00" in later.say(f"budget {RUN} 3")
     assert "limit is" in later.say(f"budget {RUN} 4")
 
 
@@ -250,7 +250,7 @@ def test_what_a_month_may_cost_is_told_of_at_each_share_once_and_then_nothing_ne
     assert read.count("*80 % of what @ana may spend this month is spent*: $8.00 of $10.00.") == 2
     refused = bot.say("launch smoke budget=2.5")
     assert "This would bring your runs this month to $10.50; your limit is $10.00." in refused
-    assert "Lower the run's budget with `budget=`" in refused
+    assert "Its budget can be $2.00 at most: `budget=2.00`." in refused
 
 
 def test_a_bot_that_dies_between_two_looks_tells_no_share_twice(under: Made) -> None:
@@ -270,11 +270,11 @@ def test_a_lead_gives_a_month_more_and_nobody_else_does(under: Made) -> None:
     assert "To set a monthly budget you need the role `approver`; here you are `launcher`. Ask <@U0LEA>." in bot.say(
         "budget team 20"
     )
-    assert "The runs of this channel may spend $20.00 a month now" in bot.say("budget team 20", user=LEA)
-    assert "Recorded" in bot.say("launch smoke budget=5")
-    assert "<@U0BEN> may spend $3.00 a month now." in bot.say("budget <@U0BEN|ben> 3", user=LEA)
+    assert "The monthly budget of this channel is now $20.00." in bot.say("budget team 20", user=LEA)
+    assert "Launching" in bot.say("launch smoke budget=5")
+    assert "The monthly budget of <@U0BEN> is now $3.00." in bot.say("budget <@U0BEN|ben> 3", user=LEA)
     assert "This would bring your runs this month to $5.00" in bot.say("launch smoke budget=5", user=BEN)
-    assert "everybody may spend $4.00 a month" in bot.say("budget workspace 4", user=LEA)
+    assert "The monthly budget of the workspace is now $4.00." in bot.say("budget workspace 4", user=LEA)
     assert "This would bring the workspace's runs this month to $6.00" in bot.say("launch smoke budget=1")
 
 
@@ -283,23 +283,23 @@ def test_an_approval_does_not_override_a_month_that_is_spent(under: Made) -> Non
     bot.say("launch smoke budget=9")
     bot.say("budget team 6", user=LEA)
     refused = bot.say(f"approve {RUN}", user=LEA)
-    assert "This would bring this channel's runs this month to $9.00; its limit is $6.00." in refused
-    assert "Raise the budget first, for example with `/verl budget team 5000`, then approve." in refused
+    assert "does not fit into the month of its channel: it may spend $9.00; $0.00 is spent" in refused
+    assert "Raise it first with `/verl budget team 9`, then approve." in refused
     assert bot.run().status == "awaiting_approval"
     bot.say("budget team 60", user=LEA)
-    assert "is launched now" in bot.say(f"approve {RUN}", user=LEA)
+    assert "is approved and launching" in bot.say(f"approve {RUN}", user=LEA)
 
 
 def test_one_person_asks_for_so_much_a_minute_and_no_more(under: Made) -> None:
     bot = under(Policy(fairness=Fairness(launches_per_minute=2, questions_per_minute=5)))
     for _ in range(2):
-        assert "Recorded" in bot.say("launch smoke")
+        assert "Launching" in bot.say("launch smoke")
     assert "You launched more than 2 runs within a minute" in bot.say("launch smoke")
     assert len(bot.store.list_open_runs()) == 2
     for _ in range(2):
-        assert "smoke-0002" in bot.say("list")
+        assert "smoke-0002" in (bot.say("list") or bot.told())
     assert "You sent more than 5 commands within a minute." in bot.say("list")
-    assert "Recorded" in bot.say("launch smoke", user=BEN)
+    assert "Launching" in bot.say("launch smoke", user=BEN)
 
 
 def test_a_lease_is_warned_of_when_the_policy_says(under: Made) -> None:
@@ -320,7 +320,7 @@ def overdrawn(under: Made, *shadow: str) -> Bot:
     bot.tick(3600)
     bot.check_monthly_budgets()
     told = bot.say("budget team 6", user=LEA)
-    ends = "*$8.01 are spent already*: what runs is to end, unless more is given."
+    ends = "*$8.01 is already spent*, so I stop the runs that still spend from it unless you raise it."
     assert (ends in told) == (not shadow)
     bot.check_monthly_budgets()
     bot.ticks(2)
@@ -456,7 +456,7 @@ def test_what_is_taken_and_left_is_shown(under: Made) -> None:
     bot.running("launch smoke nodes=2 budget=8")
     bot.say("launch smoke budget=2", user=BEN)
     shown = bot.say("budget")
-    assert "*Yours* · 1 run of 4 · 0 GPUs · $4.00/h · $0.00 spent this month, and $8.00 by the budgets" in shown
-    assert "*This channel's* · 2 runs · 0 GPUs · $4.00/h of $20.00 · $0.00 spent this month, and $10.00" in shown
-    assert "open runs of $500.00" in shown
-    assert "<@U0LEA> can give more." in shown
+    assert "*You* · 1 run of 4 · 0 GPUs · $4.00/h · under $0.01 spent this month + $8.00 reserved" in shown
+    assert "*This channel* · 2 runs · 0 GPUs · $4.00/h of $20.00 · under $0.01 spent this month + $10.00" in shown
+    assert "reserved of $500.00" in shown
+    assert "<@U0LEA> can raise these limits." in shown

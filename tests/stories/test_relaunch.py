@@ -41,7 +41,7 @@ def test_a_click_launches_the_very_same_line_where_it_was_made(bot: Bot) -> None
     bot.click("retry", RUN, user=BEN, channel=RANDOM)
     found = bot.run("smoke-0002")
     assert (found.command_line, found.requester, found.channel) == ("launch smoke nodes=2 steps=7", BEN, RANDOM)
-    assert "Recorded as `smoke-0002`" in bot.told(BEN, RANDOM)
+    assert "Launching `smoke-0002`" in bot.told(BEN, RANDOM)
     bot.ticks(2)
     assert bot.cloud.launches == [CLUSTER, "verl-smoke-0002"]
 
@@ -159,8 +159,8 @@ def test_in_a_thread_the_run_can_be_left_out_and_only_the_person_is_answered(bot
     failed(bot)
     bot.mention("retry steps=5", user=BEN, thread_ts=bot.run().messages.sent["card"].ts)
     assert bot.run("smoke-0002").command_line == "launch smoke nodes=2 steps=5"
-    assert "Recorded as `smoke-0002`" in bot.told(BEN)
-    assert "Recorded" not in bot.reads(ANA)
+    assert "Launching `smoke-0002`" in bot.told(BEN)
+    assert "Launching" not in bot.reads(ANA)
 
 
 def test_from_the_bots_page_the_new_run_is_told_of_where_the_first_was(bot: Bot) -> None:

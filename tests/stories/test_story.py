@@ -21,7 +21,7 @@ STEPS = [
 
 
 def test_a_run_from_the_line_to_the_end(bot: Bot) -> None:
-    assert "Recorded as `smoke-0001`" in bot.say("launch smoke nodes=2")
+    assert "Launching `smoke-0001`" in bot.say("launch smoke nodes=2")
     assert bot.run().status == "pending"
     bot.tick()
     assert "launching" in bot.card()
@@ -305,7 +305,7 @@ def test_a_restarted_bot_takes_up_everything(bot: Bot) -> None:
 def test_of_two_bots_on_one_store_one_acts_and_speaks_and_both_answer(bot: Bot) -> None:
     second = Bot(bot.store, bot.playground, bot.slack, bot.cloud, owner="another")
     bot.tick()
-    assert "Recorded as `smoke-0001`" in second.say("launch smoke")
+    assert "Launching `smoke-0001`" in second.say("launch smoke")
     second.ticks(3)
     assert (bot.cloud.launches, bot.reads(user=LEA)) == ([], "")
     bot.ticks(3)

@@ -101,7 +101,7 @@ def test_it_is_said_in_its_channel_and_to_ops_and_its_lease_ends_it(
     bot.ticks(3, seconds=10)
     assert counted(bot, "The cluster of `smoke-0001` is confirmed gone.", TRAINING) == 1
     assert not redis.sismember(OPEN_RUNS, RUN_ID)
-    assert "Recorded as" in bot.say("launch smoke")  # its place is free
+    assert "Launching" in bot.say("launch smoke")  # its place is free
     spent = bot.store.get_ledger().spent_dollars["2026-01 person:U0ANA"]
     assert spent == pytest.approx(4.0 * 3660 / 3600, rel=0.02)
 
@@ -264,7 +264,7 @@ def test_one_that_cannot_be_read_holds_up_no_other(bot: Bot, redis: Redis) -> No
     bot.ticks(3)
     assert bot.run("smoke-0002").status == "running"
     bot.check_monthly_budgets()
-    assert "Recorded" not in bot.say("launch smoke", user=ANA)
+    assert "Launching" not in bot.say("launch smoke", user=ANA)
     bot.tick(3700)
     bot.ticks(12, seconds=10)
     assert bot.run("smoke-0002").status == "ended"
@@ -305,7 +305,7 @@ def test_an_entry_of_the_ledger_that_cannot_be_read_stops_no_launch(bot: Bot, re
     redis.hset(RESERVATIONS, "ppo-0000", "{")
     redis.hset("verl:spent", "2026-01 workspace", "inf")
     redis.hset("verl:given", "workspace", "x")
-    assert "Recorded" in bot.say("launch smoke")
+    assert "Launching" in bot.say("launch smoke")
 
 
 # notices

@@ -1,7 +1,7 @@
 """Builders of the commands: each turns parsed arguments into one command, or refuses them."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.core.commands.aliases import LANGUAGE_ALIASES
 from bot.core.commands.command import (
@@ -27,6 +27,7 @@ from bot.core.commands.command import (
 )
 from bot.core.model.audit import BOT, AuditFilter
 from bot.core.model.policy import Scope
+from bot.core.model.run_filter import STATE_TESTS, RunFilter, parse_since
 from bot.core.model.typed_amount import parse_budget
 from bot.core.model.typed_text import (
     ParsedArguments,
@@ -65,7 +66,43 @@ def build_list_command(arguments: ParsedArguments) -> ListRuns:
     which = (arguments.get_name(0) or "active").lower()
     if which not in RUN_LISTS:
         raise unknown_name_error("list", which, RUN_LISTS)
-    return ListRuns(which)
+    return ListRuns(which, parse_run_filter(arguments))
+
+
+def parse_run_filter(arguments: ParsedArguments) -> RunFilter:
+    """Return the filter of a list of runs.
+
+    Raises:
+        UserError: a value is no person, no state, or no time.
+    """
+    state, since = ((arguments.get_option(name) or "").lower() for name in ("state", "since"))
+    if state and state not in STATE_TESTS:
+        raise UserError(
+            Phrase("No state is called {value}.", value=format_inline_code(state)), list_valid_names(list(STATE_TESTS))
+        )
+    if since and parse_since(since, datetime.now(UTC), UTC) is None:
+        raise UserError(
+            Phrase("`{name}` cannot be {value}.", name="since", value=format_inline_code(since)),
+            Phrase("Give a day or a time span: `mon`, `yesterday`, `2026-11-03`, `12h`, `7d`."),
+        )
+    return RunFilter((arguments.get_option("recipe") or "").lower(), parse_person(arguments), state, since)
+
+
+def parse_person(arguments: ParsedArguments) -> str:
+    """Return Slack's id of the person after `who=`; `me` for the person who types; empty where none was typed.
+
+    Raises:
+        UserError: the text is no mention of a person.
+    """
+    text = arguments.get_option("who") or ""
+    if not text or text.lower() == "me":
+        return text.lower()
+    if mentioned := PERSON_MENTION.fullmatch(text):
+        return mentioned[1]
+    raise UserError(
+        Phrase("{value} is not a person.", value=format_inline_code(text)),
+        Phrase("Mention a person: `who=@ana`; your own runs are `who=me`."),
+    )
 
 
 def build_cost_command(arguments: ParsedArguments) -> ShowCost:

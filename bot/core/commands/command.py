@@ -13,6 +13,7 @@ from bot.core.commands.report_command import (
 )
 from bot.core.model.audit import AuditFilter
 from bot.core.model.policy import Scope
+from bot.core.model.run_filter import EVERY_RUN, RunFilter
 
 WORKSPACE_LANGUAGE = "workspace"
 """The word that sets a person's language back to that of the workspace."""
@@ -56,9 +57,10 @@ class ShowStatus:
 
 @dataclass(frozen=True, slots=True)
 class ListRuns:
-    """List runs: `active`, `mine`, `all` or `ended`."""
+    """List runs: `active`, `mine`, `all` or `ended`, and of these the ones that pass the filter."""
 
     which: str = "active"
+    criteria: RunFilter = EVERY_RUN
 
 
 @dataclass(frozen=True, slots=True)

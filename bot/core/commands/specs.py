@@ -137,10 +137,14 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         ),
         CommandSpec(
             "list",
-            N_("List runs: `active` (default), `mine`, `ended` or `all`."),
-            "list mine",
+            N_(
+                "List runs: the active ones, or `mine`, `ended` or `all`. `recipe=`, `who=` and `state=` narrow it "
+                "down; `since=mon` (or `7d`, or a date) shows the runs launched since then, ended ones too."
+            ),
+            "list recipe=ppo since=mon",
             build_list_command,
             optional="mine|all|ended",
+            options={"recipe": "NAME", "who": "@PERSON", "state": "STATE", "since": "DAY"},
         ),
         CommandSpec(
             "logs",

@@ -20,6 +20,7 @@ class Reservation:
         gpus: number of all its nodes together.
         dollars_per_hour: the rate; zero where the run is unpriced.
         dollars: its budget: the most that it may spend altogether.
+        spent_dollars: of an external cluster, what it has cost so far; the cost of a run is in the run's own record.
     """
 
     run_id: str
@@ -28,6 +29,7 @@ class Reservation:
     gpus: int
     dollars_per_hour: float
     dollars: float
+    spent_dollars: float = 0.0
 
     def get_amount(self, measure: Measure) -> float:
         """Return how much of a measure the run reserves."""
@@ -43,13 +45,7 @@ class Reservation:
 
     def budget_key(self, scope: Scope) -> str:
         """Return the ledger's key of the budget in this scope, such as `person:U0ANA`."""
-        match scope:
-            case Scope.PERSON:
-                return f"{scope}:{self.person}"
-            case Scope.TEAM:
-                return f"{scope}:{self.team}"
-            case Scope.WORKSPACE:
-                return str(scope)
+        return build_budget_key(scope, self.person, self.team)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +142,21 @@ def build_spending(run: Run, zone: tzinfo) -> dict[str, float]:
 def format_month(moment: datetime, zone: tzinfo) -> str:
     """Return the calendar month in a time zone, such as `2026-11`."""
     return moment.astimezone(zone).strftime("%Y-%m")
+
+
+def build_budget_key(scope: Scope, person: str, team: str) -> str:
+    """Return the ledger's key of a budget.
+
+    >>> build_budget_key(Scope.TEAM, "U0ANA", "C0TRAIN"), build_budget_key(Scope.WORKSPACE, "", "")
+    ('team:C0TRAIN', 'workspace')
+    """
+    match scope:
+        case Scope.PERSON:
+            return f"{scope}:{person}"
+        case Scope.TEAM:
+            return f"{scope}:{team}"
+        case Scope.WORKSPACE:
+            return str(scope)
 
 
 def build_ledger_key(month: str, budget_key: str) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Self
 
+from bot.core.model.ledger import build_budget_key
+from bot.core.model.policy import Scope
 from bot.core.model.run import Run
 from bot.core.model.schedule import (
     Interval,
@@ -83,6 +85,12 @@ class Report:
     def is_personal(self) -> bool:
         """Return whether it was requested in a direct message, and reports to one person on that person's runs."""
         return self.channel.startswith("D") and not self.everywhere
+
+    @property
+    def budget_key(self) -> str:
+        """Return the monthly budget that the covered runs draw on, as the ledger names it."""
+        scope = Scope.WORKSPACE if self.everywhere else Scope.PERSON if self.is_personal else Scope.TEAM
+        return build_budget_key(scope, self.by, self.channel)
 
     def covers(self, run: Run) -> bool:
         """Return whether the report covers the run."""

@@ -3,11 +3,13 @@
 The ledger says what open runs reserve.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from bot.core.model.ledger import Ledger, Reservation, build_reservation, format_month
+from bot.core.model.people import exclude_person
 from bot.core.model.policy import Measure, Policy, Scope
 from bot.core.model.run import Run
 from bot.core.model.run_state import PolicyHit
@@ -55,18 +57,24 @@ class CapViolation:
     """A cap that a launch would exceed.
 
     Attributes:
-        cap: the limit; total: the total that the launch would bring it to.
+        cap: the limit; total: the total that the launch would bring it to; requested: the launch's part of it.
     """
 
     scope: Scope
     measure: Measure
     cap: float
     total: float
+    requested: float
 
     @property
     def rule(self) -> str:
         """Return the name of the rule that sets the cap, such as `person.runs`."""
         return f"{self.scope}.{self.measure}"
+
+    @property
+    def cents_left(self) -> int:
+        """Return the whole cents that other runs leave of a monthly budget."""
+        return max(math.floor(100 * (self.cap - (self.total - self.requested)) + 1e-6), 0)
 
     @property
     def sentence(self) -> Text:
@@ -91,7 +99,7 @@ def find_cap_violations(policy: Policy, ledger: Ledger, run_reservation: Reserva
             # A run is checked again when its budget changes: only the measures by which it grows can violate a cap.
             grows = requested > (current.get_amount(measure) if current else 0)
             if cap is not None and grows and total > cap:
-                violations.append(CapViolation(scope, measure, cap, total))
+                violations.append(CapViolation(scope, measure, cap, total, requested))
     return violations
 
 
@@ -109,14 +117,40 @@ def admit_run(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzi
     # All caps in one refusal, so that the person does not correct one after the other.
     if enforced:
         sentences = join_sentences(*(violation.sentence for violation in enforced))
-        raise Denied(sentences, suggestion(enforced), act=enforced[0].rule, on=run.id)
+        raise Denied(
+            sentences,
+            suggest_remedy(enforced),
+            exclude_person(policy.approvers, run.requester) if can_only_be_raised(enforced) else (),
+            act=enforced[0].rule,
+            on=run.id,
+        )
     for violation in violations:
         run = run.record_policy_hit(PolicyHit(violation.rule, now, run.cost(now)))
     return update_approval(run, ledger, policy, now)
 
 
-def suggestion(violations: list[CapViolation]) -> Text:
-    """Return what the person may do about the violations, a sentence."""
-    if any(violation.measure is not Measure.DOLLARS_PER_MONTH for violation in violations):
-        return Phrase("Stop a run first: `/verl list` shows the runs, and `/verl budget` what they use.")
-    return Phrase("Lower the run's budget with `budget=`; `/verl budget` shows what is left.")
+HOW_TO_RAISE_MONTH = {
+    Scope.PERSON: N_("An approver can raise it: `/verl budget @person {dollars}`."),
+    Scope.TEAM: N_("An approver can raise it: `/verl budget team {dollars}`."),
+    Scope.WORKSPACE: N_("An approver can raise it: `/verl budget workspace {dollars}`."),
+}
+
+
+def can_only_be_raised(violations: list[CapViolation]) -> bool:
+    """Return whether no smaller budget helps: a monthly budget has nothing left."""
+    return any(violation.measure is Measure.DOLLARS_PER_MONTH and not violation.cents_left for violation in violations)
+
+
+def suggest_remedy(violations: list[CapViolation]) -> Text:
+    """Return what the person may do about the violations: only what helps against all of them."""
+    monthly = [violation for violation in violations if violation.measure is Measure.DOLLARS_PER_MONTH]
+    sentences: list[Text] = []
+    if len(monthly) < len(violations):
+        sentences.append(Phrase("Stop a run first: `/verl list` shows the runs, and `/verl budget` what they use."))
+    if can_only_be_raised(monthly):
+        worst = max(monthly, key=lambda violation: violation.total - violation.cap)
+        sentences.append(Phrase(HOW_TO_RAISE_MONTH[worst.scope], dollars=math.ceil(worst.total)))
+    elif monthly:
+        left = min(violation.cents_left for violation in monthly) / 100
+        sentences.append(Phrase("Its budget can be ${left} at most: `budget={left}`.", left=f"{left:.2f}"))
+    return join_sentences(*sentences)

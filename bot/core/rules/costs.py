@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from statistics import median
 from typing import Self
@@ -181,17 +181,24 @@ class CostTotals:
         )
 
 
+HALF_A_CENT = 0.005
+"""Dollars below which a sum is shown as nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class MonthlyCosts:
     """The cost of a month: first the runs that still bill, by dollars an hour; then the others by cost.
 
     Attributes:
         failed: ids of runs whose cost cannot be computed, and which are in no sum.
+        other_dollars: dollars of the month without a record of a run: of clusters that were launched outside, and of
+            runs whose records are deleted.
     """
 
     month: Month
     charges: Sequence[RunCharge] = ()
     failed: Sequence[str] = ()
+    other_dollars: float = 0.0
 
     @classmethod
     def from_charges(cls, month: Month, charges: Iterable[RunCharge]) -> Self:
@@ -203,7 +210,19 @@ class MonthlyCosts:
 
     @property
     def total(self) -> CostTotals:
-        return sum(map(CostTotals.from_charge, self.charges), CostTotals())
+        """Return the sum of all runs and of the other dollars."""
+        return sum(map(CostTotals.from_charge, self.charges), CostTotals(dollars=self.other_dollars))
+
+    def add_other_spending(self, settled: float, external: float) -> Self:
+        """Return the costs with the dollars that belong to no run.
+
+        Args:
+            settled: dollars of everything that has ended this month; external: those so far of clusters that were
+                launched outside and are not gone.
+        """
+        ended = sum(charge.dollars or 0.0 for charge in self.charges if not charge.is_billing)
+        other = max(settled - ended, 0.0) + external
+        return replace(self, other_dollars=other if other >= HALF_A_CENT else 0.0)
 
     @property
     def by_person(self) -> Mapping[str, CostTotals]:

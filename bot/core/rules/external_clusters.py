@@ -95,7 +95,9 @@ class ExternalCluster:
     @property
     def reservation(self) -> Reservation:
         """Return what it reserves under the caps."""
-        return build_external_reservation(self.launch, self.reservation_dollars)
+        return replace(
+            build_external_reservation(self.launch, self.reservation_dollars), spent_dollars=self.cost_dollars
+        )
 
     @property
     def reservation_dollars(self) -> float:

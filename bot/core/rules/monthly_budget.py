@@ -1,6 +1,6 @@
 """Monthly budgets: dollars of a calendar month, how much of them is used, and when people are notified. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -8,6 +8,7 @@ from bot.core.model.ledger import Ledger, Reservation, build_ledger_key, build_r
 from bot.core.model.money import BudgetOverrun, BudgetThreshold
 from bot.core.model.policy import Measure, Policy, Scope, cap_rule
 from bot.core.model.run import Run
+from bot.core.model.run_state import RunStatus
 
 THRESHOLD_PERCENTS = (50, 80, 100)
 """Percents of a month's dollars at which people are notified."""
@@ -18,9 +19,9 @@ class CapUsage:
     """The usage of one cap.
 
     Attributes:
-        used: by open runs; for dollars a month, dollars spent plus the budgets of open runs.
+        used: by open runs; for dollars a month, dollars spent and reserved.
         cap: the maximum; None for no cap.
-        spent: for dollars a month, the cost of runs that have ended.
+        spent: for dollars a month, what ended runs, open runs so far and external clusters have cost.
     """
 
     scope: Scope
@@ -29,21 +30,63 @@ class CapUsage:
     cap: float | None
     spent: float = 0.0
 
+    @property
+    def reserved(self) -> float:
+        """Return the dollars that open runs may still spend."""
+        return self.used - self.spent
 
-def list_cap_usage(policy: Policy, ledger: Ledger, person: str, team: str, month: str) -> list[CapUsage]:
-    """Return the usage of every cap that applies to a person's next launch in this channel."""
-    next_launch = Reservation("", person, team, 0, 0.0, 0.0)
-    return [
-        CapUsage(
-            scope,
-            measure,
-            ledger.sum_usage_by_others(scope, measure, next_launch, month),
-            ledger.get_cap(policy, scope, measure, next_launch),
-            ledger.spent_dollars.get(build_ledger_key(month, next_launch.budget_key(scope)), 0.0),
-        )
-        for scope in Scope
-        for measure in Measure
-    ]
+
+def list_cap_usage(
+    policy: Policy, ledger: Ledger, runs: Iterable[Run], person: str, team: str, now: datetime, month: str
+) -> list[CapUsage]:
+    """Return the usage of every cap that applies to a person's next launch in this channel.
+
+    Args:
+        runs: the open runs.
+    """
+    next_launch, costs = Reservation("", person, team, 0, 0.0, 0.0), list_open_costs(runs, now)
+    usages = []
+    for scope in Scope:
+        for measure in Measure:
+            cap = ledger.get_cap(policy, scope, measure, next_launch)
+            if measure is Measure.DOLLARS_PER_MONTH:
+                month_usage = compute_month_usage(ledger, next_launch.budget_key(scope), scope, costs, month)
+                usages.append(
+                    CapUsage(scope, measure, month_usage.spent + month_usage.reserved, cap, month_usage.spent)
+                )
+            else:
+                used = ledger.sum_usage_by_others(scope, measure, next_launch, month)
+                usages.append(CapUsage(scope, measure, used, cap))
+    return usages
+
+
+@dataclass(frozen=True, slots=True)
+class MonthUsage:
+    """The dollars of a monthly budget: those spent, and those reserved: the rest that open runs may still spend."""
+
+    spent: float
+    reserved: float
+
+
+def list_open_costs(runs: Iterable[Run], now: datetime) -> dict[str, float]:
+    """Return what each run that has not ended has cost so far, in dollars; 0 for one without a price."""
+    return {run.id: run.cost(now) or 0.0 for run in runs if run.status is not RunStatus.ENDED}
+
+
+def compute_month_usage(
+    ledger: Ledger, budget_key: str, scope: Scope, costs: Mapping[str, float], month: str
+) -> MonthUsage:
+    """Return how much of a monthly budget is spent and reserved.
+
+    Args:
+        costs: what each open run has cost so far.
+    """
+    spent, reserved = ledger.spent_dollars.get(build_ledger_key(month, budget_key), 0.0), 0.0
+    for reservation in ledger.reservations:
+        if reservation.budget_key(scope) == budget_key:
+            cost = reservation.spent_dollars + costs.get(reservation.run_id, 0.0)
+            spent, reserved = spent + cost, reserved + max(reservation.dollars - cost, 0.0)
+    return MonthUsage(spent, reserved)
 
 
 def find_reached_thresholds(
@@ -116,11 +159,22 @@ class BudgetGroup:
 
 
 def sum_spending(ledger: Ledger, budget_key: str, runs: Iterable[Run], now: datetime, month: str) -> float:
-    """Return the dollars that were spent from a monthly budget: by ended runs in that month, and by its open runs so
-    far.
+    """Return the dollars that were spent from a monthly budget: by what ended in that month, by its open runs so far,
+    and by external clusters so far.
     """
-    return ledger.spent_dollars.get(build_ledger_key(month, budget_key), 0.0) + sum(
-        run.cost(now) or 0.0 for run in runs
+    return (
+        ledger.spent_dollars.get(build_ledger_key(month, budget_key), 0.0)
+        + sum(run.cost(now) or 0.0 for run in runs)
+        + sum_external_spending(ledger, budget_key)
+    )
+
+
+def sum_external_spending(ledger: Ledger, budget_key: str) -> float:
+    """Return what external clusters that are not gone have spent so far from a monthly budget, in dollars."""
+    return sum(
+        reservation.spent_dollars
+        for reservation in ledger.reservations
+        if budget_key in (reservation.budget_key(scope) for scope in Scope)
     )
 
 

@@ -66,14 +66,14 @@ class DigestContent:
         return sum(self.by_recipe.values(), DigestDollars())
 
     @property
+    def people(self) -> Sequence[str]:
+        """Return Slack's ids of the people whom the report names."""
+        return list(dict.fromkeys([*(run.requester for run in self.runs), *self.by_person]))
+
+    @property
     def runs(self) -> Sequence[Run]:
         """Return all runs that the report shows, the active ones first."""
         return [*self.active, *self.ended]
-
-    @property
-    def runs_without_price(self) -> Sequence[Run]:
-        """Return the runs whose price is unknown; a run that waits for its machines costs nothing yet."""
-        return [run for run in self.runs if run.spending.hourly_rate is None and run.launch.first_requested_at]
 
 
 def build_digest_content(

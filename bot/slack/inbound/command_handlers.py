@@ -1,6 +1,6 @@
 """Execution of typed commands, from a slash command or a mention. What a command requests is recorded at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -50,10 +50,10 @@ from bot.core.commands.report_command import (
 )
 from bot.core.model.people import Act
 from bot.core.model.run import Run
-from bot.core.model.run_stub import RunStub
 from bot.core.rules.relaunch import Relaunch
 from bot.i18n import set_language, use_language
 from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer
+from bot.slack.inbound.list_commands import ListCommands
 from bot.slack.inbound.query_handlers import AuditCommands, ChartCommands, CostCommands, ReportCommands
 from bot.slack.outbound.chart_publisher import upload_log
 from bot.slack.outbound.home_publisher import HomePublisher
@@ -69,7 +69,8 @@ class Commands:
     Attributes:
         client: uploads files; background: computes answers that take longer than an acknowledgement;
             home_publisher: updates the App Home pages; language_preferences: the language of each person;
-            chart_commands, report_commands, cost_commands, audit_commands: execute the commands of their kinds.
+            chart_commands, report_commands, cost_commands, audit_commands, list_commands: execute the commands of their
+            kinds.
     """
 
     service: RunService
@@ -81,6 +82,7 @@ class Commands:
     report_commands: ReportCommands
     cost_commands: CostCommands
     audit_commands: AuditCommands
+    list_commands: ListCommands
 
     def answer(self, command: Command, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Execute a command. Return a function that renders its answer.
@@ -122,7 +124,7 @@ class Commands:
                 | ShowHelp()
                 | ShowWelcome()
             ):
-                return self.answer_query(command, requester)
+                return self.answer_query(command, requester, responder)
 
     def change_limits(
         self, command: Extend | SetBudget | SetMonthlyBudget | Approve | Refuse, requester: Requester
@@ -166,23 +168,22 @@ class Commands:
         self,
         command: ShowStatus | ListRuns | ShowArtifacts | ListRecipes | DescribeRecipe | ShowHelp | ShowWelcome,
         requester: Requester,
+        responder: Responder,
     ) -> DeferredAnswer:
         """Answer a command that only reads records and recipes."""
         queries = self.service.queries
         match command:
             case ShowStatus(run_id):
-                return self.show_status(run_id, requester)
-            case ListRuns(selection):
-                unreadable_runs = queries.list_unreadable() if selection in ("active", "all") else ()
-                return self.list_runs(
-                    queries.list_runs(selection, requester.user), selection, requester, unreadable_runs
-                )
+                return self.show_status(run_id, requester, responder)
+            case ListRuns():
+                return self.list_commands.answer(command, requester, responder)
             case ShowArtifacts(run_id):
                 return partial(answers.render_artifacts, queries.find(run_id, requester.actor))
             case ListRecipes():
                 return lambda: render_recipes(queries.load_catalogue(), queries.find_refusals())
-            case DescribeRecipe(run_id):
-                return partial(describe_recipe, self.service.launch_planner.recipes.get(run_id))
+            case DescribeRecipe(name):
+                described = partial(describe_recipe, self.service.launch_planner.recipes.get(name))
+                return self.list_commands.answer_with_table(described, requester, responder)
             case ShowHelp(word, language):
                 return partial(help_views.render_help, word, language)
             case ShowWelcome():
@@ -196,31 +197,18 @@ class Commands:
         owner = replace(requester, user=command.person or requester.user)
         return partial(
             budget_views.render_budget_overview,
-            self.service.monthly_budgets.get_cap_usage(owner),
+            self.service.monthly_budgets.get_cap_usage(owner.user, owner.channel),
             self.service.policy.approvers,
             command,
         )
 
-    def show_status(self, run_id: str | None, requester: Requester) -> DeferredAnswer:
-        """Return the card of one run, or of the person's only one; for several runs, one line each."""
+    def show_status(self, run_id: str | None, requester: Requester, responder: Responder) -> DeferredAnswer:
+        """Return the card of one run, or of the person's only one; for several runs, a table."""
         queries = self.service.queries
         runs = [queries.find(run_id, requester.actor)] if run_id else queries.list_active(requester.user)
         if len(runs) == 1:
             return partial(answers.render_status, runs[0], self.service.now())
-        return self.list_runs(runs, "active", requester)
-
-    def list_runs(
-        self, runs: Sequence[Run], selection: str, requester: Requester, unreadable_runs: Sequence[RunStub] = ()
-    ) -> DeferredAnswer:
-        """Return one line per run; for runs that the person may not read, only that they exist and what they cost."""
-        visible_runs = self.service.queries.redact_for(requester.actor, runs[: answers.MAX_LISTED_RUNS])
-        return partial(
-            answers.render_runs,
-            [*visible_runs, *runs[answers.MAX_LISTED_RUNS :]],
-            selection,
-            self.service.now(),
-            unreadable_runs,
-        )
+        return self.list_commands.list_runs(lambda: runs, "active", requester, responder)
 
     def launch(self, command: Launch, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Launch a run at once, unless it needs a confirmation; preview a dry run in the background, because prices

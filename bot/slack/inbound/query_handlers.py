@@ -24,7 +24,9 @@ from bot.core.commands.report_command import (
     ShowReport,
 )
 from bot.core.model.audit import AuditEvent
+from bot.core.model.ledger import build_budget_key
 from bot.core.model.people import Act
+from bot.core.model.policy import Scope
 from bot.core.model.report import Report
 from bot.core.model.run import Run
 from bot.core.rules.chart_data import Chart, RunHistory, build_comparison_chart, build_metric_chart, build_reward_chart
@@ -34,12 +36,14 @@ from bot.phrase import Phrase
 from bot.runtime.failure_isolation import report_once
 from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer, post_direct_message
 from bot.slack.outbound.chart_publisher import ChartPublisher, upload_file
+from bot.slack.outbound.table_publisher import TablePublisher
 from bot.slack.outbound.time_zones import find_time_zone
 from bot.slack.outbound.web_client import SlackRejected
 from bot.slack.views import answers, audit_views, chart_views, cost_views, schedule_views
 from bot.slack.views.message import Answer, Responder, build_text_answer
 from bot.slack.views.mrkdwn import code, join_markup_sentences, render_phrase
 from bot.slack.views.report_views import render_report_answer
+from bot.slack.views.run_table import NameFinder, name_plainly
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ def select_charts(run_history: RunHistory, metrics: tuple[str, ...]) -> list[Cha
     if metrics:
         return [build_metric_chart(run_history.run, run_history.history, metric_name) for metric_name in metrics]
     if (chart := build_reward_chart(run_history.run, run_history.history)) is None:
-        sentence = translate("`{run}` has told no numbers yet.", run=run_history.run.id)
+        sentence = translate("`{run}` has no metrics yet.", run=run_history.run.id)
         raise UserError(sentence, Phrase("Its log: `logs {run}`.", run=run_history.run.id))
     return [chart]
 
@@ -118,12 +122,15 @@ class ReportCommands:
 
     Attributes:
         client: queried for people's time zones, in the background.
+        tables: shows tables as this workspace takes them; find_names: returns people's names, by Slack's id.
     """
 
     service: RunService
     reports: ReportService
     client: WebClient
     background: BackgroundReplies
+    tables: TablePublisher
+    find_names: NameFinder
 
     def answer(self, command: ReportCommand, requester: Requester, reply: Responder) -> DeferredAnswer:
         """Carry out a report command and return its answer.
@@ -142,7 +149,7 @@ class ReportCommands:
                 return partial(schedule_views.list_reports, reports_with_zones, self.reports.now())
             case ShowReport(everywhere):
                 return lambda: self.background.answer_later(
-                    partial(self.build_digest_now, requester, everywhere), reply, user
+                    partial(self.build_digest_now, requester, everywhere), self.tables.with_tables(reply), user
                 )
             case AddReport():
                 return self.create_report(command, requester, reply)
@@ -164,7 +171,8 @@ class ReportCommands:
             return self.service.queries.redact_for(requester.actor, [run])[0]
 
         report, content = self.reports.build_digest_now(requester.user, requester.channel, everywhere, show)
-        return render_report_answer(report, content, self.reports.now())
+        show_person = name_plainly(self.find_names(content.people))
+        return render_report_answer(report, content, self.reports.now(), show_person)
 
     def create_report(self, command: AddReport, requester: Requester, reply: Responder) -> DeferredAnswer:
         """Create a report: at once where the time zone was typed, else in the background, because Slack is queried for
@@ -190,39 +198,64 @@ class ReportCommands:
 
 @dataclass(frozen=True, slots=True)
 class CostCommands:
-    """The commands that show what runs cost."""
+    """The commands that show what runs cost.
+
+    Attributes:
+        tables: shows tables as this workspace takes them; find_names: returns people's names, by Slack's id.
+    """
 
     cost_service: CostService
     background: BackgroundReplies
     queries: RunQueries
+    tables: TablePublisher
+    find_names: NameFinder
 
     def answer(self, command: ShowCost, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Return the answer to a cost command. A run is looked up here, so that errors are raised at once."""
         compute_answer = self.prepare_answer(command, requester)
-        return lambda: self.background.answer_later(compute_answer, responder, requester.user)
+        show = self.tables.with_tables(responder)
+        return lambda: self.background.answer_later(compute_answer, show, requester.user)
 
     def prepare_answer(self, command: ShowCost, requester: Requester) -> Callable[[], Answer]:
         """Return the function that computes the answer in the background."""
         cost_service = self.cost_service
         match command.of:
             case "mine":
-                own_costs = partial(cost_service.report_month, lambda run: run.requester == requester.user)
-                return lambda: cost_views.build_person_costs(own_costs(), cost_service.zone)
-            case "team":
-                team_costs = partial(cost_service.report_month, lambda run: run.channel == requester.channel)
-                return lambda: cost_views.build_channel_costs(team_costs(), cost_service.zone, requester.channel)
-            case "month":
-                return lambda: cost_views.build_workspace_costs(
-                    cost_service.report_month(lambda _: True), cost_service.zone
+                return lambda: cost_views.build_person_costs(
+                    cost_service.report_month(
+                        lambda run: run.requester == requester.user,
+                        build_budget_key(Scope.PERSON, requester.user, ""),
+                    ),
+                    cost_service.zone,
+                    cost_service.get_run,
                 )
+            case "team":
+                return partial(self.answer_for_channel, requester.channel)
+            case "month":
+                return self.answer_for_workspace
             case run_id:
                 return partial(self.answer_for_run, cost_service.find_run(run_id), requester)
+
+    def answer_for_channel(self, channel: str) -> Answer:
+        """Return what a channel's runs have cost this month."""
+        costs = self.cost_service.report_month(
+            lambda run: run.channel == channel, build_budget_key(Scope.TEAM, "", channel)
+        )
+        show_person = name_plainly(self.find_names(costs.by_person))
+        return cost_views.build_channel_costs(costs, self.cost_service.zone, channel, show_person)
+
+    def answer_for_workspace(self) -> Answer:
+        """Return what all runs have cost this month."""
+        costs = self.cost_service.report_month(lambda _: True, build_budget_key(Scope.WORKSPACE, "", ""))
+        show_person = name_plainly(self.find_names(costs.by_person))
+        return cost_views.build_workspace_costs(costs, self.cost_service.zone, show_person)
 
     def answer_for_run(self, run: Run, requester: Requester) -> Answer:
         """Return what a run has cost; for a person who may not read the run, only its line."""
         (visible_run,) = self.queries.redact_for(requester.actor, [run])
         if visible_run.is_redacted:
-            return answers.render_runs([visible_run], "all", self.cost_service.now())
+            show_person = name_plainly(self.find_names([run.requester]))
+            return answers.render_runs([visible_run], "all", self.cost_service.now(), show_person=show_person)
         run_account = self.cost_service.report_run(run)
         return cost_views.build_run_costs(run_account.run, run_account.baseline, self.cost_service.now())
 
@@ -290,7 +323,7 @@ class AuditCommands:
 
 def acknowledge_deletion(run_id: str) -> Answer:
     """Return the answer to `/verl forget`: which data is deleted, and which is not."""
-    deleted = render_phrase("What was kept of {run} is deleted.", run=code(run_id))
+    deleted = render_phrase("I deleted the records of {run}.", run=code(run_id))
     return build_text_answer(
-        join_markup_sentences(deleted, render_phrase("Its messages in Slack, its model and its bill are not."))
+        join_markup_sentences(deleted, render_phrase("Its messages in Slack, its model and its cost stay."))
     )

@@ -3,8 +3,8 @@
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
@@ -51,6 +51,9 @@ MEMBERS_PER_PAGE = 1_000
 NO_ANSWER = N_("Slack does not answer in time.")
 SLACK_REFUSES = N_("Slack refuses to say ({code}).")
 MISSING_SCOPE = N_("The Slack app is missing a permission ({code}); ask the operator to run `verlbot doctor`.")
+
+MAX_NAMES, MAX_NAME_CHARACTERS = 50, 40
+"""Maximum people whose names one message needs, and characters of a name."""
 
 UNKNOWN_USER_CODES = {"user_not_found", "user_not_visible", "users_not_found"}
 """Error codes for a person who is not of this workspace."""
@@ -201,6 +204,15 @@ class SlackDirectory:
         )
         return user in members
 
+    def find_names(self, users: Iterable[str]) -> dict[str, str]:
+        """Return what people call themselves, by Slack's id: to name them without notifying them. People whose names
+        Slack does not give in time are left out.
+        """
+        known_ids = [user for user in dict.fromkeys(users) if user.startswith(("U", "W"))][:MAX_NAMES]
+        futures = {user: self._people.get_or_fetch(user, partial(self._fetch_person, user)) for user in known_ids}
+        done, _ = wait(futures.values(), self._answer_seconds)
+        return {user: name for user, future in futures.items() if future in done and (name := read_name(future))}
+
     def _find_own_team(self) -> str:
         """Return the id of the bot's workspace."""
         try:
@@ -257,6 +269,16 @@ class SlackDirectory:
 
 
 JsonObject = dict[str, Any]
+
+
+def read_name(future: "Future[JsonObject | None]") -> str:
+    """Return the name in Slack's description of a person; empty where there is none."""
+    if future.exception() is not None:
+        return ""
+    description = future.result() or {}
+    profile = description.get("profile") or {}
+    names = (profile.get("display_name"), profile.get("real_name"), description.get("name"))
+    return next((str(name) for name in names if name), "")[:MAX_NAME_CHARACTERS]
 
 
 def classify_person(description: JsonObject | None, own_team: str, workspaces: frozenset[str]) -> PersonKind:

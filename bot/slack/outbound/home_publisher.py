@@ -1,8 +1,8 @@
 """Publisher of the App Home pages: keeps them up to date for people who look at them."""
 
 import logging
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, tzinfo
 from threading import Lock
 
 from slack_sdk import WebClient
@@ -10,9 +10,14 @@ from slack_sdk import WebClient
 from bot.app.access_control import AccessControl
 from bot.app.language_preferences import LanguagePreferences
 from bot.app.ports import Now
+from bot.app.report_service import ReportService, load_zone
 from bot.app.run_service import RunService
 from bot.core.model.people import Act, Actor
-from bot.core.rules.access import refuse_act
+from bot.core.model.policy import Measure, Scope
+from bot.core.model.report import Report
+from bot.core.model.run import Run
+from bot.core.rules.access import check_may_approve, refuse_act
+from bot.core.rules.monthly_budget import CapUsage
 from bot.errors import Unavailable, UserError
 from bot.i18n import use_language
 from bot.runtime.failure_isolation import report_once
@@ -30,11 +35,16 @@ MAX_PAGES = 50
 """Maximum pages that are kept up to date; Slack accepts a hundred updates a minute."""
 
 
+MAX_CHANNEL_BUDGETS = 3
+"""Maximum channels whose monthly budgets a page shows."""
+
+
 class HomePublisher:
     """The App Home pages that people have opened, the latest last.
 
     Args:
         language_preferences: the language of each page; access: who may see what.
+        reports: the scheduled reports.
         wake: triggers `publish` now.
     """
 
@@ -44,9 +54,11 @@ class HomePublisher:
         client: WebClient,
         language_preferences: LanguagePreferences,
         access: AccessControl,
+        reports: ReportService,
         now: Now,
         wake: Callable[[], None],
     ) -> None:
+        self._reports = reports
         self._access = access
         self._teams: dict[str, str] = {}
         self._language_preferences = language_preferences
@@ -133,13 +145,56 @@ class HomePublisher:
         return build_home_blocks(self._load_runs(actor), now)
 
     def _load_runs(self, actor: Actor) -> HomeRuns:
-        """Return the runs that the person's page shows."""
+        """Return what the person's page shows."""
         queries = self._service.queries
         active_runs = queries.list_active()
         own_runs = [run for run in active_runs if run.requester == actor.user]
-        team_runs = [run for run in active_runs if run.requester != actor.user]
+        approvals = [run for run in active_runs if self._may_approve(run, actor)][::-1]
+        team_runs = [run for run in active_runs if run.requester != actor.user and run not in approvals]
         ended_runs = queries.list_runs("ended", actor.user)[: home_view.MAX_ENDED_RUNS]
-        return HomeRuns(own_runs, queries.redact_for(actor, team_runs), queries.redact_for(actor, ended_runs))
+        return HomeRuns(
+            own_runs,
+            queries.redact_for(actor, team_runs),
+            queries.redact_for(actor, ended_runs),
+            approvals,
+            self._list_budgets(actor.user, own_runs),
+            self._list_schedules(actor),
+            actor.user,
+        )
+
+    def _may_approve(self, run: Run, actor: Actor) -> bool:
+        """Return whether a launch waits for an approval that the person may give."""
+        try:
+            check_may_approve(self._service.policy, run, actor)
+        except UserError:
+            return False
+        return True
+
+    def _list_budgets(self, user: str, own_runs: Sequence[Run]) -> list[tuple[str, CapUsage]]:
+        """Return the month of the person and of the workspace, and that of each channel in which the person has runs,
+        if it has a limit.
+        """
+        channels = list(dict.fromkeys(run.channel for run in own_runs))[:MAX_CHANNEL_BUDGETS]
+        own = [("", usage) for usage in self._get_months(user, "") if usage.scope is not Scope.TEAM]
+        return own + [
+            (channel, usage)
+            for channel in channels
+            for usage in self._get_months(user, channel)
+            if usage.scope is Scope.TEAM and usage.cap is not None
+        ]
+
+    def _get_months(self, user: str, channel: str) -> list[CapUsage]:
+        """Return the monthly budgets that a launch of this person in this channel would draw on."""
+        usages = self._service.monthly_budgets.get_cap_usage(user, channel)
+        return [usage for usage in usages if usage.measure is Measure.DOLLARS_PER_MONTH]
+
+    def _list_schedules(self, actor: Actor) -> list[tuple[Report, tzinfo]]:
+        """Return the scheduled reports of channels that the person may see."""
+        return [
+            (report, load_zone(report.zone))
+            for report in self._reports.store.list_reports()
+            if report.by == actor.user or self._access.can_see_channel(actor, report.channel)
+        ]
 
     def _forget(self, user: str) -> None:
         """Stop updating a person's page."""

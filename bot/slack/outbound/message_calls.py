@@ -15,6 +15,7 @@ from bot.slack.outbound.web_client import PARSE_MODE, SlackRejected, classify_sl
 from bot.slack.views.blocks import Block, fit_blocks, fit_message_text
 from bot.slack.views.message import Message, is_chart
 from bot.slack.views.mrkdwn import join_parts, to_literal
+from bot.slack.views.tables import is_table, replace_tables
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,8 @@ def find_owned(conversation: Conversation, key: str, read_page: Callable[..., Sl
 
 
 def call_slack(method: Callable[..., SlackResponse], **content: Any) -> SlackResponse:
-    """Call Slack; send a message whose blocks Slack takes for malformed as text alone rather than not at all.
+    """Call Slack; send a message whose blocks Slack takes for malformed with lines for its table, or as text alone,
+    rather than not at all.
 
     A refused message with charts raises: a workspace may refuse charts, and there is another way to show them.
     """
@@ -139,6 +141,9 @@ def call_slack(method: Callable[..., SlackResponse], **content: Any) -> SlackRes
         blocks = [*content["blocks"], *(block for one in content.get("attachments", ()) for block in one["blocks"])]
         if error.code not in MALFORMED_CODES or any(map(is_chart, blocks)):
             raise
+        if any(map(is_table, content["blocks"])):
+            log.warning("Slack refuses a table as %s; it goes as lines: %s", error.code, content["text"])
+            return call_slack(method, **content | {"blocks": replace_tables(content["blocks"])})
         log.error("Slack refuses a message as %s; it goes without blocks: %s", error.code, content["text"])
     with classify_slack_errors():
         return method(parse=PARSE_MODE, **content | {"blocks": [], "attachments": []})

@@ -26,6 +26,7 @@ from bot.slack.outbound.outbox import RETRY_AFTER, Outbox
 from bot.slack.outbound.outbox_limits import IMMEDIATELY
 from bot.slack.views.message import Message
 from bot.slack.views.report_views import render_report
+from bot.slack.views.run_table import NameFinder, find_no_names, name_plainly
 
 ZONE_QUERY_INTERVAL = timedelta(minutes=10)
 """Time between two queries of a time zone that Slack has not given."""
@@ -37,6 +38,7 @@ class ReportPublisher:
     Args:
         is_leader: returns whether this process is the leader among those that share the store.
         find_zone: returns a person's time zone, or None while Slack does not give it; may take seconds.
+        find_names: returns people's names, by Slack's id.
     """
 
     def __init__(
@@ -48,7 +50,9 @@ class ReportPublisher:
         is_leader: Callable[[], bool],
         interactive_priority: InteractivePriority,
         find_zone: Callable[[str], str | None] = lambda user: None,
+        find_names: NameFinder = find_no_names,
     ) -> None:
+        self._find_names = find_names
         self._report_service = report_service
         self._store = store
         self._outbox = outbox
@@ -105,7 +109,12 @@ class ReportPublisher:
     ) -> Conversation:
         """Return the one message of a report with this due time."""
         message = render_report(
-            report, content, now, due_at, fell_in_quiet_hours(report, due_at, load_zone(report.zone))
+            report,
+            content,
+            now,
+            due_at,
+            fell_in_quiet_hours(report, due_at, load_zone(report.zone)),
+            name_plainly(self._find_names(content.people)),
         )
         delivery = ReportDelivery(due_at, now, list_costs(content.active, now))
         pending = report.pending_delivery

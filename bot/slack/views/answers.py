@@ -2,7 +2,7 @@
 out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from bot.core.model.run import Run
@@ -31,6 +31,7 @@ from bot.slack.views.mrkdwn import (
     render_plural,
 )
 from bot.slack.views.progress_views import progress_line
+from bot.slack.views.run_table import build_run_table
 
 MAX_TASK_BLOCKS = 8
 """Maximum blocks of a task in one view: 48,000 characters, three times the longest recipe that comes with the bot."""
@@ -47,15 +48,13 @@ def acknowledge_launch(run: Run, is_hidden: bool = False) -> Answer:
     """
     # Slack delivered the command twice: the first delivery has launched the run.
     if not run.is_waiting:
-        return build_text_answer(render_phrase("{run} is launched already.", run=code(run.id)))
+        return build_text_answer(render_phrase("{run} is already launched.", run=code(run.id)))
     if run.status is RunStatus.AWAITING_APPROVAL:
         approvers = join_markup_list(map(mention_person_or_group, run.approval.approvers)) if run.approval else Markup()
-        waiting = render_phrase(
-            "{run} is recorded, and needs approval from {people}.", run=code(run.id), people=approvers
-        )
+        waiting = render_phrase("{run} needs approval from {people}.", run=code(run.id), people=approvers)
         return build_text_answer(mrkdwn(":raised_hand: {}", waiting))
     confirmation = render_phrase(CARD_IN_DIRECT_MESSAGE if is_hidden else CARD_FOLLOWS, run=code(run.id))
-    stop_hint = render_phrase("Stop it with {command}.", command=code(f"/verl stop {run.id}"))
+    stop_hint = render_phrase("To stop it: {command}", command=code(f"/verl stop {run.id}"))
     return build_text_answer(mrkdwn(":ok_hand: {}", join_markup_sentences(confirmation, stop_hint)))
 
 
@@ -80,9 +79,7 @@ def explain_unopened_view() -> Answer:
     Slack accepts a trigger for three seconds. If its answer to the first attempt is lost, it also refuses the second
     one, although the view is open already.
     """
-    explanation = render_phrase(
-        "Slack opens nothing for that any more. If nothing is in front of you, type or press it again."
-    )
+    explanation = render_phrase("Slack opened no window for that. If you see none, type or press it again.")
     return build_text_answer(mrkdwn(":warning: {}", explanation))
 
 
@@ -91,10 +88,12 @@ def render_task(run: Run, yaml: str) -> Answer:
     pieces = [yaml[at : at + MAX_CODE_BLOCK_CHARACTERS] for at in range(0, len(yaml), MAX_CODE_BLOCK_CHARACTERS)]
     code_blocks = [code_block(piece) for piece in pieces[:MAX_TASK_BLOCKS]]
     cut_note = (
-        [context(render_phrase("The rest is in the file in its thread."))] if len(pieces) > MAX_TASK_BLOCKS else []
+        [context(render_phrase("The rest is in the file in the run's thread."))]
+        if len(pieces) > MAX_TASK_BLOCKS
+        else []
     )
     head = render_phrase(
-        "The task of {run}, as SkyPilot gets it; SHA-256 {digest}.",
+        "The task of {run} as SkyPilot gets it, SHA-256 {digest}.",
         run=code(run.id),
         digest=code(run.plan.task_hash[:16]),
     )
@@ -107,34 +106,34 @@ def acknowledge_log_read(run: Run) -> Answer:
 
 
 STOP_OF_FORGOTTEN_CLUSTER = N_(
-    "I ask SkyPilot to remove the cluster of {run}. SkyPilot does not remember it, so nothing confirms that it goes: "
-    "look for its machines by hand, and type {command} once they are gone."
+    "I ask SkyPilot to delete the cluster of {run}. SkyPilot has no record of it, so nothing confirms the deletion: "
+    "check the machines yourself, and type {command} once they are gone."
 )
 
 STOP_WAITS_FOR_MODEL = N_(
-    "SkyPilot does not remember the cluster of {run}, and its model may be there alone. So I ask for its removal only "
-    "when the time for fetching it is over; {discard} asks at once. Nothing confirms that it goes: look "
-    "for its machines by hand, and type {command} once they are gone."
+    "SkyPilot has no record of the cluster of {run}, and the only copy of its model may be there. I ask for the "
+    "deletion once the time to copy the model is over; {discard} asks at once. Nothing confirms the deletion: check "
+    "the machines yourself, and type {command} once they are gone."
 )
 
 
 def acknowledge_stop(run: Run | RunStub) -> Answer:
     """Return the answer to a stop request, which depends on how far the run has ended already."""
     if isinstance(run, RunStub):
-        removing = render_phrase(
-            "I am removing the cluster of {run}, whose record cannot be read.", run=code(run.run_id)
-        )
-        later = render_phrase("Its channel hears when it is confirmed gone.")
+        removing = render_phrase("Deleting the cluster of {run}, whose record I cannot read.", run=code(run.run_id))
+        later = render_phrase("I post in its channel when the cluster is confirmed gone.")
         return build_text_answer(mrkdwn(":octagonal_sign: {}", join_markup_sentences(removing, later)))
     if run.status is RunStatus.ENDED:
         return build_text_answer(
             render_phrase(
-                "{run} is over: {state}. None of it is running.", run=code(run.id), state=wording.describe_state(run)
+                "{run} has ended: {state}. No machine of it is running.",
+                run=code(run.id),
+                state=wording.describe_state(run),
             )
         )
     # SkyPilot has forgotten the cluster: only a person can confirm that its machines are gone.
     if run.observed.memory.confirmed_gone_by:
-        closed = render_phrase("I close {run} on your word that its machines are gone.", run=code(run.id))
+        closed = render_phrase("Closing {run}: you confirmed that its machines are gone.", run=code(run.id))
         return build_text_answer(mrkdwn(":octagonal_sign: {}", closed))
     if run.observed.memory.is_lost:
         asking = render_phrase(
@@ -147,33 +146,39 @@ def acknowledge_stop(run: Run | RunStub) -> Answer:
     # A person gave up the unsaved checkpoint, so the teardown does not wait for its download.
     if run.is_finished and run.checkpoint_rescue.discard_approved_by and run.plan.checkpoints_ephemeral:
         return build_text_answer(
-            render_phrase("{run} is over; its cluster is removed, and what is on it alone is lost.", run=code(run.id))
+            render_phrase(
+                "{run} has ended. I delete its cluster, and everything that is only there is lost.", run=code(run.id)
+            )
         )
     if save_grace.shows_rescue(run):
-        refusal = render_phrase("{run} is over already; its cluster goes once its model is fetched.", run=code(run.id))
+        refusal = render_phrase(
+            "{run} has already ended. I delete its cluster once its model is copied.", run=code(run.id)
+        )
         return build_text_answer(
-            join_markup_sentences(refusal, render_phrase("`/verl stop {run} save=no` loses it.", run=run.id))
+            join_markup_sentences(
+                refusal, render_phrase("To discard the model: `/verl stop {run} save=no`.", run=run.id)
+            )
         )
     if run.is_finished:
         return build_text_answer(
-            render_phrase("{run} is over already, and its cluster is being removed.", run=code(run.id))
+            render_phrase("{run} has already ended, and its cluster is being deleted.", run=code(run.id))
         )
     if run.checkpoint_rescue.is_save_requested:
         saving = render_phrase(
-            "{run} will be stopped once it has saved, or after a while without it.", run=code(run.id)
+            "{run} stops once it has saved a checkpoint, or when the time for that is over.", run=code(run.id)
         )
         return build_text_answer(mrkdwn(":floppy_disk: {}", saving))
-    stopping = render_phrase("{run} will be stopped. Its card says when its cluster is gone.", run=code(run.id))
+    stopping = render_phrase("Stopping {run}. Its card shows when its cluster is gone.", run=code(run.id))
     return build_text_answer(mrkdwn(":octagonal_sign: {}", stopping))
 
 
 def render_artifacts(run: Run) -> Answer:
     """Return what a run has left behind and what can be done with it."""
-    resume_hint = render_phrase("`/verl resume {run}` goes on from it.", run=run.id) if can_resume(run) else Markup()
+    resume_hint = render_phrase("`/verl resume {run}` continues from it.", run=run.id) if can_resume(run) else Markup()
     checkpoint = checkpoint_views.describe_model(run) or explain_missing_checkpoint(run)
     head = mrkdwn(":package: {} · {}", code(run.id), join_markup_sentences(checkpoint, resume_hint))
-    log = render_phrase("Its last log lines: {command}", command=code(f"/verl logs {run.id}"))
-    charts = render_phrase("Its numbers: {command}", command=code(f"/verl plot {run.id}"))
+    log = render_phrase("Log: {command}", command=code(f"/verl logs {run.id}"))
+    charts = render_phrase("Charts: {command}", command=code(f"/verl plot {run.id}"))
     return build_answer(
         checkpoint,
         [
@@ -188,20 +193,21 @@ def explain_missing_checkpoint(run: Run) -> Markup:
     none.
     """
     if not run.is_finished:
-        return render_phrase("{run} has left no checkpoint that was seen in its log.", run=code(run.id))
+        return render_phrase("The log of {run} shows no checkpoint yet.", run=code(run.id))
     if run.plan.checkpoints_ephemeral or run.plan.checkpoint_store:
-        return render_phrase("{run} was over before its training began, so it saved no model.", run=code(run.id))
+        return render_phrase("{run} ended before its training began, so it saved no model.", run=code(run.id))
     return render_phrase("{run} saves no model.", run=code(run.id))
 
 
 def acknowledge_extension(run: Run) -> Answer:
     """Return the answer to `/verl extend`: when the lease ends now."""
     if run.lease_ends_at is None:
-        return build_text_answer(render_phrase("{run} may live longer once it is launched.", run=code(run.id)))
+        return build_text_answer(render_phrase("Lease extended: it begins when {run} launches.", run=code(run.id)))
     lease_end = date(run.lease_ends_at, "{date_short_pretty} {time}")
     return build_text_answer(
         mrkdwn(
-            ":alarm_clock: {}", render_phrase("The lease of {run} ends {time} now.", run=code(run.id), time=lease_end)
+            ":alarm_clock: {}",
+            render_phrase("Lease extended: {run} now runs until {time}.", run=code(run.id), time=lease_end),
         )
     )
 
@@ -209,7 +215,9 @@ def acknowledge_extension(run: Run) -> Answer:
 def acknowledge_budget(run: Run) -> Answer:
     """Return the answer to `/verl budget`: what the run may spend now."""
     now = render_phrase(
-        "{run} may spend {budget} now.", run=code(run.id), budget=wording.format_dollars(run.limits.budget_dollars)
+        "The budget of {run} is now {budget}.",
+        run=code(run.id),
+        budget=wording.format_dollars(run.limits.budget_dollars),
     )
     return build_text_answer(mrkdwn(":moneybag: {}", now))
 
@@ -217,9 +225,9 @@ def acknowledge_budget(run: Run) -> Answer:
 def acknowledge_approval_decision(run: Run) -> Answer:
     """Return the result of an approver's decision. An earlier decision of another approver wins."""
     if run.approval and run.approval.granted:
-        return build_text_answer(mrkdwn(":ok: {}", render_phrase("{run} is launched now.", run=code(run.id))))
+        return build_text_answer(mrkdwn(":ok: {}", render_phrase("{run} is approved and launching.", run=code(run.id))))
     return build_text_answer(
-        mrkdwn(":no_entry_sign: {}", render_phrase("{run} is refused, and will not be launched.", run=code(run.id)))
+        mrkdwn(":no_entry_sign: {}", render_phrase("{run} is declined, so it does not launch.", run=code(run.id)))
     )
 
 
@@ -236,49 +244,73 @@ def render_status(run: Run, now: datetime) -> Answer:
     return build_answer(card.text, card.blocks)
 
 
-def render_runs(runs: Sequence[Run], selection: str, now: datetime, unreadable: Sequence[RunStub] = ()) -> Answer:
-    """Return one line per run, after the runs whose records cannot be read."""
+def render_runs(
+    runs: Sequence[Run],
+    selection: str,
+    now: datetime,
+    unreadable: Sequence[RunStub] = (),
+    show_person: Callable[[str], Markup] = mention,
+    reader: str = "",
+) -> Answer:
+    """Return the runs as a table, after a line for each run whose record cannot be read.
+
+    Args:
+        selection: one of `command.RUN_LISTS`, or `FILTERED`.
+        reader: Slack's id of the only person who reads the answer; empty for several.
+    """
     if not runs and not unreadable:
         return build_text_answer(render_phrase(NO_RUNS[selection]))
-    blocks = [section(render_unreadable_run_line(stub)) for stub in unreadable[:MAX_LISTED_RUNS]]
-    blocks += [section(render_isolated_run_line(run, now)) for run in runs[:MAX_LISTED_RUNS]]
-    if len(runs) > MAX_LISTED_RUNS:
-        blocks.append(
-            context(
-                render_phrase("… and {count} more; `/verl list mine` shows yours.", count=len(runs) - MAX_LISTED_RUNS)
-            )
-        )
     count = len(runs) + len(unreadable)
-    return build_answer(render_plural("{count} run", "{count} runs", count), blocks)
+    heading = render_plural("{count} run", "{count} runs", count)
+    more = len(runs) - MAX_LISTED_RUNS
+    note = render_phrase(MORE_RUNS, count=more) if more > 0 else ""
+    blocks = [section(render_unreadable_run_line(stub)) for stub in unreadable[:MAX_LISTED_RUNS]]
+    blocks.append(context(join_parts(" · ", [heading, note])))
+    if runs:
+        blocks.append(build_run_table(runs[:MAX_LISTED_RUNS], now, show_person, reader))
+    return build_answer(heading, blocks)
+
+
+MORE_RUNS = N_("… and {count} more. Narrow the list down, as with `/verl list recipe=ppo who=@ana`.")
 
 
 def render_unreadable_run_line(stub: RunStub) -> Markup:
     """Return the line of a run whose record cannot be read."""
     if stub.lease_end_time is None:
-        return render_phrase(":rotating_light: {run} · its record cannot be read", run=code(stub.run_id))
+        return render_phrase(":rotating_light: {run} · record unreadable", run=code(stub.run_id))
     lease_end = date(stub.lease_end_time, "{date_short_pretty} {time}")
     return render_phrase(
-        ":rotating_light: {run} · its record cannot be read · lease until {time}", run=code(stub.run_id), time=lease_end
+        ":rotating_light: {run} · record unreadable · lease until {time}", run=code(stub.run_id), time=lease_end
     )
 
+
+FILTERED = "filtered"
+"""The selection of a list with a filter."""
 
 NO_RUNS = {
     "active": N_("No run is active. `/verl launch smoke` starts a small one."),
     "mine": N_("You have no runs. `/verl launch smoke` starts a small one."),
     "ended": N_("No run has ended yet."),
     "all": N_("There are no runs yet. `/verl launch smoke` starts a small one."),
+    FILTERED: N_("No run matches. `/verl list all` shows them without a filter."),
 }
 
 
-def render_isolated_run_line(run: Run, now: datetime) -> Markup:
-    """Return a run's line in a list; an error while rendering it does not affect the other lines."""
-    return render_or_fallback(run, lambda run: render_run_line(run, now), lambda run: wording.unshown_line(run.id))
+def render_isolated_run_line(run: Run, now: datetime, reader: str) -> Markup:
+    """Return a run's line; an error while rendering it does not affect the other lines."""
+    return render_or_fallback(
+        run, lambda run: render_run_line(run, now, reader), lambda run: wording.unshown_line(run.id)
+    )
 
 
-def render_run_line(run: Run, now: datetime) -> Markup:
-    """Return a run's line in a list: id, state, progress, cost and requester."""
+def render_run_line(run: Run, now: datetime, reader: str = "") -> Markup:
+    """Return a run's line: id, state, progress, cost and requester.
+
+    Args:
+        reader: Slack's id of the person who reads it.
+    """
     parts = [
-        join_parts(" ", [code(run.id), wording.describe_state(run)]),
+        join_parts(" ", [wording.link_run(run, reader), wording.describe_state(run)]),
         progress_line(run, now),
         wording.describe_cost(run, now),
         mention(run.requester),
@@ -316,7 +348,7 @@ def render_unreadable_record(error: UnreadableRecord) -> Answer:
     """Return that a run's record cannot be read, and how to remove its cluster."""
     problem = render_phrase("I cannot read the record of {run}: {why}.", run=code(error.run_id), why=error.why)
     stop_hint = (
-        render_phrase("`/verl stop {run}` removes its cluster.", run=error.run_id) if error.is_open else Markup()
+        render_phrase("`/verl stop {run}` deletes its cluster.", run=error.run_id) if error.is_open else Markup()
     )
     return build_text_answer(mrkdwn(":rotating_light: {}", join_markup_sentences(problem, stop_hint)))
 

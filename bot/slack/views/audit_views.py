@@ -30,41 +30,41 @@ MAX_SHOWN_EVENTS = 20
 REFUSED_PREFIX = "refused: "
 
 ACTION_PHRASES: Mapping[str, str] = {
-    "launch": N_("asked for the launch"),
+    "launch": N_("requested the launch"),
     "approve": N_("approved the launch"),
     "refuse": N_("refused the launch"),
-    "stop": N_("asked to stop it"),
-    "confirm gone": N_("said that its machines are gone"),
-    "give up model": N_("gave up its model"),
+    "stop": N_("requested the stop"),
+    "confirm gone": N_("confirmed that its machines are gone"),
+    "give up model": N_("discarded its model"),
     "set budget": N_("set its budget"),
     "extend lease": N_("extended its lease"),
     "keep cluster": N_("kept its cluster longer"),
     "mute finding": N_("muted a finding"),
     "follow log": N_("followed its log"),
     "set summaries": N_("set how often it posts summaries"),
-    "ask for approval": N_("asked for an approval"),
+    "ask for approval": N_("requested an approval"),
     "need no approval": N_("found that it needs no approval"),
-    "ask for launch": N_("asked for its machines"),
-    "ask for launch again": N_("asked for its machines again"),
-    "see it run": N_("saw it run"),
-    "end": N_("ended it"),
-    "settle": N_("saw its cluster gone, and closed it"),
-    "ask for removal": N_("asked for the removal of its cluster"),
+    "ask for launch": N_("requested its machines"),
+    "ask for launch again": N_("requested its machines again"),
+    "see it run": N_("saw it running"),
+    "end": N_("stopped it"),
+    "settle": N_("confirmed its cluster gone, and closed it"),
+    "ask for removal": N_("requested the deletion of its cluster"),
     "set autostop": N_("set its autostop"),
-    "put off autostop": N_("put off its autostop"),
-    "fetch model": N_("began to fetch its model"),
-    "alarm": N_("warned that its cluster does not go"),
+    "put off autostop": N_("postponed its autostop"),
+    "fetch model": N_("began to copy its model"),
+    "alarm": N_("warned that its cluster is still up"),
     "change": N_("changed its record"),
-    "forget": N_("deleted what was kept of it"),
+    "forget": N_("deleted its records"),
     "set monthly budget": N_("set a monthly budget"),
-    "remove cluster": N_("asked to remove a cluster that no run owns"),
-    "leave cluster": N_("left a cluster that no run owns"),
-    "adopt cluster": N_("adopted a cluster that no run owns"),
+    "remove cluster": N_("requested the deletion of a cluster without a run"),
+    "leave cluster": N_("kept a cluster without a run"),
+    "adopt cluster": N_("adopted a cluster without a run"),
     "schedule report": N_("scheduled a report"),
     "change report": N_("changed a report"),
-    "end report": N_("ended a report"),
+    "end report": N_("turned off a report"),
     "change policy": N_("read a changed policy file"),
-    "allow outside launch": N_("let a launch outside Slack pass"),
+    "allow outside launch": N_("allowed a launch outside Slack"),
     "refuse outside launch": N_("refused a launch outside Slack"),
 }
 """The phrase for each action, by its name in the audit."""
@@ -74,13 +74,13 @@ FIELD_PHRASES: Mapping[str, str] = {
     "budget_dollars": N_("budget in dollars"),
     "lease_hours": N_("lease in hours"),
     "approval_causes": N_("needs approval because of"),
-    "approved_dollars": N_("up to so many dollars"),
-    "approved_gpu_hours": N_("up to so many GPU-hours"),
+    "approved_dollars": N_("limit in dollars"),
+    "approved_gpu_hours": N_("limit in GPU-hours"),
     "muted": N_("muted"),
     "kept_until": N_("until"),
     "follow_until": N_("until"),
-    "summary_steps": N_("every so many steps"),
-    "summary_hours": N_("every so many hours"),
+    "summary_steps": N_("every (steps)"),
+    "summary_hours": N_("every (hours)"),
     "dollars_per_month": N_("dollars a month"),
     "changed": N_("changed"),
     "schedule": N_("schedule"),
@@ -90,9 +90,9 @@ FIELD_PHRASES: Mapping[str, str] = {
 
 def render_run_history(run: Run, events: Sequence[AuditEvent]) -> Answer:
     """Return the events of a run, the oldest first; the last `MAX_SHOWN_EVENTS` if there are more."""
-    head = render_phrase("Who did what to {run}, and what I did by myself.", run=code(run.id))
+    head = render_phrase("What people and I did to {run}.", run=code(run.id))
     if not events:
-        return build_text_answer(render_phrase("Nothing is recorded of {run}.", run=code(run.id)))
+        return build_text_answer(render_phrase("No events are recorded for {run}.", run=code(run.id)))
     left_out = len(events) - MAX_SHOWN_EVENTS
     notes = [
         context(render_plural("{count} earlier event is left out.", "{count} earlier events are left out.", left_out))
@@ -106,10 +106,10 @@ def render_run_history(run: Run, events: Sequence[AuditEvent]) -> Answer:
 def render_events(events: Sequence[AuditEvent]) -> Answer:
     """Return the events that match a search, the newest first."""
     if not events:
-        nothing = render_phrase("Nothing of that kind is recorded.")
+        nothing = render_phrase("No matching events.")
         return build_text_answer(
             mrkdwn(
-                "{} {}", nothing, render_phrase("`/verl audit 30d` looks further back; `/verl help audit` says how.")
+                "{} {}", nothing, render_phrase("`/verl audit 30d` looks further back; `/verl help audit` shows more.")
             )
         )
     head = render_plural("{count} event, the newest first.", "{count} events, the newest first.", len(events))
@@ -130,7 +130,7 @@ def render_event_line(event: AuditEvent, with_subject: bool = True) -> Markup:
     actor = code(BOT) if event.who == BOT else mention(event.who)
     parts = [mrkdwn("{} · {} {}", date(event.at, DAY_AND_TIME), actor, render_event_action(event))]
     parts += [code(event.on)] if event.on and with_subject else []
-    parts += [render_phrase("by the rule {rule}", rule=code(event.rule))] if event.rule else []
+    parts += [render_phrase("by rule {rule}", rule=code(event.rule))] if event.rule else []
     parts += [render_phrase("in {channel}", channel=channel_link(event.channel))] if event.channel else []
     parts += [
         render_field_change(name, event.before.get(name), value)

@@ -120,7 +120,7 @@ MONTHLY_BUDGET_EXHAUSTED = N_(
     "*{spent} is already spent*, so open runs will be stopped unless you raise the limit. See each run's thread "
     "for when."
 )
-MONTH_USAGE = N_("{spent} spent this month, and {held} by the budgets of open runs")
+MONTH_USAGE = N_("{spent} spent this month + {reserved} reserved")
 
 
 def render_budget_overview(
@@ -181,7 +181,7 @@ def render_cap_usage(usage: CapUsage) -> Markup:
             month = render_phrase(
                 MONTH_USAGE,
                 spent=wording.format_dollars(usage.spent),
-                held=wording.format_dollars(usage.used - usage.spent),
+                reserved=wording.format_dollars(usage.reserved),
             )
             return render_usage_of_cap(month, wording.format_dollars(usage.cap) if usage.cap is not None else None)
 
@@ -194,6 +194,30 @@ def format_cap(cap: float | None) -> str | None:
 def render_usage_of_cap(usage: Markup, cap: str | None) -> Markup:
     """Return the usage, followed by its cap."""
     return join_parts(" ", [usage, render_phrase("of {most}", most=cap)]) if cap else usage
+
+
+BAR_WIDTH = 10
+"""Characters of a bar: narrow enough for a phone."""
+
+
+def render_bar(share: float) -> str:
+    """Return a share as a bar of text; a share above one fills it.
+
+    >>> render_bar(0.42), render_bar(0.001), render_bar(7.0)
+    ('▓▓▓▓░░░░░░', '░░░░░░░░░░', '▓▓▓▓▓▓▓▓▓▓')
+    """
+    filled = min(max(round(share * BAR_WIDTH), 0), BAR_WIDTH)
+    return "▓" * filled + "░" * (BAR_WIDTH - filled)
+
+
+def render_month_line(usage: CapUsage, owner: Markup | None = None) -> Markup:
+    """Return a monthly budget on one line: what is spent, with a bar where it has a limit.
+
+    Args:
+        owner: whose it is, such as a channel; None for the words of its scope.
+    """
+    bar = code(render_bar(usage.spent / usage.cap if usage.cap else 1.0)) if usage.cap is not None else ""
+    return join_parts(" ", [bar, owner or render_phrase(SCOPE_HEADINGS[usage.scope]), render_cap_usage(usage)])
 
 
 def acknowledge_monthly_budget(command: SetMonthlyBudget, spent_dollars: float) -> Answer:

@@ -7,6 +7,7 @@ from bot.core.model.money import Bill
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules.costs import (
+    HALF_A_CENT,
     CostTotals,
     Efficiency,
     MonthlyCosts,
@@ -19,13 +20,14 @@ from bot.core.rules.costs import (
 )
 from bot.phrase import N_
 from bot.slack.views import wording
-from bot.slack.views.blocks import context, section
+from bot.slack.views.blocks import Block, context, section
 from bot.slack.views.message import Answer, build_answer
 from bot.slack.views.mrkdwn import (
     Markup,
     channel_link,
     code,
     date,
+    escape,
     join_markup_list,
     join_markup_sentences,
     join_parts,
@@ -37,17 +39,23 @@ from bot.slack.views.mrkdwn import (
     translate_text,
 )
 from bot.slack.views.progress_views import format_number
+from bot.slack.views.tables import Column, build_table
 
-MAX_LISTED_RUNS, MAX_TABLE_ROWS = 10, 5
+MAX_LISTED_RUNS, MAX_GROUPS = 10, 5
 """Maximum runs of one answer; maximum people, recipes and infras: more are not readable on a phone."""
 
 DATE_FORMAT = "{date_short_pretty} {time}"
 
-UNPRICED_RUN = N_("{run} is *unpriced*: its price is not known. That does not mean that it is free.")
-HOW_TO_PRICE = N_("A price table tells me: `VERLBOT_PRICES`, or the prices that SkyPilot's server is given.")
+UNPRICED_RUN = N_("{run}: *price unknown*, which does not mean free.")
+HOW_TO_PRICE = N_("To give me a price, set `VERLBOT_PRICES`, or prices on SkyPilot's server.")
 
 
 # One run.
+
+
+def find_no_run(_: str) -> Run | None:
+    """Return no run, so that runs are named without a link."""
+    return None
 
 
 def build_run_costs(run: Run, baseline: RecipeBaseline | None, now: datetime) -> Answer:
@@ -65,22 +73,22 @@ def build_run_costs(run: Run, baseline: RecipeBaseline | None, now: datetime) ->
 
 def run_cost_headline(run: Run, now: datetime) -> Markup:
     """Return the dollars of a run, and their share of its budget."""
-    cost, name = run.cost(now), code(run.id)
+    cost, name = run.cost(now), wording.link_run(run)
     if run.launch.first_requested_at is None:
-        return render_phrase("{run} has cost nothing: no machine was asked for.", run=name)
+        return render_phrase("{run} has cost nothing: it has requested no machines yet.", run=name)
     if cost is None:
         return render_phrase(UNPRICED_RUN, run=name)
     budget = wording.format_dollars(run.limits.budget_dollars)
     share = f"{cost / run.limits.budget_dollars:.0%}"
     fields = {"run": name, "spent": wording.format_dollars(cost), "budget": budget, "share": share}
     if run.status is RunStatus.ENDED:
-        return render_phrase("{run} has cost *{spent}* in all, {share} of its budget of {budget}", **fields)
+        return render_phrase("{run} cost *{spent}* in total, {share} of its budget of {budget}", **fields)
     return render_phrase("{run} has cost *{spent}* so far, {share} of its budget of {budget}", **fields)
 
 
-BY_CLOCK = N_("{time} by my own clock, since its machines were asked for {asked}, at {rate}.")
-BY_BILL = N_("{dollars} by {source}, {time}; since then by my own clock, at {rate}.")
-BY_LAST_BILL = N_("{dollars} by {source}, {time}, when its machines were gone: {rate}.")
+BY_CLOCK = N_("Estimated: {time} since it requested machines at {asked} × {rate}.")
+BY_BILL = N_("{dollars} according to {source} at {time}; since then estimated at {rate}.")
+BY_LAST_BILL = N_("{dollars} according to {source} at {time}, after its machines were gone, at {rate}.")
 
 
 def describe_source(run: Run, now: datetime) -> Markup:
@@ -121,12 +129,10 @@ def describe_idle_time(run: Run, now: datetime) -> Markup:
     if run.launch.first_requested_at is None or not idle_time.total:
         return Markup()
     parts = [
-        describe_idle_part(N_("{time} until its job ran"), idle_time.before_start),
+        describe_idle_part(N_("{time} before its job started"), idle_time.before_start),
         describe_idle_part(N_("{time} without a step while it ran"), idle_time.while_running or timedelta()),
         describe_idle_part(N_("{time} until its machines were gone"), idle_time.after_end),
-        render_phrase("how long its steps took, its log does not tell")
-        if idle_time.while_running is None
-        else Markup(),
+        render_phrase("step times unknown") if idle_time.while_running is None else Markup(),
     ]
     parts_text = join_markup_list(parts)
     if not parts_text:
@@ -134,7 +140,7 @@ def describe_idle_time(run: Run, now: datetime) -> Markup:
     if dollars is None or not cost:
         return render_phrase("*Idle* {time}: {parts}", time=wording.format_duration(idle_time.total), parts=parts_text)
     return render_phrase(
-        "*Idle* {dollars}, {share} of it: {parts}",
+        "*Idle* {dollars} ({share}): {parts}",
         dollars=wording.format_dollars(dollars),
         share=f"{dollars / cost:.0%}",
         parts=parts_text,
@@ -153,7 +159,7 @@ def list_efficiency(run: Run, efficiency: Efficiency, baseline: RecipeBaseline |
         steps = render_plural("{count} step", "{count} steps", run.training.progress.training_totals.steps)
         lines.append(
             render_phrase(
-                "*A step* {dollars}, of {steps}", dollars=wording.format_small_dollars(efficiency.per_step), steps=steps
+                "{dollars} per step ({steps})", dollars=wording.format_small_dollars(efficiency.per_step), steps=steps
             )
         )
     if efficiency.gain:
@@ -168,20 +174,18 @@ def describe_validation_gain(efficiency: Efficiency, gain: ValidationGain) -> Ma
     fields = {"first": format_number(gain.first), "best": format_number(gain.best)}
     if efficiency.per_point is not None:
         dollars = wording.format_small_dollars(efficiency.per_point)
-        return render_phrase(
-            "*A point of validation* (0.01) {dollars}: from {first} to {best}", dollars=dollars, **fields
-        )
+        return render_phrase("{dollars} per 0.01 of validation gained ({first} → {best})", dollars=dollars, **fields)
     if gain.points > 0:
-        return render_phrase("*Validation* from {first} to {best}", **fields)
-    return render_phrase("*Validation* has gained nothing yet on its first, {first}", **fields)
+        return render_phrase("Validation {first} → {best}", **fields)
+    return render_phrase("Validation has not improved on its first value, {first}", **fields)
 
 
 def compare_with_baseline(run: Run, efficiency: Efficiency, baseline: RecipeBaseline) -> Markup:
     """Return the cost of a point in earlier runs of the same recipe, and this run's as a multiple of it."""
     fields = {"recipe": run.recipe, "dollars": wording.format_small_dollars(baseline.per_point)}
     median = render_plural(
-        "The one earlier run of {recipe} that succeeded has paid {dollars} a point",
-        "The median of {count} earlier runs of {recipe} that succeeded is {dollars} a point",
+        "The one earlier run of {recipe} that succeeded paid {dollars} per 0.01",
+        "The median of {count} earlier runs of {recipe} that succeeded is {dollars} per 0.01",
         baseline.runs,
         **fields,
     )
@@ -189,60 +193,66 @@ def compare_with_baseline(run: Run, efficiency: Efficiency, baseline: RecipeBase
     if efficiency.per_point is None or not baseline.per_point:
         return median
     times = f"{efficiency.per_point / baseline.per_point:.1f}"
-    return render_phrase("{median}: this one pays {times} times that", median=median, times=times)
+    return render_phrase("{median}; this one is {times}× as expensive", median=median, times=times)
 
 
 # A month.
 
 
-def build_person_costs(costs: MonthlyCosts, zone: str) -> Answer:
-    """Return a person's own runs, those that still bill first."""
+def build_person_costs(costs: MonthlyCosts, zone: str, find_run: Callable[[str], Run | None] = find_no_run) -> Answer:
+    """Return a person's own runs, those that still bill first.
+
+    Args:
+        find_run: returns a run by its id, for the link to its card; None where it is not known.
+    """
     head = render_phrase("*Your runs* in {month}", month=costs.month.name)
-    return build_month_answer(costs, zone, head, [list_charges(costs.charges, charge_line)] if costs.charges else [])
+    return build_month_answer(costs, zone, head, build_charge_table(costs.charges, find_run))
 
 
-def build_channel_costs(costs: MonthlyCosts, zone: str, channel_id: str) -> Answer:
+def build_channel_costs(
+    costs: MonthlyCosts, zone: str, channel_id: str, show_person: Callable[[str], Markup] = mention
+) -> Answer:
     """Return the runs of a channel, by person, recipe and infra."""
     link_to_channel = channel_link(channel_id)
     return build_month_answer(
         costs,
         zone,
         render_phrase("*Runs of {channel}* in {month}", channel=link_to_channel, month=costs.month.name),
-        list_tables(costs),
+        build_share_table(costs, show_person),
     )
 
 
-def build_workspace_costs(costs: MonthlyCosts, zone: str) -> Answer:
+def build_workspace_costs(costs: MonthlyCosts, zone: str, show_person: Callable[[str], Markup] = mention) -> Answer:
     """Return all runs, by person, recipe and infra."""
-    return build_month_answer(
-        costs, zone, render_phrase("*All runs* in {month}", month=costs.month.name), list_tables(costs)
-    )
+    head = render_phrase("*All runs* in {month}", month=costs.month.name)
+    return build_month_answer(costs, zone, head, build_share_table(costs, show_person))
 
 
-def build_month_answer(costs: MonthlyCosts, zone: str, title: Markup, sections: Sequence[Markup]) -> Answer:
-    """Return the answer about a month: totals, runs without a price, sections, and how runs are counted."""
+def build_month_answer(costs: MonthlyCosts, zone: str, title: Markup, tables: Sequence[Block]) -> Answer:
+    """Return the answer about a month: totals, runs without a price, how runs are counted, and a table."""
     totals = costs.total
     head = mrkdwn(":moneybag: {}", render_phrase("{what}: {total}", what=title, total=describe_totals(totals)))
     notes = [context(describe_unpriced_runs(totals))] if totals.unpriced else []
+    notes += [context(describe_other_spending(costs))] if costs.other_dollars else []
     notes += (
         [context(join_parts("\n", map(wording.unshown_line, costs.failed[:MAX_LISTED_RUNS])))] if costs.failed else []
     )
     footnote = join_markup_sentences(
         render_phrase(HOW_RUNS_COUNT),
-        render_phrase("The month is that of {zone}.", zone=code(zone)),
+        render_phrase("Months are in {zone} time.", zone=code(zone)),
         render_phrase(HOW_TO_SEE_A_RUN),
     )
-    return build_answer(strip_bold(head), [section(head), *notes, *map(section, sections), context(footnote)])
+    return build_answer(strip_bold(head), [section(head), *notes, context(footnote), *tables])
 
 
-HOW_RUNS_COUNT = N_("A run counts whole in the month in which it ended; one that still bills counts in this one.")
-HOW_TO_SEE_A_RUN = N_("`/verl cost RUN` shows where a run's numbers come from.")
+HOW_RUNS_COUNT = N_("A run counts toward the month in which it ends; a running one counts toward this month.")
+HOW_TO_SEE_A_RUN = N_("`/verl cost RUN` shows where the numbers of a run come from.")
 
 
 def describe_totals(totals: CostTotals) -> Markup:
     """Return dollars, current rate, idle dollars, and the number of runs."""
-    if not totals.runs:
-        return render_phrase("none has billed yet.")
+    if not totals.runs and not totals.dollars:
+        return render_phrase("nothing spent yet.")
     runs = render_plural("{count} run", "{count} runs", totals.runs)
     return join_parts(
         " · ", [format_amount(totals), describe_current_rate(totals), describe_idle_dollars(totals), runs]
@@ -253,7 +263,9 @@ def format_amount(totals: CostTotals) -> Markup:
     """Return the dollars; "unpriced", never zero, where no run has a price."""
     return mrkdwn(
         "*{}*",
-        wording.format_dollars(totals.dollars) if totals.runs > totals.unpriced else render_phrase("price unknown"),
+        wording.format_dollars(totals.dollars)
+        if totals.runs > totals.unpriced or totals.dollars
+        else render_phrase("price unknown"),
     )
 
 
@@ -275,73 +287,90 @@ def describe_idle_dollars(totals: CostTotals) -> Markup:
     )
 
 
-NOT_IN_SUMS = N_("{runs}, in no sum here: the price is not known, which does not mean that it is free.")
+NOT_IN_SUMS = N_("{runs}, not in these sums. That does not mean free.")
+
+
+def describe_other_spending(costs: MonthlyCosts) -> Markup:
+    """Return the part of the sum that belongs to no run of the list."""
+    other = wording.format_dollars(costs.other_dollars)
+    return render_phrase("{dollars} of it was spent outside verlbot, or by runs that were deleted.", dollars=other)
 
 
 def describe_unpriced_runs(totals: CostTotals) -> Markup:
     """Return how many runs have no price. They get a line of their own, because their dollars are in no sum."""
-    runs = render_plural("*{count} run unpriced*", "*{count} runs unpriced*", totals.unpriced)
+    runs = render_plural("*{count} run of unknown price*", "*{count} runs of unknown price*", totals.unpriced)
     return mrkdwn(":grey_question: {}", render_phrase(NOT_IN_SUMS, runs=runs))
-
-
-def list_tables(costs: MonthlyCosts) -> list[Markup]:
-    """Return one table each by person, recipe and infra."""
-    kinds: list[tuple[Markup, Mapping[str, CostTotals], Callable[[str], Markup]]] = [
-        (render_phrase("*By person*"), costs.by_person, mention),
-        (render_phrase("*By recipe*"), costs.by_recipe, code),
-        (render_phrase("*By infra*"), costs.by_infra, format_infra),
-    ]
-    return [
-        cost_table(title, totals_by_name, format_name) for title, totals_by_name, format_name in kinds if totals_by_name
-    ]
 
 
 def format_infra(infra: str) -> Markup:
     """Return the infra, or that it is unknown."""
-    return translate_text(infra) if infra else render_phrase("infra not known")
+    return translate_text(infra) if infra else render_phrase("infra unknown")
 
 
-def cost_table(title: Markup, totals_by_name: Mapping[str, CostTotals], format_name: Callable[[str], Markup]) -> Markup:
-    """Return a line for each name, and one for all further names together."""
+def build_share_table(costs: MonthlyCosts, show_person: Callable[[str], Markup]) -> list[Block]:
+    """Return one table with the dollars by person, by recipe and by infra; nothing for no runs."""
+    kinds: list[tuple[Markup, Mapping[str, CostTotals], Callable[[str], Markup]]] = [
+        (render_phrase("Person"), costs.by_person, show_person),
+        (render_phrase("Recipe"), costs.by_recipe, code),
+        (render_phrase("Infra"), costs.by_infra, format_infra),
+    ]
+    rows = [row for kind, totals, show_name in kinds for row in list_share_rows(kind, totals, show_name)]
+    columns = [Column(render_phrase("By")), Column(render_phrase("Name")), *build_amount_columns()]
+    return [build_table(columns, rows)] if rows else []
+
+
+def build_amount_columns() -> list[Column]:
+    """Return the columns of amounts, which both tables have."""
+    titles = (render_phrase("Cost"), render_phrase("Runs"), render_phrase("Now"), render_phrase("Idle"))
+    return [Column(title, is_number=True) for title in titles]
+
+
+def list_share_rows(
+    kind: Markup, totals_by_name: Mapping[str, CostTotals], show_name: Callable[[str], Markup]
+) -> list[list[Markup]]:
+    """Return a row for each name, the costliest first, and one for all further names together."""
     entries = list(totals_by_name.items())
-    rows = [mrkdwn("{} {}", format_name(name), describe_share(totals)) for name, totals in entries[:MAX_TABLE_ROWS]]
-    rest = sum((totals for _, totals in entries[MAX_TABLE_ROWS:]), CostTotals())
-    more = (
-        [render_phrase("… and {count} more: {share}", count=len(entries) - MAX_TABLE_ROWS, share=describe_share(rest))]
-        if rest.runs
-        else []
-    )
-    return join_parts("\n", [title, *rows, *more])
+    rows = [[kind, show_name(name), *list_amounts(totals)] for name, totals in entries[:MAX_GROUPS]]
+    rest = sum((totals for _, totals in entries[MAX_GROUPS:]), CostTotals())
+    more = render_phrase("{count} more", count=len(entries) - MAX_GROUPS)
+    return [*rows, [kind, more, *list_amounts(rest)]] if rest.runs else rows
 
 
-def describe_share(totals: CostTotals) -> Markup:
-    """Return the dollars of a group, its runs, its current rate, and how many runs have no price."""
-    runs = render_plural("{count} run", "{count} runs", totals.runs)
-    is_partly_unpriced = totals.unpriced and totals.unpriced < totals.runs
-    missing = render_phrase("{count} unpriced", count=totals.unpriced) if is_partly_unpriced else Markup()
-    return join_parts(" · ", [format_amount(totals), runs, describe_current_rate(totals), missing])
+def list_amounts(totals: CostTotals) -> list[Markup]:
+    """Return dollars, number of runs, current rate and idle dollars, as cells."""
+    idle = wording.format_dollars(totals.idle) if totals.idle >= HALF_A_CENT else Markup()
+    rate = wording.format_hourly_rate(totals.dollars_per_hour) if totals.dollars_per_hour else Markup()
+    return [format_amount(totals), describe_run_count(totals), rate, idle]
 
 
-def list_charges(charges: Sequence[RunCharge], format_charge: Callable[[RunCharge], Markup]) -> Markup:
-    """Return as many runs as are shown, and the sum of the others."""
+def describe_run_count(totals: CostTotals) -> Markup:
+    """Return the number of runs, and how many of them have no price where others do."""
+    if 0 < totals.unpriced < totals.runs:
+        return render_phrase("{runs}, {count} of unknown price", runs=totals.runs, count=totals.unpriced)
+    return escape(str(totals.runs))
+
+
+def build_charge_table(charges: Sequence[RunCharge], find_run: Callable[[str], Run | None]) -> list[Block]:
+    """Return a table of as many runs as are shown, with the sum of the others; nothing for no runs."""
+    rows = [list_charge_cells(charge, find_run) for charge in charges[:MAX_LISTED_RUNS]]
     rest = charges[MAX_LISTED_RUNS:]
-    remaining = sum(map(CostTotals.from_charge, rest), CostTotals())
-    more = (
-        [render_phrase("… and {count} more: {share}", count=len(rest), share=format_amount(remaining))] if rest else []
-    )
-    return join_parts("\n", [*map(format_charge, charges[:MAX_LISTED_RUNS]), *more])
+    if rest:
+        remaining = sum(map(CostTotals.from_charge, rest), CostTotals())
+        amount, _, rate, idle = list_amounts(remaining)
+        rows.append([render_phrase("{count} more", count=len(rest)), amount, rate, idle, Markup()])
+    columns = [
+        Column(render_phrase("Run")),
+        Column(render_phrase("Cost"), is_number=True),
+        Column(render_phrase("Now"), is_number=True),
+        Column(render_phrase("Idle"), is_number=True),
+        Column(render_phrase("State")),
+    ]
+    return [build_table(columns, rows)] if rows else []
 
 
-def charge_line(charge: RunCharge) -> Markup:
-    """Return one run: what it has cost, its current rate, and its state."""
-    totals = CostTotals.from_charge(charge)
-    head = mrkdwn("{} {}", code(charge.run), format_amount(totals))
-    return join_parts(
-        " · ",
-        [
-            head,
-            describe_current_rate(totals),
-            describe_idle_dollars(totals),
-            wording.describe_outcome(charge.status, charge.reason),
-        ],
-    )
+def list_charge_cells(charge: RunCharge, find_run: Callable[[str], Run | None]) -> list[Markup]:
+    """Return the cells of one run: what it has cost, its current rate, idle dollars, and its state."""
+    run = find_run(charge.run)
+    amount, _, rate, idle = list_amounts(CostTotals.from_charge(charge))
+    name = wording.link_run(run, charge.person) if run else code(charge.run)
+    return [name, amount, rate, idle, wording.describe_outcome(charge.status, charge.reason)]

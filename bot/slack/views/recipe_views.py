@@ -1,6 +1,6 @@
 """Recipes and previews of a launch, as people read them. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot.app.run_queries import LaunchPreview
 from bot.core.frameworks import FRAMEWORK
@@ -8,18 +8,35 @@ from bot.core.model.launch_plan import find_missing_safeguards
 from bot.core.model.managed_job import is_managed, may_rent_controller
 from bot.core.model.parameter import Parameter
 from bot.core.model.recipe import Recipe
+from bot.core.model.run_state import RunStatus
 from bot.errors import UserError
 from bot.phrase import N_, Text
 from bot.slack.views import wording
+from bot.slack.views.approval_views import build_approval_reasons
 from bot.slack.views.blocks import (
     MAX_MESSAGE_BLOCKS,
+    Block,
     code_block,
     context,
     section,
 )
 from bot.slack.views.managed_job_views import explain_controller
 from bot.slack.views.message import Answer, build_answer, build_text_answer
-from bot.slack.views.mrkdwn import Markup, code, command_code, escape, join_parts, mrkdwn, render_phrase, translate_text
+from bot.slack.views.mrkdwn import (
+    Markup,
+    code,
+    command_code,
+    escape,
+    join_markup_list,
+    join_parts,
+    mention_person_or_group,
+    mrkdwn,
+    render_phrase,
+    render_plural,
+    strip_bold,
+    translate_text,
+)
+from bot.slack.views.tables import Column, build_table
 
 
 def render_recipes(catalogue: Mapping[str, Recipe | UserError], refusals: Mapping[str, Text]) -> Answer:
@@ -50,37 +67,51 @@ def describe_recipe(recipe: Recipe) -> Answer:
         render_phrase("takes Hydra overrides") if recipe.takes_overrides else render_phrase("takes no Hydra overrides")
     )
     blocks = [section(wording.describe_recipe(recipe))]
-    lines = [describe_parameter(recipe_parameter) for recipe_parameter in recipe.parameters]
-    blocks += [section(join_parts("\n", lines[at : at + 10])) for at in range(0, len(lines), 10)]
     if recipe.secrets:
         secrets = [mrkdwn("{} {}", code(name), translate_text(meaning)) for name, meaning in recipe.secrets.items()]
         blocks.append(section(join_parts("\n", [render_phrase("Secrets, from the bot's environment:"), *secrets])))
     blocks.append(context(join_parts(" · ", [*limits, overrides, code(f"/verl launch {recipe.name}")])))
+    if recipe.parameters:
+        blocks.append(build_parameter_table(recipe.parameters))
     return build_answer(mrkdwn("{}: {}", recipe.name, translate_text(recipe.title)), blocks)
 
 
-def describe_parameter(parameter: Parameter) -> Markup:
-    """Return the line of a parameter: name, meaning, range and default."""
-    about = {"name": code(parameter.name), "meaning": translate_text(parameter.meaning), "range": parameter.range}
-    if parameter.default:
-        return render_phrase("{name} — {meaning}: {range}, default {default}", **about, default=code(parameter.default))
-    return render_phrase("{name} — {meaning}: {range}", **about)
+def build_parameter_table(parameters: Sequence[Parameter]) -> Block:
+    """Return a table of parameters: name, meaning, range and default."""
+    columns = [
+        Column(render_phrase("Parameter")),
+        Column(render_phrase("Meaning"), is_wrapped=True),
+        Column(render_phrase("Values"), is_wrapped=True),
+        Column(render_phrase("Default"), is_number=True),
+    ]
+    rows = [
+        [
+            code(parameter.name),
+            translate_text(parameter.meaning),
+            escape(parameter.range),
+            code(parameter.default) if parameter.default else Markup(),
+        ]
+        for parameter in parameters
+    ]
+    return build_table(columns, rows)
 
 
-NOTHING_STARTED = N_("Dry run, nothing is started.")
+WOULD_LAUNCH = N_("*This would launch.* The dry run starts nothing.")
+WOULD_BE_REFUSED = N_("*This would be refused.* {why}")
+WOULD_NEED_APPROVAL = N_("*This would need approval* from {people}. {reasons}")
+
+MAX_SHOWN_TASK_LINES, MAX_SHOWN_TASK_CHARACTERS = 20, 1_500
+"""Maximum lines and characters of a task below a dry run's verdict."""
 
 
 def render_launch_preview(launch_preview: LaunchPreview) -> Answer:
-    """Return the answer to `--dry-run`: what a launch would do, and the task as SkyPilot would get it."""
-    plan = launch_preview.plan
+    """Return the answer to `--dry-run`: the verdict, machines and price, the command, and the beginning of the task."""
+    plan, verdict = launch_preview.plan, render_verdict(launch_preview)
     blocks = [
-        section(
-            mrkdwn(":test_tube: *{}* {}", render_phrase(NOTHING_STARTED), command_code("/verl " + plan.command_line))
-        ),
-        context(render_launch_facts(launch_preview)),
+        section(verdict),
+        section(render_launch_facts(launch_preview)),
+        context(command_code("/verl " + plan.command_line)),
     ]
-    if launch_preview.refusal:
-        blocks.append(section(mrkdwn(":no_entry_sign: {}", render_launch_refusal(launch_preview.refusal))))
     if controller_notice := render_preview_controller(launch_preview):
         blocks.append(section(mrkdwn(":moneybag: {}", controller_notice)))
     blocks += map(
@@ -89,8 +120,28 @@ def render_launch_preview(launch_preview: LaunchPreview) -> Answer:
             find_missing_safeguards(plan, FRAMEWORK), plan.checkpoints_ephemeral, is_managed(plan.task)
         ),
     )
-    blocks.append(code_block(launch_preview.yaml))
-    return build_answer(render_phrase(NOTHING_STARTED), blocks)
+    return build_answer(strip_bold(verdict), [*blocks, *build_task_excerpt(launch_preview.yaml)])
+
+
+def render_verdict(launch_preview: LaunchPreview) -> Markup:
+    """Return whether a launch would start, be refused, or need an approval."""
+    if launch_preview.refusal:
+        return mrkdwn(":no_entry_sign: {}", render_phrase(WOULD_BE_REFUSED, why=launch_preview.refusal))
+    run = launch_preview.admitted
+    if run and run.approval and run.status is RunStatus.AWAITING_APPROVAL:
+        people = join_markup_list(map(mention_person_or_group, run.approval.approvers))
+        reasons = join_parts(" ", build_approval_reasons(run, run.approval))
+        return mrkdwn(":raised_hand: {}", render_phrase(WOULD_NEED_APPROVAL, people=people, reasons=reasons))
+    return mrkdwn(":white_check_mark: {}", render_phrase(WOULD_LAUNCH))
+
+
+def build_task_excerpt(yaml: str) -> list[Block]:
+    """Return the beginning of a task, with how many of its lines are left out."""
+    lines = yaml.splitlines()
+    shown = "\n".join(lines[:MAX_SHOWN_TASK_LINES])[:MAX_SHOWN_TASK_CHARACTERS]
+    more = len(lines) - shown.count("\n") - 1
+    note = render_plural("… and {count} more line of the task", "… and {count} more lines of the task", more)
+    return [code_block(shown), *([context(note)] if more > 0 else [])]
 
 
 def build_form_preview(launch_preview: LaunchPreview) -> list[Markup]:
@@ -101,11 +152,12 @@ def build_form_preview(launch_preview: LaunchPreview) -> list[Markup]:
 def build_preview_notes(launch_preview: LaunchPreview) -> list[Markup]:
     """Return the machines and limits of a launch, and every objection to it."""
     plan = launch_preview.plan
-    refusal_notes = [render_launch_refusal(launch_preview.refusal)] if launch_preview.refusal else []
+    needs_person = launch_preview.refusal or (launch_preview.admitted and launch_preview.admitted.approval)
+    verdict_notes = [render_verdict(launch_preview)] if needs_person else []
     controller_notes = [controller_notice] if (controller_notice := render_preview_controller(launch_preview)) else []
     return [
+        *verdict_notes,
         render_launch_facts(launch_preview),
-        *refusal_notes,
         *controller_notes,
         *wording.list_safeguard_warnings(
             find_missing_safeguards(plan, FRAMEWORK), plan.checkpoints_ephemeral, is_managed(plan.task)
@@ -128,18 +180,13 @@ def render_preview_controller(launch_preview: LaunchPreview) -> Markup:
     return explain_controller(launch_preview.controller, may_rent_controller(launch_preview.plan.task))
 
 
-def render_launch_refusal(refusal: Text) -> Markup:
-    """Return that a launch would be refused here, with the reason."""
-    return render_phrase("A launch would be refused here. {why}", why=refusal)
-
-
 def render_launch_facts(launch_preview: LaunchPreview) -> Markup:
     """Return machines, rate, budget and lease of a launch on one line."""
     plan = launch_preview.plan
     hours = plan.lease.total_seconds() / 3600
     rate = escape(launch_preview.trouble or render_phrase(wording.UNPRICED))
-    if launch_preview.refusal:
-        rate = render_phrase("no price, because it cannot run here")
+    if launch_preview.refusal and launch_preview.rate is None:
+        rate = render_phrase("no price")
     elif launch_preview.rate:
         max_dollars = min(launch_preview.rate.dollars_per_hour * hours, plan.budget_dollars)
         rate = render_phrase(

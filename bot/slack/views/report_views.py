@@ -11,9 +11,8 @@ from bot.core.rules.report_content import BestValidation, DigestContent, DigestD
 from bot.phrase import N_
 from bot.runtime.failure_isolation import render_each, render_or_fallback
 from bot.slack.views import cost_views, wording
-from bot.slack.views.answers import render_isolated_run_line
-from bot.slack.views.blocks import context, section
-from bot.slack.views.finding_views import render_open_findings
+from bot.slack.views.attention_views import list_alarm_lines
+from bot.slack.views.blocks import Block, context, section
 from bot.slack.views.message import Answer, Message, build_answer
 from bot.slack.views.mrkdwn import (
     Markup,
@@ -29,6 +28,7 @@ from bot.slack.views.mrkdwn import (
     strip_bold,
 )
 from bot.slack.views.progress_views import format_number
+from bot.slack.views.run_table import build_run_table
 from bot.slack.views.run_thread import SHOWN_IN_DIRECT_MESSAGE
 
 MAX_REPORT_LINES = 10
@@ -41,34 +41,57 @@ REPORT_TIME_FORMAT = "{date_short_pretty} {time}"
 
 
 def render_report(
-    report: Report, content: DigestContent, now: datetime, due_at: datetime, was_quiet: bool = False
+    report: Report,
+    content: DigestContent,
+    now: datetime,
+    due_at: datetime,
+    was_quiet: bool = False,
+    show_person: Callable[[str], Markup] = mention,
 ) -> Message:
-    """Return the message of a scheduled report.
+    """Return the message of a scheduled report. The active runs are its table, which Slack shows last.
 
     Args:
         due_at: when the report is due.
         was_quiet: whether that time was in the quiet hours.
+        show_person: returns a person's name; people who must act are mentioned all the same.
     """
     head = render_report_heading(report, content)
     notes = [render_lateness(due_at, now, was_quiet), render_fallback_channel(report)]
     parts = [
-        *render_run_sections(content, now),
+        render_idleness(content),
+        render_concerns(content, now, show_person),
+        render_run_section(
+            render_phrase("*Ended*"), content.ended, lambda run: render_ended_run(run, now, show_person)
+        ),
         render_unshown_runs(content),
-        render_costs(content),
+        render_costs(content, show_person),
         render_best_by_recipe(content),
-        render_ending_leases(content),
-        render_concerns(content, now),
+        render_ending_leases(content, now),
         render_report_only_rules(content, now),
     ]
     blocks = [section(head), *(context(note) for note in notes if note), *(section(part) for part in parts if part)]
+    blocks += build_active_table(content, now, show_person)
     text = join_parts(" · ", [strip_bold(head), render_run_counts(content)])
     return Message(f"board-{int(due_at.timestamp())}", text, tuple(blocks))
 
 
-def render_report_answer(report: Report, content: DigestContent, now: datetime) -> Answer:
+def render_report_answer(
+    report: Report, content: DigestContent, now: datetime, show_person: Callable[[str], Markup] = mention
+) -> Answer:
     """Return the report as an answer to a person."""
-    message = render_report(report, content, now, now)
+    message = render_report(report, content, now, now, show_person=show_person)
     return build_answer(message.text, message.blocks)
+
+
+def build_active_table(content: DigestContent, now: datetime, show_person: Callable[[str], Markup]) -> list[Block]:
+    """Return the active runs as a table, with a note if there are more than it shows; nothing for none."""
+    if not content.active:
+        return []
+    more = len(content.active) - MAX_REPORT_LINES
+    note = render_phrase("*Active*")
+    if more > 0:
+        note = mrkdwn("{} · {}", note, render_phrase("… and {count} more; `/verl list all` shows them.", count=more))
+    return [section(note), build_run_table(content.active[:MAX_REPORT_LINES], now, show_person)]
 
 
 def render_report_heading(report: Report, content: DigestContent) -> Markup:
@@ -93,11 +116,11 @@ def render_lateness(due_at: datetime, now: datetime, was_quiet: bool) -> Markup:
         return Markup()
     if was_quiet:
         return mrkdwn(
-            ":zzz: {}", render_phrase("It was due {time}, in the quiet hours.", time=date(due_at, REPORT_TIME_FORMAT))
+            ":zzz: {}", render_phrase("This was due {time}, in the quiet hours.", time=date(due_at, REPORT_TIME_FORMAT))
         )
     return mrkdwn(
         ":hourglass: {}",
-        render_phrase("It was due {time}; I could not tell it then.", time=date(due_at, REPORT_TIME_FORMAT)),
+        render_phrase("Late: this was due {time}.", time=date(due_at, REPORT_TIME_FORMAT)),
     )
 
 
@@ -110,19 +133,13 @@ def render_fallback_channel(report: Report) -> Markup:
     )
 
 
-def render_run_sections(content: DigestContent, now: datetime) -> list[Markup]:
-    """Return the sections with the active and the ended runs."""
-    if not content.runs:
-        return [render_phrase("Nothing runs, and nothing has ended since.")]
-    if not content.active:
-        return [
-            render_phrase("Nothing runs any more."),
-            render_run_section(render_phrase("*Ended*"), content.ended, lambda run: render_ended_run(run, now)),
-        ]
-    return [
-        render_run_section(render_phrase("*Active*"), content.active, lambda run: render_isolated_run_line(run, now)),
-        render_run_section(render_phrase("*Ended*"), content.ended, lambda run: render_ended_run(run, now)),
-    ]
+def render_idleness(content: DigestContent) -> Markup:
+    """Return that nothing is running; empty where something is."""
+    if content.active:
+        return Markup()
+    if not content.ended:
+        return render_phrase("Nothing is running, and nothing has finished since then.")
+    return render_phrase("Nothing is running.")
 
 
 def render_unshown_runs(content: DigestContent) -> Markup:
@@ -140,22 +157,23 @@ def render_run_section(title: Markup, runs: Sequence[Run], render_line: Callable
     return join_parts("\n", [title, *lines, *more_note])
 
 
-def render_ended_run(run: Run, now: datetime) -> Markup:
+def render_ended_run(run: Run, now: datetime, show_person: Callable[[str], Markup]) -> Markup:
     """Return how a run ended, on one line."""
     validation = run.training.progress.validation
     parts = [
-        wording.end_headline(run, run.reason, now) if run.reason else code(run.id),
+        mrkdwn("{} {}", wording.link_run(run), wording.describe_outcome(run.status, run.reason)),
+        wording.format_duration(run.compute_billed_duration(now)),
         render_phrase("step {step}", step=run.training.progress.step) if run.training.progress.step is not None else "",
-        render_phrase("val {value}", value=format_number(validation)) if validation is not None else "",
+        render_phrase("validation {value}", value=format_number(validation)) if validation is not None else "",
         wording.describe_cost(run, now),
-        mention(run.requester),
+        show_person(run.requester),
     ]
     return join_parts(" · ", parts)
 
 
-WOULD_END = N_("{rule} would have ended {run} {time}")
-WOULD_END_AGO = N_("{rule} would have ended {run} {time}, {dollars} ago")
-WOULD_REFUSE = N_("{rule} would have held up {run} {time}")
+WOULD_END = N_("{rule} would have stopped {run} at {time}")
+WOULD_END_AGO = N_("{rule} would have stopped {run} at {time}; it has cost {dollars} since")
+WOULD_REFUSE = N_("{rule} would have refused {run} at {time}")
 
 
 def render_report_only_rules(content: DigestContent, now: datetime) -> Markup:
@@ -171,12 +189,12 @@ def render_report_only_rules(content: DigestContent, now: datetime) -> Markup:
         if len(lines) > MAX_REPORT_LINES
         else []
     )
-    return join_parts("\n", [render_phrase("*Rehearsed*"), *lines[:MAX_REPORT_LINES], *more])
+    return join_parts("\n", [render_phrase("*Test rules*, which stop nothing"), *lines[:MAX_REPORT_LINES], *more])
 
 
 def render_policy_hit(run: Run, hit: PolicyHit, now: datetime) -> Markup:
     """Return what a report-only rule would have done to a run, and the dollars that the run has cost since."""
-    about = {"rule": code(hit.rule), "run": code(run.id), "time": date(hit.at, REPORT_TIME_FORMAT)}
+    about = {"rule": code(hit.rule), "run": wording.link_run(run), "time": date(hit.at, REPORT_TIME_FORMAT)}
     if not hit.ends:
         return render_phrase(WOULD_REFUSE, **about)
     cost = run.cost(now)
@@ -186,26 +204,34 @@ def render_policy_hit(run: Run, hit: PolicyHit, now: datetime) -> Markup:
     return render_phrase(WOULD_END_AGO, dollars=wording.format_dollars(max(cost - hit.cost, 0.0)), **about)
 
 
-COST_SUMMARY = N_("*Spent* {since} since then / {month_dollars} in {month}")
-PRICES_UNKNOWN = N_("*Spent*: the price of these runs is not known")
+COST_SUMMARY = N_("*Spent*: {since} since the last report, {month_dollars} this month")
+PRICES_UNKNOWN = N_("*Spent*: the price of these runs is unknown")
+OTHER_SPENDING = N_("{dollars} of it outside verlbot or by deleted runs")
 
 
-def render_costs(content: DigestContent) -> Markup:
+def render_costs(content: DigestContent, show_person: Callable[[str], Markup]) -> Markup:
     """Return the dollars since the last report and this month, the idle part of them, and their breakdown by person,
     recipe and infra.
     """
-    total = content.month_costs.total
-    if not content.by_recipe and not total.runs:
+    costs, total = content.month_costs, content.month_costs.total
+    if not content.by_recipe and not total.runs and not total.dollars:
         return Markup()
     head = render_phrase(PRICES_UNKNOWN)
-    # Only priced runs are broken down by recipe: without any, the dollars are unknown, not zero.
-    if content.by_recipe:
-        since, month = wording.format_dollars(content.dollars.since), wording.format_dollars(content.dollars.month)
-        head = render_phrase(COST_SUMMARY, since=since, month_dollars=month, month=content.month_costs.month.name)
-    unpriced = render_plural("*{count} run unpriced*", "*{count} runs unpriced*", total.unpriced)
+    # Where no run has a price, the dollars are unknown, not zero.
+    if content.by_recipe or costs.other_dollars:
+        since, month = wording.format_dollars(content.dollars.since), wording.format_dollars(total.dollars)
+        head = render_phrase(COST_SUMMARY, since=since, month_dollars=month)
+    other = render_phrase(OTHER_SPENDING, dollars=wording.format_dollars(costs.other_dollars))
+    unpriced = render_plural("*{count} run of unknown price*", "*{count} runs of unknown price*", total.unpriced)
+    parts = [
+        head,
+        other if costs.other_dollars else "",
+        cost_views.describe_idle_dollars(total),
+        unpriced if total.unpriced else "",
+    ]
     lines = [
-        join_parts(" · ", [head, cost_views.describe_idle_dollars(total), unpriced if total.unpriced else ""]),
-        render_cost_breakdown(content.by_person, mention),
+        join_parts(" · ", parts),
+        render_cost_breakdown(content.by_person, show_person),
         render_cost_breakdown(content.by_recipe, code),
         render_cost_breakdown(content.by_infra, cost_views.format_infra),
     ]
@@ -240,7 +266,7 @@ def render_best_by_recipe(content: DigestContent) -> Markup:
     return join_parts("\n", map(render_isolated_best_run, list(content.best.values())[:MAX_REPORT_LINES]))
 
 
-BEST_VALIDATION = N_("*Best validation* of {recipe}: {value} at step {step}, by {run}")
+BEST_VALIDATION = N_("*Best validation* of {recipe}: {value} at step {step} of {run}")
 
 
 def render_isolated_best_run(best: BestValidation) -> Markup:
@@ -250,18 +276,23 @@ def render_isolated_best_run(best: BestValidation) -> Markup:
 
 def render_best_run(best: BestValidation) -> Markup:
     """Return the best validation of a recipe, with its step and its run."""
-    run = code(best.run.id)
+    run = wording.link_run(best.run)
     sentence = render_phrase(
         BEST_VALIDATION, recipe=best.run.recipe, value=format_number(best.value), step=best.step, run=run
     )
     return mrkdwn(":trophy: {}", sentence)
 
 
-def render_ending_leases(content: DigestContent) -> Markup:
-    """Return the leases that end within a day."""
-    lease_ends = list(
-        filter(None, render_each(content.ending_soon[:MAX_REPORT_LINES], render_lease_end, lambda _: Markup()))
-    )
+def lacks_forecast(now: datetime) -> Callable[[Run], bool]:
+    """Return the test whether the end of a run is not known."""
+    return lambda run: build_forecast(run, now) is None
+
+
+def render_ending_leases(content: DigestContent, now: datetime) -> Markup:
+    """Return the leases that end within a day, of runs whose end is not known."""
+    # Where the end of a run is known, a lease that is too short needs attention, and any other needs no mention.
+    runs = [run for run in content.ending_soon if render_or_fallback(run, lacks_forecast(now), lambda _: False)]
+    lease_ends = list(filter(None, render_each(runs[:MAX_REPORT_LINES], render_lease_end, lambda _: Markup())))
     if not lease_ends:
         return Markup()
     return mrkdwn(
@@ -271,79 +302,16 @@ def render_ending_leases(content: DigestContent) -> Markup:
 
 def render_lease_end(run: Run) -> Markup:
     """Return a run with the end of its lease; empty if it has no lease yet."""
-    return mrkdwn("{} {}", code(run.id), date(run.lease_ends_at, REPORT_TIME_FORMAT)) if run.lease_ends_at else Markup()
-
-
-def find_concerns(run: Run) -> list[tuple[Run, Markup]]:
-    """Return the open findings of a run, and what is unknown about it."""
-    return [(run, concern) for concern in (*render_open_findings(run), wording.describe_uncertainty(run)) if concern]
-
-
-def render_concerns(content: DigestContent, now: datetime) -> Markup:
-    """Return what needs attention, one line per kind."""
-    concerns = [
-        concern for run_concerns in render_each(content.active, find_concerns, lambda _: []) for concern in run_concerns
-    ]
-    lines = [
-        *(mrkdwn("{} {}", code(run.id), sentence) for run, sentence in concerns[:MAX_REPORT_LINES]),
-        render_budget_forecasts(content, now),
-        render_unpriced_runs(content),
-        render_ephemeral_checkpoints(content),
-    ]
-    concern_lines = list(filter(None, lines))
     return (
-        join_parts("\n", [mrkdwn(":warning: {}", render_phrase("*Needs attention*")), *concern_lines])
-        if concern_lines
+        mrkdwn("{} {}", wording.link_run(run), date(run.lease_ends_at, REPORT_TIME_FORMAT))
+        if run.lease_ends_at
         else Markup()
     )
 
 
-def render_budget_forecasts(content: DigestContent, now: datetime) -> Markup:
-    """Return the runs that are forecast to exceed their budgets."""
-    exceeding_runs = [
-        run
-        for run in content.active
-        if render_or_fallback(run, lambda run: will_exceed_budget(run, now), lambda _: False)
-    ]
-    sentence = render_plural(
-        "{runs} will go over its budget.",
-        "{runs} will go over their budgets.",
-        len(exceeding_runs),
-        runs=render_run_names(exceeding_runs),
-    )
-    return sentence if exceeding_runs else Markup()
-
-
-def will_exceed_budget(run: Run, now: datetime) -> bool:
-    """Return whether a run will have spent its budget before its last step."""
-    run_forecast = build_forecast(run, now)
-    return run_forecast is not None and run_forecast.budget_exhausted_at_step is not None
-
-
-def render_unpriced_runs(content: DigestContent) -> Markup:
-    """Return the runs whose cost is unknown."""
-    runs = content.runs_without_price
-    sentence = render_plural(
-        "The price of {runs} is not known.",
-        "The prices of {runs} are not known.",
-        len(runs),
-        runs=render_run_names(runs),
-    )
-    return sentence if runs else Markup()
-
-
-def render_ephemeral_checkpoints(content: DigestContent) -> Markup:
-    """Return the active runs whose checkpoints exist on their own machines alone."""
-    runs = [run for run in content.active if run.plan.checkpoints_ephemeral and not run.is_finished]
-    sentence = render_plural(
-        "The model of {runs} is on its machine alone.",
-        "The models of {runs} are on their machines alone.",
-        len(runs),
-        runs=render_run_names(runs),
-    )
-    return sentence if runs else Markup()
-
-
-def render_run_names(runs: Sequence[Run]) -> Markup:
-    """Return the ids of runs as a list."""
-    return join_markup_list(code(run.id) for run in runs[:MAX_REPORT_LINES])
+def render_concerns(content: DigestContent, now: datetime, show_person: Callable[[str], Markup]) -> Markup:
+    """Return what needs a person, a line for each such run; empty if nothing does."""
+    lines = list_alarm_lines(content.active, now, show_person)
+    if not lines:
+        return Markup()
+    return join_parts("\n", [mrkdwn(":warning: {}", render_phrase("*Needs attention*")), *lines])

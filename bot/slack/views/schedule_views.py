@@ -14,8 +14,8 @@ from bot.slack.views.mrkdwn import Markup, code, date, join_parts, mention, mrkd
 
 NO_REPORTS = N_("This channel has no scheduled reports. `/verl report weekdays 09:00` adds one.")
 HOW_TO_CHANGE_REPORTS = N_(
-    "`/verl report report-1 daily 10:00` changes one, `/verl report off report-1` takes it away, "
-    "`/verl report now` shows you the board as it is."
+    "`/verl report report-1 daily 10:00` changes one, `/verl report off report-1` turns it off, and `/verl report "
+    "now` shows you the report now."
 )
 
 ZONE_ASSUMED = N_(
@@ -34,7 +34,7 @@ def list_reports(reports: Sequence[tuple[Report, tzinfo]], now: datetime) -> Ans
 
 def confirm_report(report: Report, now: datetime, tz: tzinfo) -> Answer:
     """Return the confirmation of a report, with its id and its next time."""
-    hint = render_phrase("{command} takes it away.", command=code(f"/verl report off {report.id}"))
+    hint = render_phrase("{command} turns it off.", command=code(f"/verl report off {report.id}"))
     line = mrkdwn(":ok_hand: {} · {}", code(report.id), report_line(report, now, tz))
     if not report.is_zone_assumed:
         return build_text_answer(line, context(hint))
@@ -57,7 +57,7 @@ def report_line(report: Report, now: datetime, tz: tzinfo) -> Markup:
         describe_quiet_hours(report.quiet) if report.quiet else "",
         render_phrase("of all runs") if report.everywhere else "",
         render_phrase("next {time}", time=due),
-        render_phrase("asked for by {person}", person=mention(report.by)),
+        render_phrase("set up by {person}", person=mention(report.by)),
     ]
     return join_parts(" · ", parts)
 
@@ -102,7 +102,7 @@ def confirm_summaries(run: Run, interval: SummaryInterval) -> Answer:
             mrkdwn(":bar_chart: {}", render_phrase(SUMMARY_BY_PERIOD, run=run_id, span=format_period(interval.period)))
         )
     return build_text_answer(
-        mrkdwn(":no_bell: {}", render_phrase("The thread of {run} gets no summaries any more.", run=run_id))
+        mrkdwn(":no_bell: {}", render_phrase("The thread of {run} gets no more summaries.", run=run_id))
     )
 
 

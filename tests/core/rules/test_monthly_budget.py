@@ -1,18 +1,23 @@
 """Monthly budgets: how much is used, at which shares people are notified, and which are exhausted."""
 
+from dataclasses import replace
 from datetime import UTC
 
 import pytest
 
-from bot.core.model.ledger import Ledger
+from bot.core.model.ledger import Ledger, Reservation, build_reservation
 from bot.core.model.money import Rate
 from bot.core.model.policy import Caps, Measure, Policy, Scope
+from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules.monthly_budget import (
+    MonthUsage,
     build_threshold_key,
+    compute_month_usage,
     find_budget_overruns,
     find_reached_thresholds,
     list_cap_usage,
+    list_open_costs,
 )
 from tests.builders import at, running
 
@@ -91,7 +96,38 @@ def test_an_ended_run_draws_on_no_budget() -> None:
 
 
 def test_the_usage_of_every_cap_is_listed() -> None:
-    usages = list_cap_usage(capped(10.0), spent(6.0), "U0ANA", "C0TRAIN", MONTH)
+    usages = list_cap_usage(capped(10.0), spent(6.0), [], "U0ANA", "C0TRAIN", HOUR, MONTH)
     assert [(usage.scope, usage.measure) for usage in usages] == [(s, m) for s in Scope for m in Measure]
     (person,) = (u for u in usages if (u.scope, u.measure) == (Scope.PERSON, Measure.DOLLARS_PER_MONTH))
     assert (person.used, person.spent, person.cap) == (6.0, 6.0, 10.0)
+
+
+OUTSIDE = Reservation("sky/dev", "U0ANA", "", 8, 3.0, 5.0, spent_dollars=2.0)
+
+
+@pytest.mark.parametrize(
+    ("reservations", "runs", "used"),
+    [
+        pytest.param((), [], MonthUsage(6.0, 0.0), id="what has ended alone"),
+        pytest.param((build_reservation(running()),), [running()], MonthUsage(10.0, 96.0), id="an open run so far"),
+        pytest.param((build_reservation(running()),), [], MonthUsage(6.0, 100.0), id="a run whose record is not read"),
+        pytest.param((OUTSIDE,), [], MonthUsage(8.0, 3.0), id="a cluster launched outside"),
+        pytest.param(
+            (build_reservation(running(budget_dollars=1.0)),),
+            [running(budget_dollars=1.0)],
+            MonthUsage(10.0, 0.0),
+            id="a run beyond its budget reserves nothing",
+        ),
+    ],
+)
+def test_a_dollar_is_either_spent_or_reserved(
+    reservations: tuple[Reservation, ...], runs: list[Run], used: MonthUsage
+) -> None:
+    ledger = replace(spent(6.0), reservations=reservations)
+    assert compute_month_usage(ledger, KEY, Scope.PERSON, list_open_costs(runs, HOUR), MONTH) == used
+
+
+def test_what_a_cluster_outside_has_cost_so_far_counts_toward_the_shares() -> None:
+    ledger = replace(spent(2.0), reservations=(OUTSIDE,))
+    (threshold,) = find_reached_thresholds(capped(10.0), ledger, [running()], HOUR, UTC).values()
+    assert (threshold.percent, threshold.spent_dollars) == (80, 8.0)

@@ -129,7 +129,7 @@ def test_every_command_of_a_crowd_is_acknowledged_and_answered_once(crowd: int, 
         eventually(lambda: len(answers(bot)) >= 40)
     told = answers(bot)
     assert len(told) == 40
-    assert sum(text.startswith(":ok_hand: Recorded as") for text in told) == 10
+    assert sum(text.startswith(":ok_hand: Launching") for text in told) == 10
     assert sum("There is no recipe `smok`" in text for text in told) == 10
     assert len(bot.store.list_open_runs()) == 10
     assert {entry["outcome"] for entry in bot.slack.record("delivery")} == {"ok"}

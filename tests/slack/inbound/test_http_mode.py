@@ -54,7 +54,7 @@ def answers(address: str) -> bool:
 def test_commands_mentions_and_buttons_work_over_http(bot: Bot, url: str) -> None:
     ana = Person(bot.slack)
     ana.says("/verl launch smoke nodes=2")
-    ana.can_see("Recorded as `smoke-0001`")
+    ana.can_see("Launching `smoke-0001`")
     bot.ticks(3)
     ts = bot.run().messages.sent["card"].ts
     assert ts is not None

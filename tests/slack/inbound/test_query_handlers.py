@@ -91,7 +91,7 @@ def test_what_is_wrong_is_said_at_once(bot: Bot, line: str, said: str) -> None:
 
 def test_a_run_that_has_told_nothing_is_not_drawn(bot: Bot) -> None:
     bot.running()
-    assert "`smoke-0001` has told no numbers yet." in bot.say("plot smoke-0001")
+    assert "`smoke-0001` has no metrics yet." in bot.say("plot smoke-0001")
 
 
 def test_in_a_thread_a_mention_is_enough_and_everybody_sees_the_chart(bot: Bot) -> None:

@@ -20,8 +20,8 @@ AN_HOUR_LATER = NOON + timedelta(hours=1)
         ([a_run()], "Nothing is billing."),
         ([running()], "*$4.00/h* now for 1 run, $4.00 so far"),
         ([running(), running()], "*$8.00/h* now for 2 runs, $8.00 so far"),
-        ([running(), running(rate=None)], "*$4.00/h* now for 1 run, $4.00 so far · 1 unpriced"),
-        ([running(rate=None)], "1 unpriced"),
+        ([running(), running(rate=None)], "*$4.00/h* now for 1 run, $4.00 so far · 1 of unknown price"),
+        ([running(rate=None)], "1 of unknown price"),
     ],
     ids=["no run", "one that waits", "one", "two", "one without a price", "none with a price"],
 )
@@ -43,12 +43,12 @@ def test_the_page_shows_own_runs_the_teams_and_what_ended(bot: Bot) -> None:
     page = bot.opens_page(ANA)
     assert "$6.00/h* now for 2 runs" in page
     own, team = page.split("The team's runs")
-    assert "`smoke-0001`" in own
-    assert "`smoke-0002`" in team
+    assert "|smoke-0001>" in own
+    assert "|smoke-0002>" in team
     bot.say("stop smoke-0002", user=BEN)
     bot.ticks(8, seconds=10)
     bot.homes.publish()
-    assert "`smoke-0002`" in bot.page().split("Ended lately")[1]
+    assert "|smoke-0002>" in bot.page().split("Recently finished")[1]
 
 
 def test_a_run_is_stopped_from_the_page(bot: Bot) -> None:
@@ -79,7 +79,7 @@ def test_a_run_is_launched_from_the_page_into_a_channel_that_the_person_chooses(
     bot.click_on_page("form", "new")
     assert bot.submits(channel="C0RANDOM") == {}
     bot.homes.publish()
-    assert "`smoke-0001`" in bot.page()
+    assert "smoke-0001" in bot.page()
     assert bot.run().channel == "C0RANDOM"
 
 

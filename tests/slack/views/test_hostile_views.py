@@ -38,6 +38,7 @@ from bot.slack.views.blocks import Block, actions, button, confirmation, context
 from bot.slack.views.message import Answer, FileUpload, Message, build_answer, build_text_answer, to_metadata_key
 from bot.slack.views.mrkdwn import Markup, code, escape
 from bot.slack.views.rescue_views import SAVE_GRACE_REASONS
+from bot.slack.views.tables import CELL_PIECE, Column, build_cell, build_table, parse_elements
 from tests.builders import NOON, a_recipe, running
 from tests.hostile import HOSTILE, Maker, Special, refuse_unsafe, refuse_unseen
 from tests.slack.views.test_run_thread import NOW, PACED, RUNS, waiting_for_approval
@@ -94,6 +95,15 @@ def error(maker: Maker) -> Exception:
     return typing.cast("Exception", maker.choice(kinds)(text))
 
 
+def texts_of_two(maker: Maker) -> list[Markup]:
+    return [escape(maker.text()), escape(maker.text())]
+
+
+def a_table(maker: Maker) -> Block:
+    columns = [Column(escape(maker.text())), Column(escape(maker.text()), is_number=True)]
+    return build_table(columns, [texts_of_two(maker) for _ in range(3)])
+
+
 def a_task(maker: Maker) -> dict[str, Any]:
     return {"name": maker.text(), "envs": {maker.text(): maker.text()}, "resources": {"accelerators": maker.text()}}
 
@@ -138,9 +148,10 @@ SPECIAL: Special = {
     "keys": lambda maker: to_metadata_key(maker.text()),
     "line_chart(labels)": lambda maker: ["1", "2"],
     "line_chart(series)": lambda maker: {maker.text(): [0.5, 1.5], maker.text(): [2.0, 0.004]},
-    "render_budget_forecasts(content)": lambda maker: replace(
+    "render_concerns(content)": lambda maker: replace(
         maker.make(DigestContent), active=(maker.poisoned(over_budget()),)
     ),
+    **dict.fromkeys(["render_alarm_line(run)", "render_attention(run)"], lambda maker: maker.poisoned(over_budget())),
     "options": lambda maker: [option(maker.text()), option(maker.text())],
     "select_menu(chosen)": lambda maker: None,
     "style": lambda maker: maker.choice(["primary", "danger"]),
@@ -148,7 +159,17 @@ SPECIAL: Special = {
         ["https://files.slack.com/F1?a&b", "", maker.choice(HOSTILE)]
     ),
     "selected_charts": lambda maker: [maker.make(Chart) for _ in range(maker.choice([1, 2]))],
-    **dict.fromkeys(["with_subject", "render_name", "format_name"], lambda maker: code),
+    **dict.fromkeys(["with_subject", "render_name", "format_name", "show_person", "show_name"], lambda maker: code),
+    "find_run": lambda maker: lambda _: None,
+    "build_row": lambda maker: lambda _: [section(escape(maker.text()))],
+    "build_table(columns)": lambda maker: [Column(escape(maker.text())), Column(escape(maker.text()), is_number=True)],
+    "build_table(rows)": lambda maker: [texts_of_two(maker) for _ in range(maker.choice([0, 3, 150]))],
+    "take_fitting_rows(rows)": lambda maker: a_table(maker)["rows"],
+    "build_line_sections(table)": a_table,
+    "render_cell(cell)": lambda maker: build_cell(escape(maker.text())),
+    "render_element(element)": lambda maker: parse_elements(code(maker.text()))[0],
+    "piece_elements(piece)": lambda maker: CELL_PIECE.search(code(maker.text())),
+    **dict.fromkeys(["render_row(titles)", "render_row(cells)"], texts_of_two),
     **dict.fromkeys(["render_line", "format_charge"], lambda maker: lambda _: escape(maker.text())),
     "original": an_answer,
     "fields_section(fields)": lambda maker: [escape(maker.text()) for _ in range(maker.choice([1, 4, 12]))],

@@ -151,7 +151,7 @@ def test_launch_without_a_recipe_opens_the_form_and_it_launches(bot: Bot) -> Non
     assert bot.submits(nodes="2", steps="5") == {}
     assert bot.run().command_line == "launch smoke nodes=2 steps=5"
     assert bot.run().channel == TRAINING
-    assert "Recorded as `smoke-0001`" in bot.told()
+    assert "Launching `smoke-0001`" in bot.told()
 
 
 def test_the_form_shows_the_command_that_it_stands_for_and_what_it_costs(bot: Bot) -> None:

@@ -1,0 +1,102 @@
+"""Which runs a list shows: those of a recipe, a person, a state, or since a day. Pure."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+
+from bot.core.model.run import Run
+from bot.core.model.run_state import Reason, RunStatus
+
+DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+"""The days of a week; three letters of a name are enough."""
+
+SPAN = re.compile(r"(\d{1,4})(h|d|w)", re.ASCII)
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+STATE_TESTS: Mapping[str, Callable[[Run], bool]] = {
+    "approval": lambda run: run.status is RunStatus.AWAITING_APPROVAL,
+    "waiting": lambda run: run.status is RunStatus.PENDING,
+    "launching": lambda run: run.status is RunStatus.LAUNCHING,
+    "running": lambda run: run.status is RunStatus.RUNNING,
+    "stopping": lambda run: run.status is RunStatus.STOPPING,
+    "ended": lambda run: run.status is RunStatus.ENDED,
+    "succeeded": lambda run: run.reason is Reason.SUCCEEDED,
+    "failed": lambda run: run.reason is not None and run.reason.is_failure,
+    "stopped": lambda run: run.reason is not None and run.reason is not Reason.SUCCEEDED and not run.reason.is_failure,
+}
+"""The states that may be typed, with what they mean."""
+
+ENDED_STATES = ("ended", "succeeded", "failed", "stopped")
+"""States that ended runs have too."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """What the runs of a list have in common; an empty field leaves out none.
+
+    Attributes:
+        who: Slack's id of the person who launched them, or `me`.
+        state: a key of `STATE_TESTS`.
+        since: a day or a time span, as `parse_since` takes it.
+    """
+
+    recipe: str = ""
+    who: str = ""
+    state: str = ""
+    since: str = ""
+
+    @property
+    def includes_ended(self) -> bool:
+        """Return whether it looks for ended runs too."""
+        return bool(self.since) or self.state in ENDED_STATES
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether it leaves out no run."""
+        return self == EVERY_RUN
+
+    def matches(self, run: Run, user: str, begin: datetime | None) -> bool:
+        """Return whether a run is one of those.
+
+        Args:
+            user: the person who asks; begin: the earliest launch, which `parse_since` gives.
+        """
+        return (
+            self.recipe in ("", run.recipe)
+            and (not self.who or run.requester == (user if self.who == "me" else self.who))
+            and (not self.state or STATE_TESTS[self.state](run))
+            and (begin is None or run.created_at >= begin)
+        )
+
+
+EVERY_RUN = RunFilter()
+"""The filter that leaves out no run."""
+
+
+def parse_since(text: str, now: datetime, tz: tzinfo) -> datetime | None:
+    """Return the moment that a text names: a span before now, or the beginning of a day; None if it names none.
+
+    >>> from datetime import UTC
+    >>> friday = datetime(2026, 1, 2, 12, tzinfo=UTC)
+    >>> [f"{parse_since(text, friday, UTC):%a %d %H:%M}" for text in ("mon", "fri", "yesterday", "12h", "2025-12-31")]
+    ['Mon 29 00:00', 'Fri 02 00:00', 'Thu 01 00:00', 'Fri 02 00:00', 'Wed 31 00:00']
+    """
+    word = text.lower()
+    if span := SPAN.fullmatch(word):
+        return now - int(span[1]) * {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}[span[2]]
+    day = find_day(word, now.astimezone(tz).date())
+    return datetime.combine(day, time(), tz) if day else None
+
+
+def find_day(word: str, today: date) -> date | None:
+    """Return the last day of that name, or that date; None if there is none."""
+    if word in ("today", "yesterday"):
+        return today - timedelta(days=word == "yesterday")
+    for number, name in enumerate(DAY_NAMES):
+        if len(word) >= 3 and name.startswith(word):
+            return today - timedelta(days=(today.weekday() - number) % 7)
+    try:
+        return date.fromisoformat(word) if ISO_DATE.fullmatch(word) else None
+    except ValueError:
+        return None

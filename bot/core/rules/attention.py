@@ -1,0 +1,86 @@
+"""Which active runs need a person, and why: what a report lists, and nothing else. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from bot.core.model.run import Run
+from bot.core.model.run_state import RunStatus
+from bot.core.rules.forecast import build_forecast
+from bot.core.rules.save_grace import may_hold_checkpoint
+
+ABOUT_TO_END = timedelta(hours=1)
+"""A run whose lease ends within this time is about to end."""
+
+
+class AttentionReason(Enum):
+    """Why a run needs a person."""
+
+    NEEDS_APPROVAL = auto()
+    LEASE_TOO_SHORT = auto()
+    BUDGET_TOO_SMALL = auto()
+    UNSAVED_MODEL = auto()
+    UNCOPIED_MODEL = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """One thing about a run that needs a person.
+
+    Attributes:
+        at: when the run ends because of it, or when an approval expires; None where that is not known.
+    """
+
+    reason: AttentionReason
+    at: datetime | None = None
+
+
+def list_attention(run: Run, now: datetime) -> list[Attention]:
+    """Return what about a run needs a person, the most urgent first; empty for a run that needs none."""
+    candidates = (
+        check_approval(run),
+        check_uncopied_model(run),
+        check_unsaved_model(run, now),
+        check_lease(run, now),
+        check_budget(run, now),
+    )
+    return [attention for attention in candidates if attention]
+
+
+def check_approval(run: Run) -> Attention | None:
+    """Return that a launch needs approval, with when the request expires."""
+    if run.status is not RunStatus.AWAITING_APPROVAL or run.approval is None:
+        return None
+    return Attention(AttentionReason.NEEDS_APPROVAL, run.approval.until)
+
+
+def check_uncopied_model(run: Run) -> Attention | None:
+    """Return that the model of a finished run cannot be copied, with when its cluster is deleted."""
+    rescue = run.checkpoint_rescue
+    if not run.is_finished or rescue.people_notified_at is None or not may_hold_checkpoint(run):
+        return None
+    return Attention(AttentionReason.UNCOPIED_MODEL, rescue.deadline)
+
+
+def check_unsaved_model(run: Run, now: datetime) -> Attention | None:
+    """Return that a run ends soon whose model is only on its cluster."""
+    end = run.lease_ends_at
+    if run.is_finished or not run.plan.checkpoints_ephemeral or end is None or end > now + ABOUT_TO_END:
+        return None
+    return Attention(AttentionReason.UNSAVED_MODEL, end)
+
+
+def check_lease(run: Run, now: datetime) -> Attention | None:
+    """Return that a run's lease ends before its last step."""
+    forecast, end = build_forecast(run, now), run.lease_ends_at
+    if forecast is None or end is None:
+        return None
+    is_too_short = not isinstance(forecast.ends_at, datetime) or forecast.ends_at > end
+    return Attention(AttentionReason.LEASE_TOO_SHORT, end) if is_too_short else None
+
+
+def check_budget(run: Run, now: datetime) -> Attention | None:
+    """Return that a run's budget is used up before its last step."""
+    forecast = build_forecast(run, now)
+    is_too_small = forecast is not None and forecast.budget_exhausted_at_step is not None
+    return Attention(AttentionReason.BUDGET_TOO_SMALL) if is_too_small else None

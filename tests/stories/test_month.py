@@ -1,0 +1,159 @@
+"""What is spent this month is the same everywhere: by open, ended and private runs, and by `sky launch`."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.adapters.redis.redis_store import RedisStore
+from bot.core.model.cluster import JobState
+from bot.core.model.policy import Caps, Policy
+from bot.core.rules.external_clusters import ExternalCluster, ExternalLaunch
+from slack_playground.client import PlaygroundClient
+from slack_playground.server import Playground
+from tests.builders import approvers
+from tests.story import ANA, BEN, LEA, SECRET, Bot
+
+LINE = "launch smoke nodes=2 lease=4 budget=12"  # four dollars an hour
+POLICY = Policy(
+    grants=approvers(LEA, BEN),
+    approve_above_dollars=50.0,
+    person=Caps(dollars_per_month=100),
+    workspace=Caps(dollars_per_month=1000),
+)
+
+
+@pytest.fixture
+def bot(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> Bot:
+    return Bot(store, playground, slack, policy=POLICY)
+
+
+def restart(bot: Bot) -> Bot:
+    """The same bot after a restart, under the same policy."""
+    later = bot.later()
+    later.policy = bot.policy
+    return later
+
+
+def launch_outside(bot: Bot, hours: float, dollars_per_hour: float, is_over: bool = False) -> None:
+    """Let Ana have a cluster of `sky launch`, which a list has shown until now; `is_over` ends it."""
+    name = f"dev-{dollars_per_hour:g}"
+    cluster = ExternalCluster(
+        launch=ExternalLaunch(name, "ana", ANA, 8, dollars_per_hour),
+        started_at=bot.moment - timedelta(hours=hours),
+        admitted_at=None,
+        last_seen_at=bot.moment,
+        cluster_id="1",
+    )
+    bot.store.change_external_cluster(name, lambda *_: cluster, bot.moment)
+    if is_over:
+        bot.store.change_external_cluster(name, lambda *_: None, bot.moment)
+
+
+def end(bot: Bot, run_id: str) -> None:
+    bot.cloud.finish(f"verl-{run_id}", JobState.SUCCEEDED)
+    bot.ticks(6, 10)
+    assert bot.run(run_id).closed_at
+
+
+def amount(pattern: str, text: str) -> float:
+    match = re.search(pattern, text.replace("*", ""))
+    assert match, f"{pattern} is not in:\n{text}"
+    return float(match[1].replace(",", ""))
+
+
+def read_all_places(bot: Bot) -> dict[str, float]:
+    """What each place says of Ana's month."""
+    budget = bot.say("budget")
+    bot.say("cost")
+    cost = bot.told()
+    direct = bot.playground._slack.workspace.direct(ANA).id
+    bot.say("report now", channel=direct)
+    board = bot.told(channel=direct)
+    bot.policy = replace(bot.policy, person=Caps(dollars_per_month=1))
+    refused = bot.say("approve smoke-0003", user=LEA)
+    bot.policy = replace(bot.policy, person=Caps(dollars_per_month=100))
+    return {
+        "budget": amount(r"You · .*?\$([\d.,]+) spent this month", budget),
+        "cost": amount(r"Your runs in 2026-01: \$([\d.,]+)", cost),
+        "board": amount(r"\$([\d.,]+) this month", board),
+        "approval": amount(r"is spent: \$([\d.,]+) of \$1.00", refused),
+        "home": amount(r"You \$([\d.,]+) spent this month", bot.opens_page(ANA)),
+    }
+
+
+def test_what_a_person_has_spent_this_month_is_the_same_in_every_place(bot: Bot) -> None:
+    bot.running(LINE)
+    bot.tick(3600)
+    end(bot, "smoke-0001")
+    bot.say(LINE, channel=SECRET)
+    bot.ticks(2)
+    bot.say("launch smoke nodes=2 lease=24 budget=60")
+    bot.tick(1800)
+    launch_outside(bot, hours=1.5, dollars_per_hour=3.0)
+    launch_outside(bot, hours=0.5, dollars_per_hour=2.0, is_over=True)
+    places = read_all_places(bot)
+    assert len(set(places.values())) == 1, places
+    outside = 1.5 * 3.0 + 0.5 * 2.0
+    runs = sum(bot.run(f"smoke-000{number}").cost(bot.moment) or 0.0 for number in (1, 2))
+    assert places["budget"] == pytest.approx(outside + runs, abs=0.005)
+    assert read_all_places(restart(bot)) == places
+
+
+def test_what_is_spent_and_what_is_reserved_never_count_a_dollar_twice(bot: Bot) -> None:
+    bot.running(LINE)
+    bot.tick(3600)
+    spent = amount(r"You · .*?\$([\d.,]+) spent this month", bot.say("budget"))
+    reserved = amount(r"You · .*?\+ \$([\d.,]+) reserved of \$100", bot.say("budget"))
+    assert spent == pytest.approx(4.0, abs=0.01)
+    assert spent + reserved == pytest.approx(12.0, abs=0.01)
+
+
+def test_what_was_deleted_and_what_was_never_a_run_of_the_bots_stays_in_the_sum(bot: Bot) -> None:
+    bot.running(LINE)
+    bot.tick(3600)
+    end(bot, "smoke-0001")
+    before = amount(r"You · .*?\$([\d.,]+) spent this month", bot.say("budget"))
+    bot.store.archive("smoke-0001")
+    bot.store.delete_run("smoke-0001")
+    launch_outside(bot, hours=1.0, dollars_per_hour=3.0, is_over=True)
+    bot.say("cost")
+    assert amount(r"Your runs in 2026-01: \$([\d.,]+)", bot.told()) == pytest.approx(before + 3.0, abs=0.005)
+    assert f"${before + 3.0:.2f} of it was spent outside verlbot, or by runs that were deleted." in bot.told()
+
+
+def test_an_approval_over_a_spent_month_names_the_amounts_and_how_to_raise_it(bot: Bot) -> None:
+    bot.running(LINE)
+    bot.tick(3600)
+    end(bot, "smoke-0001")
+    bot.say("launch smoke nodes=2 lease=24 budget=60")
+    bot.policy = replace(POLICY, person=Caps(dollars_per_month=2))
+    refused = bot.say("approve smoke-0002", user=LEA)
+    assert "The month of the person who asks for `smoke-0002` is spent: $4.06 of $2.00." in refused
+    assert "Raise it first with `/verl budget @person 65`, then approve." in refused
+    assert bot.run("smoke-0002").status == "awaiting_approval"
+    bot.say(f"budget <@{ANA}|ana> 65", user=LEA)
+    assert "is approved and launching" in bot.say("approve smoke-0002", user=LEA)
+
+
+@pytest.mark.parametrize(
+    ("month", "advice"),
+    [
+        pytest.param(10, "Its budget can be $5.94 at most: `budget=5.94`.", id="some of the month is left"),
+        pytest.param(
+            4, "An approver can raise it: `/verl budget @person 11`. Ask <@U0LEA>, <@U0BEN>.", id="it is spent"
+        ),
+    ],
+)
+def test_only_advice_that_can_help_is_given(bot: Bot, month: float, advice: str) -> None:
+    bot.running(LINE)
+    bot.tick(3600)
+    end(bot, "smoke-0001")
+    bot.policy = replace(POLICY, person=Caps(dollars_per_month=month))
+    refused = bot.say(f"launch smoke budget={'5.95' if month == 4 else '7'}")
+    assert advice in refused
+    if month == 4:
+        assert "budget=" not in refused
+        return
+    assert "Launching" in bot.say("launch smoke budget=5.94")
