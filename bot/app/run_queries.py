@@ -4,10 +4,9 @@ Nothing here changes anything, and each person gets only what that person may re
 """
 
 import re
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Protocol
 
 from bot.app.ports import JobControl, RecipeSource, TaskEstimator
@@ -22,7 +21,6 @@ from bot.core.model.people import Act, Actor
 from bot.core.model.policy import Policy
 from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
-from bot.core.model.run_filter import RunFilter, parse_since
 from bot.core.model.run_plan import RunLimits, RunPlan
 from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
@@ -204,11 +202,6 @@ def list_runs(store: RunReader, which: str, user: str) -> Sequence[Run]:
             return list_active_runs(store)
 
 
-def is_in_list(run: Run, which: str, user: str) -> bool:
-    """Return whether a run may be in one of `command.RUN_LISTS`; `active` may hold ended ones where a filter asks."""
-    return (which != "mine" or run.requester == user) and (which != "ended" or run.status is RunStatus.ENDED)
-
-
 def is_short_for(name: str, run_id: str) -> bool:
     """Return whether a name is long enough and begins or ends a run's id.
 
@@ -244,17 +237,12 @@ class RunQueryCloud(TaskEstimator, JobControl, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RunQueries:
-    """Answers from the records and the recipes; a log also from its cluster.
-
-    Attributes:
-        zone: the time zone in which a day begins.
-    """
+    """Answers from the records and the recipes; a log also from its cluster."""
 
     store: RunQueryStore
     recipes: RecipeSource
     cloud: RunQueryCloud
     visibility: Visibility
-    zone: tzinfo = UTC
 
     def find(self, name: str, actor: Actor) -> Run:
         """Return the run of this name, whose text the person may read.
@@ -338,33 +326,6 @@ class RunQueries:
             and (run.requester == requester.user or run.channel == requester.channel)
             and self.visibility.can_see(requester.actor, run)
         )
-
-    def search_runs(self, which: str, criteria: RunFilter, user: str, now: datetime) -> Sequence[Run]:
-        """Return the runs of a list that pass a filter, newest first.
-
-        Raises:
-            UserError: there is no such recipe.
-        """
-        if criteria.is_empty:
-            return list_runs(self.store, which, user)
-        begin = parse_since(criteria.since, now, self.zone) if criteria.since else None
-        candidates = list(list_runs(self.store, which, user))
-        if criteria.includes_ended:
-            # Of very many, the ones that ended last.
-            candidates += (
-                deque(self.store.iterate_ended_runs(begin), REMEMBERED_RUNS)
-                if begin
-                else self.store.list_recent_runs(REMEMBERED_RUNS)
-            )
-        matching = {
-            run.id: run for run in candidates if criteria.matches(run, user, begin) and is_in_list(run, which, user)
-        }
-        if criteria.recipe and not matching and criteria.recipe not in self.recipes.list_names():
-            raise unknown_name_error("recipe", criteria.recipe, self.recipes.list_names())
-        return [
-            *sort_newest_first(run for run in matching.values() if run.status is not RunStatus.ENDED),
-            *sort_newest_first(run for run in matching.values() if run.status is RunStatus.ENDED),
-        ]
 
     def list_unreadable(self) -> Sequence[RunStub]:
         """Return the stubs of open runs whose records cannot be read."""

@@ -145,7 +145,7 @@ def assemble(outside: Outside) -> Bot:
     reports = ReportService(
         store, now, lambda: scheduler.wake(REPORTS), settings.timezone, access.can_channel_see, audit.record
     )
-    queries = RunQueries(store, recipes, masked_cloud, access, load_zone(settings.timezone))
+    queries = RunQueries(store, recipes, masked_cloud, access)
     audit_service = AuditService(store, audit, queries, now, read_policy)
     service = RunService(
         store=store,
@@ -216,7 +216,7 @@ def assemble(outside: Outside) -> Bot:
     )
     tables = TablePublisher(now)
     report_commands = ReportCommands(service, reports, slack, background, tables, directory.find_names)
-    list_commands = ListCommands(queries, background, tables, directory.find_names, now)
+    list_commands = ListCommands(queries, background, tables, directory.find_names, now, load_zone(settings.timezone))
     cost_commands = CostCommands(
         CostService(store, now, settings.timezone), background, queries, tables, directory.find_names
     )

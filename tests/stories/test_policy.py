@@ -270,11 +270,11 @@ def test_a_lead_gives_a_month_more_and_nobody_else_does(under: Made) -> None:
     assert "To set a monthly budget you need the role `approver`; here you are `launcher`. Ask <@U0LEA>." in bot.say(
         "budget team 20"
     )
-    assert "The monthly budget of this channel is now $20.00." in bot.say("budget team 20", user=LEA)
+    assert "This channel can now spend $20.00 a month." in bot.say("budget team 20", user=LEA)
     assert "Launching" in bot.say("launch smoke budget=5")
-    assert "The monthly budget of <@U0BEN> is now $3.00." in bot.say("budget <@U0BEN|ben> 3", user=LEA)
+    assert "<@U0BEN> can now spend $3.00 a month." in bot.say("budget <@U0BEN|ben> 3", user=LEA)
     assert "This would bring your runs this month to $5.00" in bot.say("launch smoke budget=5", user=BEN)
-    assert "The monthly budget of the workspace is now $4.00." in bot.say("budget workspace 4", user=LEA)
+    assert "The workspace can now spend $4.00 a month." in bot.say("budget workspace 4", user=LEA)
     assert "This would bring the workspace's runs this month to $6.00" in bot.say("launch smoke budget=1")
 
 
@@ -320,7 +320,7 @@ def overdrawn(under: Made, *shadow: str) -> Bot:
     bot.tick(3600)
     bot.check_monthly_budgets()
     told = bot.say("budget team 6", user=LEA)
-    ends = "*$8.01 is already spent*, so I stop the runs that still spend from it unless you raise it."
+    ends = "*$8.01 is already spent*, so open runs will be stopped unless you raise the limit."
     assert (ends in told) == (not shadow)
     bot.check_monthly_budgets()
     bot.ticks(2)

@@ -99,10 +99,7 @@ def parse_person(arguments: ParsedArguments) -> str:
         return text.lower()
     if mentioned := PERSON_MENTION.fullmatch(text):
         return mentioned[1]
-    raise UserError(
-        Phrase("{value} is not a person.", value=format_inline_code(text)),
-        Phrase("Mention a person: `who=@ana`; your own runs are `who=me`."),
-    )
+    raise UserError(describe_unknown_person(text), Phrase("Mention a person: `who=@ana`; your own runs are `who=me`."))
 
 
 def build_cost_command(arguments: ParsedArguments) -> ShowCost:

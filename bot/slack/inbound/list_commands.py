@@ -4,9 +4,11 @@ workspace may refuse tables.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from bot.app.ports import Now
 from bot.app.run_queries import Requester, RunQueries
+from bot.app.run_search import refuse_unknown_recipe, search_runs
 from bot.core.commands.command import ListRuns
 from bot.core.model.run import Run
 from bot.core.model.run_stub import RunStub
@@ -23,6 +25,7 @@ class ListCommands:
 
     Attributes:
         tables: shows tables as this workspace takes them; find_names: returns people's names, by Slack's id.
+        zone: the time zone in which a day begins.
     """
 
     queries: RunQueries
@@ -30,14 +33,21 @@ class ListCommands:
     tables: TablePublisher
     find_names: NameFinder
     now: Now
+    zone: tzinfo
 
     def answer(self, command: ListRuns, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Return the answer to a list of runs."""
         which, criteria = command.which, command.criteria
         unreadable = self.queries.list_unreadable() if which in ("active", "all") and criteria.is_empty else ()
         selection = which if criteria.is_empty else answers.FILTERED
+
+        def find_runs() -> Sequence[Run]:
+            runs = search_runs(self.queries.store, which, criteria, requester.user, self.now(), self.zone)
+            refuse_unknown_recipe(self.queries.recipes, criteria, runs)
+            return runs
+
         return self.list_runs(
-            lambda: self.queries.search_runs(which, criteria, requester.user, self.now()),
+            find_runs,
             selection,
             requester,
             responder,

@@ -58,9 +58,9 @@ def acknowledge_launch(run: Run, is_hidden: bool = False) -> Answer:
     return build_text_answer(mrkdwn(":ok_hand: {}", join_markup_sentences(confirmation, stop_hint)))
 
 
-CARD_FOLLOWS = N_("Recorded as {run}; its card follows.")
+CARD_FOLLOWS = N_("Launching {run}.")
 CARD_IN_DIRECT_MESSAGE = N_(
-    "Recorded as {run}. I'm not in this channel, so its card comes to our direct messages. "
+    "Launching {run}. I'm not in this channel, so its card comes to our direct messages. "
     "To have cards here, type `/invite @verlbot`."
 )
 

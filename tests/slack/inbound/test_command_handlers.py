@@ -49,7 +49,7 @@ def test_a_dry_run_shows_the_task_and_starts_nothing(bot: Bot) -> None:
     assert said.startswith(":white_check_mark: *This would launch.* The dry run starts nothing.")
     assert '`/verl launch ppo nodes=2 trainer.total_epochs=3 "data.prompt_key=a b"`' in said
     assert "more lines of the task" in said
-    assert "The model is on its machine alone" in said
+    assert "Checkpoints are only on the cluster." in said
     assert "$4.00/h" in said
     bot.ticks(2)
     assert bot.store.list_open_runs() == []

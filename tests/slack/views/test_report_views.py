@@ -156,5 +156,5 @@ def test_hostile_text_never_breaks_a_board() -> None:
 
 
 def test_what_is_told_on_time_says_nothing_of_its_time() -> None:
-    assert "It was due" not in str(told(a_report(), [], timedelta(minutes=4)).blocks)
-    assert "It was due" in str(told(a_report(), [], timedelta(minutes=6)).blocks)
+    assert "this was due" not in str(told(a_report(), [], timedelta(minutes=4)).blocks)
+    assert "this was due" in str(told(a_report(), [], timedelta(minutes=6)).blocks)
