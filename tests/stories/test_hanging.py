@@ -189,7 +189,7 @@ def test_a_wish_is_shown_while_the_machines_hang_and_done_when_they_answer(
     ana.can_see("*waiting*")
     (run,) = hanging.run_service.queries.list_active()
     ana.says(f"/verl stop {run.id}")
-    ana.can_see("stop asked for by @ana")
+    ana.can_see("stop requested by @ana")
     cloud.released.set()
     ana.can_see("was stopped by @ana")
     assert cloud.launches == []

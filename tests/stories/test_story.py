@@ -64,7 +64,7 @@ def test_stopped_while_launching(bot: Bot) -> None:
     bot.tick()
     bot.click("stop", RUN, user=BEN)
     bot.speak()
-    assert "stop asked for by <@U0BEN>" in bot.card()
+    assert "stop requested by <@U0BEN>" in bot.card()
     bot.ticks(10)
     assert (bot.run().status, bot.run().reason, bot.cloud.downs) == ("ended", "stopped", [CLUSTER])
     assert "was stopped by @ben*" in bot.reads()

@@ -22,7 +22,7 @@ JOB_RECOVERED = N_("{run} lost its machines at {since}. It has had new ones sinc
 RECOVERY_UNSEEN = N_("{run} lost its machines between two checks. By {until} it had new ones and had restarted.")
 RECOVERY_UNCOUNTED = N_(
     "SkyPilot was recovering {run} from {since} to {until}, but counts no recovery: SkyPilot's controller "
-    "restarted, or the job was over."
+    "restarted, or the job had ended."
 )
 SAVED_IN = N_("Saved checkpoints are in {place}.")
 

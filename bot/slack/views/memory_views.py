@@ -20,7 +20,7 @@ FORGOTTEN_AT = N_(
 LOOK_BY_HAND = N_("To find them: {command}.")
 LOOK_AT_PROVIDER = N_("Check your provider's console for machines whose names start with {cluster}.")
 HOW_TO_CONFIRM_GONE = N_("If they are gone, type {command}. If the right server answers again, {run} continues.")
-REMEMBERED_AGAIN = N_("SkyPilot's server has known {run} again since {time}.")
+REMEMBERED_AGAIN = N_("SkyPilot's server found {run} again at {time}.")
 REMOVAL_UNCONFIRMED = N_(
     "I keep asking SkyPilot to delete the cluster, but SkyPilot no longer knows it, so I cannot confirm that it is "
     "gone."

@@ -92,7 +92,7 @@ def describe_state(run: Run) -> Markup:
     elif run.requests.stop_requested_by:
         parts = [
             status_label,
-            render_phrase("stop asked for by {person}", person=mention(run.requests.stop_requested_by)),
+            render_phrase("stop requested by {person}", person=mention(run.requests.stop_requested_by)),
         ]
         parts += [render_phrase("saving first")] if run.checkpoint_rescue.save_grace else []
     elif run.checkpoint_rescue.save_grace:

@@ -56,7 +56,7 @@ def test_a_run_is_stopped_from_the_page(bot: Bot) -> None:
     bot.opens_page()
     bot.click_on_page("stop", run_id)
     bot.homes.publish()
-    assert "stop asked for by" in bot.page()
+    assert "stop requested by" in bot.page()
 
 
 def test_a_log_is_read_in_a_view(bot: Bot) -> None:
