@@ -7,13 +7,17 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
-from bot import __version__
+from bot.cli.command_line import Action, build_parser
 from bot.errors import UserError
 from bot.runtime.process_guard import forbid_dumps, guard_process, remove_variables
+
+if TYPE_CHECKING:
+    from bot.config.settings import Settings
 
 NEXT_STEPS = {
     "socket": """\
@@ -26,11 +30,6 @@ Then copy the signing secret under Basic Information, start `verlbot run`, and l
 """The next steps after `verlbot manifest`, by Slack mode."""
 
 
-PERSON_KINDS = ("member", "guest", "stranger", "bot", "deactivated")
-CHANNEL_KINDS = ("public", "private", "shared", "direct")
-"""Values of the enums in `bot.core.model.people`, imported only where needed: `verlbot health` runs twice a minute."""
-
-
 NO_PLAYGROUND = "The demo needs its playground, a Slack-like server, which is a separate package."
 PLAYGROUND_HINT = "`make demo` in a checkout installs it; elsewhere, `pip install 'verlbot[demo]'`."
 
@@ -38,7 +37,7 @@ PLAYGROUND_HINT = "`make demo` in a checkout installs it; elsewhere, `pip instal
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0 on success, 1 on an error, 2 if the command makes no sense."""
     forbid_dumps()  # every command has the bot's tokens in its environment, even a container's health check
-    options = build_parser().parse_args(arguments)
+    options = build_parser(ACTIONS).parse_args(arguments)
     try:
         return int(options.action(options))
     except UserError as error:
@@ -53,73 +52,6 @@ def mask_secrets(text: str) -> str:
     return SecretFilter(os.environ).mask(text)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    root = argparse.ArgumentParser(prog="verlbot", description="Launches and tracks verl training runs from Slack.")
-    root.add_argument("--version", action="version", version=f"verlbot {__version__}")
-    commands = root.add_subparsers(required=True, metavar="COMMAND")
-
-    run = commands.add_parser("run", help="run the bot; set up by environment variables (docs/settings.md)")
-    run.set_defaults(action=do_run)
-
-    demo = commands.add_parser("demo", help="the whole bot on this machine, with a Slack of its own; no tokens")
-    demo.add_argument("--data-dir", type=Path, default=Path(".verlbot"), help="where runs are kept (default: .verlbot)")
-    demo.add_argument("--port", type=int, default=8765, help="of the playground (default: 8765, or another if taken)")
-    demo.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
-    demo.add_argument("--stay", action="store_true", help="go on without a terminal, until a signal comes")
-    demo.add_argument(
-        "lines", nargs="*", help="what to type first (default without a terminal: /verl launch smoke nodes=2)"
-    )
-    demo.set_defaults(action=do_demo)
-
-    manifest = commands.add_parser("manifest", help="print the Slack app's manifest")
-    manifest.add_argument("--http", metavar="URL", help="for HTTP mode: where Slack reaches the bot")
-    manifest.set_defaults(action=do_manifest)
-
-    recipes = commands.add_parser("recipes", help="look after recipes").add_subparsers(required=True, metavar="COMMAND")
-    check = recipes.add_parser("check", help="validate recipes offline, with SkyPilot's own schema")
-    check.add_argument("folder", type=Path, nargs="?", help="the folder of recipes (default: the bot's)")
-    check.set_defaults(action=do_recipes_check)
-
-    policy = commands.add_parser("policy", help="look after the policy file: who may do what, and how much")
-    policy_commands = policy.add_subparsers(required=True, metavar="COMMAND")
-    policy_commands.add_parser("init", help="print a starter file with comments").set_defaults(action=do_policy_init)
-    policy_check = policy_commands.add_parser("check", help="say whether a file can be used, and what it allows")
-    policy_check.add_argument("file", type=Path)
-    policy_check.set_defaults(action=do_policy_check)
-    explain = policy_commands.add_parser("explain", help="say what would be decided about a line, and by which line")
-    explain.add_argument("user", help="Slack's id of who types it, such as U024BE7LH")
-    explain.add_argument("line", help="what is typed, such as 'launch ppo nodes=2'")
-    explain.add_argument("--file", type=Path, help="the policy file (default: VERLBOT_POLICY, or the safe defaults)")
-    explain.add_argument("--as", dest="kind", choices=PERSON_KINDS, default="member", help="what the person is")
-    explain.add_argument("--groups", default="", help="ids of the person's user groups, with commas between them")
-    explain.add_argument("--channel", default="", help="Slack's id of the channel")
-    explain.add_argument("--channel-kind", choices=CHANNEL_KINDS, default="public", help="what sort of channel it is")
-    explain.set_defaults(action=do_policy_explain)
-
-    replay = commands.add_parser("replay", help="play a finished log of verl's through reader, forecasts and findings")
-    replay.add_argument("file", type=Path, help="a console log, or the JSON lines of verl's file logger")
-    replay.add_argument("--rate", type=float, metavar="DOLLARS", help="what an hour of the cluster costs")
-    replay.add_argument("--nodes", type=int, default=1, help="of the cluster (default: 1)")
-    replay.add_argument("--json", action="store_true", help="a JSON object a step, for programs")
-    replay.set_defaults(action=do_replay)
-
-    doctor = commands.add_parser(
-        "doctor", help="check everything that the bot needs, and say what to do where it lacks"
-    )
-    doctor.add_argument("--json", action="store_true", help="for programs")
-    doctor.set_defaults(action=do_doctor)
-
-    policy = commands.add_parser(
-        "admin-policy", help="print the line for SkyPilot's config that makes its server ask the bot, secret included"
-    )
-    policy.set_defaults(action=do_admin_policy)
-
-    health = commands.add_parser("health", help="say whether the bot of this data directory is alive")
-    health.set_defaults(action=do_health)
-    return root
-
-
 def do_run(_: argparse.Namespace) -> int:
     """Run the bot until a signal ends it; return 0."""
     from bot.bootstrap.container import build
@@ -128,7 +60,7 @@ def do_run(_: argparse.Namespace) -> int:
     from bot.config.settings import Settings
 
     guard_process()
-    settings = Settings.read(os.environ)
+    settings = read_settings()
     remove_variables(os.environ, Settings.find_secret_variables(os.environ))
     secrets = build_secret_filter(settings)
     log_to(None, settings.log_level, secrets.mask)
@@ -143,6 +75,23 @@ def do_run(_: argparse.Namespace) -> int:
     finally:
         bot.stop()
     return 0
+
+
+def read_settings() -> "Settings":
+    """Return the bot's settings.
+
+    Raises:
+        UserError: one is missing or wrong; the hint names `verlbot doctor`.
+    """
+    from bot.config.settings import Settings
+
+    try:
+        return Settings.read(os.environ)
+    except UserError as error:
+        raise UserError(error.sentence, DOCTOR_HINT) from error
+
+
+DOCTOR_HINT = "Run `verlbot doctor`: it checks the whole setup and says how to fix what is missing."
 
 
 def do_demo(options: argparse.Namespace) -> int:
@@ -162,7 +111,7 @@ def do_manifest(options: argparse.Namespace) -> int:
     from bot.slack.manifest import build_manifest
 
     if options.http and not re.fullmatch(r"https://[^/\s]+(/\S*)?", options.http):
-        raise UserError(f"Slack takes no address `{options.http}`.", "Give one such as https://verlbot.example.org.")
+        raise UserError(f"`{options.http}` is not an https address.", "Give one such as https://verlbot.example.org.")
     print(json.dumps(build_manifest("http" if options.http else "socket", options.http or ""), indent=2))
     if sys.stderr.isatty():  # a script that reads the manifest needs no next steps
         print(NEXT_STEPS["http" if options.http else "socket"], file=sys.stderr)
@@ -254,6 +203,22 @@ def do_health(_: argparse.Namespace) -> int:
         raise UserError(f"The last tick was {when}.", "Read the bot's log, and restart it.")
     print(f"alive: the last tick was {age:.1f} s ago")
     return 0
+
+
+ACTIONS: Mapping[str, Action] = {
+    "run": do_run,
+    "doctor": do_doctor,
+    "manifest": do_manifest,
+    "health": do_health,
+    "admin-policy": do_admin_policy,
+    "demo": do_demo,
+    "replay": do_replay,
+    "recipes check": do_recipes_check,
+    "policy init": do_policy_init,
+    "policy check": do_policy_check,
+    "policy explain": do_policy_explain,
+}
+"""What each command does, by its name."""
 
 
 if __name__ == "__main__":

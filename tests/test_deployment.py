@@ -21,8 +21,9 @@ import yaml
 from redis import Redis
 from redis.exceptions import AuthenticationError
 
-from bot.__main__ import build_parser
+from bot.__main__ import ACTIONS
 from bot.adapters.redis.embedded import find_server_program
+from bot.cli.command_line import build_parser
 from bot.config.settings import Settings
 from slack_playground.pages import PAGE
 from tests.waiting import eventually
@@ -314,7 +315,7 @@ def test_the_pod_is_what_the_image_is() -> None:
     for probe in ("startupProbe", "livenessProbe"):
         words = container[probe]["exec"]["command"]
         assert words[0] == "verlbot"
-        assert build_parser().parse_args(words[1:]).action.__name__ == "do_health"
+        assert build_parser(ACTIONS).parse_args(words[1:]).action.__name__ == "do_health"
 
 
 def test_a_bot_in_that_pod_can_read_its_settings() -> None:
@@ -351,7 +352,7 @@ def test_the_commands_that_pages_tell_people_to_run_are_commands() -> None:
     words = {one.strip() for pair in typed for one in pair if one}
     assert {"manifest", "doctor", "run", "health"} <= words
     for word in words:
-        build_parser().parse_args(shlex.split(word))
+        build_parser(ACTIONS).parse_args(shlex.split(word))
     for path in re.findall(r"deploy/[a-z./]*[a-z]", page):
         assert (ROOT / path).exists(), path
 

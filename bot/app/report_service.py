@@ -107,7 +107,7 @@ class ReportService:
             return duplicate
         if len(existing) >= MAX_REPORTS:
             message = Phrase("This channel has {count} reports already.", count=len(existing))
-            raise UserError(message, Phrase("`/verl report off report-1` turns one off."))
+            raise UserError(message, Phrase("`/verl report report-1 off` removes one."))
         open_runs = filter(report.covers, self.store.list_open_runs())
         costs = list_costs(
             skip_failing_runs(open_runs, lambda run: compute_run_content(run, report.covered_until), []),

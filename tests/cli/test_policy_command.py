@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.__main__ import CHANNEL_KINDS, PERSON_KINDS, main
+from bot.__main__ import main
 from bot.adapters.files import policy_files
+from bot.cli.command_line import CHANNEL_KINDS, PERSON_KINDS
 from bot.core.model.people import ROLES_IN_FILE, ChannelKind, PersonKind
 from bot.core.model.policy import SAFE_POLICY
 

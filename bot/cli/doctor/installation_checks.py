@@ -139,7 +139,7 @@ def judge_memory(answer: StoreDiagnosis) -> DoctorFinding:
     """Judge whether the store drops records when its memory is full."""
     if answer.eviction_policy in ("noeviction", ""):
         limit = f", {answer.memory_limit_bytes / 2**20:.0f} MB" if answer.memory_limit_bytes else ", without a limit"
-        return ok(MEMORY, f"drops nothing ({answer.eviction_policy or 'it does not say'}{limit})")
+        return ok(MEMORY, f"never evicts keys ({answer.eviction_policy or 'it does not say'}{limit})")
     advice = "Run it with `--maxmemory-policy noeviction`, or CONFIG SET it so."
     if answer.memory_limit_bytes:
         return failure(
@@ -213,7 +213,7 @@ POLICY, FINDINGS_FILE, PRICES_FILE = "policy", "findings file", "prices file"
 def judge_policy(path: Path | None, policy: Policy | UserError) -> DoctorFinding:
     """Judge the policy that applies: that of a file, or the safe defaults."""
     if isinstance(policy, UserError):
-        return failure(POLICY, policy.sentence, f"Mend it until `verlbot policy check {path}` finds nothing.")
+        return failure(POLICY, policy.sentence, f"Correct the file, then run `verlbot policy check {path}`.")
     rules = "; ".join(summarize_policy(policy))
     if path is None:
         return ok(POLICY, f"no VERLBOT_POLICY, so the safe defaults hold: {rules}. `verlbot policy init` prints a file")

@@ -1,6 +1,5 @@
 """The list of checks: what is queried, and which function judges the answer."""
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -25,6 +24,7 @@ from bot.cli.doctor import checklist, installation_checks, skypilot_checks, slac
 from bot.cli.doctor.checklist import DoctorCheck, DoctorFinding, DoctorStatus, failure, ok, run_checks, warning
 from bot.config.compute_settings import LOCAL_HINT
 from bot.config.settings import Settings
+from bot.core.model.near_names import find_near_names
 from bot.core.model.policy import SAFE_POLICY, Policy
 from bot.core.model.recipe import Recipe
 from bot.errors import Unavailable, UserError
@@ -45,6 +45,19 @@ SETTING_ADVICE = {
     "SLACK_SIGNING_SECRET": "Copy the signing secret from Basic Information of the app into SLACK_SIGNING_SECRET.",
 }
 """Advice for settings whose value comes from Slack."""
+
+
+def find_near_settings(name: str, setting_names: Iterable[str]) -> list[str]:
+    """Return the settings that a variable nearly is; what all of them begin with does not count.
+
+    >>> find_near_settings("VERLBOT_FOO", ["VERLBOT_POLICY"]), find_near_settings("VERLBOT_POLCY", ["VERLBOT_POLICY"])
+    ([], ['VERLBOT_POLICY'])
+    """
+    by_ending = {setting.removeprefix(PREFIX): setting for setting in setting_names}
+    return [by_ending[ending] for ending in find_near_names(name.removeprefix(PREFIX), by_ending)]
+
+
+PREFIX = "VERLBOT_"
 
 
 def call_or_error(call: Callable[[], T]) -> T | Unavailable:
@@ -158,22 +171,19 @@ class CheckContext:
 
     def find_blocker(self, *variables: str) -> str:
         """Return why a check that needs these variables cannot run; empty where it can."""
-        return next((f"{variable} is not right" for variable in variables if variable in self.problems), "")
+        return next((f"{variable} is missing or wrong" for variable in variables if variable in self.problems), "")
 
     # The queries, each with the function that judges the answer.
 
     def check_settings(self) -> Iterator[DoctorFinding]:
         for variable, problem in self.problems.items():
-            yield failure(
-                SETTINGS, problem, SETTING_ADVICE.get(variable, f"Set {variable} as docs/settings.md has it.")
-            )
+            yield failure(SETTINGS, problem, SETTING_ADVICE.get(variable, f"See docs/settings.md about {variable}."))
         setting_names = {str(setting.metadata["variable"]) for setting in fields(self.settings) if setting.metadata}
         for name in sorted(self.environment):
             if name.startswith("VERLBOT_") and name not in setting_names:
-                near = difflib.get_close_matches(name, setting_names, 1)
-                yield warning(
-                    SETTINGS, f"{name} is no setting", f"Write {near[0]}, or unset it." if near else "Unset it."
-                )
+                near = find_near_settings(name, setting_names)
+                advice = f"Write {near[0]}, or unset it." if near else "Unset it; docs/settings.md lists the settings."
+                yield warning(SETTINGS, f"{name} is not a setting", advice)
         if self.settings.secret_patterns:
             try:
                 read_patterns(self.settings.secret_patterns)

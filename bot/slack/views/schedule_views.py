@@ -14,7 +14,7 @@ from bot.slack.views.mrkdwn import Markup, code, date, join_parts, mention, mrkd
 
 NO_REPORTS = N_("This channel has no scheduled reports. `/verl report weekdays 09:00` adds one.")
 HOW_TO_CHANGE_REPORTS = N_(
-    "`/verl report report-1 daily 10:00` changes one, `/verl report off report-1` turns it off, and `/verl report "
+    "`/verl report report-1 daily 10:00` changes one, `/verl report report-1 off` turns it off, and `/verl report "
     "now` shows you the report now."
 )
 
@@ -34,7 +34,7 @@ def list_reports(reports: Sequence[tuple[Report, tzinfo]], now: datetime) -> Ans
 
 def confirm_report(report: Report, now: datetime, tz: tzinfo) -> Answer:
     """Return the confirmation of a report, with its id and its next time."""
-    hint = render_phrase("{command} turns it off.", command=code(f"/verl report off {report.id}"))
+    hint = render_phrase("{command} turns it off.", command=code(f"/verl report {report.id} off"))
     line = mrkdwn(":ok_hand: {} · {}", code(report.id), report_line(report, now, tz))
     if not report.is_zone_assumed:
         return build_text_answer(line, context(hint))

@@ -88,9 +88,9 @@ def test_what_rests_on_a_failed_check_is_not_made_and_says_why(first: DoctorFind
 
 
 def test_a_check_without_its_setting_is_not_made() -> None:
-    hindered = DoctorCheck(("a", "b"), list, blocker="SLACK_BOT_TOKEN is not right")
+    hindered = DoctorCheck(("a", "b"), list, blocker="SLACK_BOT_TOKEN is missing or wrong")
     assert [one.result for some in run_checks([hindered], 5) for one in some] == 2 * [
-        "not checked, because SLACK_BOT_TOKEN is not right"
+        "not checked, because SLACK_BOT_TOKEN is missing or wrong"
     ]
 
 

@@ -53,7 +53,7 @@ def test_what_of_the_store_is_on_its_disk(found: StoreDiagnosis, status: DoctorS
 @pytest.mark.parametrize(
     ("found", "status", "words"),
     [
-        pytest.param(STORE, OK, ["drops nothing"], id="noeviction"),
+        pytest.param(STORE, OK, ["never evicts keys"], id="noeviction"),
         pytest.param(replace(STORE, memory_limit_bytes=2**28), OK, ["256 MB"], id="noeviction with a limit"),
         pytest.param(
             replace(STORE, eviction_policy="allkeys-lru", memory_limit_bytes=2**28),

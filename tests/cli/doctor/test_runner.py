@@ -276,7 +276,7 @@ def test_settings_that_are_wrong_hinder_only_what_rests_on_them(clinic: Clinic) 
     found = clinic.visit(**wrong)
     assert (found.code, found.ill()) == (1, ["settings", "settings"])
     assert "Write VERLBOT_TICK_SECONDS" in found.said
-    assert found.found("store")["result"] == "not checked, because REDIS_URL is not right"
+    assert found.found("store")["result"] == "not checked, because REDIS_URL is missing or wrong"
     assert found.found("Slack connection")["status"] == "skipped"
     assert found.found("Slack scopes")["status"] == "ok"
     assert PASSWORD not in found.said
@@ -284,7 +284,7 @@ def test_settings_that_are_wrong_hinder_only_what_rests_on_them(clinic: Clinic) 
 
 def test_an_endpoint_that_cannot_be_read_does_not_count_as_none(clinic: Clinic) -> None:
     found = clinic.visit(SKYPILOT_API_SERVER_ENDPOINT=f"bot:{PASSWORD}@sky")
-    assert found.found("SkyPilot")["result"] == "not checked, because SKYPILOT_API_SERVER_ENDPOINT is not right"
+    assert found.found("SkyPilot")["result"] == "not checked, because SKYPILOT_API_SERVER_ENDPOINT is missing or wrong"
     assert PASSWORD not in found.said
 
 

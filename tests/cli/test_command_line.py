@@ -1,0 +1,35 @@
+"""The help of every command."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from bot.__main__ import ACTIONS, main
+from bot.cli.command_line import build_parser
+
+
+@pytest.mark.parametrize("command", ACTIONS)
+def test_each_command_says_what_it_does_with_an_example_that_can_be_typed(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    shown = capsys.readouterr().out
+    example = re.search(r"example:\n  verlbot (.*)", shown)
+    assert example, shown
+    assert example[1].startswith(command)
+    line = example[1].partition(" > ")[0]
+    words = [word.strip("'") for word in re.findall(r"'[^']*'|\S+", line)]
+    assert build_parser(ACTIONS).parse_args(words).action is ACTIONS[command]
+    assert re.search(r"^[A-Z][^\n]+\.", shown, re.MULTILINE), "no sentence"
+
+
+def test_the_bot_without_tokens_names_the_doctor() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "bot", "run"], env={"PATH": "/usr/bin"}, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 1
+    assert "SLACK_BOT_TOKEN is not set" in answer.stderr
+    assert "Run `verlbot doctor`" in answer.stderr
