@@ -23,7 +23,7 @@ from bot.core.model.run_state import Mute, RunLimit, SummaryInterval
 from bot.core.model.run_stub import RunStub
 from bot.core.model.sent_message import LogFollow
 from bot.core.model.typed_text import format_inline_code
-from bot.core.rules.access import check_may_approve, refuse_act, refuse_outdated_approval
+from bot.core.rules.access import check_may_approve, refuse_act, refuse_outdated_approval, refuse_unnamed_stop
 from bot.core.rules.admission import AdmissionCheck, admit_all
 from bot.core.rules.approval_rules import refuse_unapproved_change
 from bot.core.rules.launch_bounds import refuse_limits_out_of_bounds
@@ -146,22 +146,9 @@ class RunService:
             UserError: as for `stop`; or the person named no run, in the thread of another person's.
         """
         if not stop_command.is_named:
-            self._refuse_unnamed(stop_command.run, caller)
+            self.refuse(Act.READ, caller)
+            refuse_unnamed_stop(self.store.get_stub(stop_command.run), caller.actor)
         return self.stop(stop_command.run, caller, stop_command.save, stop_command.gone)
-
-    def _refuse_unnamed(self, run_id: str, caller: Requester) -> None:
-        """Refuse to act on another person's run whose name was left out: one wrong thread would end it.
-
-        Raises:
-            UserError: the run is another person's.
-        """
-        self.refuse(Act.READ, caller)
-        stub = self.store.get_stub(run_id)
-        if stub.requester != caller.user:
-            raise UserError(
-                Phrase("You did not launch {run}.", run=f"`{run_id}`"),
-                Phrase("To stop it, type its name too: {command}.", command=f"`stop {run_id}`"),
-            )
 
     def stop(self, name: str, caller: Requester, save: bool | None = None, gone: bool = False) -> Run | RunStub:
         """Record the request to end a run. A finished run stays as it is, except that its model may be discarded.

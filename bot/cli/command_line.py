@@ -37,7 +37,7 @@ def build_parser(actions: Mapping[str, Action]) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     root.add_argument("--version", action="version", version=f"verlbot {__version__}")
-    commands = Commands(root.add_subparsers(required=True, metavar="COMMAND"), actions)
+    commands = CommandGroup(root.add_subparsers(required=True, metavar="COMMAND"), actions)
     add_bot_commands(commands)
     add_demo(commands)
     add_recipe_commands(commands)
@@ -45,7 +45,7 @@ def build_parser(actions: Mapping[str, Action]) -> argparse.ArgumentParser:
     return root
 
 
-class Commands:
+class CommandGroup:
     """The commands below one, each added with its help.
 
     Args:
@@ -76,10 +76,10 @@ class Commands:
             parser.set_defaults(action=self._actions[key])
         return parser
 
-    def add_group(self, name: str, help_line: str) -> "Commands":
+    def add_group(self, name: str, help_line: str) -> "CommandGroup":
         """Add a command that has commands of its own."""
         parser = self._subparsers.add_parser(name, help=shorten_help(help_line), description=help_line)
-        return Commands(parser.add_subparsers(required=True, metavar="COMMAND"), self._actions, name)
+        return CommandGroup(parser.add_subparsers(required=True, metavar="COMMAND"), self._actions, name)
 
 
 ALL_SETTINGS = "the environment (docs/settings.md); SLACK_BOT_TOKEN and SLACK_APP_TOKEN are required"
@@ -95,7 +95,7 @@ def shorten_help(help_line: str) -> str:
     return first[0].lower() + first[1:]
 
 
-def add_bot_commands(commands: Commands) -> None:
+def add_bot_commands(commands: CommandGroup) -> None:
     """Add the commands that set up, run and check the bot."""
     commands.add("run", "Run the bot until Ctrl-C or a signal.", "verlbot run", ALL_SETTINGS)
     doctor = commands.add(
@@ -125,7 +125,7 @@ def add_bot_commands(commands: Commands) -> None:
     )
 
 
-def add_demo(commands: Commands) -> None:
+def add_demo(commands: CommandGroup) -> None:
     """Add the demo, and the replay of a log."""
     demo = commands.add(
         "demo",
@@ -152,7 +152,7 @@ def add_demo(commands: Commands) -> None:
     replay.add_argument("--json", action="store_true", help="print a JSON object for each step, for programs")
 
 
-def add_recipe_commands(commands: Commands) -> None:
+def add_recipe_commands(commands: CommandGroup) -> None:
     """Add the commands for recipes."""
     recipes = commands.add_group("recipes", "Check the recipes that people launch.")
     check = recipes.add(
@@ -164,7 +164,7 @@ def add_recipe_commands(commands: Commands) -> None:
     check.add_argument("folder", type=Path, nargs="?", help="folder of recipes (default: the bot's own)")
 
 
-def add_policy_commands(commands: Commands) -> None:
+def add_policy_commands(commands: CommandGroup) -> None:
     """Add the commands for the policy file."""
     policy = commands.add_group("policy", "Write and check the policy file: who may do what, and how much.")
     policy.add("init", "Print a policy file to start from, with comments.", "verlbot policy init > policy.yaml")

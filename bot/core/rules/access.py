@@ -119,6 +119,19 @@ def check_may_approve(policy: Policy, run: Run, actor: Actor) -> None:
     refuse_act(policy, Act.APPROVE, actor, run)
 
 
+def refuse_unnamed_stop(stub: RunStub, actor: Actor) -> None:
+    """Refuse to stop another person's run whose name was left out: one wrong thread would end it.
+
+    Raises:
+        UserError: the run is another person's.
+    """
+    if stub.requester != actor.user:
+        raise UserError(
+            Phrase("You did not launch {run}.", run=f"`{stub.run_id}`"),
+            Phrase("To stop it, type its name too: {command}.", command=f"`stop {stub.run_id}`"),
+        )
+
+
 ACT_BY_COMMAND: Mapping[type, Act] = {
     commands.Launch: Act.LAUNCH,
     commands.OpenLaunchForm: Act.LAUNCH,
