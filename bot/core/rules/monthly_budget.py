@@ -93,7 +93,7 @@ def find_reached_thresholds(
     policy: Policy, ledger: Ledger, runs: Sequence[Run], now: datetime, zone: tzinfo
 ) -> dict[str, BudgetThreshold]:
     """Return the thresholds of monthly budgets to report, each by the id of an open run in whose thread it is
-    reported: the costliest run of each budget.
+    reported.
 
     The highest threshold that is reached counts, once a month and cap.
     """
@@ -107,12 +107,24 @@ def find_reached_thresholds(
             and reached_percents
             and max(reached_percents) > ledger.notified_percents.get(build_threshold_key(month, budget_key, cap), 0)
         ):
-            costliest = max(group.runs, key=lambda run: run.cost(now) or 0.0)
-            # A run may be the costliest of several budgets: it reports one threshold at a time.
+            reporter = choose_reporter(group.runs, budget_key, month, now)
+            # A run may report several budgets: it reports one threshold at a time.
             thresholds.setdefault(
-                costliest.id, BudgetThreshold(month, budget_key, max(reached_percents), spent_dollars, cap)
+                reporter.id, BudgetThreshold(month, budget_key, max(reached_percents), spent_dollars, cap)
             )
     return thresholds
+
+
+def choose_reporter(runs: Sequence[Run], budget_key: str, month: str, now: datetime) -> Run:
+    """Return the run whose thread reports a threshold: the one that has reported this budget this month, so that its
+    message is edited; else the costliest.
+    """
+
+    def rank(run: Run) -> tuple[bool, float]:
+        reported = any((item.budget_key, item.month) == (budget_key, month) for item in run.spending.budget_thresholds)
+        return reported, run.cost(now) or 0.0
+
+    return max(runs, key=rank)
 
 
 def find_budget_overruns(

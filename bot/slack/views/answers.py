@@ -18,6 +18,7 @@ from bot.slack.views.approval_views import EMPTY_FORM, OPEN_FORM
 from bot.slack.views.blocks import MAX_CODE_BLOCK_CHARACTERS, actions, button, code_block, context, section
 from bot.slack.views.message import Answer, build_answer, build_text_answer
 from bot.slack.views.mrkdwn import (
+    DAY_AND_TIME,
     Markup,
     code,
     date,
@@ -202,8 +203,8 @@ def explain_missing_checkpoint(run: Run) -> Markup:
 def acknowledge_extension(run: Run) -> Answer:
     """Return the answer to `/verl extend`: when the lease ends now."""
     if run.lease_ends_at is None:
-        return build_text_answer(render_phrase("Lease extended: it begins when {run} launches.", run=code(run.id)))
-    lease_end = date(run.lease_ends_at, "{date_short_pretty} {time}")
+        return build_text_answer(render_phrase("{run} may live longer once it is launched.", run=code(run.id)))
+    lease_end = date(run.lease_ends_at, DAY_AND_TIME)
     return build_text_answer(
         mrkdwn(
             ":alarm_clock: {}",
@@ -277,8 +278,8 @@ MORE_RUNS = N_("… and {count} more. Narrow the list down, as with `/verl list 
 def render_unreadable_run_line(stub: RunStub) -> Markup:
     """Return the line of a run whose record cannot be read."""
     if stub.lease_end_time is None:
-        return render_phrase(":rotating_light: {run} · record unreadable", run=code(stub.run_id))
-    lease_end = date(stub.lease_end_time, "{date_short_pretty} {time}")
+        return render_phrase(":rotating_light: {run} · its record cannot be read", run=code(stub.run_id))
+    lease_end = date(stub.lease_end_time, DAY_AND_TIME)
     return render_phrase(
         ":rotating_light: {run} · record unreadable · lease until {time}", run=code(stub.run_id), time=lease_end
     )
@@ -332,7 +333,7 @@ def render_user_error(error: UserError) -> Answer:
 
 def render_decline(error: LaunchDeclined) -> Markup:
     """Return who declined a launch, and when."""
-    time = date(error.at, "{date_short_pretty} {time}") if error.at else Markup()
+    time = date(error.at, DAY_AND_TIME) if error.at else Markup()
     return render_phrase(
         "{person} declined {run}: {time}.", person=mention(error.by), run=code(error.run_id), time=time
     )

@@ -15,6 +15,7 @@ from bot.slack.views import wording
 from bot.slack.views.blocks import MAX_SECTION_CHARACTERS, Block, button, confirmation, context, section
 from bot.slack.views.message import Attachment, Message
 from bot.slack.views.mrkdwn import (
+    DAY_AND_TIME,
     Markup,
     code,
     command_code,
@@ -74,7 +75,7 @@ def build_approval_messages(run: Run) -> list[Message]:
         NEEDS_APPROVAL,
         run=code(run.id),
         people=join_markup_list(map(mention_person_or_group, approval.approvers)),
-        time=date(approval.until, "{date_short_pretty} {time}"),
+        time=date(approval.until, DAY_AND_TIME),
     )
     how_to_approve = render_phrase(
         "Press a button on its card, or type {command}.", command=code(f"/verl approve {run.id}")
@@ -217,9 +218,9 @@ MAX_QUESTION_COMMAND_CHARACTERS = 200
 
 RETRY_QUESTION = N_("{command} is launched once more.")
 PRICED_RETRY_QUESTION = N_("{command} is launched once more, at {rate}.")
-RESUME_QUESTION = N_("A new run goes on from the newest checkpoint of {run}: step {step}, as its log says.")
+RESUME_QUESTION = N_("A new run continues from the newest checkpoint of {run} (step {step} in the log).")
 PRICED_RESUME_QUESTION = N_(
-    "A new run goes on from the newest checkpoint of {run}: step {step}, as its log says. At {rate}."
+    "A new run continues from the newest checkpoint of {run} (step {step} in the log), at {rate}."
 )
 
 
@@ -259,9 +260,9 @@ def build_resume_button(run: Run) -> Block:
         run, RESUME_QUESTION, PRICED_RESUME_QUESTION, run=code(run.id), step=run.training.progress.checkpoint_step
     )
     dialog = confirmation(
-        render_phrase("Go on from its checkpoint?"),
+        render_phrase("Resume from the checkpoint?"),
         question,
-        render_phrase("Go on"),
+        render_phrase("Resume"),
         render_phrase("Not now"),
         "primary",
     )

@@ -22,7 +22,6 @@ from bot.slack.views.mrkdwn import (
     render_plural,
     translate_text,
 )
-from bot.slack.views.run_limits import DAY_AND_TIME
 
 MAX_SHOWN_EVENTS = 20
 """Maximum events of one message; more go into a file, or are left out of a run's history."""
@@ -128,7 +127,7 @@ def render_event_line(event: AuditEvent, with_subject: bool = True) -> Markup:
         with_subject: whether to name the subject; a run's own history names it once.
     """
     actor = code(BOT) if event.who == BOT else mention(event.who)
-    parts = [mrkdwn("{} · {} {}", date(event.at, DAY_AND_TIME), actor, render_event_action(event))]
+    parts = [mrkdwn("{} · {} {}", date(event.at, "{date_short_pretty} {time}"), actor, render_event_action(event))]
     parts += [code(event.on)] if event.on and with_subject else []
     parts += [render_phrase("by rule {rule}", rule=code(event.rule))] if event.rule else []
     parts += [render_phrase("in {channel}", channel=channel_link(event.channel))] if event.channel else []

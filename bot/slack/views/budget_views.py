@@ -27,20 +27,19 @@ from bot.slack.views.mrkdwn import (
 )
 
 THRESHOLD_REACHED = {
-    Scope.PERSON: N_("*{percent} % of what {person} may spend this month is spent*: {spent} of {most}."),
-    Scope.TEAM: N_("*{percent} % of what this channel may spend this month is spent*: {spent} of {most}."),
-    Scope.WORKSPACE: N_("*{percent} % of what everybody may spend this month is spent*: {spent} of {most}."),
+    Scope.PERSON: N_("*{person} has used {percent}% of the monthly budget* ({spent} of {most})."),
+    Scope.TEAM: N_("*This channel has used {percent}% of its monthly budget* ({spent} of {most})."),
+    Scope.WORKSPACE: N_("*The workspace has used {percent}% of its monthly budget* ({spent} of {most})."),
 }
-NO_NEW_LAUNCHES = N_("Nothing new is launched; what becomes of each run, its own thread says.")
+DRAWS_ON_BUDGET = N_("{run} draws on it.")
+NO_NEW_LAUNCHES = N_("New launches are blocked. See each run's thread for when it will stop.")
 BUDGET_EXHAUSTED = {
-    Scope.PERSON: N_("*What {person} may spend this month is spent*: {spent} of {most}."),
-    Scope.TEAM: N_("*What this channel may spend this month is spent*: {spent} of {most}."),
-    Scope.WORKSPACE: N_("*What everybody may spend this month is spent*: {spent} of {most}."),
+    Scope.PERSON: N_("*Monthly budget of {person} used up* ({spent} of {most})."),
+    Scope.TEAM: N_("*Monthly budget of this channel used up* ({spent} of {most})."),
+    Scope.WORKSPACE: N_("*Monthly budget of the workspace used up* ({spent} of {most})."),
 }
-RUN_ENDS = N_(
-    "This run is to end at {time}, and saves first where it can, unless an approver gives more before: {command}."
-)
-BUDGET_RESTORED = N_("There is more to spend again since {time}, and it goes on.")
+RUN_ENDS = N_("{run} will save if it can and stop at {time}, unless an approver raises the limit: {command}")
+BUDGET_RESTORED = N_("The limit was raised at {time}; {run} continues.")
 HOW_TO_SHOW_BUDGET = N_("To see what is left: {command}.")
 
 
@@ -48,9 +47,11 @@ def list_monthly_budget_messages(run: Run) -> list[Message]:
     """Return the messages about used shares of a monthly budget, for the channel; and that the run ends for an
     exhausted one.
     """
+    # A later threshold of the same budget edits the message of the earlier one.
+    latest = {(item.budget_key, item.month): item for item in run.spending.budget_thresholds}
     enforced = [overrun for overrun in run.spending.budget_overruns if not overrun.is_report_only]
     return [
-        *map(build_threshold_message, run.spending.budget_thresholds),
+        *(build_threshold_message(run, threshold) for threshold in latest.values()),
         *(build_overrun_message(run, overrun) for overrun in enforced),
     ]
 
@@ -64,9 +65,14 @@ def build_overrun_message(run: Run, overrun: BudgetOverrun) -> Message:
     }
     headline = render_phrase(BUDGET_EXHAUSTED[scope], person=mention(owner), **dollars)
     budget_name = "@person" if scope is Scope.PERSON else str(scope)
-    consequence = render_phrase(RUN_ENDS, time=date(overrun.until), command=code(f"/verl budget {budget_name} DOLLARS"))
+    consequence = render_phrase(
+        RUN_ENDS,
+        run=wording.link_run(run),
+        time=date(overrun.until),
+        command=code(f"/verl budget {budget_name} DOLLARS"),
+    )
     if overrun.resolved_at:
-        consequence = render_phrase(BUDGET_RESTORED, time=date(overrun.resolved_at))
+        consequence = render_phrase(BUDGET_RESTORED, run=wording.link_run(run), time=date(overrun.resolved_at))
     text = mrkdwn(":moneybag: {}", join_markup_sentences(headline, consequence))
     state = "good" if overrun.resolved_at else ""
     key = f"budget-overrun-{overrun.rule}-{overrun.until.timestamp():.0f}"
@@ -83,25 +89,24 @@ def parse_scope(budget_key: str) -> tuple[Scope, str]:
     return Scope(scope), owner
 
 
-def build_threshold_message(threshold: BudgetThreshold) -> Message:
-    """Return the message that a share of a monthly budget is used."""
+def build_threshold_message(run: Run, threshold: BudgetThreshold) -> Message:
+    """Return the message that a share of a monthly budget is used: one a month, edited from 50 to 80 to 100%."""
     scope, owner = parse_scope(threshold.budget_key)
     dollars = {
         "spent": wording.format_dollars(threshold.spent_dollars),
         "most": wording.format_dollars(threshold.limit_dollars),
     }
     headline = render_phrase(THRESHOLD_REACHED[scope], percent=threshold.percent, person=mention(owner), **dollars)
+    draws = render_phrase(DRAWS_ON_BUDGET, run=wording.link_run(run))
     consequence = (
         render_phrase(NO_NEW_LAUNCHES)
         if threshold.percent >= 100
         else render_phrase(HOW_TO_SHOW_BUDGET, command=code("/verl budget"))
     )
-    sentence = mrkdwn(":moneybag: {}", join_markup_sentences(headline, consequence))
-    key = (
-        f"monthly-budget-{threshold.budget_key.replace(':', '-')}-{threshold.month}-{threshold.limit_dollars:g}"
-        f"-{threshold.percent}"
-    )
-    return Message(key, sentence, (section(sentence),), broadcast=True)
+    sentence = mrkdwn(":moneybag: {}", join_markup_sentences(headline, draws, consequence))
+    key = f"monthly-budget-{threshold.budget_key.replace(':', '-')}-{threshold.month}"
+    state = f"{threshold.percent} {threshold.limit_dollars:g}"
+    return Message(key, sentence, (section(sentence),), urgent=state, is_edited=True, broadcast=True)
 
 
 ALL_BUDGETS = ShowBudgets()

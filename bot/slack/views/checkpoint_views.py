@@ -8,12 +8,20 @@ from bot.core.model.run_state import RunStatus
 from bot.core.rules import save_grace
 from bot.phrase import N_
 from bot.slack.views import wording
-from bot.slack.views.mrkdwn import Markup, code, command_code, date, join_markup_sentences, mention, render_phrase
+from bot.slack.views.mrkdwn import (
+    DAY_AND_TIME,
+    Markup,
+    code,
+    command_code,
+    date,
+    join_markup_sentences,
+    mention,
+    render_phrase,
+)
 from bot.slack.views.progress_views import format_number
 
 UNKNOWN_STEP = "?"
 
-DAY_AND_TIME = "{date_short_pretty} {time}"
 DOWNLOADED = N_("Copied the step-{step} checkpoint of {run}: {size}, in {folder} on the bot's machine.")
 NO_CHECKPOINT = N_("The cluster of {run} had no checkpoint.")
 CHECKPOINT_INCOMPLETE = N_("The step-{step} checkpoint is incomplete: {why}")

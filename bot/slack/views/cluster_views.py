@@ -11,6 +11,7 @@ from bot.slack.views import wording
 from bot.slack.views.blocks import Block, actions, button, confirmation, context, section
 from bot.slack.views.message import Message
 from bot.slack.views.mrkdwn import (
+    DAY_AND_TIME,
     Markup,
     code,
     command_code,
@@ -134,8 +135,6 @@ ORPHAN = "orphan"
 
 REMOVE, LEAVE, ADOPT = "remove_orphan", "leave_orphan", "adopt_orphan"
 """Action ids of the buttons."""
-
-DAY_AND_TIME = "{date_short_pretty} {time}"
 
 ORPHAN_HEADLINES = {
     Ownership.ENDED_RUN: N_("*{cluster} is still up, although its run has ended.*"),

@@ -23,6 +23,7 @@ from bot.slack.views import wording
 from bot.slack.views.blocks import Block, context, section
 from bot.slack.views.message import Answer, build_answer
 from bot.slack.views.mrkdwn import (
+    DAY_AND_TIME,
     Markup,
     channel_link,
     code,
@@ -44,7 +45,7 @@ from bot.slack.views.tables import Column, build_table
 MAX_LISTED_RUNS, MAX_GROUPS = 10, 5
 """Maximum runs of one answer; maximum people, recipes and infras: more are not readable on a phone."""
 
-DATE_FORMAT = "{date_short_pretty} {time}"
+DATE_FORMAT = DAY_AND_TIME
 
 UNPRICED_RUN = N_("{run}: *price unknown*, which does not mean free.")
 HOW_TO_PRICE = N_("To give me a price, set `VERLBOT_PRICES`, or prices on SkyPilot's server.")

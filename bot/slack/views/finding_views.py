@@ -59,7 +59,8 @@ def build_health_messages(run: Run, now: datetime) -> list[Message]:
 
 def build_finding_message(run: Run, finding: Finding, now: datetime) -> Message:
     """Return what a finding shows, its evidence, its age, the cost since then, and the advice."""
-    head = mrkdwn("{} *{}* {}", emoji(SEVERITY_ICONS[finding.severity]), finding.what, finding.evidence)
+    icon = emoji(SEVERITY_ICONS[finding.severity])
+    head = mrkdwn("{} {} · *{}* {}", icon, wording.link_run(run), finding.what, finding.evidence)
     age_and_reference = join_parts(" ", [render_finding_age(run, finding, now), render_reference(finding)])
     blocks = [
         section(head),

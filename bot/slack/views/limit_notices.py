@@ -27,7 +27,7 @@ from bot.slack.views.message import Message, thread_notice
 from bot.slack.views.mrkdwn import (
     Markup,
     code,
-    date,
+    date_and_time,
     join_markup_sentences,
     mention,
     mrkdwn,
@@ -52,8 +52,6 @@ NOTICE_PERIOD_FACTOR = 4
 
 PING_PERCENT = 80
 """Percent of a budget at which a reply mentions the launcher, where the notice is there already."""
-
-DAY_AND_TIME = "{date_short_pretty} {time}"
 
 BUDGET_USED = N_("*{run} has used {percent}% of its budget* ({spent} of {budget}).")
 BUDGET_USED_UP = N_("*{run} has used up its budget* ({spent} of {budget}).")
@@ -189,7 +187,7 @@ def describe_stop(run: Run, now: datetime, excess: Forecast | None) -> Markup:
     if excess is None or excess.budget_exhausted_at_step is None or rate is None:
         return render_phrase(STOPS_AT_BUDGET, budget=wording.format_dollars(run.limits.budget_dollars))
     hours_left = max(run.limits.budget_dollars - (run.cost(now) or 0.0), 0.0) / rate.dollars_per_hour
-    runs_out_at = date(now + timedelta(hours=hours_left), DAY_AND_TIME)
+    runs_out_at = date_and_time(now + timedelta(hours=hours_left), now)
     return render_phrase(RUNS_OUT_AT, step=excess.budget_exhausted_at_step, time=runs_out_at)
 
 
@@ -269,23 +267,23 @@ def build_lease_notice(run: Run, now: datetime, warning: LeaseEnding | None) -> 
 
 def describe_lease(run: Run, now: datetime, warning: LeaseEnding | None, end: datetime) -> Markup:
     """Return when the lease ends, and what the run still needs."""
-    about = {"run": wording.link_run(run), "time": date(end, DAY_AND_TIME)}
+    about = {"run": wording.link_run(run), "time": date_and_time(end, now)}
     if warning:
         left = wording.format_duration(warning.within)
-        needed = describe_time_needed(run, estimate_end(run.training.progress, now), end)
+        needed = describe_time_needed(run, estimate_end(run.training.progress, now), end, now)
         return join_markup_sentences(render_phrase(LEASE_ENDS, left=left, **about), needed)
     if not run.is_finished:
         return render_phrase(LEASE_EXTENDED, **about)
     return render_phrase(LEASE_ENDED if run.reason is Reason.LEASE_EXPIRED else ENDED_BEFORE_LEASE, **about)
 
 
-def describe_time_needed(run: Run, needed_until: datetime | Horizon | None, end: datetime) -> Markup:
+def describe_time_needed(run: Run, needed_until: datetime | Horizon | None, end: datetime, now: datetime) -> Markup:
     """Return until when a run needs its machines, where that is after the end of its lease."""
     match needed_until:
         case Horizon.BEYOND_A_YEAR:
             return render_phrase("At this rate {run} needs more than a year.", run=wording.link_run(run))
         case datetime() if needed_until > end:
-            return render_phrase(NEEDS_UNTIL, time=date(needed_until, DAY_AND_TIME))
+            return render_phrase(NEEDS_UNTIL, time=date_and_time(needed_until, now))
         case _:
             return Markup()
 

@@ -5,7 +5,7 @@ Pure.
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, reduce
 
 from bot import i18n
@@ -192,6 +192,23 @@ def link(address: str, label: object) -> Markup:
 def date(moment: datetime, pattern: str = "{time}") -> Markup:
     """Return a moment that each reader sees in the reader's own time zone; in UTC where a client cannot."""
     return Markup(f"<!date^{int(moment.timestamp())}^{pattern}|{moment.astimezone(UTC):%H:%M} UTC>")
+
+
+NEAR_TIME = timedelta(hours=12)
+"""A time of day alone names a moment that is no further away."""
+
+DAY_AND_TIME = "{date_short} {time}"
+"""Slack's pattern of a moment within a sentence: its word for a near day would begin with a capital."""
+
+
+def date_and_time(moment: datetime, now: datetime) -> Markup:
+    """Return a moment within a sentence: its time of day where that is near, else its day too.
+
+    >>> noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
+    >>> date_and_time(noon, noon), date_and_time(noon, noon - timedelta(days=1))
+    ('<!date^1767355200^{time}|12:00 UTC>', '<!date^1767355200^{date_short} {time}|12:00 UTC>')
+    """
+    return date(moment, "{time}" if abs(moment - now) < NEAR_TIME else DAY_AND_TIME)
 
 
 def emoji(name: str) -> Markup:

@@ -10,7 +10,7 @@ from bot.core.model.run_state import ProgressSnapshot
 from bot.core.rules.forecast import Horizon, build_forecast
 from bot.phrase import N_
 from bot.slack.views import wording
-from bot.slack.views.mrkdwn import Markup, code, date, join_parts, mrkdwn, render_phrase
+from bot.slack.views.mrkdwn import Markup, code, date_and_time, join_parts, mrkdwn, render_phrase
 
 NAMED_METRICS = FRAMEWORK.keys.outcome_prefixes
 """Metrics that have a word of their own."""
@@ -38,15 +38,15 @@ def list_pace_and_end(run: Run, now: datetime) -> list[Markup]:
         parts.append(render_phrase("{seconds} s/step", seconds=format_seconds(progress.seconds_per_step)))
     end = build_forecast(run, now) if len(progress.step_times) >= MIN_STEPS_FOR_FORECAST else None
     if end and progress.steps_left:
-        parts.append(format_eta(end.ends_at))
+        parts.append(format_eta(end.ends_at, now))
     return parts
 
 
-def format_eta(end: datetime | Horizon) -> Markup:
+def format_eta(end: datetime | Horizon, now: datetime) -> Markup:
     """Return when a run will end, or that no date can be given."""
     match end:
         case datetime():
-            return render_phrase("ETA {time}", time=date(end, "{date_short_pretty} {time}"))
+            return render_phrase("ETA {time}", time=date_and_time(end, now))
         case Horizon.BEYOND_A_YEAR:
             return render_phrase("ETA unknown: more than a year")
 
@@ -113,6 +113,7 @@ def summary_line(run: Run, now: datetime) -> Markup:
     if summary is None or not summary.number or run.is_finished:
         return Markup()
     parts = [
+        wording.link_run(run),
         describe_steps(run, summary.before, summary.now),
         *list_metric_changes(summary.before, summary.now),
         *list_pace_and_end(run, now),

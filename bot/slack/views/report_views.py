@@ -15,6 +15,7 @@ from bot.slack.views.attention_views import list_alarm_lines
 from bot.slack.views.blocks import Block, context, section
 from bot.slack.views.message import Answer, Message, build_answer
 from bot.slack.views.mrkdwn import (
+    DAY_AND_TIME,
     Markup,
     channel_link,
     code,
@@ -37,7 +38,7 @@ MAX_REPORT_LINES = 10
 MAX_COST_SHARES = 3
 """Maximum people, recipes and infras whose dollars a report shows."""
 
-REPORT_TIME_FORMAT = "{date_short_pretty} {time}"
+REPORT_TIME_FORMAT = DAY_AND_TIME
 
 
 def render_report(

@@ -10,7 +10,6 @@ from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.blocks import Block, actions, button, confirmation, section
 from bot.slack.views.checkpoint_views import (
-    DAY_AND_TIME,
     NONE_COMPLETE,
     describe_incomplete,
     describe_newer_checkpoint,
@@ -20,10 +19,12 @@ from bot.slack.views.checkpoint_views import (
 )
 from bot.slack.views.message import Message, thread_notice
 from bot.slack.views.mrkdwn import (
+    DAY_AND_TIME,
     Markup,
     code,
     date,
     join_markup_sentences,
+    join_parts,
     mention,
     mrkdwn,
     render_phrase,
@@ -104,9 +105,14 @@ def rescue_message(run: Run) -> Message | None:
     surely_none = run.training.progress.checkpoint is None and run.teardown.log_saved_at is not None
     if run.checkpoint_rescue.started_at is None or surely_none:
         return None
-    text = mrkdwn(":package: {}", describe_outcome(run) or describe_rescue(run))
+    text = mrkdwn(":package: {}", name_first(run, describe_outcome(run) or describe_rescue(run)))
     state = "settled" if run.checkpoint_rescue.is_resolved else "trouble" if run.checkpoint_rescue.last_error else ""
     return Message("model", text, (section(text),), urgent=state, is_edited=True)
+
+
+def name_first(run: Run, text: Markup) -> Markup:
+    """Return the text, after the run's name where it does not name the run."""
+    return text if run.id in text else join_parts(" · ", [wording.link_run(run), text])
 
 
 def describe_rescue(run: Run) -> Markup:
@@ -142,7 +148,7 @@ def rescue_question(run: Run, now: datetime) -> Message | None:
     if rescue.people_notified_at is None and not (save_grace.needs_rescue(run) and is_late(run, now)):
         return None
     if result := describe_outcome(run):
-        text = mrkdwn(":package: {}", result)
+        text = mrkdwn(":package: {}", name_first(run, result))
         return Message("model-lost", text, (section(text),), urgent="over", is_edited=True, broadcast=True)
     text = mrkdwn(
         ":rotating_light: {}",

@@ -12,9 +12,16 @@ from bot.slack.views import wording
 from bot.slack.views.blocks import Block, button, confirmation
 from bot.slack.views.limit_notices import list_limit_notices
 from bot.slack.views.message import Message, thread_notice
-from bot.slack.views.mrkdwn import Markup, code, date, join_markup_sentences, mention, mrkdwn, render_phrase
-
-DAY_AND_TIME = "{date_short_pretty} {time}"
+from bot.slack.views.mrkdwn import (
+    DAY_AND_TIME,
+    Markup,
+    code,
+    date,
+    join_markup_sentences,
+    mention,
+    mrkdwn,
+    render_phrase,
+)
 
 BUDGET_CHANGED = N_("{person} changed the budget of {run} from {before} to {after}.")
 LEASE_CHANGED = N_("{person} extended the lease of {run}: it now ends at {time}.")

@@ -90,7 +90,7 @@ def build_conversation(run: Run, now: datetime, log: str) -> list[Message]:
     return [card(run, now), *(notice for notice in notices if notice), *follow_messages]
 
 
-SHOWN_IN_DIRECT_MESSAGE = N_("I may not write in {channel}, so I tell you here. `/invite` me there.")
+SHOWN_IN_DIRECT_MESSAGE = N_("I'm not in {channel}, so I'm posting here. Invite me with `/invite @verlbot`.")
 
 
 def card(run: Run, now: datetime) -> Message:
@@ -107,7 +107,7 @@ def card(run: Run, now: datetime) -> Message:
         blocks.append(section(progress_text))
     if finding_lines := render_open_findings(run):
         blocks.append(section(join_parts("\n", finding_lines)))
-    blocks.append(context(join_parts(" · ", [wording.describe_money(run, now), describe_limits(run)])))
+    blocks.append(context(join_parts(" · ", [wording.describe_money(run, now), describe_limits(run, now)])))
     blocks += build_approval_blocks(run)
     if not run.is_finished:
         blocks += map(
@@ -132,11 +132,13 @@ def describe_time(run: Run, now: datetime) -> Markup:
     return render_phrase("since {time}", time=date(run.created_at))
 
 
-def describe_limits(run: Run) -> Markup:
+def describe_limits(run: Run, now: datetime) -> Markup:
     """Return what ends the run by itself, while it can still end."""
     if run.is_finished or run.is_waiting:
         return Markup()
-    return join_parts(" · ", [wording.describe_lease(run), wording.describe_autostop(run) if run.observed.job else ""])
+    return join_parts(
+        " · ", [wording.describe_lease(run, now), wording.describe_autostop(run) if run.observed.job else ""]
+    )
 
 
 def card_buttons(run: Run) -> list[Block]:
@@ -206,7 +208,7 @@ def chart_message(run: Run) -> Message | None:
         parts.append(render_phrase("val {value} (step {step})", value=format_number(value), step=step))
     if (saved_step := run.training.progress.checkpoint_step) is not None:
         parts.append(render_phrase("checkpoint of step {step}", step=saved_step))
-    text = mrkdwn(":chart_with_upwards_trend: {}", join_parts(" · ", parts))
+    text = mrkdwn(":chart_with_upwards_trend: {} · {}", wording.link_run(run), join_parts(" · ", parts))
     return Message(
         "chart", text, (chart_block, context(text)), is_edited=True, period_factor=CHART_PERIOD_FACTOR, charts=(chart,)
     )

@@ -10,7 +10,7 @@ from bot.core.model.schedule import Daily, Interval, QuietHours, Schedule, Weekd
 from bot.phrase import N_
 from bot.slack.views.blocks import context
 from bot.slack.views.message import Answer, build_text_answer
-from bot.slack.views.mrkdwn import Markup, code, date, join_parts, mention, mrkdwn, render_phrase
+from bot.slack.views.mrkdwn import DAY_AND_TIME, Markup, code, date, join_parts, mention, mrkdwn, render_phrase
 
 NO_REPORTS = N_("This channel has no scheduled reports. `/verl report weekdays 09:00` adds one.")
 HOW_TO_CHANGE_REPORTS = N_(
@@ -50,7 +50,7 @@ def confirm_report_end(report: Report) -> Answer:
 
 def report_line(report: Report, now: datetime, tz: tzinfo) -> Markup:
     """Return a report's schedule, time zone, scope, next time and author."""
-    due = date(report.find_next_delivery(now, tz), "{date_short_pretty} {time}")
+    due = date(report.find_next_delivery(now, tz), DAY_AND_TIME)
     parts = [
         mrkdwn("*{}*", describe_schedule(report.schedule)),
         code(report.zone),

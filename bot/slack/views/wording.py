@@ -16,6 +16,7 @@ from bot.slack.views.mrkdwn import (
     Markup,
     code,
     date,
+    date_and_time,
     emoji,
     escape,
     join_parts,
@@ -311,11 +312,11 @@ def end_headline(run: Run, reason: Reason, now: datetime) -> Markup:
     return mrkdwn("{} {}", emoji(labels.icon), headline)
 
 
-def describe_lease(run: Run) -> Markup:
+def describe_lease(run: Run, now: datetime) -> Markup:
     """Return until when the run may live; empty where it has no lease yet."""
     if run.lease_ends_at is None:
         return Markup()
-    return render_phrase("lease until {time}", time=date(run.lease_ends_at, "{date_short_pretty} {time}"))
+    return render_phrase("lease until {time}", time=date_and_time(run.lease_ends_at, now))
 
 
 def describe_recipe(recipe: Recipe) -> Markup:

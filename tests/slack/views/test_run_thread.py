@@ -193,7 +193,7 @@ RUNS = {
     "ended, a number that says nothing": ended(
         Reason.SUCCEEDED,
         checkpoint_store="s3://team/a",
-        unreliable_metrics={"actor/entropy": "It is 0 because nobody computes it."},
+        unreliable_metrics={"actor/entropy": "It is 0 because verl does not compute it."},
     ),
     "ended, failed, in words": ended(Reason.FAILED, detail="`run` failed on node 0 with exit code 137 (SIGKILL)."),
     "ended, failed, one was killed and another missed it": ended(

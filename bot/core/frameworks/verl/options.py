@@ -14,17 +14,17 @@ CHECKPOINT_INTERVAL_OPTION, VALIDATION_INTERVAL_OPTION = "trainer.save_freq", "t
 """How often verl saves and validates; zero, a negative number or null means never."""
 
 SILENT_LOG_ADVICE = N_(
-    "Look with `py-spy dump` at what every rank waits for, and at `nvidia-smi`; set `NCCL_DEBUG=INFO` for the next"
-    " start. verl gives up a collective call after `actor_rollout_ref.nccl_timeout` seconds."
+    "Run `py-spy dump` to see what each rank is waiting for, and check `nvidia-smi`; set `NCCL_DEBUG=INFO` for the "
+    "next start. verl aborts a collective call after `actor_rollout_ref.nccl_timeout` seconds."
 )
 BUSY_LOG_ADVICE = N_(
-    "Look at the reward function and the tools (`reward.custom_reward_function.path`,"
-    " `actor_rollout_ref.rollout.multi_turn.max_assistant_turns`) and at responses without end"
-    " (`data.max_response_length`): they take longer than a step ever did."
+    "Check the reward function and the tools (`reward.custom_reward_function.path`, "
+    "`actor_rollout_ref.rollout.multi_turn.max_assistant_turns`), and for endless responses "
+    "(`data.max_response_length`): this step takes longer than any before."
 )
 NO_FIRST_STEP_ADVICE = N_(
-    "Look at the log for a download that hangs, Ray that waits for machines (`trainer.nnodes`,"
-    " `trainer.n_gpus_per_node`), or a first validation that is long (`trainer.val_before_train=False`)."
+    "Check the log for a hanging download, Ray waiting for machines (`trainer.nnodes`, `trainer.n_gpus_per_node`), "
+    "or a long first validation (`trainer.val_before_train=False`)."
 )
 STALL_ADVICE = StallAdvice(SILENT_LOG_ADVICE, BUSY_LOG_ADVICE, NO_FIRST_STEP_ADVICE)
 
@@ -34,20 +34,20 @@ REMEDIES: Mapping[FailureKind, str] = {
         "`ppo_micro_batch_size_per_gpu`), or `actor_rollout_ref.rollout.gpu_memory_utilization`."
     ),
     FailureKind.NODE_MEMORY: N_(
-        "Take machines with more (`memory` in the recipe), or leave weights on the GPUs: "
+        "Use machines with more memory (`memory` in the recipe), or keep weights on the GPUs: "
         "`actor_rollout_ref.actor.fsdp_config.param_offload=False`."
     ),
     FailureKind.NCCL_TIMEOUT: N_(
-        "Look for what the others printed: `/verl logs {run} grep=error`. Where a step just takes that long, "
-        "raise `actor_rollout_ref.nccl_timeout`, in seconds."
+        "Check what the other ranks printed: `/verl logs {run} grep=error`. If a step simply takes that long, "
+        "raise `actor_rollout_ref.nccl_timeout` (seconds)."
     ),
     FailureKind.NCCL_ERROR: N_(
         "NCCL prints why with `NCCL_DEBUG: INFO` among the `envs` of the recipe. An admin can also launch it with "
         "`+ray_kwargs.ray_init.runtime_env.env_vars.NCCL_DEBUG=INFO`."
     ),
     FailureKind.WORKER_DIED: N_(
-        "Look for what it printed before: `/verl logs {run} lines=500`. Or take machines with more memory "
-        "(`memory` in the recipe)."
+        "Check what it printed before: `/verl logs {run} lines=500`. Or use machines with more memory (`memory` in "
+        "the recipe)."
     ),
     FailureKind.DISK_FULL: N_(
         "Keep fewer checkpoints, `trainer.max_actor_ckpt_to_keep=1`, or write them to a `volume=` or `bucket=`."
@@ -62,7 +62,7 @@ REMEDIES: Mapping[FailureKind, str] = {
         "Make `data.train_batch_size` × `actor_rollout_ref.rollout.n` a multiple of the number of GPUs, and "
         "`data.train_batch_size` at least `actor_rollout_ref.actor.ppo_mini_batch_size`."
     ),
-    FailureKind.KILLED: N_("Take machines with more memory (`memory` in the recipe)."),
+    FailureKind.KILLED: N_("Use machines with more memory (`memory` in the recipe)."),
     FailureKind.CRASHED: N_("Launch it with the recipe's own image, or on other machines."),
 }
 """Keys of phrases, whose only field is the run."""

@@ -24,7 +24,7 @@ stall.
 STALL_REFERENCE = "https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/troubleshooting.html"
 
 UNREACHABLE_CLUSTER_ADVICE = N_(
-    "Look at the cluster itself: whether it trains cannot be told from here, and it goes on billing."
+    "Check the cluster directly: I cannot tell whether it is training, and it still costs money."
 )
 STALL_NAME = "stall"
 STALL_SIGN = (

@@ -33,9 +33,9 @@ GRADIENT_SPIKES_ADVICE = N_(
     " those steps (`trainer.rollout_data_dir`): a few prompts or an extreme reward are the usual cause."
 )
 VANISHED_GRADIENT_ADVICE = N_(
-    "Look whether all answers to a prompt score alike, and then sample again until they do not"
-    " (`algorithm.filter_groups.enable=True` of verl's DAPO trainer), or whether"
-    " `actor_rollout_ref.actor.optim.lr` has run out."
+    "Check whether all answers to a prompt score the same; if so, resample until they differ "
+    "(`algorithm.filter_groups.enable=True` of verl's DAPO trainer). Or check whether "
+    "`actor_rollout_ref.actor.optim.lr` has decayed to 0."
 )
 
 
@@ -58,9 +58,9 @@ def detect_not_a_number(window: RowWindow) -> Measurement | None:
     return Measurement(
         1.0,
         Severity.STOP if dead else Severity.WARNING,
-        Phrase("The training computes numbers that are not finite: the model learns no more.")
+        Phrase("Training produces NaN or infinite values; the model has stopped learning.")
         if dead
-        else Phrase("One update was not finite; verl leaves such an update out."),
+        else Phrase("One update was not finite; verl skipped it."),
         plural_phrase(
             "{keys}: {value} at step {step}.",
             "{keys}: {value} at step {step}, not finite for {count} steps in a row.",
@@ -93,7 +93,7 @@ def detect_gradient_spikes(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        Phrase("The gradient leaps: single batches throw the model far from where it was."),
+        Phrase("Gradient spikes: single batches change the model abruptly."),
         Phrase(
             "{count} of the last {steps} steps have a gradient norm above {ratio} times the median {usual}; the highest"
             " is {highest} at step {step}.",
@@ -133,9 +133,9 @@ def detect_vanished_gradient(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        Phrase("Hardly any gradient is left: steps are paid for that change nothing."),
+        Phrase("The gradient has vanished; steps cost money and change nothing."),
         Phrase(
-            "The gradient norm is {now}, {start} at the start; exactly 0 in {share} of the last {steps} steps.",
+            "Gradient norm is {now} ({start} at the start), and exactly 0 in {share} of the last {steps} steps.",
             now=format_number(now),
             start=format_number(start),
             share=format_percent(zero_share),

@@ -58,7 +58,7 @@ def measure_reference_kl(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        Phrase("The model has run away from its reference: what it could do before is at risk."),
+        Phrase("KL is very high: the model may be losing earlier abilities."),
         Phrase("KL to the reference is {now}.", now=format_number(now))
         if before is None
         else Phrase(
@@ -83,7 +83,7 @@ def measure_update_kl(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        Phrase("Single updates move the model too far for what was sampled to hold."),
+        Phrase("Updates are too large: sampled responses no longer match the model."),
         Phrase("`actor/ppo_kl` is {now}; about 0.01 is usual.", now=format_number(now)),
         Phrase(UPDATE_KL_ADVICE),
     )
@@ -106,9 +106,9 @@ def detect_entropy_collapse(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        Phrase("The model has nearly stopped exploring: its answers to a prompt are about the same."),
+        Phrase("Entropy has collapsed: answers to a prompt are nearly identical."),
         Phrase(
-            "Entropy is {now}, {share} of the {start} at the start; {before} 60 steps ago.",
+            "Entropy is {now} ({share} of the initial {start}; {before} 60 steps ago).",
             now=format_number(now),
             share=format_percent(now / start),
             start=format_number(start),
@@ -135,7 +135,7 @@ def detect_clip_saturation(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        Phrase("Much of every update is thrown away by clipping."),
+        Phrase("Clipping discards much of every update."),
         Phrase("Clipping takes the gradient of {share} of the tokens.", share=format_percent(now)),
         Phrase(CLIP_SATURATION_ADVICE),
     )

@@ -8,12 +8,12 @@ from bot.core.model.finding import HEALTHY, Measurement, RowWindow, Severity, fo
 from bot.phrase import N_, Phrase
 
 LENGTH_GROWTH_ADVICE = N_(
-    "Validate (`trainer.test_freq`), look whether the reward favours length, and cap or punish it"
-    " (`data.max_response_length`, `+reward.reward_kwargs.overlong_buffer_cfg.enable=True`)."
+    "Validate (`trainer.test_freq`), check whether the reward favors length, and cap or penalize it "
+    "(`data.max_response_length`, `+reward.reward_kwargs.overlong_buffer_cfg.enable=True`)."
 )
 TRUNCATION_ADVICE = N_(
-    "Raise `data.max_response_length` (with `actor_rollout_ref.rollout.max_model_len`), or punish length before"
-    " the cut (`+reward.reward_kwargs.overlong_buffer_cfg.enable=True`)."
+    "Raise `data.max_response_length` (and `actor_rollout_ref.rollout.max_model_len`), or penalize length before "
+    "the limit (`+reward.reward_kwargs.overlong_buffer_cfg.enable=True`)."
 )
 SILENT_TOOLS_ADVICE = N_(
     "Check that `actor_rollout_ref.rollout.multi_turn.tool_config_path` names the tools,"
@@ -43,9 +43,9 @@ def detect_length_growth(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.NOTE if validation_gain is None else Severity.WARNING,
-        Phrase("Responses grow, and nothing tells whether that helps: there has been no validation.")
+        Phrase("Responses are getting longer, and without validation nothing shows whether that helps.")
         if validation_gain is None
-        else Phrase("Responses grow, and validation does not rise with them: tokens are paid for that do not help."),
+        else Phrase("Responses are getting longer without better validation."),
         Phrase(
             "The mean response has {now} tokens, {start} at the start.",
             now=format_number(now),
@@ -78,7 +78,7 @@ def detect_truncation(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING if now >= rules.cut_warning else Severity.NOTE,
-        Phrase("Responses are cut off, so that the reward measures the limit instead of the answer."),
+        Phrase("Responses are cut off, so the reward measures the length limit, not the answer."),
         Phrase(
             "{share} of the responses are cut at full length; the least has been {lowest}.",
             share=format_percent(now),
@@ -103,13 +103,13 @@ def detect_silent_tools(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        Phrase("No tool is called: the model is trained to do without."),
+        Phrase("The model calls no tools, so it learns to work without them."),
         Phrase(
             "{calls} calls an answer in the last {steps} steps.",
             calls=format_number(max(calls)),
             steps=rules.silent_tool_steps,
         )
         if calls
-        else Phrase("Every answer is the first one: 2 turns in the last {steps} steps.", steps=rules.silent_tool_steps),
+        else Phrase("No answer had a second turn in the last {steps} steps.", steps=rules.silent_tool_steps),
         Phrase(SILENT_TOOLS_ADVICE),
     )

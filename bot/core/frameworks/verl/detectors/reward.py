@@ -21,12 +21,12 @@ NON_TASK_WORDS = ("format", "tag", "xml", "json", "length", "lang", "style", "th
 """Words in the name of a part that is not the task (rldoctor's list)."""
 
 EASY_PROMPTS_ADVICE = N_(
-    "Drop what the model can do already from `data.train_files` or sample again until answers differ"
-    " (`algorithm.filter_groups.enable=True` of verl's DAPO trainer); harder prompts teach more for the same money."
+    "Remove prompts that the model already solves from `data.train_files`, or resample until answers differ "
+    "(`algorithm.filter_groups.enable=True` of verl's DAPO trainer); harder prompts teach more for the same money."
 )
 HARD_PROMPTS_ADVICE = N_(
-    "Grade twenty answers by hand first, because a broken grader looks the same; then take easier prompts first, or"
-    " raise `actor_rollout_ref.rollout.n` so that some answer succeeds."
+    "First grade twenty answers by hand: a broken grader looks the same. Then start with easier prompts, or raise "
+    "`actor_rollout_ref.rollout.n` until some answers succeed."
 )
 REWARD_COLLAPSE_ADVICE = N_(
     "Resume from a checkpoint before the fall (`trainer.resume_mode=resume_path`, `trainer.resume_from_path`)"
@@ -37,8 +37,8 @@ REWARD_PARTS_ADVICE = N_(
     "Give that part less weight in the reward function (`reward.custom_reward_function.path`), or none once it is met."
 )
 PLATEAU_ADVICE = N_(
-    "Compare the last validations (`trainer.test_freq`): if they rest too, the checkpoint before is as good;"
-    " harder prompts in `data.train_files` or more answers (`actor_rollout_ref.rollout.n`) may move it."
+    "Compare the last validations (`trainer.test_freq`): if they are flat too, an earlier checkpoint is just as "
+    "good. Harder prompts in `data.train_files` or more answers (`actor_rollout_ref.rollout.n`) may help."
 )
 
 
@@ -61,7 +61,7 @@ def detect_reward_collapse(window: RowWindow) -> Measurement | None:
     return Measurement(
         lost_share / rules.reward_lost_share,
         Severity.STOP if stays_lost else Severity.WARNING,
-        Phrase("The reward has fallen back to where it began: what was learned is gone."),
+        Phrase("The reward has fallen back to its starting level."),
         Phrase(
             "Reward is {now}; it began at {start} and has been {best}.",
             now=format_number(pieces[-1]),
@@ -127,9 +127,9 @@ def measure_dead_groups(window: RowWindow, easy: bool) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING if share >= rules.dead_groups_warning else Severity.NOTE,
-        Phrase("Most prompts are too easy by now: all answers to one score alike, and teach nothing.")
+        Phrase("Most prompts are now too easy: all answers score the same, so there is nothing to learn.")
         if easy
-        else Phrase("Most prompts are too hard: no answer to one scores, so that it teaches nothing."),
+        else Phrase("Most prompts are too hard: no answer scores, so there is nothing to learn."),
         Phrase(
             "Mean score is {mean} between {low} and {high}: where answers are right or wrong, at least {share} of the"
             " groups have no difference to learn from.",
@@ -163,7 +163,7 @@ def detect_reward_parts(window: RowWindow) -> Measurement | None:
     return Measurement(
         share / rules.parts_share,
         Severity.WARNING,
-        Phrase("The model is trained on the form of its answers, not on the task."),
+        Phrase("The model is learning the form of the answers, not the task."),
         Phrase(
             "`{key}` has {share} of the variance of all parts of the reward in the last {steps} steps.",
             key=key,
@@ -192,7 +192,7 @@ def detect_plateau(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.NOTE,
-        Phrase("The reward has been at rest for a while."),
+        Phrase("Reward has plateaued."),
         Phrase(
             "Reward went from {before} to {now} in the last {steps} steps; the run began at {start}.",
             before=format_number(before),
