@@ -114,6 +114,8 @@ def own_message(call: Call, channel: Channel) -> Message:
 @method("chat.postEphemeral", "chat:write")
 def chat_post_ephemeral(call: Call) -> Json:
     channel, user = to_write(call, call.needed("channel")), call.needed("user")
+    if call.slack.workspace.bot not in channel.members:  # chat:write.public is for messages that all see
+        raise Refusal("not_in_channel")
     if user not in channel.members:
         raise Refusal("user_not_in_channel")
     more = content(call)

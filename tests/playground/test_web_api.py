@@ -153,6 +153,13 @@ def test_a_message_that_is_not_there_is_not_found(web: WebClient, call: Callable
     assert refusal(lambda: call(web, "")) == "message_not_found"
 
 
+def test_an_answer_for_one_person_needs_both_in_the_channel(playground: Playground, web: WebClient) -> None:
+    assert refusal(lambda: web.chat_postEphemeral(channel=RANDOM, user=ANA, text="x")) == "not_in_channel"
+    playground._slack.workspace.channels[RANDOM].members.append(playground._slack.workspace.bot)
+    playground._slack.workspace.channels[RANDOM].members.remove(BEN)
+    assert refusal(lambda: web.chat_postEphemeral(channel=RANDOM, user=BEN, text="x")) == "user_not_in_channel"
+
+
 def test_a_reply_to_a_message_that_is_gone_stands_in_the_channel(web: WebClient) -> None:
     posted = web.chat_postMessage(channel=TRAINING, text="x", thread_ts="1.1")
     assert "thread_ts" not in posted["message"]
