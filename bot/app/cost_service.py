@@ -246,22 +246,22 @@ class MonthlyBudgetService:
 
 
 MONTH_SPENT = {
-    Scope.PERSON: N_("The month of the person who asks for `{run}` is spent: ${spent} of ${cap}."),
-    Scope.TEAM: N_("The month of this run's channel is spent: ${spent} of ${cap}."),
-    Scope.WORKSPACE: N_("The month of the whole workspace is spent: ${spent} of ${cap}."),
+    Scope.PERSON: N_("The monthly budget of the requester of `{run}` is used up: ${spent} of ${cap}."),
+    Scope.TEAM: N_("The monthly budget of this run's channel is used up: ${spent} of ${cap}."),
+    Scope.WORKSPACE: N_("The workspace's monthly budget is used up: ${spent} of ${cap}."),
 }
 MONTH_TOO_FULL = {
     Scope.PERSON: N_(
-        "`{run}` does not fit into the month of the person who asks for it: it may spend ${more}; ${spent} is spent "
-        "and ${reserved} reserved of ${cap}."
+        "`{run}` would exceed the monthly budget of its requester: it may spend ${more}; of ${cap}, ${spent} is "
+        "spent and ${reserved} is reserved."
     ),
     Scope.TEAM: N_(
-        "`{run}` does not fit into the month of its channel: it may spend ${more}; ${spent} is spent and "
-        "${reserved} reserved of ${cap}."
+        "`{run}` would exceed the monthly budget of its channel: it may spend ${more}; of ${cap}, ${spent} is "
+        "spent and ${reserved} is reserved."
     ),
     Scope.WORKSPACE: N_(
-        "`{run}` does not fit into the month of the workspace: it may spend ${more}; ${spent} is spent and "
-        "${reserved} reserved of ${cap}."
+        "`{run}` would exceed the workspace's monthly budget: it may spend ${more}; of ${cap}, ${spent} is spent "
+        "and ${reserved} is reserved."
     ),
 }
 BUDGET_NAMES = {Scope.PERSON: "@person", Scope.TEAM: "team", Scope.WORKSPACE: "workspace"}

@@ -130,7 +130,7 @@ def test_an_approval_over_a_spent_month_names_the_amounts_and_how_to_raise_it(bo
     bot.say("launch smoke nodes=2 lease=24 budget=60")
     bot.policy = replace(POLICY, person=Caps(dollars_per_month=2))
     refused = bot.say("approve smoke-0002", user=LEA)
-    assert "The month of the person who asks for `smoke-0002` is spent: $4.06 of $2.00." in refused
+    assert "The monthly budget of the requester of `smoke-0002` is used up: $4.06 of $2.00." in refused
     assert "Raise it first with `/verl budget @person 65`, then approve." in refused
     assert bot.run("smoke-0002").status == "awaiting_approval"
     bot.say(f"budget <@{ANA}|ana> 65", user=LEA)

@@ -283,7 +283,7 @@ def test_an_approval_does_not_override_a_month_that_is_spent(under: Made) -> Non
     bot.say("launch smoke budget=9")
     bot.say("budget team 6", user=LEA)
     refused = bot.say(f"approve {RUN}", user=LEA)
-    assert "does not fit into the month of its channel: it may spend $9.00; $0.00 is spent" in refused
+    assert "would exceed the monthly budget of its channel: it may spend $9.00; of" in refused
     assert "Raise it first with `/verl budget team 9`, then approve." in refused
     assert bot.run().status == "awaiting_approval"
     bot.say("budget team 60", user=LEA)

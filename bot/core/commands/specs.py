@@ -180,8 +180,8 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
             "stop",
             N_(
                 "Stop a run and remove its cluster. A checkpoint that is only on the cluster is copied first. "
-                "`save=yes` saves once more before, `save=no` loses the checkpoint. "
-                "`gone=yes` confirms that the machines are gone, where SkyPilot has lost track of them."
+                "`save=yes` saves another checkpoint first, `save=no` discards the model. `gone=yes` confirms "
+                "that the machines are gone, if SkyPilot has lost track of them."
             ),
             "stop ppo-7f3a",
             build_stop_command,
