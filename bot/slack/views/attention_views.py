@@ -51,7 +51,7 @@ def render_attention(run: Run, attention: Attention, now: datetime) -> Markup:
         run=run.id,
         people=join_markup_list(map(mention_person_or_group, approvers)),
         time=date(attention.at, TIME_FORMAT) if attention.at else render_phrase("soon"),
-        eta=format_eta(forecast.ends_at) if forecast else "",
+        eta=format_eta(forecast.ends_at, now) if forecast else "",
         forecast=wording.format_dollars(dollars) if dollars is not None else render_phrase("more"),
         budget=wording.format_dollars(run.limits.budget_dollars),
     )
