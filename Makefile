@@ -129,7 +129,7 @@ PAGE_SOURCES := $(wildcard playground/web/*.json playground/web/*.ts playground/
 page: $(PAGE)  ## the playground's page, into the package
 
 page-where-possible: $(READY)  # it needs npm's registry once; without it the server has a plain front
-	@$(MAKE) --no-print-directory page || echo "The playground's page could not be built (the reason is above), so there is none: everything else works without it."
+	@$(MAKE) --no-print-directory page || echo "The playground's page could not be built (see above). Everything else works without it."
 
 page-check: $(MODULES)  ## the page's types and unit tests
 	playground/web/node $(VENV) run check
@@ -137,11 +137,14 @@ page-check: $(MODULES)  ## the page's types and unit tests
 page-dev: $(MODULES)  ## the page against a pretended server with sample data, at http://127.0.0.1:5173
 	playground/web/node $(VENV) run dev
 
+# A build says one line, and all that it printed where it fails.
 $(PAGE): $(PAGE_SOURCES) $(MODULES)
-	playground/web/node $(VENV) run build
+	@echo "Building the page…"
+	@log=$$(mktemp); playground/web/node $(VENV) run build >"$$log" 2>&1 || { cat "$$log"; rm -f "$$log"; exit 1; }; rm -f "$$log"
 
 $(MODULES): playground/web/package.json playground/web/package-lock.json playground/web/.npmrc playground/web/node | $(READY)
-	playground/web/node $(VENV) ci --ignore-scripts
+	@echo "Fetching what the page is built with…"
+	@log=$$(mktemp); playground/web/node $(VENV) ci --ignore-scripts >"$$log" 2>&1 || { cat "$$log"; rm -f "$$log"; exit 1; }; rm -f "$$log"
 	@touch $@
 
 clean:

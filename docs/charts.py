@@ -31,7 +31,7 @@ def history(seed: int, steps: int, top: float, seconds: float = 60.0) -> Metrics
     for step in range(1, steps + 1):
         reward = top * (1 - math.exp(-step / (steps / 4)))
         values = {
-            "critic/rewards/mean": reward + source.gauss(0, 0.035),
+            "critic/rewards/mean": min(max(reward + source.gauss(0, 0.035), 0.0), 1.0),
             "actor/kl_loss": 0.002 * step / steps * source.lognormvariate(0, 0.3),
         }
         if step % 20 == 0:

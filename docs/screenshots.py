@@ -19,7 +19,7 @@ def open_page(browser: Browser, address: str, size: tuple[int, int]) -> Iterator
     width, height = size
     page = browser.new_page(viewport={"width": width, "height": height}, locale="en-US")
     page.goto(f"{address}/#/C0TRAIN")
-    page.get_by_text("The bot is here").wait_for()
+    page.get_by_text("Bot online").wait_for()
     yield page
     page.close()
 

@@ -7,7 +7,7 @@ import time
 import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from bot.adapters.local.processes import find_marked_processes
@@ -16,7 +16,9 @@ from bot.app.run_queries import REMEMBERED_RUNS, Requester
 from bot.bootstrap.bot import Bot
 from bot.bootstrap.container import build
 from bot.bootstrap.masked_log import log_to
+from bot.cli.demo_guide import FIRST_LINE, GUIDE, format_guide
 from bot.config.settings import Settings
+from bot.core.model.audit import DEMO
 from bot.core.model.people import create_trusted_actor
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
@@ -30,7 +32,6 @@ from slack_playground.slack import APP_TOKEN, BOT_TOKEN
 from slack_playground.terminal import Terminal
 from slack_playground.workspace import seeded
 
-FIRST_LINE = "/verl launch smoke nodes=2"
 NOT_CONNECTED = "The bot does not connect."
 CONNECT_SECONDS = 20
 END_SECONDS = 30
@@ -46,85 +47,6 @@ PROXIES += [name.upper() for name in PROXIES]
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end the demo: Ctrl-C, a supervisor's stop, a closed window."""
 
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """Something to try: what it is, what there is to see, and the lines to type, as another user
-    where `user` is set."""
-
-    title: str
-    text: str
-    lines: tuple[str, ...]
-    user: str | None = None
-
-
-GUIDE = (
-    Proposal(
-        "Launch a run",
-        "Real GRPO on a toy task. Two processes of this machine play two nodes, for a minute and a half.",
-        (FIRST_LINE,),
-    ),
-    Proposal(
-        "Watch the reward grow",
-        "The card counts up in place. In its thread stand the curve and, if you ask, the log as it is written.",
-        ("/verl status", "/verl logs smoke --follow"),
-    ),
-    Proposal(
-        "Compare two runs",
-        "Launch one with another learning rate; once it trains: one chart of both, what differs, what each has cost.",
-        ("/verl launch smoke learning_rate=0.3", "/verl compare"),
-    ),
-    Proposal(
-        "See a failure explained",
-        "The end names the first error, shows it in the log, and says what is lost. Retry it as it was, or changed.",
-        ("/verl launch smoke fail_at_step=3",),
-    ),
-    Proposal(
-        "Spend a budget",
-        "Warned of at half, at four fifths, and sooner where the forecast is over it; then the run is ended. "
-        "Ask what it has all come to, and what of that was idle.",
-        ("/verl launch smoke nodes=2 budget=0.06", "/verl cost"),
-    ),
-    Proposal(
-        "Wait for an approval",
-        "A launch that may cost more than $100 begins only once another person has approved exactly this task.",
-        ("/verl launch smoke nodes=2 budget=150",),
-    ),
-    Proposal(
-        "Be the approver",
-        "Press Approve on the waiting card, after a look at its task; or ask what everybody's runs may still spend.",
-        ("/verl budget", "/verl list"),
-        user="U0BEN",
-    ),
-    Proposal(
-        "Fill in a form",
-        "The same command as fields, with their ranges. Whole runs can be launched from a phone so.",
-        ("/verl launch",),
-    ),
-    Proposal(
-        "Keep the model",
-        "Without a place of its own the newest checkpoint is fetched before its machine goes; a volume keeps them all.",
-        ("/verl launch smoke volume=models",),
-    ),
-    Proposal(
-        "Look at a real recipe",
-        "The task as SkyPilot would get it, its budget and what it lacks here. Nothing is started.",
-        ("/verl describe ppo", "/verl launch ppo nodes=4 algorithm.gamma=0.99 --dry-run"),
-    ),
-    Proposal(
-        "Stop one",
-        "Press Stop on its card, or type `/verl stop RUN`. It has ended once its machines are gone, and not before.",
-        ("/verl list",),
-    ),
-    Proposal(
-        "Read it in Chinese",
-        "What you alone are answered comes in your language; cards and threads in the workspace's.",
-        ("/verl language zh-CN", "/verl language en"),
-    ),
-    Proposal("All of it", "Every command, with an example of each.", ("/verl help",)),
-)
-
-LEAVE_HINT = "Ctrl-D ends the demo and everything that it started."
 
 ENVIRONMENT = {
     "SLACK_BOT_TOKEN": BOT_TOKEN,
@@ -215,9 +137,7 @@ def run_terminal(bot: Bot, client: PlaygroundClient, lines: Sequence[str]) -> in
     """Run the terminal: print the guide, type the first lines, then read lines or follow the runs."""
     terminal = Terminal(client, Person(client), seeded(), milestone=extract_state)
     terminal.say(f"A Slack of your own is at {client.address}; the bot's log is {bot.settings.data_dir / 'bot.log'}.")
-    terminal.say(
-        f"{format_proposals()}\n" if sys.stdin.isatty() else "No terminal: the runs are followed to their ends.\n"
-    )
+    terminal.say(f"{format_guide()}\n" if sys.stdin.isatty() else "No terminal: the runs are followed to their ends.\n")
     terminal.start()
     active = bot.run_service.queries.list_active()
     if active:
@@ -230,18 +150,11 @@ def run_terminal(bot: Bot, client: PlaygroundClient, lines: Sequence[str]) -> in
         terminal.stop()
 
 
-def format_proposals() -> str:
-    """Return the guide for people who stay in the terminal."""
-    own = [proposal for proposal in GUIDE if proposal.user is None]
-    lines = [f"  {line:<58}{proposal.title}" for proposal in own for line in proposal.lines]
-    return "\n".join(["Open it in a browser, or type here as Ana in #training:", *lines, LEAVE_HINT])
-
-
 def read_lines(terminal: Terminal) -> int:
     """Type each line that the person enters, until the input ends."""
     while (line := terminal.prompt()) is not None:
         if line:
-            terminal.type(line)
+            terminal.type(line, echo=False)
     return 0
 
 
@@ -277,7 +190,7 @@ def end_demo(bot: Bot) -> None:
     if active:
         print_line(f"\nEnding: {', '.join(run.id for run in active)} …")
     for run in active:
-        bot.run_service.stop(run.id, Requester(run.requester, run.channel, create_trusted_actor(run.requester)))
+        bot.run_service.stop(run.id, Requester(DEMO, run.channel, create_trusted_actor(DEMO)))
     deadline = time.monotonic() + END_SECONDS
     while bot.run_service.queries.list_active() and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -6,6 +6,7 @@ not say it, a step takes a minute.
 
 import codecs
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -139,6 +140,16 @@ def replay_events(events: Iterable[LogEvent], run: Run) -> Iterator[ReplayedStep
         yield ReplayedStep(row, run, now, tuple(new.values()))
 
 
+def to_terminal_text(text: str) -> str:
+    """Return a text of Slack's for a terminal: moments in UTC, signs of alarm as characters, and no other emoji.
+
+    >>> to_terminal_text(":warning: KL is high"), to_terminal_text(":mag: a:b:c at 10:30:00")
+    ('⚠ KL is high', 'a:b:c at 10:30:00')
+    """
+    text = MOMENT.sub(r"\1", text)
+    return EMOJI_CODE.sub(lambda code: ALARM_SIGNS.get(code[1], "") + (code[2] if code[1] in ALARM_SIGNS else ""), text)
+
+
 def print_masked(text: str) -> None:
     """Print a line with its secrets masked."""
     print(GENERAL_FILTER.mask(text))
@@ -146,7 +157,7 @@ def print_masked(text: str) -> None:
 
 def get_notices(run: Run, now: datetime) -> dict[str, str]:
     """Return the notices that the run's thread should have, by key."""
-    return {message.key: message.text for message in run_thread.build_conversation(run, now, "")}
+    return {message.key: to_terminal_text(message.text) for message in run_thread.build_conversation(run, now, "")}
 
 
 def forecast_duration(moment: ReplayedStep) -> timedelta | None:
@@ -176,10 +187,19 @@ def to_object(moment: ReplayedStep) -> dict[str, Any]:
         "ends_after_seconds": round(end.total_seconds(), 3) if end else None,
         "dollars": run.cost(moment.at),
         "forecast_dollars": ahead and ahead.dollars,
-        "card": run_thread.card(run, moment.at).text,
+        "card": to_terminal_text(run_thread.card(run, moment.at).text),
         "said": list(moment.notices),
     }
 
+
+MOMENT = re.compile(r"<!date\^[^|<>]*\|([^<>]*)>")
+"""Matches a moment in Slack's notation, with its text in UTC."""
+
+EMOJI_CODE = re.compile(r"(?<![\w:]):([a-z][a-z_]*):(?![\w:])( ?)")
+"""Matches one of Slack's emoji, by its name in colons, and the space after it."""
+
+ALARM_SIGNS = {"warning": "⚠", "rotating_light": "‼", "x": "✗", "white_check_mark": "✓"}
+"""Emoji that say something which the words after them do not."""
 
 COLUMN_WIDTHS = {
     "step": 9,

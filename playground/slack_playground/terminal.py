@@ -5,9 +5,11 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from threading import Lock, Thread
 from types import ModuleType
-from typing import TextIO
+from typing import Any, TextIO
+from zoneinfo import ZoneInfo
 
 from slack_playground.client import Json, Person, PlaygroundClient
 from slack_playground.transcript import written
@@ -17,6 +19,7 @@ readline: ModuleType | None = None
 with suppress(ImportError):  # a Python may have been built without it
     readline = importlib.import_module("readline")
 
+MOMENT = re.compile(r"<!date\^(\d{1,11})\^([^|<>]*)\|[^<>]*>")
 PROMPT = "› "
 EMOJI = {
     "alarm_clock": "⏰",
@@ -81,6 +84,7 @@ class Terminal:
         self._person = person
         self._workspace = workspace
         self._milestone = milestone
+        self._zone = ZoneInfo(workspace.users[person.user].tz or "UTC")
         self._out: TextIO = sys.stdout
         self._shown: dict[str, str] = {}
         self._lines: dict[str, list[str]] = {}
@@ -112,9 +116,14 @@ class Terminal:
         with self._lock:
             self._print(text)
 
-    def type(self, line: str) -> None:
-        """Send a line as the person, who sees at once what he typed."""
-        self.say(f"\x1b[1mana\x1b[0m: {line}" if self._out.isatty() else f"ana: {line}")
+    def type(self, line: str, echo: bool = True) -> None:
+        """Send a line as the person.
+
+        Args:
+            echo: whether the line is printed: not where the person sees it at the prompt.
+        """
+        if echo:
+            self.say(f"\x1b[1mana\x1b[0m: {line}" if self._out.isatty() else f"ana: {line}")
         answer = self._person.says(line)
         if "error" in answer:
             self.say(f"  Slack says: {answer['error']}")
@@ -178,12 +187,14 @@ class Terminal:
         return [line for line in lines[1:] if line not in before]
 
     def _rendered(self, message: Json) -> list[str]:
-        found = Message(**{key: message[key] for key in Message.__dataclass_fields__})
+        here = localized(message, self._zone)
+        found = Message(**{key: here[key] for key in Message.__dataclass_fields__})
         indent = "    ↳ " if found.thread_ts else ""
         return [indent + line for line in written(self._workspace, found)]
 
     def _print_edit(self, key: str, text: str) -> None:
-        line = "  ✎ " + "\n".join(written(self._workspace, Message(key, "", self._workspace.bot, text)))
+        here = localized(text, self._zone)
+        line = "  ✎ " + "\n".join(written(self._workspace, Message(key, "", self._workspace.bot, here)))
         if self._out.isatty() and self._last_edit == key:
             self._out.write(f"\x1b[1A{CLEAR_LINE}")
         self._print(line)
@@ -197,6 +208,24 @@ class Terminal:
         if tty and self._prompting:
             self._out.write(PROMPT + typed_so_far())
         self._out.flush()
+
+
+def localized(value: Any, zone: ZoneInfo) -> Any:
+    """A message, or a part of one, with its moments in the person's time zone.
+
+    >>> localized({"text": "until <!date^1768471200^{time}|10:00 UTC>"}, ZoneInfo("Europe/Berlin"))
+    {'text': 'until 11:00'}
+    """
+    if isinstance(value, dict):
+        return {key: localized(inner, zone) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [localized(inner, zone) for inner in value]
+    return MOMENT.sub(lambda found: in_zone(found[1], found[2], zone), value) if isinstance(value, str) else value
+
+
+def in_zone(unix: str, pattern: str, zone: ZoneInfo) -> str:
+    moment = datetime.fromtimestamp(int(unix), zone)
+    return f"{moment:%d %b %H:%M}" if "{date" in pattern else f"{moment:%H:%M}"
 
 
 def drawn(text: str) -> str:

@@ -1,6 +1,7 @@
 """`verlbot replay`: what it prints of a log, for people and for programs, and what it says of a file that is none."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_for_programs_there_is_an_object_a_step_with_all_that_was_read(
     assert half["read"]["actor/kl_loss"] is None
     assert (half["seconds"], half["ends_after_seconds"]) == (1800.0, 3600.0)
     assert (half["dollars"], half["forecast_dollars"]) == (20.0, 40.0)
-    assert half["card"].startswith("replay ppo · :large_blue_circle: running · step 20/40 · reward 0.25 ▲")
+    assert half["card"].startswith("replay ppo · running · step 20/40 · reward 0.25 ▲")
 
 
 def test_what_would_have_been_said_stands_at_its_step_and_only_there(
@@ -54,7 +55,7 @@ def test_what_would_have_been_said_stands_at_its_step_and_only_there(
 ) -> None:
     main(["replay", str(log), "--json"])
     said = {one["step"]: one["said"] for one in map(json.loads, capsys.readouterr().out.splitlines())}
-    assert [step for step, texts in said.items() if any("Reward" in text for text in texts)] == [3]
+    assert [step for step, texts in said.items() if any("Reward" in text for text in texts)] == [5]
 
 
 def test_for_people_there_is_a_table_with_costs_and_ends(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,3 +117,11 @@ def test_a_log_of_absurd_numbers_is_played(
     path.write_text(ABSURD)
     assert main(["replay", str(path), "--rate", "40", *as_json]) == 0
     assert "79" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["table", "json"])
+def test_a_terminal_sees_no_notation_of_slacks(
+    log: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    main(["replay", str(log), *options])
+    assert not re.search(r":[a-z_]{2,}:|<!date", capsys.readouterr().out)

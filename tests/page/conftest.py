@@ -131,7 +131,7 @@ def opened(demo: Demo, browser: Browser) -> Iterator[Opened]:
         page = context.new_page()
         watch(page)
         page.goto(f"{demo.address}/{place}")
-        page.get_by_text("The bot is here").wait_for()
+        page.get_by_text("Bot online").wait_for()
         return page
 
     yield go

@@ -9,6 +9,7 @@ from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from bot.core.rules.chart_axis import choose_bounds, choose_positions, format_positions
 from bot.core.rules.chart_data import Chart, ChartLine
 from bot.core.rules.downsample import SMOOTHED_FROM_POINTS, Point, downsample, smooth
 from bot.phrase import Text
@@ -29,6 +30,12 @@ DOTS_PER_INCH = 200
 
 MAX_CHECKPOINT_LINES = 12
 """Maximum checkpoints that are marked by a line through the whole height: more lines would hide the plot."""
+
+MAX_X_LABELS = 6
+"""Maximum labels of the x axis: "90 min" six times fills the width."""
+
+Y_MARGIN = 0.04
+"""Share of the y axis beyond each bound, so that a line along a bound has its full width."""
 
 MAX_MARKERS = 40
 """Maximum points that get a marker each: more markers would hide the line."""
@@ -98,7 +105,8 @@ def draw_chart(chart: Chart) -> bytes:
         linewidth=2,
     )
     canvas = FigureCanvasAgg(page)
-    y_labels = choose_ticks([y for line in chart.lines for _, y in line.points], 5)
+    y_bounds = find_bounds(chart)
+    y_labels = choose_ticks(y_bounds, 5) if y_bounds else {}
     left_inches = 0.16 + 0.09 * max(map(len, y_labels.values()), default=0)
     plot = (
         left_inches / WIDTH_INCHES,
@@ -117,7 +125,7 @@ def draw_chart(chart: Chart) -> bytes:
     )
     for number, line in enumerate(chart.lines):
         draw_line(axes, line, number)
-    draw_scales(axes, chart, y_labels)
+    draw_scales(axes, chart, y_labels, y_bounds)
     draw_checkpoints(page, axes, chart)
     draw_legend(page, chart)
     return encode_png(canvas)
@@ -137,18 +145,29 @@ def encode_png(canvas: FigureCanvasAgg) -> bytes:
     return buffer.getvalue()
 
 
-def choose_ticks(values: Sequence[float], max_count: int, integers: bool = False) -> dict[float, str]:
-    """Return round numbers in the range of these values, each with its label."""
+def find_bounds(chart: Chart) -> tuple[float, float] | None:
+    """Return the bounds of the y axis; None for a chart without points."""
+    values = [y for line in chart.lines for _, y in line.points]
+    return choose_bounds(values, chart.is_share) if values else None
+
+
+def choose_ticks(bounds: tuple[float, float], max_count: int) -> dict[float, str]:
+    """Return round numbers within the bounds, each with its label."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 
-    if not values:
-        return {}
-    low, high = min(values), max(values)
-    margin = (high - low) * 0.02 or abs(high) * 0.1 or 1.0
-    tick_values = MaxNLocator(nbins=max_count, steps=[1, 2, 2.5, 5, 10], integer=integers).tick_values(
-        low - margin, high + margin
-    )
+    low, high = bounds
+    margin = (high - low) * 1e-6
+    tick_values = MaxNLocator(nbins=max_count, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     return format_ticks([float(value) for value in tick_values if low - margin <= value <= high + margin])
+
+
+def choose_x_labels(chart: Chart) -> dict[float, str]:
+    """Return round positions of the x axis, each with its label; the only position where all points share it."""
+    xs = [x for line in chart.lines for x, _ in line.points]
+    if not xs:
+        return {}
+    positions = choose_positions(min(xs), max(xs), MAX_X_LABELS, chart.axis) or (min(xs),)
+    return dict(zip(positions, format_positions(positions, chart.axis), strict=True))
 
 
 def format_ticks(values: Sequence[float]) -> dict[float, str]:
@@ -166,16 +185,18 @@ def format_ticks(values: Sequence[float]) -> dict[float, str]:
     return dict(zip(values, labels, strict=True))
 
 
-def draw_scales(axes: Axes, chart: Chart, y_labels: Mapping[float, str]) -> None:
+def draw_scales(axes: Axes, chart: Chart, y_labels: Mapping[float, str], y_bounds: tuple[float, float] | None) -> None:
     """Draw the grid, the axis and its numbers.
 
     matplotlib's own ticks are some dozens of objects each, and take half of the whole time.
     """
-    xs = [x for line in chart.lines for x, _ in line.points]
-    x_labels = choose_ticks(xs, 6, integers=all(float(x).is_integer() for x in xs))  # steps are integers
+    x_labels = choose_x_labels(chart)
     across, down = axes.get_yaxis_transform(), axes.get_xaxis_transform()
-    axes.margins(x=0.02, y=0.06)
+    axes.margins(x=0.02)
     axes.autoscale_view()
+    if y_bounds:
+        margin = (y_bounds[1] - y_bounds[0]) * Y_MARGIN
+        axes.set_ylim(y_bounds[0] - margin, y_bounds[1] + margin)
     axes.hlines(list(y_labels), 0, 1, transform=across, color=GRID_COLOUR, linewidth=0.8, zorder=0)
     axes.hlines(0, 0, 1, transform=axes.transAxes, color=SECONDARY_COLOUR, linewidth=1.2, zorder=1, clip_on=False)
     for y, text in y_labels.items():
@@ -191,7 +212,14 @@ def draw_scales(axes: Axes, chart: Chart, y_labels: Mapping[float, str]) -> None
         )
     for x, text in x_labels.items():
         axes.text(
-            x, -0.03, text, transform=down, ha="center", va="top", **build_font_options(9), color=SECONDARY_COLOUR
+            x,
+            -0.03,
+            escape_formula(text),
+            transform=down,
+            ha="center",
+            va="top",
+            **build_font_options(9),
+            color=SECONDARY_COLOUR,
         )
     axes.text(
         0.5,

@@ -7,7 +7,10 @@ from bot.core.commands.aliases import LANGUAGE_ALIASES
 from bot.core.commands.command import (
     COMPARE_AXES,
     COST_SCOPES,
+    FOLLOW_FLAG,
     MAX_LEASE_HOURS,
+    PICTURE_FLAG,
+    RAW_FLAG,
     RUN_LISTS,
     WORKSPACE_LANGUAGE,
     CompareRuns,
@@ -115,7 +118,8 @@ def build_logs_command(arguments: ParsedArguments) -> ShowLogs:
         else None,
         grep=arguments.get_option("grep") or None,
         node=parse_whole_option(arguments, "node", 0, 999) if arguments.get_option("node") is not None else None,
-        follow="follow" in arguments.flags,
+        follow=FOLLOW_FLAG in arguments.flags,
+        raw=RAW_FLAG in arguments.flags,
     )
 
 
@@ -216,9 +220,9 @@ def describe_unknown_person(text: str) -> Phrase:
 def build_plot_command(arguments: ParsedArguments) -> ShowChart:
     run, metrics = arguments.names[0], tuple(dict.fromkeys(arguments.names[1:]))
     if len(metrics) > MAX_CHARTS:
-        too_many = Phrase("{most} charts are the most that Slack draws in a message.", most=MAX_CHARTS)
+        too_many = Phrase("I can draw {most} charts at a time.", most=MAX_CHARTS)
         raise UserError(too_many, Phrase("Ask for the others in a second command."))
-    return ShowChart(run, metrics)
+    return ShowChart(run, metrics, picture=PICTURE_FLAG in arguments.flags)
 
 
 def build_compare_command(arguments: ParsedArguments) -> CompareRuns:

@@ -70,11 +70,18 @@ class ShowCost:
     of: str = "mine"
 
 
+PICTURE_FLAG, RAW_FLAG, FOLLOW_FLAG = "picture", "raw", "follow"
+
+MAX_PRIVATE_LINES = 50
+"""Maximum lines of a log that are answered to the person alone; more become a file in the run's thread."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShowLogs:
     """Show the last lines that a run printed, or, with `follow`, a message that grows with them.
 
-    Without `lines`, the answer is only an overview: long lines are cut.
+    Attributes:
+        raw: whether lines of steps, which the card shows, are among them, and numbers have all their digits.
     """
 
     run: str
@@ -82,6 +89,12 @@ class ShowLogs:
     grep: str | None = None
     node: int | None = None
     follow: bool = False
+    raw: bool = False
+
+    @property
+    def wants_file(self) -> bool:
+        """Return whether the lines become a file in the run's thread."""
+        return self.line_count > MAX_PRIVATE_LINES
 
     @property
     def line_count(self) -> int:
@@ -91,10 +104,15 @@ class ShowLogs:
 
 @dataclass(frozen=True, slots=True)
 class ShowChart:
-    """Show charts of a run: of its reward with its validation, or of the named metrics."""
+    """Show charts of a run: of its reward with its validation, or of the named metrics.
+
+    Attributes:
+        picture: whether they are posted as pictures to the run's thread.
+    """
 
     run: str
     metrics: tuple[str, ...] = ()
+    picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,9 @@ def sort_words(words: tuple[str, ...], spec: CommandSpec) -> ParsedArguments:
             parameters.append((key.lower(), value if key.lower() in FREE_TEXT_SETTINGS else to_half_width(value)))
         elif parameters and continues_time(before, word):
             parameters[-1] = (parameters[-1][0], f"{parameters[-1][1]} {word}")
+        elif word.lower() in spec.flags and not spec.takes_settings:
+            # The dashes may be left out where no setting could be meant.
+            flags.append(word.lower())
         else:
             names.append(key)
     refuse_repeated(parameters)

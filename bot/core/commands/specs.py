@@ -20,6 +20,9 @@ from bot.core.commands.builders import (
 )
 from bot.core.commands.command import (
     COMPARE_AXES,
+    FOLLOW_FLAG,
+    PICTURE_FLAG,
+    RAW_FLAG,
     WORKSPACE_LANGUAGE,
     Approve,
     Command,
@@ -148,20 +151,27 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         ),
         CommandSpec(
             "logs",
-            N_("Show the last log lines of a run. `--follow` keeps adding new lines in its thread."),
+            N_(
+                "Show the last lines of a run's log. Up to 50 lines are for you alone; more become a file in the run's "
+                "thread. `follow` keeps adding new lines there; `raw` shows the lines of steps too, with all digits."
+            ),
             "logs ppo-7f3a lines=50 grep=error",
             build_logs_command,
             required=("RUN",),
             options={"lines": "N", "grep": "TEXT", "node": "K"},
-            flags=("follow",),
+            flags=(FOLLOW_FLAG, RAW_FLAG),
         ),
         CommandSpec(
             "plot",
-            N_("Draw reward and validation, or the metrics that you name: `kl`, `entropy`, `length`, or verl's key."),
+            N_(
+                "Draw reward and validation, or the metrics that you name: `kl`, `entropy`, `length`, or verl's key. "
+                "`picture` posts an image with every step to the run's thread."
+            ),
             "plot ppo-7f3a kl entropy",
             build_plot_command,
             required=("RUN",),
             variadic="METRIC",
+            flags=(PICTURE_FLAG,),
         ),
         CommandSpec(
             "compare",

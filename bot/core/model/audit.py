@@ -34,6 +34,9 @@ AuditValue = str | float | bool | None
 BOT = "verlbot"
 """Names the bot in place of a person's id, where the bot acts by itself, by a rule."""
 
+DEMO = "demo"
+"""Names the demo in place of a person's id: when it is closed, it stops its runs, and no person does."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:

@@ -3,17 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bot.core.commands.command import COMPARE_AXES
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.history import TIME_KEY, MetricsHistory
 from bot.core.model.metrics import DISPLAY_NAMES, MetricWord
-from bot.core.model.progress import MAX_POINTS
 from bot.core.model.run import Run
 from bot.core.model.training_framework import MetricKeys
 from bot.core.model.typed_text import unknown_name_error
-from bot.core.rules.downsample import SMOOTHED_FROM_POINTS, Point, downsample, find_last_value, interpolate, smooth
+from bot.core.rules.chart_axis import AXIS_LABELS, DOLLAR_AXIS, STEP_AXIS
+from bot.core.rules.downsample import Point, interpolate
 from bot.errors import UserError
-from bot.phrase import N_, Phrase, Text
+from bot.phrase import Phrase, Text
 
 MetricSeries = tuple[tuple[int, float], ...]
 """Steps and values."""
@@ -78,16 +77,11 @@ def get_validation_series(history: MetricsHistory, keys: MetricKeys = FRAMEWORK.
     return validation.series if validation else ()
 
 
-MIN_POINTS = 3
-"""Minimum points of a chart: a sentence shows fewer points better."""
+MIN_POINTS = 5
+"""Minimum points of a chart: a sentence shows fewer points better, and three points are noise."""
 
-MAX_SPARSE_POINTS = 8
-"""Maximum x of a table that are chosen for the points of sparse lines."""
-
-STEP_AXIS, TIME_AXIS, DOLLAR_AXIS = COMPARE_AXES
-
-AXIS_LABELS = {STEP_AXIS: N_("step"), TIME_AXIS: N_("minutes since the first step"), DOLLAR_AXIS: N_("dollars")}
-
+SHARE_WORDS = frozenset({MetricWord.REWARD, MetricWord.SCORE, MetricWord.VALIDATION})
+"""Metrics that are shares in most tasks: of answers that are right."""
 
 MARKS_LABEL = Phrase("checkpoint")
 
@@ -111,6 +105,8 @@ class Chart:
 
     Attributes:
         marks: x of what `marks_label` names: checkpoints.
+        axis: one of COMPARE_AXES; the x are steps, seconds or dollars.
+        is_share: whether values between 0 and 1 are shares of a whole.
     """
 
     title: Text
@@ -119,6 +115,8 @@ class Chart:
     lines: tuple[ChartLine, ...]
     marks: tuple[float, ...] = ()
     marks_label: Text = MARKS_LABEL
+    axis: str = STEP_AXIS
+    is_share: bool = False
 
     @property
     def is_drawable(self) -> bool:
@@ -136,14 +134,6 @@ def render_labels(chart: Chart, render: Callable[[Text], str]) -> Chart:
         marks_label=render(chart.marks_label),
         lines=tuple(replace(line, name=render(line.name)) for line in chart.lines),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ChartTable:
-    """A chart as Slack takes it: every line has a value at each x, and the number of x is small."""
-
-    xs: tuple[float, ...]
-    lines: tuple[tuple[Text, tuple[float, ...]], ...]
 
 
 # Charts of one run
@@ -199,7 +189,14 @@ def build_chart(run: Run, shown_metric: Metric, lines: tuple[ChartLine, ...], ma
     title = Phrase("{metric} of {run}", metric=Phrase(shown_metric.name), run=run.id)
     if shown_metric.word == "reward":
         title = Phrase("Reward of {run}", run=run.id)
-    return Chart(title, Phrase(AXIS_LABELS[STEP_AXIS]), Phrase(shown_metric.name), lines, marks)
+    return Chart(
+        title,
+        Phrase(AXIS_LABELS[STEP_AXIS]),
+        Phrase(shown_metric.name),
+        lines,
+        marks,
+        is_share=shown_metric.word in SHARE_WORDS,
+    )
 
 
 def build_line(shown_metric: Metric) -> ChartLine:
@@ -251,11 +248,11 @@ def build_comparison_chart(
     title = Phrase("{metric} of {a} and {b}", metric=name, **runs)
     if rewards[0].word == "reward":
         title = Phrase("Reward of {a} and {b}", **runs)
-    return Chart(title, Phrase(AXIS_LABELS[by]), name, lines)
+    return Chart(title, Phrase(AXIS_LABELS[by]), name, lines, axis=by, is_share=rewards[0].word in SHARE_WORDS)
 
 
 def convert_points(run_history: RunHistory, series: tuple[Point, ...], by: str) -> tuple[Point, ...]:
-    """Return the points with steps, minutes or dollars as their x.
+    """Return the points with steps, seconds or dollars as their x.
 
     Raises:
         UserError: the axis is dollars, and the run is unpriced.
@@ -269,8 +266,8 @@ def convert_points(run_history: RunHistory, series: tuple[Point, ...], by: str) 
     times = [(step, time) for time, step in steps_by_time.items()]
     if not times:
         return ()
-    start, unit = times[0][1], 1 / 60
-    # Dollars count from the first launch request, minutes from the first step.
+    start, unit = times[0][1], 1.0
+    # Dollars count from the first launch request, seconds from the first step.
     if by == DOLLAR_AXIS and run_history.run.launch.first_requested_at and run_history.run.spending.hourly_rate:
         start, unit = (
             run_history.run.launch.first_requested_at.timestamp(),
@@ -285,57 +282,3 @@ def refuse_unpriced(*runs: Run, by: str) -> None:
         if by == DOLLAR_AXIS and run.spending.hourly_rate is None:
             unpriced = Phrase("The price of `{run}` is unknown, so I cannot draw it by dollars.", run=run.id)
             raise UserError(unpriced, Phrase("Compare them `by=step` or `by=time`."))
-
-
-# Tables for Slack
-
-
-def build_table(chart: Chart, max_points: int = MAX_POINTS) -> ChartTable | None:
-    """Return the chart as few, about evenly spaced points that all lines have; None where the lines share no stretch.
-
-    A line of many points is smoothed to what the eye follows: twenty of its raw points would be noise. A sparse line
-    has at each x the value that was measured last. It is left out where it begins after the first fifth of the steps:
-    Slack takes no line that begins later than another.
-    """
-    lines = [line for line in chart.lines if line.points]
-    dense = [line for line in lines if not line.is_sparse] or lines[:1]
-    if len(dense) != 1:
-        return build_shared_table(dense, max_points) if dense else None
-    (main,) = dense
-    sparse_lines = [line for line in lines if line.is_sparse and line is not main and begins_early(line, main)]
-    start = max((line.points[0][0] for line in sparse_lines), default=main.points[0][0])
-    points = [point for point in smooth(main.points) if point[0] >= start]
-    sparse_xs = {x for line in sparse_lines for x, _ in downsample(line.points, MAX_SPARSE_POINTS)}
-    xs = [x for x, _ in downsample(points, max_points, sparse_xs)]
-    values = [(main.name, tuple(find_last_value(points, x) or 0.0 for x in xs))]
-    values += [(line.name, tuple(find_last_value(line.points, x) or 0.0 for x in xs)) for line in sparse_lines]
-    return ChartTable(tuple(xs), tuple(values))
-
-
-def begins_early(line: ChartLine, main: ChartLine) -> bool:
-    """Return whether a line begins within the first fifth of the main line."""
-    first, last = main.points[0][0], main.points[-1][0]
-    return line.points[0][0] <= first + (last - first) / 5
-
-
-def build_shared_table(lines: list[ChartLine], max_points: int) -> ChartTable | None:
-    """Return the lines over the stretch that all of them cover, evenly spaced; None where there is no such stretch."""
-    low, high = max(line.points[0][0] for line in lines), min(line.points[-1][0] for line in lines)
-    if high <= low:
-        return None
-    steps = all(x.is_integer() for line in lines for x, _ in ((float(x), y) for x, y in line.points))
-    grid = [low + (high - low) * index / (max_points - 1) for index in range(max_points)]
-    xs = list(dict.fromkeys(round(x) if steps else x for x in grid))
-    smoothed = [(line.name, smooth(line.points)) for line in lines]
-    return ChartTable(tuple(xs), tuple((name, tuple(interpolate(points, x) for x in xs)) for name, points in smoothed))
-
-
-def is_cut(chart: Chart) -> bool:
-    """Return whether a table of the chart ends before one of the lines does, or begins later."""
-    spans = {(line.points[0][0], line.points[-1][0]) for line in chart.lines if line.points and not line.is_sparse}
-    return len(spans) > 1
-
-
-def is_smoothed(chart: Chart) -> bool:
-    """Return whether a table of the chart shows means instead of the measured numbers."""
-    return any(len(line.points) >= SMOOTHED_FROM_POINTS for line in chart.lines if not line.is_sparse)

@@ -1,7 +1,7 @@
 """Lines of a log for people to read: the last ones, filtered by node and by text."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bot.core.model.log_text import ANSI_SEQUENCE, CONTROL_CHARACTERS, LOG_PREFIXES, MAX_LINE_CHARACTERS
 from bot.core.rules.log_cursor import MAX_REDRAWN_PIECES, find_resume_index
@@ -9,6 +9,14 @@ from bot.core.rules.log_cursor import MAX_REDRAWN_PIECES, find_resume_index
 FAILURE_LINE = re.compile(r"ERROR: (Job \d{1,9}(?:'s setup)? failed with return code.*)")
 
 RANK_PREFIX = re.compile(r"\brank=(\d{1,9})\b")
+
+LONG_DECIMAL = re.compile(
+    r"(?<![\w.])-?(?:0|[1-9]\d{0,14})\.\d{1,40}(?:[eE][-+]?\d{1,3})?(?![\w.])",
+)
+"""Matches a decimal number that is no part of a name, an address or a version."""
+
+MAX_DIGITS = 4
+"""Maximum significant digits of a decimal number in a message: more are noise, and fill the line."""
 
 MAX_DISPLAY_CHARACTERS = 280
 """Maximum characters of a line that is shown in a message: lines of metrics have thousands."""
@@ -37,6 +45,38 @@ def select_lines(text: str, lines: int, grep: str | None = None, node: int | Non
     last_lines = matching[-lines:]
     has_several_ranks = len({line_rank for _, line_rank in ranked_lines} - {None}) > 1
     return [format_line(line, has_several_ranks) for line in last_lines]
+
+
+def drop_step_lines(text: str, is_step_line: Callable[[str], object]) -> tuple[str, int]:
+    """Return a log without the lines of steps, and how many those are; the whole log where it has no other line."""
+    lines = text.split("\n")
+    kept = [line for line in lines if not is_step_line(clean_line(line))]
+    return ("\n".join(kept), len(lines) - len(kept)) if any(map(str.strip, kept)) else (text, 0)
+
+
+def round_numbers(line: str) -> str:
+    """Return a line with its decimal numbers rounded to four digits; whole digits are kept.
+
+    >>> round_numbers("step:7 - critic/rewards/mean:0.123456789 - kl:1.5e-7 - perf/tokens:12345.678")
+    'step:7 - critic/rewards/mean:0.1235 - kl:1.5e-7 - perf/tokens:12346'
+    >>> round_numbers("10.0.0.12345 and v1.23456.0, lr 1.234567e-06")
+    '10.0.0.12345 and v1.23456.0, lr 1.235e-06'
+    """
+    return LONG_DECIMAL.sub(lambda number: round_number(number[0]), line)
+
+
+def round_number(text: str) -> str:
+    """Return a decimal number with four digits, or with all its whole digits where these are more; unchanged where it
+    has no more.
+
+    >>> round_number("2.00"), round_number("0.00012"), round_number("79.1512")
+    ('2.00', '0.00012', '79.15')
+    """
+    digits = text.lower().partition("e")[0].replace(".", "").lstrip("-0")
+    if len(digits) <= MAX_DIGITS:
+        return text
+    value = float(text)
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e15 and "e" not in text.lower() else f"{value:.4g}"
 
 
 def append_log(before: str, text: str) -> str:

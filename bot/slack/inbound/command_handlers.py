@@ -1,5 +1,6 @@
 """Execution of typed commands, from a slash command or a mention. What a command requests is recorded at once."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -55,11 +56,14 @@ from bot.i18n import set_language, use_language
 from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer
 from bot.slack.inbound.list_commands import ListCommands
 from bot.slack.inbound.query_handlers import AuditCommands, ChartCommands, CostCommands, ReportCommands
-from bot.slack.outbound.chart_publisher import upload_log
+from bot.slack.outbound.file_uploads import render_upload_failure, upload_to_thread
 from bot.slack.outbound.home_publisher import HomePublisher
+from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain
 from bot.slack.views import answers, budget_views, help_views, launch_form, log_excerpt
-from bot.slack.views.message import Answer, Responder
+from bot.slack.views.message import Answer, FileUpload, Responder
 from bot.slack.views.recipe_views import describe_recipe, render_launch_preview, render_recipes
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,14 +258,19 @@ class Commands:
         )
 
     def build_log_answer(self, run: Run, command: ShowLogs) -> Answer:
-        """Return the log lines in a message, or upload them as a file."""
+        """Return up to 50 log lines in a message; upload more as a file into the run's thread."""
         excerpt = self.service.queries.read_log(run, command)
-        if not log_excerpt.needs_file(excerpt):
+        if not command.wants_file or not excerpt.lines:
             return log_excerpt.render_log_excerpt(excerpt)
         # The file is in the thread, where everyone sees it.
         with use_language(self.language_preferences.workspace):
             title = log_excerpt.render_log_file_title(excerpt)
-        return upload_log(self.client, excerpt, title)
+        upload = FileUpload(f"{run.id}.log", title, "\n".join(excerpt.lines))
+        try:
+            return log_excerpt.render_log_file_answer(excerpt, upload_to_thread(self.client, run, upload))
+        except (SlackRejected, SlackRateLimited, SlackUncertain) as error:
+            log.warning("run %s: no file of its log: %s", run.id, error)
+            return log_excerpt.render_log_excerpt(excerpt, render_upload_failure(error))
 
     def choose_language(self, language: str | None, user: str) -> DeferredAnswer:
         """Switch the person's language, effective at once."""

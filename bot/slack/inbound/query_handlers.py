@@ -30,15 +30,16 @@ from bot.core.model.policy import Scope
 from bot.core.model.report import Report
 from bot.core.model.run import Run
 from bot.core.rules.chart_data import Chart, RunHistory, build_comparison_chart, build_metric_chart, build_reward_chart
-from bot.errors import UserError
+from bot.errors import Unavailable, UserError
 from bot.i18n import translate
 from bot.phrase import Phrase
 from bot.runtime.failure_isolation import report_once
 from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer, post_direct_message
-from bot.slack.outbound.chart_publisher import ChartPublisher, upload_file
+from bot.slack.outbound.chart_publisher import ChartPublisher
+from bot.slack.outbound.file_uploads import render_upload_failure, upload_file, upload_patiently
 from bot.slack.outbound.table_publisher import TablePublisher
 from bot.slack.outbound.time_zones import find_time_zone
-from bot.slack.outbound.web_client import SlackRejected
+from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain
 from bot.slack.views import answers, audit_views, chart_views, cost_views, schedule_views
 from bot.slack.views.message import Answer, Responder, build_text_answer
 from bot.slack.views.mrkdwn import code, join_markup_sentences, render_phrase
@@ -66,10 +67,25 @@ class ChartCommands:
         """Return the answer with the charts of one run."""
         run_history = self.service.queries.get_run_history(command.run, requester.actor)
         selected_charts = select_charts(run_history, command.metrics)
+        if command.picture:
+            return lambda: self.background.answer_later(
+                lambda: self.build_picture_answer(run_history, selected_charts), reply, requester.user
+            )
         show = self.chart_publisher.with_charts(reply, run_history.run, selected_charts)
         return lambda: self.background.answer_later(
             lambda: chart_views.build_plot_answer(run_history, selected_charts), show, requester.user
         )
+
+    def build_picture_answer(self, run_history: RunHistory, selected_charts: Sequence[Chart]) -> Answer:
+        """Post the charts as pictures to the run's thread. Return where they are; without them, the charts and
+        the reason.
+        """
+        answer = chart_views.build_plot_answer(run_history, selected_charts)
+        try:
+            note = self.chart_publisher.post_pictures(run_history.run, selected_charts)
+        except (SlackRejected, SlackRateLimited, SlackUncertain, Unavailable) as error:
+            return chart_views.add_note(answer, render_upload_failure(error))
+        return chart_views.remove_charts(answer, note)
 
     def compare(self, command: CompareRuns, requester: Requester, reply: Responder) -> DeferredAnswer:
         """Return the answer that compares two runs; without names, the requester's last two."""
@@ -311,7 +327,7 @@ class AuditCommands:
             channel, message = post_direct_message(
                 self.client, user, build_text_answer(audit_views.render_file_summary(len(events)))
             )
-            upload_file(self.client, upload, channel, message)
+            upload_patiently(lambda: upload_file(self.client, upload, channel, message))
         except SlackRejected as error:
             # Without the right to upload files, the person still gets the newest events.
             log.warning("Slack takes no file of the audit: %s", error.code)

@@ -19,8 +19,9 @@ from bot.errors import Unavailable
 from bot.i18n import use_language
 from bot.phrase import ENGLISH
 from bot.runtime.failure_isolation import report_once
-from bot.slack.outbound.chart_publisher import ChartPublisher, upload_file
+from bot.slack.outbound.chart_publisher import ChartPublisher
 from bot.slack.outbound.conversation import Conversation
+from bot.slack.outbound.file_uploads import upload_file
 from bot.slack.outbound.message_calls import edit_message, find_message, send_message
 from bot.slack.outbound.message_steps import MessageCheck, MessageEdit, MessagePost, MessageWait, find_next_step
 from bot.slack.outbound.outbox_limits import EDIT, IMMEDIATELY, LOOK_UP, POST, UPLOAD, OutboxLimits
@@ -170,7 +171,7 @@ class Outbox:
             conversation.record.withdraw([message.key for message in messages])
             if isinstance(error, SlackRateLimited):
                 raise
-            return self._handle_post_refusal(placed, conversation, error.code, messages)
+            return self._handle_post_refusal(placed, conversation, error, messages)
         arrived = replace(placed, channel=channel)
         sent = self._link_sent(self._build_sent(arrived, messages, ts), arrived)
         # Words outside of the thread do not move it.
@@ -227,7 +228,7 @@ class Outbox:
             with self._limits.record_limit(EDIT):
                 edit_message(self._client, placed, message, step.ts, self._charts.build_blocks)
         except SlackRejected as error:
-            return self._handle_edit_refusal(conversation, error.code, message)
+            return self._handle_edit_refusal(conversation, error, message)
         sent = self._link_sent(self._build_sent(placed, [message], step.ts), placed)
         conversation.record.confirm(sent, conversation.channel)
         self._record_success(conversation, [message])
@@ -274,7 +275,7 @@ class Outbox:
         return self._build_sent(conversation, [message], ts)[key]
 
     def _handle_post_refusal(
-        self, placed: Conversation, conversation: Conversation, code: str, messages: Sequence[Message]
+        self, placed: Conversation, conversation: Conversation, error: SlackRejected, messages: Sequence[Message]
     ) -> timedelta:
         """Respond to a refused post with another place, shape or time.
 
@@ -282,15 +283,15 @@ class Outbox:
             placed: the conversation at the place that has refused.
         """
         is_reply = messages[0].key != conversation.root_key
-        refusal = classify_refusal(code, REPLY_CODES if is_reply else POST_CODES)
-        log.warning("%s: Slack refuses: %s", conversation.name, code)
+        refusal = classify_refusal(error.code, REPLY_CODES if is_reply else POST_CODES)
+        log.warning("%s: Slack refuses: %s", conversation.name, error.code)
         if refusal is Refusal.CHANNEL_GONE and placed.channel == conversation.channel:
             return self._leave_channel(conversation, messages)
         if refusal in CLOSED_PLACES and not is_reply:
             return self._leave_channel(conversation, messages)
         if refusal in CLOSED_PLACES:
             return self._try_next_place(placed, conversation, refusal, messages)
-        return self._handle_common_refusal(conversation, refusal, code, messages)
+        return self._handle_common_refusal(conversation, refusal, error, messages)
 
     def _try_next_place(
         self, placed: Conversation, conversation: Conversation, refusal: Refusal, messages: Sequence[Message]
@@ -306,10 +307,10 @@ class Outbox:
             self._holds.extend_hold(conversation.name, messages, now, CLOSED_CHANNEL_PAUSE)
         return IMMEDIATELY
 
-    def _handle_edit_refusal(self, conversation: Conversation, code: str, message: Message) -> timedelta:
+    def _handle_edit_refusal(self, conversation: Conversation, error: SlackRejected, message: Message) -> timedelta:
         """Respond to a refused edit with a new message, another shape or another time."""
-        refusal = classify_refusal(code, EDIT_CODES)
-        log.warning("%s: Slack refuses an edit: %s", conversation.name, code)
+        refusal = classify_refusal(error.code, EDIT_CODES)
+        log.warning("%s: Slack refuses an edit: %s", conversation.name, error.code)
         sent = conversation.sent[message.key]
         if refusal is Refusal.CHANNEL_GONE and not sent.channel:
             return self._leave_channel(conversation, [message])
@@ -319,18 +320,19 @@ class Outbox:
             self._holds.release(conversation.name, [message])
             conversation.record.withdraw([message.key])
             return IMMEDIATELY
-        return self._handle_common_refusal(conversation, refusal, code, [message])
+        return self._handle_common_refusal(conversation, refusal, error, [message])
 
     def _handle_common_refusal(
-        self, conversation: Conversation, refusal: Refusal, code: str, messages: Sequence[Message]
+        self, conversation: Conversation, refusal: Refusal, error: SlackRejected, messages: Sequence[Message]
     ) -> timedelta:
         """Show charts in another way, be silent without permission, and try anything else again after a pause."""
         blocks = [block for message in messages for block in self._charts.build_blocks(message)]
         if refusal is Refusal.MALFORMED and any(map(is_chart, blocks)):
-            self._charts.record_rejection(messages)
+            self._charts.record_rejection(messages, error.reasons)
             return IMMEDIATELY
         if refusal is Refusal.NO_PERMISSION:
-            log.error("Slack does not let the bot post: %s. `verlbot manifest` prints the permissions it needs.", code)
+            permissions = "Slack does not let the bot post: %s. `verlbot manifest` prints the permissions it needs."
+            log.error(permissions, error.code)
             self._muted_until = self._now() + REFUSAL_PAUSE
             return self._pause(conversation.name, REFUSAL_PAUSE)
         self._holds.extend_hold(conversation.name, messages, self._now())

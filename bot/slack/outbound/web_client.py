@@ -33,9 +33,14 @@ DEFAULT_RETRY_AFTER, MIN_RETRY_SECONDS, MAX_RETRY_SECONDS = timedelta(seconds=10
 
 @dataclass(eq=False)
 class SlackRejected(Exception):
-    """Slack rejected the call and did nothing. `code` is Slack's error code."""
+    """Slack rejected the call and did nothing.
+
+    Attributes:
+        code: Slack's error code; reasons: what Slack adds for people, such as which block is wrong.
+    """
 
     code: str
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -78,7 +83,14 @@ def classify_api_error(error: SlackApiError) -> SlackRejected | SlackRateLimited
     # An error code of another form is not Slack's own, so it does not prove that nothing was done.
     if status >= 500 or code in UNCERTAIN_ERROR_CODES or not re.fullmatch(r"[a-z0-9_]+", code):
         return SlackUncertain(f"Slack answered {status} {code}")
-    return SlackRejected(code)
+    return SlackRejected(code, read_reasons(response))
+
+
+def read_reasons(response: Any) -> tuple[str, ...]:
+    """Return what Slack adds to an error code: as `errors`, or in its metadata."""
+    metadata = response.get("response_metadata")
+    texts = response.get("errors") or (metadata.get("messages") if isinstance(metadata, dict) else None)
+    return tuple(map(str, texts)) if isinstance(texts, list) else ()
 
 
 def read_retry_after(headers: Mapping[str, Any]) -> timedelta:

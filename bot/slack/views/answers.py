@@ -234,9 +234,14 @@ def acknowledge_approval_decision(run: Run) -> Answer:
 
 def acknowledge_follow(run: Run) -> Answer:
     """Return the answer to a request to follow a log."""
-    return build_text_answer(
-        mrkdwn(":scroll: {}", render_phrase("The log of {run} now grows in its thread.", run=code(run.id)))
-    )
+    following = render_phrase("Following the log of {run} in its thread.", run=code(run.id))
+    if run.requests.follow:
+        following = render_phrase(
+            "Following the log of {run} in its thread until {time}.",
+            run=code(run.id),
+            time=date(run.requests.follow.until),
+        )
+    return build_text_answer(mrkdwn(":scroll: {}", following))
 
 
 def render_status(run: Run, now: datetime) -> Answer:

@@ -1,11 +1,20 @@
 """Blocks of a message, and how much of them Slack accepts. Pure."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from math import isfinite
 from typing import Any
 
 from bot.i18n import translate
-from bot.slack.views.mrkdwn import Markup, count_utf16_units, escape, to_literal, to_plain_line, truncate
+from bot.slack.views.mrkdwn import (
+    Markup,
+    count_utf16_units,
+    escape,
+    shorten_middle,
+    to_literal,
+    to_plain_line,
+    truncate,
+)
 
 Block = dict[str, Any]
 
@@ -110,11 +119,10 @@ def code_block(text: str) -> Block:
 
 
 def line_chart(
-    title: str, x_label: str, y_label: str, labels: Sequence[str], series: Mapping[str, Sequence[float]]
+    title: str, x_label: str, y_label: str, labels: Sequence[str], series: Sequence[tuple[str, Sequence[float]]]
 ) -> Block:
     """Return a chart of lines, each with one value per label; numbers that are not finite are drawn as 0."""
-    categories = make_distinct([to_plain_line(label, MAX_CHART_LABEL_CHARACTERS) for label in labels])
-    names = make_distinct([to_plain_line(name, MAX_CHART_LABEL_CHARACTERS) for name in series])
+    categories, names = make_distinct(labels), make_distinct([name for name, _ in series])
     series_data = [
         {
             "name": name,
@@ -123,7 +131,7 @@ def line_chart(
                 for label, value in zip(categories, values, strict=True)
             ],
         }
-        for name, values in zip(names, series.values(), strict=True)
+        for name, (_, values) in zip(names, series, strict=True)
     ]
     axes = {"categories": categories, "x_label": chart_caption(x_label), "y_label": chart_caption(y_label)}
     return {
@@ -139,21 +147,18 @@ def chart_caption(text: str) -> str:
 
 
 def make_distinct(names: Sequence[str]) -> list[str]:
-    """Return the names, with a number added to those that are equal once cut: Slack refuses equal names.
+    """Return the names as labels of a chart, each another: a number is added to those that are equal once cut, because
+    Slack refuses equal names.
 
-    >>> make_distinct(["a", "b", "a", ""])
-    ['a', 'b', 'a 2', '–']
+    >>> make_distinct(["a", "b", "a", ""]), make_distinct(["recipe-of-the-whole-team-7f3a", "recipe-of-a-team-9c21"])
+    (['a', 'b', 'a 2', '–'], ['recipe-of-…team-7f3a', 'recipe-of-…team-9c21'])
     """
     distinct_names: list[str] = []
-    for name in (name or EMPTY_TEXT for name in names):
-        candidates = (
-            f"{truncate(name, MAX_CHART_LABEL_CHARACTERS - 4)} {number}" for number in range(2, len(names) + 2)
-        )
-        distinct_names.append(
-            name
-            if name not in distinct_names
-            else next(candidate for candidate in candidates if candidate not in distinct_names)
-        )
+    for name in names:
+        line = to_plain_line(name) or EMPTY_TEXT
+        ends = chain([""], (f" {number}" for number in range(2, len(names) + 2)))
+        candidates = (shorten_middle(line, MAX_CHART_LABEL_CHARACTERS - len(end)) + end for end in ends)
+        distinct_names.append(next(candidate for candidate in candidates if candidate not in distinct_names))
     return distinct_names
 
 

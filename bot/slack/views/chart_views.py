@@ -21,7 +21,12 @@ MAX_DIFFERENCES = 12
 def remove_charts(original: Answer, note: Markup) -> Answer:
     """Return the answer without its charts, and with a note why."""
     blocks = [block for block in original["blocks"] if not is_chart(block)]
-    return build_answer(original["text"], [*blocks, context(note)])
+    return add_note({**original, "blocks": blocks}, note)
+
+
+def add_note(original: Answer, note: Markup) -> Answer:
+    """Return the answer with a note under it."""
+    return build_answer(original["text"], [*original["blocks"], context(note)])
 
 
 # One run.
@@ -74,7 +79,9 @@ def build_comparison_answer(a: RunHistory, b: RunHistory, chart: Chart | None, n
     lines = [describe_safely(run_history, now) for run_history in (a, b)]
     blocks = [*([chart_block] if chart_block else []), section(join_parts("\n", lines))]
     if chart_block is None:
-        blocks.append(context(render_phrase("There is nothing that one chart could show of both.")))
+        blocks.append(
+            context(render_phrase("No chart: the two runs share fewer than five points, or report different metrics."))
+        )
     blocks.append(section(describe_config_diff(a, b)))
     return build_answer(render_phrase("{a} and {b} compared", a=a.run.id, b=b.run.id), blocks)
 
@@ -120,7 +127,7 @@ def describe_config_diff(a: RunHistory, b: RunHistory) -> Markup:
     lines = [mrkdwn("• {}", describe_difference(setting)) for setting in settings[:MAX_DIFFERENCES]]
     if len(settings) > MAX_DIFFERENCES:
         lines.append(render_phrase("… and {count} more", count=len(settings) - MAX_DIFFERENCES))
-    return join_parts("\n", [render_phrase("Set otherwise, {a} first:", a=code(a.run.id)), *lines])
+    return join_parts("\n", [render_phrase("Different settings ({a} first):", a=code(a.run.id)), *lines])
 
 
 def describe_difference(setting: SettingDifference) -> Markup:

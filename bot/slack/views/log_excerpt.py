@@ -1,88 +1,134 @@
-"""Log lines for people: in a message, or as a file if they do not fit into a message. Pure."""
+"""Log lines for people: in a message, or as a file if they are many. Pure."""
 
 from collections.abc import Sequence
 
 from bot.app.run_queries import LogExcerpt
-from bot.core.rules.log_lines import shorten_for_display
-from bot.slack.views.blocks import context, output_block
+from bot.core.rules.log_lines import round_numbers, shorten_for_display
+from bot.slack.views.blocks import MAX_CODE_BLOCK_CHARACTERS, Block, context, output_block
 from bot.slack.views.message import Answer, build_answer, build_text_answer
-from bot.slack.views.mrkdwn import Markup, code, join_markup_sentences, link, mrkdwn, render_phrase, render_plural
+from bot.slack.views.mrkdwn import (
+    Markup,
+    code,
+    count_utf16_units,
+    join_markup_sentences,
+    link,
+    mrkdwn,
+    render_phrase,
+    render_plural,
+)
 
-INLINE_CHARACTERS = 2_800
-"""Maximum characters of log text in a message; more are uploaded as a file."""
+FILE_LINES = 500
+"""Number of lines that an answer proposes for a file."""
 
 
-def render_log_excerpt(log_excerpt: LogExcerpt) -> Answer:
-    """Return log lines in a message: long lines are cut, and only the last lines are shown if there are too many."""
-    shortened_lines = list(map(shorten_for_display, log_excerpt.lines))
-    body = "\n".join(shortened_lines) or render_empty_log(log_excerpt)
-    notes = []
+def render_log_excerpt(log_excerpt: LogExcerpt, no_file: Markup | None = None) -> Answer:
+    """Return log lines in a message: long lines are cut, and only the last lines are shown if there are too many.
+
+    Args:
+        no_file: why the lines are no file, where a file was asked for.
+    """
+    shown_lines = [format_line(line, log_excerpt.request.raw) for line in log_excerpt.lines]
+    blocks = [context(render_excerpt_heading(log_excerpt))]
+    if log_excerpt.lines or not is_filtered(log_excerpt):
+        blocks.append(output_block("\n".join(shown_lines) or render_phrase("(it has printed nothing yet)")))
+    notes = [*([no_file] if no_file else []), *list_notes(log_excerpt, shown_lines)]
+    return build_answer(render_phrase("Log of {run}", run=log_excerpt.run.id), [*blocks, *map(build_note, notes)])
+
+
+def build_note(note: Markup) -> Block:
+    """Return a line of small print under a log."""
+    return context(note)
+
+
+def format_line(line: str, raw: bool = False) -> str:
+    """Return a line as a message shows it: numbers of four digits unless `raw`, and no longer than a phone can show."""
+    return shorten_for_display(line if raw else round_numbers(line))
+
+
+def list_notes(log_excerpt: LogExcerpt, shown_lines: Sequence[str]) -> list[Markup]:
+    """Return what a person should know of the lines: how old they are, and which are cut or left out."""
+    run, notes = log_excerpt.run.id, []
     if log_excerpt.trouble:
-        trouble_note = join_markup_sentences(log_excerpt.trouble, render_phrase("These are the lines that were kept."))
-        notes.append(context(mrkdwn(":warning: {}", trouble_note)))
-    if has_long_lines(log_excerpt.lines):
-        full_command = code(f"/verl logs {log_excerpt.run.id} lines={log_excerpt.request.line_count}")
-        long_lines_note = render_phrase(
-            "Long lines are cut; {command} puts them into the thread as a file.", command=full_command
+        kept = join_markup_sentences(log_excerpt.trouble, render_phrase("These are the lines that were kept."))
+        notes.append(mrkdwn(":warning: {}", kept))
+    if log_excerpt.omits_steps:
+        notes.append(
+            render_phrase(
+                "Lines of steps are left out: their numbers are on the card. {command} shows them.",
+                command=code(f"/verl logs {run} raw"),
+            )
         )
-        notes.append(context(long_lines_note))
-    blocks = [context(render_excerpt_heading(log_excerpt)), output_block(body)]
-    return build_answer(render_phrase("Log of {run}", run=log_excerpt.run.id), blocks + notes)
+    if is_cut(log_excerpt.lines, shown_lines):
+        notes.append(
+            render_phrase(
+                "Lines are cut to fit; {command} posts whole lines as a file in the run's thread.",
+                command=code(f"/verl logs {run} lines={max(FILE_LINES, log_excerpt.request.line_count)}"),
+            )
+        )
+    return notes
+
+
+def is_cut(lines: Sequence[str], shown_lines: Sequence[str]) -> bool:
+    """Return whether a message lacks a part of the lines."""
+    return any(shorten_for_display(line) != line for line in lines) or (
+        count_utf16_units("\n".join(shown_lines)) > MAX_CODE_BLOCK_CHARACTERS
+    )
 
 
 def render_excerpt_heading(log_excerpt: LogExcerpt) -> Markup:
     """Return which lines of which log an excerpt shows."""
-    command = log_excerpt.request
-    lines = (
-        render_plural("One line", "Last {count} lines", len(log_excerpt.lines))
-        if log_excerpt.lines
-        else render_phrase("No line")
-    )
+    return mrkdwn(":scroll: {} · {}", code(log_excerpt.run.id), describe_lines(log_excerpt))
+
+
+def describe_lines(log_excerpt: LogExcerpt) -> Markup:
+    """Return which lines these are: the last, matches of a word, lines of one node."""
+    command, count = log_excerpt.request, len(log_excerpt.lines)
+    if not count and is_filtered(log_excerpt):
+        return describe_no_match(log_excerpt)
     if command.grep:
-        lines = render_phrase("{lines} with {text}", lines=lines, text=code(command.grep))
+        lines = render_plural(
+            "One match for {text}", "The last {count} matches for {text}", count, text=code(command.grep)
+        )
+    else:
+        lines = render_plural("Last line", "Last {count} lines", count) if count else render_phrase("No line")
     if command.node is not None:
         lines = render_phrase("{lines} of node {node}", lines=lines, node=command.node)
-    return mrkdwn(":scroll: {} · {}", code(log_excerpt.run.id), lines)
+    return lines
 
 
-def has_long_lines(lines: Sequence[str]) -> bool:
-    """Return whether a message would cut any of the lines."""
-    return any(shorten_for_display(line) != line for line in lines)
-
-
-def render_empty_log(log_excerpt: LogExcerpt) -> Markup:
-    """Return why there are no lines."""
-    filtered = log_excerpt.request.grep or log_excerpt.request.node is not None
-    return (
-        render_phrase("(no such line among the last ones)")
-        if filtered
-        else render_phrase("(it has printed nothing yet)")
+def describe_no_match(log_excerpt: LogExcerpt) -> Markup:
+    """Return that no line fits, and in how many lines the bot has looked."""
+    command, searched = log_excerpt.request, f"{log_excerpt.searched_count:,}"
+    if command.grep is None:
+        return render_phrase(
+            "Node {node} printed none of the last {searched} lines.", node=command.node or 0, searched=searched
+        )
+    text = code(command.grep)
+    if command.node is None:
+        return render_phrase("No match for {text} in the last {searched} lines.", text=text, searched=searched)
+    return render_phrase(
+        "No match for {text} of node {node} in the last {searched} lines.",
+        text=text,
+        node=command.node,
+        searched=searched,
     )
+
+
+def is_filtered(log_excerpt: LogExcerpt) -> bool:
+    """Return whether the person asked for some lines only."""
+    return bool(log_excerpt.request.grep) or log_excerpt.request.node is not None
 
 
 def render_log_file_title(log_excerpt: LogExcerpt) -> Markup:
     """Return the title of the file with the lines."""
-    return render_plural(
-        "Log of {run}, last line", "Log of {run}, last {count} lines", len(log_excerpt.lines), run=log_excerpt.run.id
-    )
+    run, grep, count = log_excerpt.run.id, log_excerpt.request.grep, len(log_excerpt.lines)
+    if grep:
+        return render_plural("{run}: match for {text}", "{run}: {count} matches for {text}", count, run=run, text=grep)
+    return render_plural("Log of {run}, last line", "Log of {run}, last {count} lines", count, run=run)
 
 
 def render_log_file_answer(log_excerpt: LogExcerpt, address: str) -> Answer:
     """Return an answer with a link to the file with the lines."""
-    lines = render_plural(
-        "{count} line is {file}.",
-        "{count} lines are {file}.",
-        len(log_excerpt.lines),
-        file=link(address, render_phrase("a file in its thread")),
-    )
-    return build_text_answer(mrkdwn(":scroll: {} · {}", code(log_excerpt.run.id), lines))
-
-
-def needs_file(log_excerpt: LogExcerpt) -> bool:
-    """Return whether the lines are uploaded as a file: the person requested a number of lines, and they do not fit
-    into a message uncut.
-    """
-    fits_message = sum(len(line) + 1 for line in log_excerpt.lines) <= INLINE_CHARACTERS and not has_long_lines(
-        log_excerpt.lines
-    )
-    return log_excerpt.request.lines is not None and not fits_message
+    lines = render_plural("one line", "{count} lines", len(log_excerpt.lines))
+    posted = render_phrase("Posted {lines} to the run's thread.", lines=link(address, lines))
+    return build_text_answer(mrkdwn(":scroll: {} · {}", code(log_excerpt.run.id), posted))

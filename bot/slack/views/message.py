@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from bot.core.model.sent_message import CARD_KEY
-from bot.core.rules.chart_data import Chart, build_table, is_cut, is_smoothed
+from bot.core.rules.chart_data import Chart
+from bot.core.rules.chart_table import build_table, is_cut, is_smoothed
 from bot.i18n import render
 from bot.phrase import Phrase
 from bot.slack.views.blocks import (
@@ -34,16 +35,13 @@ def build_native_chart(chart: Chart) -> Block | None:
     table = build_table(chart) if chart.is_drawable else None
     if table is None:
         return None
-    columns = {format_x_value(x): index for index, x in enumerate(table.xs)}
-    series = {
-        render(name): [round_to_six_digits(values[index]) for index in columns.values()] for name, values in table.lines
-    }
+    series = [(render(name), list(map(round_to_six_digits, values))) for name, values in table.lines]
     x_label, y_label = chart.x_label, chart.y_label
     if is_cut(chart):
-        x_label = Phrase("{axis}, as far as both go", axis=x_label)
+        x_label = Phrase("{axis} (shared range)", axis=x_label)
     if is_smoothed(chart):
-        y_label = Phrase("{metric}, smoothed", metric=y_label)
-    return line_chart(render(chart.title), render(x_label), render(y_label), list(columns), series)
+        y_label = Phrase("{metric} (smoothed)", metric=y_label)
+    return line_chart(render(chart.title), render(x_label), render(y_label), table.labels, series)
 
 
 def format_x_value(x: float) -> str:

@@ -107,6 +107,14 @@ OUTCOME_LABELS = {
     ),
 }
 
+DEMO_CLOSED_LABELS = OutcomeLabels(
+    ":black_square_for_stop:",
+    N_("stopped"),
+    N_("It was stopped because the demo was closed."),
+    N_("{run} *was stopped because the demo was closed* after {time}"),
+)
+"""In place of the labels of a stopped run, where the demo stopped it."""
+
 SAVING_LABELS = {
     Reason.LEASE_EXPIRED: N_("lease ended, saving first"),
     Reason.BUDGET_EXCEEDED: N_("budget used up, saving first"),

@@ -23,6 +23,7 @@ from bot.slack.views.budget_views import list_monthly_budget_messages
 from bot.slack.views.checkpoint_views import list_instructions
 from bot.slack.views.cluster_views import build_cluster_alerts
 from bot.slack.views.finding_views import build_health_messages, render_open_findings, render_unreliable_metrics
+from bot.slack.views.log_excerpt import format_line
 from bot.slack.views.managed_job_views import describe_managed_job, list_recovery_messages
 from bot.slack.views.memory_views import describe_unconfirmed_removal, list_memory_messages
 from bot.slack.views.message import CARD, Message, build_native_chart, thread_notice
@@ -339,7 +340,7 @@ def follow_message(run: Run, request: LogFollow, log: str) -> Message:
     )
     if run.is_finished:
         head = render_phrase("Log of {run}, followed for {person} to its end", run=run_id, person=person)
-    text = "\n".join(map(log_lines.shorten_for_display, lines)) or render_phrase("(nothing yet)")
+    text = "\n".join(map(format_line, lines)) or render_phrase("(nothing yet)")
     return Message(
         f"{FOLLOW}-{int(request.until.timestamp())}",
         render_phrase("Log of {run}", run=run.id),

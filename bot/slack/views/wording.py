@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.core.frameworks import FRAMEWORK
+from bot.core.model.audit import DEMO
 from bot.core.model.cluster import Ambiguity, JobState
 from bot.core.model.launch_plan import Safeguard
 from bot.core.model.money import Rate
@@ -27,7 +28,7 @@ from bot.slack.views.mrkdwn import (
     render_plural,
     translate_text,
 )
-from bot.slack.views.outcome_labels import OUTCOME_LABELS, SAVING_LABELS
+from bot.slack.views.outcome_labels import DEMO_CLOSED_LABELS, OUTCOME_LABELS, SAVING_LABELS, OutcomeLabels
 
 STATUS_LABELS = {
     RunStatus.AWAITING_APPROVAL: (":raised_hand:", N_("needs approval")),
@@ -296,16 +297,22 @@ def describe_autostop(run: Run) -> Markup:
     return render_phrase("autostop after {minutes} idle min", minutes=run.observed.autostop_minutes)
 
 
+def choose_outcome_labels(run: Run, reason: Reason) -> OutcomeLabels:
+    """Return what people read of an end: of a closed demo, that it was closed, because no person stopped the run."""
+    is_closed_demo = reason is Reason.STOPPED and run.requests.stop_requested_by == DEMO
+    return DEMO_CLOSED_LABELS if is_closed_demo else OUTCOME_LABELS[reason]
+
+
 def stopping_sentence(run: Run, reason: Reason) -> Markup:
     """Return why the run stops, a sentence with its icon."""
-    labels = OUTCOME_LABELS[reason]
+    labels = choose_outcome_labels(run, reason)
     sentence = render_phrase(labels.stopping, run=link_run(run), person=mention(run.requests.stop_requested_by))
     return mrkdwn("{} {}", emoji(labels.icon), sentence)
 
 
 def end_headline(run: Run, reason: Reason, now: datetime) -> Markup:
     """Return the headline of the end: the outcome and the duration."""
-    labels, duration = OUTCOME_LABELS[reason], format_duration(run.compute_billed_duration(now))
+    labels, duration = choose_outcome_labels(run, reason), format_duration(run.compute_billed_duration(now))
     headline = render_phrase(
         labels.ended, run=link_run(run), time=duration, person=mention(run.requests.stop_requested_by)
     )

@@ -47,7 +47,7 @@ describe("what is refused before the app is asked", () => {
     ["too few", { type: "number_input", min_value: "2" }, "1", {}, /2/],
     ["too many", { type: "number_input", max_value: "8" }, "9", {}, /8/],
     ["no mail address", { type: "email_text_input" }, "ana", {}, /mail/i],
-    ["no web address", { type: "url_text_input" }, "example.org", {}, /web/],
+    ["no web address", { type: "url_text_input" }, "example.org", {}, /URL/],
     ["a file, which nobody can give here", { type: "file_input" }, null, {}, undefined],
   ])("%s", (_, element, value, more, why) => {
     const found = refused(element, value, more);

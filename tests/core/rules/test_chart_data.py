@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.history import MetricsHistory
@@ -14,17 +12,14 @@ from bot.core.model.money import Rate
 from bot.core.model.progress import Progress
 from bot.core.rules.chart_data import (
     Chart,
-    ChartLine,
     RunHistory,
     build_comparison_chart,
     build_metric_chart,
     build_progress_chart,
     build_reward_chart,
-    build_table,
 )
 from bot.errors import UserError
 from bot.i18n import render, use_language
-from bot.phrase import Phrase
 from tests.builders import NOON, change_run, refusal_of, running
 
 REWARD, VAL, SAVE = "critic/rewards/mean", "val-core/gsm8k/reward/mean@1", "timing_s/save_checkpoint"
@@ -105,7 +100,7 @@ def test_a_metric_that_a_run_lacks_is_refused_with_those_that_it_has(word: str, 
     ("by", "first", "last"),
     [
         pytest.param("step", 1.0, 100.0, id="by step"),
-        pytest.param("time", 0.0, 99.0, id="by minutes since its first step"),
+        pytest.param("time", 0.0, 99 * 60.0, id="by seconds since its first step"),
         pytest.param("dollars", 4 / 60, 4 * 100 / 60, id="by dollars since its cluster was asked for"),
     ],
 )
@@ -114,14 +109,14 @@ def test_two_runs_lie_side_by_side(by: str, first: float, last: float) -> None:
     lines = shown(build_comparison_chart(a, b, by)).lines
     assert [str(line.name) for line in lines] == ["ppo-7f3a", "ppo-9c21"]
     assert [lines[0].points[at][0] for at in (0, -1)] == pytest.approx([first, last])
-    assert lines[1].points[-1][0] == pytest.approx({"step": 50, "time": 49, "dollars": 8 * 50 / 60}[by])
+    assert lines[1].points[-1][0] == pytest.approx({"step": 50, "time": 49 * 60, "dollars": 8 * 50 / 60}[by])
 
 
 def test_steps_that_were_read_at_once_lie_between_those_read_before_and_after() -> None:
     rows = [StepMetrics(step, {REWARD: 1.0}, NOON.timestamp() + -(-step // 5) * 300) for step in range(1, 21)]
     told = RunHistory(running(), MetricsHistory.from_stored({}, rows))
     line = shown(build_comparison_chart(told, RunHistory(running(id="b"), history()), "time")).lines[0]
-    assert [x for x, _ in line.points] == pytest.approx([0, 0, 0, 0, *range(16)])
+    assert [x for x, _ in line.points] == pytest.approx([0, 0, 0, 0, *range(0, 16 * 60, 60)])
 
 
 @pytest.mark.parametrize(
@@ -141,62 +136,6 @@ def test_runs_that_are_judged_by_different_numbers_share_no_chart() -> None:
     assert (
         build_comparison_chart(RunHistory(running(), MetricsHistory()), RunHistory(running(id="b"), history())) is None
     )
-
-
-# as Slack takes it
-
-
-def test_a_table_holds_the_validation_beside_the_reward_as_it_was_known_then() -> None:
-    table = build_table(shown(build_reward_chart(running(), history())))
-    assert table is not None
-    reward, validation = dict(zip(table.xs, table.lines[0][1], strict=True)), table.lines[1][1]
-    assert len(table.xs) <= 20
-    assert (table.xs[0], table.xs[-1]) == (10, 100)
-    assert reward[100] == pytest.approx(1.0, abs=0.02)  # many points are smoothed
-    assert validation == tuple(step // 10 * 10 / 200 for step in table.xs)
-
-
-def test_validation_that_begins_late_is_left_to_words() -> None:
-    table = build_table(shown(build_reward_chart(running(), history(every=40))))
-    assert table is not None
-    assert [str(name) for name, _ in table.lines] == ["reward"]
-    assert table.xs[0] == 1
-
-
-def test_two_runs_have_a_table_of_the_stretch_that_both_have() -> None:
-    a, b = RunHistory(running(), history()), RunHistory(running(id="b"), history(40))
-    table = build_table(shown(build_comparison_chart(a, b)))
-    assert table is not None
-    assert (table.xs[0], table.xs[-1]) == (1, 40)
-    assert all(float(x).is_integer() for x in table.xs)
-    assert table.lines[0][1] == pytest.approx(table.lines[1][1], abs=0.02)  # the longer one is smoothed
-
-
-def test_two_runs_that_share_no_stretch_have_none() -> None:
-    late = MetricsHistory.from_stored({}, [StepMetrics(step, {REWARD: 1.0}) for step in range(200, 300)])
-    assert (
-        build_table(shown(build_comparison_chart(RunHistory(running(), history()), RunHistory(running(id="b"), late))))
-        is None
-    )
-
-
-POINTS = st.lists(st.tuples(st.integers(0, 10_000), st.floats(-1e6, 1e6)), max_size=300, unique_by=lambda one: one[0])
-
-
-@given(POINTS, POINTS)
-def test_whatever_a_run_has_told_its_table_is_one_that_slack_takes(
-    rewards: list[tuple[int, float]], validations: list[tuple[int, float]]
-) -> None:
-    lines = (
-        ChartLine(Phrase("reward"), tuple(sorted(rewards))),
-        ChartLine(Phrase("val"), tuple(sorted(validations)), is_sparse=True),
-    )
-    figure = Chart(Phrase("t"), Phrase("x"), Phrase("y"), lines)
-    table = build_table(figure) if figure.is_drawable else None
-    if table:
-        assert 1 <= len(table.xs) <= 20
-        assert list(table.xs) == sorted(set(table.xs))
-        assert all(len(values) == len(table.xs) for _, values in table.lines)
 
 
 def test_the_record_alone_is_enough_for_the_chart_of_the_thread() -> None:

@@ -145,7 +145,7 @@ def test_logs_are_searched(bot: Bot) -> None:
     bot.cloud.print(CLUSTER, *(f"(job, pid=1) line {number}" for number in range(300)), "(job, pid=1) the end")
     bot.say(f"logs {RUN} grep='LINE 7' lines=3")
     said = bot.reads()
-    assert "`smoke-0001` · Last 3 lines with `LINE 7`" in said
+    assert "`smoke-0001` · The last 3 matches for `LINE 7`" in said
     assert "line 77\n" in said
     assert "line 6" not in said
 
@@ -154,7 +154,7 @@ def test_long_logs_come_as_a_file_in_the_thread(bot: Bot) -> None:
     bot.running()
     bot.cloud.print(CLUSTER, *(f"(job, pid=1) line {number} {'x' * 50}" for number in range(200)))
     bot.say(f"logs {RUN} lines=200")
-    assert "200 lines are a file in its thread" in bot.reads()
+    assert "|200 lines> to the run's thread." in bot.told()
     assert "[file Log of smoke-0001, last 200 lines]" in bot.reads(user=BEN)
 
 
@@ -165,7 +165,33 @@ def test_where_the_bot_was_not_invited_long_logs_come_as_far_as_they_fit(bot: Bo
     bot.cloud.print(CLUSTER, *(f"(job, pid=1) line {number} {'x' * 50}" for number in range(200)))
     bot.say(f"logs {RUN} lines=200")
     assert "line 199" in bot.reads()
+    assert "I am not in the run's channel: type `/invite @verlbot` there." in bot.told()
     assert "my mistake" not in bot.reads()
+
+
+@pytest.mark.parametrize("trouble", ["limited", "broken"])
+def test_a_log_that_slack_is_too_busy_for_is_uploaded_again(bot: Bot, trouble: str) -> None:
+    bot.running()
+    bot.cloud.print(CLUSTER, *(f"(job, pid=1) line {number}" for number in range(200)))
+    bot.slack.faults({"method": "files.*", "trouble": trouble, "times": 1, "retry_after_seconds": 0})
+    bot.say(f"logs {RUN} lines=200")
+    assert bot.reads(user=BEN).count("[file Log of smoke-0001, last 200 lines]") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        pytest.param("file_uploads_disabled", "File uploads are switched off in this workspace.", id="switched off"),
+        pytest.param("some_new_code", "Slack takes no file (`some_new_code`).", id="an unknown code"),
+    ],
+)
+def test_where_slack_takes_no_file_the_lines_come_with_the_reason(bot: Bot, error: str, said: str) -> None:
+    bot.running()
+    bot.cloud.print(CLUSTER, *(f"(job, pid=1) line {number}" for number in range(200)))
+    bot.slack.faults({"method": "files.*", "trouble": "refused", "times": None, "error": error})
+    bot.say(f"logs {RUN} lines=200")
+    assert "line 199" in bot.told()
+    assert said in bot.told()
 
 
 def test_logs_of_an_ended_run_are_those_that_were_kept(bot: Bot) -> None:

@@ -57,14 +57,14 @@ def test_a_plot_is_the_reward_with_its_validation_and_the_same_in_words(bot: Bot
     assert "0.60 at step 30, between 0.02 and 0.60" in bot.told()
     chart = last_chart(bot)
     assert chart["title"] == "Reward of smoke-0001"
-    assert names(chart) == ["reward"]  # the validation begins at a third of the way
+    assert names(chart) == ["reward", "validation from 10"]
     assert chart["chart"]["axis_config"]["categories"][-1] == "30"
 
 
 def test_a_validation_that_begins_early_is_in_the_chart(bot: Bot) -> None:
     trained(bot, steps=60)
     bot.say("plot 0001")
-    assert names(last_chart(bot)) == ["reward", "validation"]
+    assert names(last_chart(bot)) == ["reward", "validation from 10"]
 
 
 def test_a_plot_of_metrics_is_a_chart_each(bot: Bot) -> None:
@@ -74,6 +74,29 @@ def test_a_plot_of_metrics_is_a_chart_each(bot: Bot) -> None:
     answer = next(one for one in reversed(messages) if one["only_for"] == ANA)
     titles = [block["title"] for block in answer["blocks"] if block["type"] == CHART]
     assert titles == ["KL of smoke-0001", "timing_s/step of smoke-0001"]
+
+
+@pytest.mark.parametrize("word", ["picture", "--picture", "Picture"])
+def test_a_picture_of_a_chart_goes_into_the_thread_of_its_run(bot: Bot, word: str) -> None:
+    trained(bot)
+    assert bot.say(f"plot {RUN} reward {word}") == ""
+    assert "|A picture> of the chart is in the thread of `smoke-0001`." in bot.told()
+    assert "[file Reward of smoke-0001]" in bot.reads()
+    assert len(bot.painter.figures) == 1
+
+
+def test_in_a_thread_a_picture_needs_no_name(bot: Bot) -> None:
+    trained(bot)
+    bot.mention("plot picture", thread_ts=bot.run().messages.sent["card"].ts)
+    assert "[file Reward of smoke-0001]" in bot.reads()
+
+
+def test_where_slack_takes_no_file_the_chart_is_drawn_and_the_reason_said(bot: Bot) -> None:
+    trained(bot)
+    bot.slack.faults({"method": "files.*", "trouble": "refused", "times": None, "error": "file_uploads_disabled"})
+    bot.say(f"plot {RUN} picture")
+    assert last_chart(bot)["title"] == "Reward of smoke-0001"
+    assert "File uploads are switched off in this workspace." in bot.told()
 
 
 @pytest.mark.parametrize(
@@ -118,7 +141,7 @@ def test_two_runs_are_compared_by_what_they_reached_cost_and_were_set_to(bot: Bo
     assert "2.0 s/step" in told
     assert "• `nodes`: `2`, `4`" in told
     assert "• `learning_rate`: not set, `0.2`" in told
-    assert last_chart(bot)["chart"]["axis_config"]["x_label"] == "step, as far as both go"
+    assert last_chart(bot)["chart"]["axis_config"]["x_label"] == "step (shared range)"
 
 
 def test_without_names_the_persons_last_two_are_compared(bot: Bot) -> None:
@@ -135,7 +158,7 @@ def test_without_names_the_persons_last_two_are_compared(bot: Bot) -> None:
 def test_two_runs_are_compared_by_time_and_by_dollars(bot: Bot, by: str) -> None:
     two(bot)
     bot.say(f"compare {RUN} {OTHER} by={by}")
-    assert "Set otherwise" in bot.told()
+    assert "Different settings" in bot.told()
 
 
 def test_an_unpriced_run_cannot_be_compared_by_dollars(bot: Bot) -> None:
@@ -152,8 +175,8 @@ def test_an_answer_without_charts_says_where_the_picture_is(bot: Bot) -> None:
     bot.slack.faults(NO_CHARTS)
     bot.say(f"plot {RUN}")
     assert "reward ▁▁▁▂▂" in bot.told()
-    assert "This workspace draws no charts: <http" in bot.told()
-    assert "|a picture> is in the thread of `smoke-0001`." in bot.told()
+    assert "Slack draws no chart here. <http" in bot.told()
+    assert "|A picture> of the chart is in the thread of `smoke-0001`." in bot.told()
     assert "[file Reward of smoke-0001]" in bot.reads()
 
 
@@ -175,7 +198,7 @@ def test_where_no_picture_can_be_sent_either_the_words_are(bot: Bot) -> None:
     bot.slack.faults(NO_CHARTS)
     bot.painter.answers = False
     bot.say(f"plot {RUN}")
-    assert "a picture could not be sent" in bot.told()
+    assert "No picture." in bot.told()
     assert "reward ▁▁▁▂▂" in bot.told()
 
 
@@ -239,4 +262,4 @@ def test_whoever_asks_is_told_of_charts_in_his_language(bot: Bot) -> None:
     assert last_chart(bot)["chart"]["axis_config"]["x_label"] == "步"
     bot.slack.faults(NO_CHARTS)
     bot.say(f"plot {RUN}")
-    assert "这个工作区不绘制图表" in bot.told()
+    assert "Slack 在这里不绘制图表" in bot.told()

@@ -91,7 +91,7 @@ def test_a_metric_that_calls_the_channel_calls_nobody() -> None:
     answer = drawn(RunHistory(running(), MetricsHistory.from_stored({}, rows)), called)
     assert "<" not in answer["text"] + answer["blocks"][-1]["elements"][0]["text"]
     assert "`val-core/&lt;!channel&gt;/*reward*`" in answer["blocks"][-1]["elements"][0]["text"]
-    assert answer["blocks"][0]["chart"]["series"][0]["name"] == "val-core/<!channel>…"
+    assert answer["blocks"][0]["chart"]["series"][0]["name"] == "val-core/<…/*reward*"
 
 
 @pytest.mark.parametrize("language", FILES)

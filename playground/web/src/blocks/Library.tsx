@@ -64,9 +64,19 @@ export default function Library({ block }: { block: Block }) {
 
 /** What the library's HTML lacks for the keyboard and for screen readers. */
 function mend(box: HTMLElement): void {
-  for (const pre of box.querySelectorAll("pre")) pre.tabIndex = 0;
+  for (const pre of box.querySelectorAll("pre")) {
+    pre.tabIndex = 0;
+    showEnd(pre);
+  }
   for (const check of box.querySelectorAll<HTMLInputElement>("input[type=checkbox]")) {
     check.disabled = true;
     check.ariaLabel = check.parentElement?.textContent?.trim() || "Task";
   }
+}
+
+/** Shows the end of a program's output, where the newest lines are; one who has scrolled up stays there. */
+function showEnd(pre: HTMLElement): void {
+  const before = Number(pre.dataset.end ?? 0);
+  if (before === 0 || pre.scrollTop + pre.clientHeight >= before - 4) pre.scrollTop = pre.scrollHeight;
+  pre.dataset.end = String(pre.scrollHeight);
 }

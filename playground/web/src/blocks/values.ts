@@ -92,16 +92,16 @@ function refusal(block: Block, value: InputValue | undefined): string {
   if (isEmpty(value)) return block.optional || block.element.type === "file_input" ? "" : "Please complete this required field.";
   const { min_length, max_length, min_value, max_value, is_decimal_allowed, type } = block.element;
   const text = String(value?.value ?? "");
-  if (min_length && text.length < min_length) return `At least ${min_length} characters, please.`;
-  if (max_length && text.length > max_length) return `At most ${max_length} characters, please.`;
-  if (type === "email_text_input" && !/^\S+@\S+\.\S+$/.test(text)) return "This is no e-mail address.";
-  if (type === "url_text_input" && !/^https?:\/\/\S+$/.test(text)) return "This is no web address.";
+  if (min_length && text.length < min_length) return `Must have at least ${min_length} characters.`;
+  if (max_length && text.length > max_length) return `Must have ${max_length} characters or fewer.`;
+  if (type === "email_text_input" && !/^\S+@\S+\.\S+$/.test(text)) return "Not a valid e-mail address.";
+  if (type === "url_text_input" && !/^https?:\/\/\S+$/.test(text)) return "Not a valid URL.";
   if (type !== "number_input") return "";
   const number = Number(text);
-  if (Number.isNaN(number)) return "This is no number.";
-  if (!is_decimal_allowed && !Number.isInteger(number)) return "A whole number, please.";
-  if (min_value !== undefined && number < Number(min_value)) return `At least ${min_value}, please.`;
-  if (max_value !== undefined && number > Number(max_value)) return `At most ${max_value}, please.`;
+  if (Number.isNaN(number)) return "Must be a number.";
+  if (!is_decimal_allowed && !Number.isInteger(number)) return "Must be a whole number.";
+  if (min_value !== undefined && number < Number(min_value)) return `Must be ${min_value} or more.`;
+  if (max_value !== undefined && number > Number(max_value)) return `Must be ${max_value} or less.`;
   return "";
 }
 

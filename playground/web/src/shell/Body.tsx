@@ -7,7 +7,8 @@ import type { Message } from "../wire/types";
 const Blocks = lazy(() => import("../blocks/MessageBlocks"));
 const Attachments = lazy(() => import("../blocks/Attachments"));
 
-export function Body({ message }: { message: Message }) {
+/** `marksEdit`: whether the byline, which would say so, is left out. */
+export function Body({ message, marksEdit = false }: { message: Message; marksEdit?: boolean }) {
   return (
     <div className="body">
       {message.blocks.length > 0 ? (
@@ -22,7 +23,7 @@ export function Body({ message }: { message: Message }) {
           <Attachments message={message} />
         </Suspense>
       ) : null}
-      {message.edited && <span className="edited">(edited)</span>}
+      {marksEdit && message.edited && <span className="edited">(edited)</span>}
     </div>
   );
 }

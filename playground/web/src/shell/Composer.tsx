@@ -3,6 +3,7 @@
 import { useEffect, useId, useRef, useState, type KeyboardEvent } from "react";
 import { Icon } from "../pieces/icons";
 import { useActing } from "../state/acting";
+import { markTyped } from "../state/done";
 import { useDraft } from "../state/draft";
 import { completion, taken, usage, type Completion, type Offer } from "../text/complete";
 import * as client from "../wire/client";
@@ -36,6 +37,7 @@ export function Composer({ channel, thread = null, label, closed = "", onSent }:
     setSending((count) => count + 1);
     const answer = await client.type(me.id, channel, text, thread);
     setSending((count) => count - 1);
+    if (!answer.error) markTyped(text, look.guide);
     if (answer.error) {
       setError(answer.error);
       if (!box.current?.value) setDraft(text); // what was typed meanwhile counts for more

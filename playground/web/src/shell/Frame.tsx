@@ -9,6 +9,7 @@ import { places } from "../state/places";
 import { usePanes } from "../state/panes";
 import { AppPage } from "./AppPage";
 import { ChannelPage } from "./ChannelPage";
+import { Grip } from "./Grip";
 import { Guide } from "./Guide";
 import { Modals } from "./Modals";
 import { Notes } from "./Notes";
@@ -71,6 +72,7 @@ export function Frame({ route, go, actAs, reachable }: FrameProps) {
         <AppPage key={me.id} tab={route.detail === "messages" ? "messages" : "home"} unread={direct ? (counts[direct.id] ?? 0) : 0} />
       )}
       <div className="asides">
+        {thread && channel && !narrow && <Grip />}
         {thread && channel && <Thread key={thread} channel={channel} target={thread} close={() => go(place)} />}
         {!narrow && panes.open.guide && look.guide.length > 0 && guide}
       </div>

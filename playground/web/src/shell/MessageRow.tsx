@@ -3,7 +3,7 @@
 import { memo } from "react";
 import { Avatar } from "../pieces/Avatar";
 import { Icon } from "../pieces/icons";
-import { nameOf, useActing, userOf } from "../state/acting";
+import { nameOf, useActing, userOf, useTalk } from "../state/acting";
 import { hashOf } from "../state/route";
 import { isReply, unix, type Replies } from "../state/talk";
 import { slackDate, timeOf } from "../text/date";
@@ -42,9 +42,10 @@ export const MessageRow = memo(function MessageRow({ message, continued = false,
             <span className="name">{name}</span>
             {user?.is_bot && <span className="tag">App</span>}
             <Time message={message} />
+            {message.edited && <span className="edited">(edited)</span>}
           </div>
         )}
-        <Body message={message} />
+        <Body message={message} marksEdit={continued} />
         <Files message={message} />
         <Reactions message={message} />
         {!inThread && replies && <RepliesLink message={message} replies={replies} />}
@@ -70,10 +71,16 @@ function Time({ message, short = false }: { message: Message; short?: boolean })
   );
 }
 
+/** What the reply is to: the first words of the thread, as Slack shows them. */
 function Broadcast({ message }: { message: Message }) {
+  const { look } = useActing();
+  const { messages } = useTalk();
+  const root = messages.find((one) => one.channel === message.channel && one.ts === message.thread_ts);
+  const words = root ? oneLine(root.text, (id) => nameOf(look, id)).replace(/:[a-z_]+: ?/g, "") : "";
   return (
     <p className="broadcast">
-      <Icon name="thread" size={14} /> replied to <a href={hashOf(message.channel, message.thread_ts)}>a thread</a>
+      <Icon name="thread" size={14} /> replied to a thread:{" "}
+      <a href={hashOf(message.channel, message.thread_ts)}>{words || "its first message"}</a>
     </p>
   );
 }

@@ -91,7 +91,7 @@ function Picker({ message, close }: { message: Message; close: () => void }) {
             {emojiOf(names, name) ?? name}
           </button>
         ))}
-        {found.length === 0 && <p>No emoji is called that.</p>}
+        {found.length === 0 && <p>No emoji found.</p>}
       </div>
     </div>
   );

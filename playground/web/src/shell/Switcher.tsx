@@ -57,7 +57,7 @@ export function Switcher({ go, counts, close }: SwitcherProps) {
           </li>
         ))}
       </ul>
-      {found.length === 0 && <p className="empty" role="status">No place is called that.</p>}
+      {found.length === 0 && <p className="empty" role="status">No results.</p>}
     </Dialog>
   );
 }

@@ -45,8 +45,8 @@ function Connection({ reachable }: { reachable: boolean }) {
   const [state, words] = !reachable
     ? ["lost", "Reconnecting …"]
     : connections === 0
-      ? ["away", "The bot is away"]
-      : ["here", "The bot is here"];
+      ? ["away", "Bot offline"]
+      : ["here", "Bot online"];
   return (
     <div className={`connection connection-${state}`} role="status">
       <span className="dot" aria-hidden="true" />

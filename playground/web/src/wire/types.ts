@@ -73,8 +73,13 @@ export interface GuideStep {
   title: string;
   text: string;
   lines: string[];
+  /** Who types it; whoever acts where there is none. */
   user?: string | null;
+  /** What this person is, such as an approver. */
+  role?: string;
   channel?: string | null;
+  /** What an id looks like that stands for RUN in a line. */
+  run_pattern?: string;
 }
 
 /** Everything that one person may see. */

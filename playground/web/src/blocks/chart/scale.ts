@@ -16,9 +16,14 @@ export interface Scale {
   ticks: number[];
 }
 
-/** Round numbers that enclose the values, about `wanted` of them, 1, 2, 2.5 or 5 times a power of ten apart. */
-export function scaleOf(values: number[], fromZero: boolean, wanted = 5): Scale {
+/** The lowest of the values is close to the highest when it is this share of it: then zero would flatten the line. */
+const CLOSE = 0.9;
+
+/** Round numbers that enclose the values, about `wanted` of them, 1, 2, 2.5 or 5 times a power of ten apart. Zero is
+ * among them unless the values lie close together, so that the axis of a growing line does not jump. */
+export function scaleOf(values: number[], always: boolean, wanted = 5): Scale {
   const finite = values.filter(Number.isFinite);
+  const fromZero = always || !areClose(finite);
   let low = Math.min(...finite, ...(fromZero ? [0] : []));
   let high = Math.max(...finite, ...(fromZero ? [0] : []));
   if (!Number.isFinite(low)) [low, high] = [0, 1];
@@ -28,6 +33,11 @@ export function scaleOf(values: number[], fromZero: boolean, wanted = 5): Scale 
   const last = Math.ceil(high / step - 1e-9);
   const ticks = Array.from({ length: last - first + 1 }, (_, at) => rounded((first + at) * step));
   return { low: ticks[0] as number, high: ticks.at(-1) as number, ticks };
+}
+
+function areClose(values: number[]): boolean {
+  const sizes = values.map(Math.abs);
+  return Math.min(...sizes) > CLOSE * Math.max(...sizes);
 }
 
 function stepOf(rough: number): number {

@@ -1,0 +1,122 @@
+"""The guide of the demo: what to try, step by step, on the page and in the terminal."""
+
+from dataclasses import dataclass
+
+FIRST_LINE = "/verl launch smoke nodes=2"
+
+ANA, BEN = "U0ANA", "U0BEN"
+
+RUN_PATTERN = r"\bsmoke-[0-9a-f]{4}\b"
+"""Matches the id of a run of the recipe that the demo launches: the page puts the newest into lines in place of RUN."""
+
+LEAVE_HINT = "Ctrl-D closes the demo and stops everything that it started."
+
+
+@dataclass(frozen=True, slots=True)
+class GuideStep:
+    """Something to try.
+
+    Attributes:
+        text: what there is to see; lines: what to type, with RUN for the newest run's id.
+        user: Slack's id of the person who types; role: what this person may do, where it is not Ana.
+        run_pattern: matches a run's id.
+    """
+
+    title: str
+    text: str
+    lines: tuple[str, ...]
+    user: str = ANA
+    role: str = ""
+    run_pattern: str = RUN_PATTERN
+
+
+GUIDE = (
+    GuideStep(
+        "Launch a run",
+        "It trains a toy with real GRPO for about 90 seconds. Two processes on this machine stand in for two nodes.",
+        (FIRST_LINE,),
+    ),
+    GuideStep(
+        "Watch it learn",
+        "The card updates in place. Open its thread for the chart; `follow` shows the log there as it grows.",
+        ("/verl status", "/verl logs RUN follow"),
+    ),
+    GuideStep(
+        "Plot its metrics",
+        "Slack draws the chart for you alone; `picture` posts an image with every step to the run's thread.",
+        ("/verl plot RUN", "/verl plot RUN kl entropy", "/verl plot RUN picture"),
+    ),
+    GuideStep(
+        "Compare two runs",
+        "Launch a second run with another learning rate. Once it trains, compare both: curves, settings and cost.",
+        ("/verl launch smoke learning_rate=0.3", "/verl compare"),
+    ),
+    GuideStep(
+        "See a failure explained",
+        "The notice shows the first error, the likely cause and what is lost. You can retry it with changes.",
+        ("/verl launch smoke fail_at_step=3",),
+    ),
+    GuideStep(
+        "Catch a sick run",
+        "From step 20 on, this run unlearns. The bot notices that the reward collapses, and says what to try.",
+        ("/verl launch smoke sick_at_step=20 learning_rate=0.2 steps=80 seconds_per_step=0.5",),
+    ),
+    GuideStep(
+        "Resume from a checkpoint",
+        "This run keeps its checkpoints on a volume and fails at step 30. Resume it: it goes on from step 20.",
+        ("/verl launch smoke volume=models fail_at_step=30 seconds_per_step=0.5", "/verl resume RUN fail_at_step=0"),
+    ),
+    GuideStep(
+        "Use up a budget",
+        "The bot warns at 50% and 80%, and earlier if the forecast is over the budget; then it stops the run.",
+        ("/verl launch smoke nodes=2 budget=0.06", "/verl cost"),
+    ),
+    GuideStep(
+        "Ask for a report",
+        "All runs at a glance, now or every morning in a channel.",
+        ("/verl report now", "/verl report daily 9:00"),
+    ),
+    GuideStep(
+        "Ask for an approval",
+        "Launches over $100 need an approver's consent.",
+        ("/verl launch smoke nodes=2 budget=150",),
+    ),
+    GuideStep(
+        "Approve it",
+        "Now act as Ben, who is an approver: press *Approve* on the waiting card, or check the budgets.",
+        ("/verl budget", "/verl list"),
+        user=BEN,
+        role="approver",
+    ),
+    GuideStep(
+        "Fill in a form",
+        "The same command as a form, with the range of each field. This also works on a phone.",
+        ("/verl launch",),
+    ),
+    GuideStep(
+        "Look at a real recipe",
+        "The task as SkyPilot would get it, its budget, and what this machine lacks. Nothing is started.",
+        ("/verl describe ppo", "/verl launch ppo nodes=4 algorithm.gamma=0.99 --dry-run"),
+    ),
+    GuideStep(
+        "Stop a run",
+        "Press *Stop* on its card, or type the command. A run counts as stopped only when its machines are gone.",
+        ("/verl list", "/verl stop RUN"),
+    ),
+    GuideStep(
+        "Switch to Chinese",
+        "Private answers come in your language; cards and threads in the workspace's.",
+        ("/verl language zh-CN", "/verl language en"),
+    ),
+    GuideStep("See every command", "Each with an example.", ("/verl help",)),
+)
+
+
+def format_guide() -> str:
+    """Return the guide for people who stay in the terminal, where everyone is Ana."""
+    own = [step for step in GUIDE if step.user == ANA]
+    lines = [
+        f"  {line:<74}{step.title if line == step.lines[0] else ''}".rstrip() for step in own for line in step.lines
+    ]
+    opening = "Open it in a browser, or type here as Ana in #training (RUN is a run's id, such as smoke-7f3a):"
+    return "\n".join([opening, *lines, LEAVE_HINT])
