@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from bot.app.log_selection import LogExcerpt, count_lines_to_read, select_excerpt
 from bot.app.ports import JobControl, RecipeSource, TaskEstimator
 from bot.app.store_ports import LogStore, MetricsStore, RunReader
 from bot.core.commands import command
@@ -25,7 +26,6 @@ from bot.core.model.run_plan import RunLimits, RunPlan
 from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
 from bot.core.model.typed_text import format_inline_code, list_valid_names, unknown_name_error
-from bot.core.rules import log_lines
 from bot.core.rules.chart_data import RunHistory
 from bot.errors import Denied, Unavailable, UnreadableRecord, UserError
 from bot.phrase import N_, Phrase, Text
@@ -73,25 +73,6 @@ class LaunchPreview:
     trouble: Text | None = None
     controller: JobsController | None = None
     admitted: Run | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LogExcerpt:
-    """Lines of a run's log.
-
-    Attributes:
-        lines: oldest first; request: the command that requested them.
-        trouble: why these are saved lines and not current ones, or None.
-        searched_count: number of lines that were read, of which these are some.
-        omits_steps: whether lines of steps are left out, because the card shows their numbers.
-    """
-
-    run: Run
-    request: command.ShowLogs
-    lines: list[str]
-    trouble: Text | None = None
-    searched_count: int = 0
-    omits_steps: bool = False
 
 
 def new_run(plan: LaunchPlan, requester: Requester, now: datetime, policy: Policy) -> Run:
@@ -218,13 +199,6 @@ def is_short_for(name: str, run_id: str) -> bool:
 def sort_newest_first(runs: Iterable[Run]) -> list[Run]:
     """Sort runs by their time of creation, newest first."""
     return sorted(runs, key=lambda run: run.created_at, reverse=True)
-
-
-MAX_GREP_LINES = 5_000
-"""Maximum lines that are searched for a word."""
-
-STEP_LINES_TO_READ = 400
-"""Number of lines that are read to show the last of those that are not of a step."""
 
 
 class Visibility(Protocol):
@@ -385,30 +359,3 @@ def refuse_unknown_node(run: Run, node: int | None) -> None:
     if node is not None and node >= run.plan.nodes:
         ranks = [str(rank) for rank in range(run.plan.nodes)]
         raise unknown_name_error("node", str(node), ranks, owner=run.id)
-
-
-def select_excerpt(run: Run, logs_command: command.ShowLogs, text: str, failure: Text | None) -> LogExcerpt:
-    """Return the lines of a log that a command asks for."""
-    shown_text, omitted_count = text, 0
-    if run.training.progress.step is not None and shortens_log(logs_command):
-        shown_text, omitted_count = log_lines.drop_step_lines(text, FRAMEWORK.count_step_metrics)
-    return LogExcerpt(
-        run,
-        logs_command,
-        log_lines.select_lines(shown_text, logs_command.line_count, logs_command.grep, logs_command.node),
-        failure,
-        searched_count=len(text.rstrip("\n").split("\n")),
-        omits_steps=omitted_count > 0,
-    )
-
-
-def shortens_log(logs_command: command.ShowLogs) -> bool:
-    """Return whether lines that the card makes superfluous are left out: not where a person searches, or takes all."""
-    return not (logs_command.raw or logs_command.grep or logs_command.wants_file)
-
-
-def count_lines_to_read(logs_command: command.ShowLogs) -> int:
-    """Return how many lines to read for a command: more where some are left out, and most where a word is searched."""
-    if logs_command.grep is not None or logs_command.node is not None:
-        return max(logs_command.line_count, MAX_GREP_LINES)
-    return max(logs_command.line_count, STEP_LINES_TO_READ) if shortens_log(logs_command) else logs_command.line_count

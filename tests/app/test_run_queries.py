@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.adapters.redis.redis_store import RedisStore
-from bot.app.run_queries import MAX_GREP_LINES, RunQueries, count_lines_to_read, refuse_unknown_node
+from bot.app.run_queries import RunQueries, refuse_unknown_node
 from bot.core.commands.command import ShowLogs
 from bot.core.model.people import Actor, create_trusted_actor
 from bot.core.model.run import Run
@@ -81,9 +81,3 @@ def test_a_node_that_the_run_does_not_have_is_refused() -> None:
     refuse_unknown_node(SEEN, SEEN.plan.nodes - 1)
     with pytest.raises(UserError, match="node"):
         refuse_unknown_node(SEEN, SEEN.plan.nodes)
-
-
-def test_what_is_searched_is_more_than_what_is_shown() -> None:
-    assert count_lines_to_read(ShowLogs("ppo-7f3a", lines=50)) == 50
-    assert count_lines_to_read(ShowLogs("ppo-7f3a", lines=50, grep="error")) == MAX_GREP_LINES
-    assert count_lines_to_read(ShowLogs("ppo-7f3a", lines=9_000, node=1)) == 9_000

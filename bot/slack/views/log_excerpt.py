@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.app.run_queries import LogExcerpt
+from bot.app.log_selection import LogExcerpt
 from bot.core.rules.log_lines import round_numbers, shorten_for_display
 from bot.slack.views.blocks import MAX_CODE_BLOCK_CHARACTERS, Block, context, output_block
 from bot.slack.views.message import Answer, build_answer, build_text_answer

@@ -110,7 +110,7 @@ OUTCOME_LABELS = {
 DEMO_CLOSED_LABELS = OutcomeLabels(
     ":black_square_for_stop:",
     N_("stopped"),
-    N_("It was stopped because the demo was closed."),
+    N_("{run} was stopped because the demo was closed."),
     N_("{run} *was stopped because the demo was closed* after {time}"),
 )
 """In place of the labels of a stopped run, where the demo stopped it."""

@@ -37,4 +37,4 @@ def build_sample_form(recipe: Recipe) -> Block:
 def build_sample_chart() -> Block:
     """Return a chart of six points."""
     steps = [str(step) for step in range(0, 60, 10)]
-    return line_chart("reward", "step", "reward", steps, {"train": [0.1, 0.2, 0.3, 0.3, 0.4, 0.5]})
+    return line_chart("reward", "step", "reward", steps, [("train", [0.1, 0.2, 0.3, 0.3, 0.4, 0.5])])

@@ -270,7 +270,7 @@ def test_without_its_rights_the_bot_is_silent_for_a_while_about_all(
     add_notice(bot.store, TRAINING, "another")
     speak(bot, seconds=25)
     assert posts(bot) == 1
-    assert "`verlbot manifest` prints the rights it needs" in caplog.text
+    assert "`verlbot manifest` prints the permissions it needs" in caplog.text
     speak(bot, seconds=15)
     assert len(roots(bot, user)) == (2 if user.identity == "notice" else 1)
 

@@ -180,7 +180,7 @@ def test_a_bot_without_its_rights_says_so_in_its_log_and_goes_on_when_it_has_the
     bot.slack.faults({"method": "chat.postMessage", "trouble": "refused", "error": "missing_scope", "times": 3})
     bot.say("launch smoke")
     bot.ticks(150)
-    assert "`verlbot manifest` prints the rights it needs" in caplog.text
+    assert "`verlbot manifest` prints the permissions it needs" in caplog.text
     assert notices(bot)[f"{RUN} card"] == 1
 
 

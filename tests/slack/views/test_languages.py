@@ -16,7 +16,8 @@ from bot.adapters.redis.redis_store import RedisStore
 from bot.adapters.sky import mapping
 from bot.adapters.sky.sdk_client import ADVICE, describe_error
 from bot.adapters.sky.task_builder import find_slurm_refusal
-from bot.app.run_queries import LaunchPreview, LogExcerpt
+from bot.app.log_selection import LogExcerpt
+from bot.app.run_queries import LaunchPreview
 from bot.config.operation_settings import SOURCE_RECIPES
 from bot.core.commands.command import RUN_LISTS, ShowLogs
 from bot.core.commands.parser import parse_command

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.app.run_queries import LogExcerpt, select_excerpt
+from bot.app.log_selection import LogExcerpt, select_excerpt
 from bot.core.commands.command import MAX_PRIVATE_LINES, ShowLogs
 from bot.core.model.progress import Progress
 from bot.slack.views import log_excerpt

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.run_queries import LogExcerpt
+from bot.app.log_selection import LogExcerpt
 from bot.core.commands.command import ShowLogs
 from bot.core.model.cluster import Ambiguity, JobState, Outage, PendingConfirmation
 from bot.core.model.failure import FailureKind, FailureSummary
