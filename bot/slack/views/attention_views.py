@@ -13,7 +13,7 @@ from bot.slack.views import wording
 from bot.slack.views.finding_views import render_open_findings
 from bot.slack.views.mrkdwn import (
     Markup,
-    date,
+    date_and_time,
     join_markup_list,
     join_parts,
     mention,
@@ -22,8 +22,6 @@ from bot.slack.views.mrkdwn import (
     render_phrase,
 )
 from bot.slack.views.progress_views import format_eta
-
-TIME_FORMAT = "{date_short_pretty} {time}"
 
 MAX_SHOWN_LINES = 10
 """Maximum lines of this kind in one message: more are unreadable on a phone."""
@@ -50,7 +48,7 @@ def render_attention(run: Run, attention: Attention, now: datetime) -> Markup:
         ATTENTION_PHRASES[attention.reason],
         run=run.id,
         people=join_markup_list(map(mention_person_or_group, approvers)),
-        time=date(attention.at, TIME_FORMAT) if attention.at else render_phrase("soon"),
+        time=date_and_time(attention.at, now) if attention.at else render_phrase("soon"),
         eta=format_eta(forecast.ends_at, now) if forecast else "",
         forecast=wording.format_dollars(dollars) if dollars is not None else render_phrase("more"),
         budget=wording.format_dollars(run.limits.budget_dollars),

@@ -25,6 +25,7 @@ from bot.slack.views.mrkdwn import (
     Markup,
     channel_link,
     date,
+    date_and_time,
     join_parts,
     mention,
     mrkdwn,
@@ -198,6 +199,6 @@ def build_schedule_blocks(schedules: Sequence[tuple[Report, tzinfo]], now: datet
 
 def render_schedule_line(report: Report, now: datetime, tz: tzinfo) -> Markup:
     """Return where and when a report comes."""
-    due = date(report.find_next_delivery(now, tz), "{date_short_pretty} {time}")
+    due = date_and_time(report.find_next_delivery(now, tz), now)
     place = render_phrase("direct message") if report.is_personal else channel_link(report.channel)
     return join_parts(" · ", [place, describe_schedule(report.schedule), render_phrase("next {time}", time=due)])
