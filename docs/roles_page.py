@@ -11,7 +11,10 @@ from bot.core.model.policy import SAFE_POLICY
 from bot.core.rules.access import get_act
 from bot.slack.inbound import button_listeners, listeners
 from bot.slack.outbound.cluster_notifier import OrphanNotifier
+from bot.slack.views import card_buttons as menu
 from bot.slack.views.approval_views import APPROVE, OPEN_FORM, REFUSE, RESUME, RETRY, SHOW_TASK
+from bot.slack.views.card_buttons import COMPARE, MENU, SHOW_CHART, SHOW_MODEL
+from bot.slack.views.card_forms import DECLINE_FORM, LIMIT_FORM
 from bot.slack.views.cluster_views import ADOPT, LEAVE, REMOVE
 from bot.slack.views.finding_views import MUTE
 from bot.slack.views.launch_form import CONFIRM_LAUNCH, LAUNCH_FORM, PREVIEW_ACTION, RECIPE_ACTION
@@ -29,7 +32,7 @@ WHAT: dict[Act, str] = {
     Act.EXTEND: "give a run more time or money, keep its cluster for its model",
     Act.DISCARD: "end a run and lose its model",
     Act.REPORT: "have reports sent to a channel on a schedule",
-    Act.APPROVE: "approve or refuse a launch that waits",
+    Act.APPROVE: "approve or decline a launch that waits",
     Act.SET_MONTHLY_BUDGET: "change what may be spent a month",
     Act.MANAGE_CLUSTER: "remove, leave or adopt a cluster that no run owns",
     Act.FORGET: "delete what is kept of a run",
@@ -66,7 +69,7 @@ TYPED: dict[str, bool | None] = {
     "budget workspace 5000": None,
     "budget @person 5000": None,
     "approve RUN": True,
-    "refuse RUN": True,
+    "decline RUN": True,
     "history RUN": True,
     "audit": None,
     "forget RUN": False,
@@ -115,13 +118,22 @@ DOORS: dict[str, Door] = {
     f"action {RAISE_BUDGET}": Door("*Raise to* twice a run's budget", Act.EXTEND, False),
     f"action {ACCEPT_BUDGET_END}": Door("*Let it stop*, of a run at its budget", Act.TUNE, False),
     f"action {CONFIRM_LAUNCH}": Door("*Launch it*, below the question before an expensive launch", Act.LAUNCH, None),
-    f"action {APPROVE}|{REFUSE}": Door("*Approve* and *Refuse*", Act.APPROVE, True),
+    f"action {APPROVE}": Door("*Approve*", Act.APPROVE, True),
+    f"action {REFUSE}": Door("*Decline…*, which opens a form", Act.APPROVE, True),
+    f"view {DECLINE_FORM}": Door("*Decline*, of that form", Act.APPROVE, True),
+    f"action {MENU} {menu.CHANGE_LEASE}": Door("*Extend…*, in the menu of a card", Act.EXTEND, False),
+    f"action {MENU} {menu.CHANGE_BUDGET}": Door("*Change budget…*, in that menu", Act.EXTEND, False),
+    f"action {MENU} {menu.SAVE}": Door("*Save and stop*, in that menu", Act.STOP, False),
+    f"action {MENU} {menu.COPY_COMMAND}": Door("*Copy command*, in that menu", Act.READ, True),
+    f"action {MENU} {menu.SHOW_MODEL}": Door("*Get the model*, in that menu", Act.READ, True),
+    f"view {LIMIT_FORM}": Door("*Change*, of the form of a lease or a budget", Act.EXTEND, False),
+    f"action {SHOW_CHART}|{SHOW_MODEL}|{COMPARE}": Door("*Plot*, *Get the model* and *Compare*", Act.READ, True),
     f"action {MUTE}": Door("*Mute this*, of a finding", Act.TUNE, False),
     f"action {SHOW_TASK}": Door("*Show task*", Act.READ, True),
     "action logs": Door("*Logs*", Act.READ, True),
     f"action {RETRY}": Door("*Retry*", Act.LAUNCH, True),
     f"action {RESUME}": Door("*Resume from checkpoint*", Act.LAUNCH, True),
-    f"action {OPEN_FORM}": Door("*Retry with…*, which opens the form", Act.LAUNCH, True),
+    f"action {OPEN_FORM}": Door("*Retry with changes…* and *Run again…*, which open the form", Act.LAUNCH, True),
     f"action {RECIPE_ACTION}": Door("another recipe in the form", Act.LAUNCH, None, CHOSEN),
     f"action {PREVIEW_ACTION}": Door("*Show the command and its cost* in the form", Act.LAUNCH, None, CHOSEN),
     f"view {LAUNCH_FORM}": Door("*Launch*, of the form", Act.LAUNCH, None, CHOSEN),
@@ -196,8 +208,16 @@ def pressed() -> Iterator[Row]:
     yield ("registered for", "what people see", "act", "role counts", "shows a run's text")
     for name in registrations():
         if name not in BY_COMMAND:
-            door = DOORS[name]
-            yield (f"`{name}`", door.label, f"`{door.act.value}`", door.where, yes_or_no(door.shows_text))
+            for key, door in doors_of(name):
+                yield (f"`{key}`", door.label, f"`{door.act.value}`", door.where, yes_or_no(door.shows_text))
+
+
+def doors_of(registration: str) -> list[tuple[str, Door]]:
+    """Return the ways in of a registration: one, or one for each choice of a menu."""
+    found = [(key, door) for key, door in DOORS.items() if key == registration or key.startswith(f"{registration} ")]
+    if not found:
+        raise KeyError(registration)
+    return found
 
 
 def people() -> Iterator[Row]:

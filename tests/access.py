@@ -416,6 +416,17 @@ class World:
         self.bot.playground._slack.modals[kind.user] = [view]
         return body
 
+    def card_form_in(self, channel: str, word: str, run: str, value: str) -> dict[str, Any]:
+        """Return a form of a card as it was opened in a channel, filled in."""
+        return {
+            "id": "V1",
+            "hash": "",
+            "callback_id": "decline_form" if word == "decline" else "limit_form",
+            "private_metadata": f"{word} {run} {channel}",
+            "blocks": [{"type": "input", "block_id": "value"}],
+            "state": {"values": {"value": {"value": {"type": "plain_text_input", "value": value}}}},
+        }
+
 
 Try = Callable[[World, Kind, str], str]
 """Does something as a person in a channel; what was acknowledged."""

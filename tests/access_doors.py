@@ -14,7 +14,7 @@ def typed_as(usage: str) -> str:
     ('retry smoke-0002', 'approve smoke-0003')
     """
     word = usage.split(maxsplit=1)[0]
-    run = {"retry": OVER, "resume": OVER, "approve": WAITS, "refuse": WAITS, "forget": OVER}.get(word, LIVE)
+    run = {"retry": OVER, "resume": OVER, "approve": WAITS, "decline": WAITS, "forget": OVER}.get(word, LIVE)
     names = {"RUN": run, "OTHER": SECOND, "RECIPE": "smoke", "@person": f"<@{OWNER}>"}
     return " ".join(names.get(one, one) for one in usage.split())
 
@@ -56,6 +56,20 @@ def in_form(action: Mapping[str, object]) -> Try:
     return lambda world, kind, channel: world.presses(kind, dict(action), {"view": world.form_in(kind, channel)})
 
 
+def chosen(value: str) -> Try:
+    action = {"type": "overflow", "action_id": "card_menu", "selected_option": {"value": value}}
+    return lambda world, kind, channel: world.presses(kind, action, world.in_channel(kind, channel))
+
+
+def in_card_form(word: str, run: str, value: str) -> Try:
+    """Send a form of a card, as it was opened in the channel."""
+
+    def submit(world: World, kind: Kind, channel: str) -> str:
+        return world.submits(kind, world.card_form_in(channel, word, run, value))
+
+    return submit
+
+
 CHOOSES = {"type": "static_select", "action_id": "form_recipe", "selected_option": {"value": "smoke"}}
 
 TRIES: dict[str, tuple[Try, ...]] = {
@@ -67,7 +81,20 @@ TRIES: dict[str, tuple[Try, ...]] = {
     "action raise_budget": (button("raise_budget", raising),),
     "action accept_budget_end": (button("accept_budget_end", accepting),),
     "action launch-sure": (button("launch-sure", fixed("launch smoke")),),
-    "action approve|refuse": (button("approve", fixed(WAITS)), button("refuse", fixed(WAITS))),
+    "action approve": (button("approve", fixed(WAITS)),),
+    "action refuse": (button("refuse", fixed(WAITS)),),
+    "view decline_form": (in_card_form("decline", WAITS, "no"),),
+    "action card_menu extend": (chosen(f"extend {LIVE}"),),
+    "action card_menu budget": (chosen(f"budget {LIVE}"),),
+    "action card_menu save": (chosen(f"save {LIVE}"),),
+    "action card_menu copy": (chosen(f"copy {LIVE}"),),
+    "action card_menu artifacts": (chosen(f"artifacts {LIVE}"),),
+    "view limit_form": (in_card_form("extend", LIVE, "1h"), in_card_form("budget", LIVE, "9")),
+    "action plot|artifacts|compare": (
+        button("plot", fixed(LIVE)),
+        button("artifacts", fixed(LIVE)),
+        button("compare", fixed(f"{LIVE} {SECOND}")),
+    ),
     "action mute": (button("mute", fixed(f"{LIVE} not-a-number")),),
     "action task": (button("task", fixed(LIVE)),),
     "action logs": (button("logs", fixed(LIVE)),),

@@ -87,6 +87,7 @@ def new_run(plan: LaunchPlan, requester: Requester, now: datetime, policy: Polic
         requester=requester.user,
         channel=requester.channel,
         created_at=now,
+        name=plan.name,
         why=plan.why,
         plan=RunPlan(
             nodes=plan.nodes,

@@ -237,7 +237,7 @@ class RunService:
         Raises:
             UserError: the lease would be too long, has changed meanwhile, or more is not this person's to give.
         """
-        run = self._find_changeable(extend_command.run, caller)
+        run = self.find_changeable(extend_command.run, caller)
         longest = timedelta(hours=command.MAX_LEASE_HOURS)
         longer = replace(
             run,
@@ -281,7 +281,7 @@ class RunService:
             UserError: the run has spent more already, its budget has changed meanwhile, or this person may not give
                 more.
         """
-        run = self._find_changeable(budget_command.run, caller)
+        run = self.find_changeable(budget_command.run, caller)
         if shown_dollars is not None and shown_dollars != run.limits.budget_dollars:
             raise UserError(
                 Phrase("The budget of {run} was changed meanwhile, so I left it as it is.", run=f"`{run.id}`"),
@@ -307,24 +307,36 @@ class RunService:
         )
         return self._show_and_wake(amended)
 
-    def decide_approval(self, name: str, granted: bool, caller: Requester, shown_digest: str = "") -> Run:
+    def decide_approval(
+        self, name: str, granted: bool, caller: Requester, shown_digest: str = "", note: str = ""
+    ) -> Run:
         """Record an approver's decision on a launch that waits for it; the first decision counts.
 
         Args:
             shown_digest: digest of what the person was shown; empty for a person who has typed a command.
+            note: the reason that the person gave; may be empty.
 
         Raises:
             UserError: the run does not wait for it, this person may not, its monthly budget is exhausted, or its
                 possible cost is no longer what the person has seen.
         """
-        run = self.queries.find(name, caller.actor)
-        check_may_approve(self.policy, run, caller.actor)
+        run = self.find_approvable(name, caller)
         if granted:
             refuse_outdated_approval(run, shown_digest)
             self.monthly_budgets.refuse_exhausted(run)
         return self._show_and_wake(
-            self.store.update(run.id, lambda run: run.record_approval_decision(caller.user, granted, self.now()))
+            self.store.update(run.id, lambda run: run.record_approval_decision(caller.user, granted, self.now(), note))
         )
+
+    def find_approvable(self, name: str, caller: Requester) -> Run:
+        """Return the run of this name, whose launch waits for a decision that this person may make.
+
+        Raises:
+            UserError: it does not wait, or the person may not.
+        """
+        run = self.queries.find(name, caller.actor)
+        check_may_approve(self.policy, run, caller.actor)
+        return run
 
     def mute(self, run_id: str, finding: str, caller: Requester) -> Run:
         """Record that a finding of a run is not to be reported again."""
@@ -344,7 +356,7 @@ class RunService:
         refuse_limits_out_of_bounds(bounds, before, after, exclude_person(self.policy.admins, caller.user))
         refuse_unapproved_change(before, after, self.store.get_ledger(), self.policy, caller.actor, self.now())
 
-    def _find_changeable(self, name: str, caller: Requester) -> Run:
+    def find_changeable(self, name: str, caller: Requester) -> Run:
         """Return the run of this name, which has not finished and which this person may extend.
 
         Raises:

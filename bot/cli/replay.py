@@ -27,7 +27,7 @@ from bot.core.model.spending import Spending
 from bot.core.rules.forecast import build_forecast
 from bot.errors import UserError
 from bot.runtime.secret_filter import GENERAL_FILTER
-from bot.slack.views import run_thread, wording
+from bot.slack.views import run_card, run_thread, wording
 from bot.slack.views.progress_views import format_number, format_seconds, metrics_line
 
 KEYS = FRAMEWORK.keys
@@ -187,7 +187,7 @@ def to_object(moment: ReplayedStep) -> dict[str, Any]:
         "ends_after_seconds": round(end.total_seconds(), 3) if end else None,
         "dollars": run.cost(moment.at),
         "forecast_dollars": ahead and ahead.dollars,
-        "card": to_terminal_text(run_thread.card(run, moment.at).text),
+        "card": to_terminal_text(run_card.card(run, moment.at).text),
         "said": list(moment.notices),
     }
 

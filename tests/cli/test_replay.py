@@ -47,7 +47,7 @@ def test_for_programs_there_is_an_object_a_step_with_all_that_was_read(
     assert half["read"]["actor/kl_loss"] is None
     assert (half["seconds"], half["ends_after_seconds"]) == (1800.0, 3600.0)
     assert (half["dollars"], half["forecast_dollars"]) == (20.0, 40.0)
-    assert half["card"].startswith("replay ppo · running · step 20/40 · reward 0.25 ▲")
+    assert half["card"].startswith("ppo is running · step 20/40 · reward 0.25 ▲")
 
 
 def test_what_would_have_been_said_stands_at_its_step_and_only_there(

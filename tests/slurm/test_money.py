@@ -62,6 +62,6 @@ def test_a_budget_ends_a_run_with_its_model_kept_and_a_lease_what_hangs_but_not_
     assert f"step {max(model['step'] for model in models)}" in notice
     assert cost_in(notice) == pytest.approx(reported(live.bed, f"verl-{spends}"), rel=0.02, abs=0.0051)  # whole cents
 
-    assert "*running*" in live.text_of(extended, "card")
+    assert "is running*" in live.text_of(extended, "card")
     live.ana.says(f"/verl stop {extended} save=no")
     live.ends(extended, "was stopped")

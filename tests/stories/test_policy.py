@@ -65,7 +65,7 @@ def test_a_launch_waits_for_a_lead_and_goes_on_with_the_word_of_one(under: Made)
     assert "needs approval from <@U0LEA>, <@U0BEN>" in bot.say("launch smoke nodes=2 budget=9")
     bot.ticks(3)
     assert bot.cloud.launches == []
-    assert "*needs approval*" in bot.card()
+    assert "needs approval*" in bot.card()
     bot.click("approve", RUN, user=LEA)
     bot.ticks(3)
     assert bot.cloud.launches == [f"verl-{RUN}"]
@@ -76,7 +76,7 @@ def test_a_launch_waits_for_a_lead_and_goes_on_with_the_word_of_one(under: Made)
     ("who", "line", "refused"),
     [
         (ANA, f"approve {RUN}", "you need the role `approver`; here you are `launcher`. Ask <@U0BEN>."),
-        (LEA, f"approve {RUN}", "You can't approve or decline your own launch. Ask <@U0BEN>."),
+        (LEA, f"approve {RUN}", "You cannot approve or refuse your own launch. Ask <@U0BEN>."),
         (ANA, f"refuse {RUN}", "you need the role `approver`; here you are `launcher`."),
         (BEN, "approve smoke-0009", "There is no run"),
     ],
@@ -128,7 +128,7 @@ def test_the_word_is_bound_to_the_task_that_was_looked_at(under: Made) -> None:
     bot.ticks(2)
     assert bot.run().reason == "refused"
     assert bot.cloud.launches == []
-    assert "The waiting task differs from the approved one." in bot.reads()
+    assert "The task that waits is not the one that was approved." in bot.reads()
 
 
 def test_a_larger_budget_is_a_leads_to_give(under: Made) -> None:
@@ -196,7 +196,7 @@ def test_what_an_hour_costs_is_weighed_when_it_is_known_and_said_in_the_channel(
     bot.ticks(2)
     assert bot.run("smoke-0002").reason == "over_cap"
     assert bot.cloud.launches == [f"verl-{RUN}"]
-    assert "This channel's runs would cost $8.00 an hour; its limit is $5.00." in bot.reads()
+    assert "The runs of this channel would cost $8.00 an hour; $5.00 are allowed." in bot.reads()
 
 
 NOTHING = Policy(person=Caps(runs=0, dollars_per_month=0))
@@ -266,7 +266,7 @@ def test_a_bot_that_dies_between_two_looks_tells_no_share_twice(under: Made) -> 
 
 def test_a_lead_gives_a_month_more_and_nobody_else_does(under: Made) -> None:
     bot = under(Policy(grants=approvers(LEA), team=Caps(dollars_per_month=1)))
-    assert "limit is" in bot.say("launch smoke budget=5")
+    assert "are allowed" in bot.say("launch smoke budget=5")
     assert "To set a monthly budget you need the role `approver`; here you are `launcher`. Ask <@U0LEA>." in bot.say(
         "budget team 20"
     )
@@ -338,7 +338,7 @@ def test_once_a_month_is_spent_what_runs_is_told_and_ended_after_a_while(under: 
     bot.tick(2 * 60)
     bot.ticks(20)
     assert [bot.run(name).reason for name in (RUN, "smoke-0002")] == ["month_spent", "month_spent"]
-    assert bot.reads().count("*was ended because this month's dollars are spent* after 1 h") == 4
+    assert bot.reads().count("ended: the monthly budget is used up*") == 6
     assert bot.run().status == "ended"
 
 
@@ -443,7 +443,7 @@ def test_a_button_approves_no_more_than_its_card_has_shown(under: Made) -> None:
     approval = bot.run().approval
     assert approval is not None
     bot.click("approve", f"{RUN} {approval.digest}0", BEN)
-    assert f"The possible cost of `{RUN}` changed after you saw its card." in bot.told(BEN)
+    assert f"What `{RUN}` may come to has changed since its card was shown to you." in bot.told(BEN)
     assert bot.run().status is RunStatus.AWAITING_APPROVAL
     bot.click("approve", f"{RUN} {approval.digest}", BEN)
     assert bot.run().approval.granted  # type: ignore[union-attr]  # it is there

@@ -89,7 +89,7 @@ def test_overrides_that_follow_take_the_place_of_their_like(bot: Bot) -> None:
 
 def test_a_run_is_resumed_from_its_checkpoint_by_the_button(bot: Bot) -> None:
     failed(bot, "launch smoke steps=60 volume=models", *SAVED)
-    end = bot.reads().split("(also in the channel)")[1]
+    end = bot.reads().split("(also in the channel)")[0]
     assert f"Model: step 20, in `volume models › {RUN}/global_step_20`. Since then 9 steps and" in end
     assert "[Resume from checkpoint]" in end
     assert "step 20, as its log says. At $2.00/h." in question(bot, "resume")
@@ -109,7 +109,7 @@ def test_what_was_resumed_and_failed_is_resumed_from_its_own_checkpoint(bot: Bot
 
 def test_without_a_checkpoint_that_is_left_no_button_offers_it(bot: Bot) -> None:
     failed(bot, "launch smoke", *SAVED)
-    assert "[Retry] [Retry with…]\n" in bot.reads()
+    assert "[Retry with changes…] [Retry] [Full log]\n" in bot.reads()
     assert "Resume from checkpoint" not in bot.reads()
 
 

@@ -26,14 +26,16 @@ def test_a_run_from_the_line_to_the_end(bot: Bot) -> None:
     bot.tick()
     assert "launching" in bot.card()
     bot.tick()
-    assert "*running*" in bot.card()
+    assert "is running*" in bot.card()
     bot.cloud.print(CLUSTER, *STEPS)
     bot.ticks(2, seconds=30)
-    assert "step 12/60 · reward 0.41 · val 0.38 (step 12)" in bot.card()
+    assert "step 12 of 60" in bot.card()
+    assert "*Reward*\n0.41" in bot.card()
+    assert "*Validation*\n0.38 (step 12)" in bot.card()
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(10)
     assert bot.run().status == "ended"
-    assert "succeeded" in bot.card()
+    assert "smoke-0001 finished*" in bot.card()
     assert bot.cloud.launches == bot.cloud.downs == [CLUSTER]
     assert bot.store.list_open_runs() == []
 
@@ -44,8 +46,9 @@ def test_the_thread_tells_each_change_of_state_once_and_the_channel_the_end(bot:
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(20)
     read = bot.reads()
-    for told in ("Asked for 2 nodes", "Running on 2 nodes", "Its cluster is being removed", "`smoke-0001` *succeeded*"):
-        assert read.count(told) == (2 if "*succeeded*" in told else 1), read
+    for told in ("Asked for 2 nodes", "Running on 2 nodes", "Its cluster is being removed", "*smoke-0001 finished*"):
+        # The card says it too, and the end is in the thread and in the channel.
+        assert read.count(told) == (3 if "finished" in told else 1), read
     assert read.count("(also in the channel)") == 2  # the one message, in the thread and in the channel
 
 
@@ -55,7 +58,7 @@ def test_stopped_before_it_was_asked_for(bot: Bot) -> None:
     bot.ticks(3)
     assert (bot.run().status, bot.run().reason) == ("ended", "stopped")
     assert bot.cloud.launches == []
-    assert "no machines were requested" in bot.reads()
+    assert "nothing was launched" in bot.reads()
 
 
 def test_stopped_while_launching(bot: Bot) -> None:
@@ -89,11 +92,12 @@ def test_a_failed_run_shows_why_and_its_last_lines(bot: Bot) -> None:
     bot.cloud.print(CLUSTER, *(f"(head, rank=0, pid=7) line {number}" for number in range(30)))
     bot.cloud.finish(CLUSTER, JobState.FAILED, "`run` failed on node 0 with exit code 1.")
     bot.ticks(12)
-    end = bot.reads().split("(also in the channel)")[1]
-    assert "`run` failed on node 0 with exit code 1." in end
-    assert "line 29" in end
-    assert "line 9\n" not in end
-    assert "line 10" in end
+    card = bot.card()
+    assert "`run` failed on node 0 with exit code 1." in card
+    assert "line 29" in card
+    assert "line 24\n" not in card
+    assert "line 25" in card
+    assert "line 2" not in bot.reads().split("(also in the channel)")[1]
 
 
 def test_a_failed_setup_is_called_so(bot: Bot) -> None:
@@ -101,7 +105,7 @@ def test_a_failed_setup_is_called_so(bot: Bot) -> None:
     bot.tick()
     bot.cloud.finish(CLUSTER, JobState.FAILED_SETUP, "`setup` failed on node 0 with exit code 7.")
     bot.ticks(12)
-    assert "*failed in its setup*" in bot.reads()
+    assert "smoke-0001 failed in its setup*" in bot.reads()
 
 
 def test_a_cluster_removed_behind_its_back_is_not_called_a_failure_of_the_run(bot: Bot) -> None:
@@ -230,7 +234,7 @@ def test_a_card_in_a_channel_that_the_bot_may_not_write_in_comes_as_a_direct_mes
 def test_a_card_is_posted_in_a_public_channel_without_an_invitation(bot: Bot) -> None:
     bot.say("launch smoke", channel=RANDOM)
     bot.ticks(3)
-    assert "*smoke* `smoke-0001`" in bot.reads(channel=RANDOM)
+    assert "*smoke-0001 is running*" in bot.reads(channel=RANDOM)
 
 
 def test_a_bot_that_is_put_out_of_its_channel_goes_on_in_a_direct_message(bot: Bot) -> None:
@@ -240,7 +244,7 @@ def test_a_bot_that_is_put_out_of_its_channel_goes_on_in_a_direct_message(bot: B
     bot.ticks(30)
     direct = bot.run().messages.thread_channel
     assert direct is not None
-    assert "*succeeded*" in bot.reads(channel=direct)
+    assert "*smoke-0001 finished*" in bot.reads(channel=direct)
     assert bot.store.list_open_runs() == []
 
 
@@ -297,7 +301,7 @@ def test_a_restarted_bot_takes_up_everything(bot: Bot) -> None:
     later.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     later.ticks(12)
     assert later.run().status == "ended"
-    assert later.reads().count("`smoke-0001` *succeeded*") == 2
+    assert later.reads().count("*smoke-0001 finished*") == 3
     assert isinstance(later.cloud, FakeCloud)
     assert later.cloud.launches == [CLUSTER]
 
@@ -314,11 +318,8 @@ def test_of_two_bots_on_one_store_one_acts_and_speaks_and_both_answer(bot: Bot) 
     second.say("stop smoke-0001")
     second.ticks(20)
     assert second.run().status == "ended"
-    assert [second.reads().count(words) for words in ("Asked for", "*stopped*", "confirmed by two checks")] == [
-        1,
-        1,
-        2,
-    ]  # the end is in the thread and the channel
+    said = ("Asked for", "was stopped by @ana*", "machines confirmed gone")
+    assert [second.reads().count(words) for words in said] == [1, 3, 1]  # the end is in the thread and the channel
 
 
 def test_a_launch_that_arrives_after_its_stop_is_removed(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -446,7 +447,7 @@ def test_a_mention_is_answered_while_logs_hang(bot: Bot, monkeypatch: pytest.Mon
     background_replies = bot.listeners.background
     monkeypatch.setattr(background_replies, "answer_later", lambda answer, reply: said.append("waits"))
     bot.mention("status")
-    assert "*running*" in bot.reads().split("status")[-1]
+    assert "is running*" in bot.reads().split("status")[-1]
     assert said == []
 
 
@@ -460,4 +461,4 @@ def test_what_a_bot_left_unsaid_is_said_by_the_one_that_takes_over(bot: Bot) -> 
     bot.reconciler.tick()  # and dies before it speaks
     bot.store._redis.delete("verl:leader")
     second.speak()
-    assert "`smoke-0001`" in second.reads()
+    assert "smoke-0001 is launching" in second.reads()

@@ -227,9 +227,10 @@ class Approve:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Refuse another person's launch that waits for an approval."""
+    """Decline another person's launch that waits for an approval, with a reason."""
 
     run: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

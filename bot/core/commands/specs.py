@@ -111,9 +111,14 @@ def build_help_command(arguments: ParsedArguments) -> ShowHelp:
     return ShowHelp(word, find_language_of(typed))
 
 
+def build_decline_command(arguments: ParsedArguments) -> Refuse:
+    """Return the refusal of a launch, with the reason that was typed."""
+    return Refuse(arguments.names[0], dict(arguments.parameters).get("why", ""))
+
+
 RUN_COMMANDS = (
     *("status", "logs", "plot", "compare", "stop", "artifacts", "retry", "resume"),
-    *("extend", "budget", "approve", "refuse", "cost", "history"),
+    *("extend", "budget", "approve", "decline", "cost", "history"),
 )
 COMMAND_SPECS: dict[str, CommandSpec] = {
     spec.word: spec
@@ -249,11 +254,12 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
             required=("RUN",),
         ),
         CommandSpec(
-            "refuse",
-            N_("Decline a launch that needs approval."),
-            "refuse ppo-7f3a",
-            lambda arguments: Refuse(arguments.names[0]),
+            "decline",
+            N_("Decline such a launch; the reason is shown in its thread. `refuse` is the same."),
+            'decline ppo-7f3a why="use the small recipe first"',
+            build_decline_command,
             required=("RUN",),
+            options={"why": "TEXT"},
         ),
         CommandSpec(
             "cost",

@@ -15,7 +15,7 @@ from bot.core.model import typed_text
 from bot.core.model.cluster import read_idle_minutes
 from bot.core.model.managed_job import is_managed, may_rent_controller
 from bot.core.model.parameter import Parameter, Value
-from bot.core.model.recipe import BUCKET, BUDGET, CONTROLLER, LEASE, NONE, RESUME, SPOT, VOLUME, WHY, Recipe, Task
+from bot.core.model.recipe import BUCKET, BUDGET, CONTROLLER, LEASE, NAME, NONE, RESUME, SPOT, VOLUME, WHY, Recipe, Task
 from bot.core.model.resources import list_accelerators, list_resources
 from bot.core.model.training_framework import Framework
 from bot.core.model.typed_text import describe_override_refusal
@@ -52,6 +52,7 @@ class LaunchPlan:
     budget_dollars: float
     lease: timedelta
     checkpoint_store: str | None
+    name: str = ""
     why: str = ""
 
     @property
@@ -129,6 +130,7 @@ def build_launch_plan(
         budget_dollars=float(values.get(BUDGET.name, recipe.budget_dollars)),
         lease=timedelta(hours=float(values.get(LEASE.name, recipe.lease_hours))),
         checkpoint_store=checkpoint_store,
+        name=settings.get(NAME.name, "").strip(),
         why=settings.get(WHY.name, "").strip(),
     )
 

@@ -133,7 +133,7 @@ def build_common_parameters(
     infra = with_default(INFRA, resources.get("infra"))
     managed = (MANAGED, SPOT, CONTROLLER)
     limits = (with_default(BUDGET, f"{budget_dollars:g}"), with_default(LEASE, f"{lease_hours:g}"))
-    return (*gpus, infra, *image, *ports, *checkpoint_parameters, *managed, *limits, WHY)
+    return (*gpus, infra, *image, *ports, *checkpoint_parameters, *managed, *limits, NAME, WHY)
 
 
 def with_default(parameter: Parameter, value: object) -> Parameter:
@@ -219,6 +219,13 @@ CONTROLLER = Parameter(
     meaning=N_("allow renting a controller machine for managed jobs"),
     target="_metadata.verlbot.controller",
     choices=(RENT_WORD,),
+)
+NAME = Parameter(
+    name="name",
+    kind=ParameterKind.TEXT,
+    meaning=N_("a short note that tells the run from others of its recipe"),
+    pattern=r".{1,40}",
+    shape=N_("up to 40 characters, in quotes where it has spaces"),
 )
 WHY = Parameter(
     name="why",

@@ -33,6 +33,7 @@ class Run:
         id: such as `ppo-7f3a`; never reused.
         command_line: the command that launched it, as it can be typed.
         requester: Slack's id of the person; channel: of the channel.
+        name: a short note that tells it from others of its recipe; may be empty.
         why: the person's reason for the launch; may be empty.
         plan: what was approved; limits: what ends it, which people may change.
         approval: the approvers of its launch, and the decision of one; None if it needs none.
@@ -54,6 +55,7 @@ class Run:
     requester: str
     channel: str
     created_at: datetime
+    name: str = ""
     why: str = ""
     plan: RunPlan
     limits: RunLimits
@@ -164,6 +166,7 @@ class Run:
         return replace(
             self,
             command_line="",
+            name="",
             why="",
             plan=replace(self.plan, checkpoint_store=None),
             training=TrainingState(checkpoint_at=self.training.checkpoint_at),
@@ -218,11 +221,11 @@ class Run:
         """Return the run with its price as estimated now, or None if unknown; once it is launched, its rate stays."""
         return replace(self, spending=self.spending.record_price(rate, now)) if self.is_waiting else self
 
-    def record_approval_decision(self, by: str, is_granted: bool, now: datetime) -> Self:
+    def record_approval_decision(self, by: str, is_granted: bool, now: datetime, note: str = "") -> Self:
         """Return the run with an approver's decision on its launch, if it waits for one."""
         if self.approval is None or self.status is not RunStatus.AWAITING_APPROVAL:
             return self
-        return replace(self, approval=self.approval.record_answer(by, is_granted, now))
+        return replace(self, approval=self.approval.record_answer(by, is_granted, now, note))
 
     def change_limit(self, limit: RunLimit, new_value: float, by: str, now: datetime, delivery_id: str = "") -> Self:
         """Return the run with another limit from now on; the same delivery counts once, and a finished run is

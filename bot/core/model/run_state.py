@@ -55,6 +55,11 @@ class Reason(StrEnum):
         )
 
     @property
+    def is_error(self) -> bool:
+        """Return whether an error ended the run: only then its log says why it ended."""
+        return self.is_explained_by_log or self is Reason.LAUNCH_FAILED
+
+    @property
     def is_explained_by_log(self) -> bool:
         """Return whether the program ended by itself, so that its log explains why."""
         return self in (Reason.FAILED, Reason.SETUP_FAILED, Reason.DRIVER_DIED)
@@ -116,12 +121,16 @@ class LaunchFacts:
         gpu_hours: GPU-hours of all its nodes over its whole lease.
         unpriced: whether its price was looked up and none is known.
         day_dollars: dollars of everything that the same person has launched within a day, this launch included.
+        month_dollars, month_limit: what the person has spent and reserved this month, and may; None where no monthly
+            budget is set.
     """
 
     dollars: float
     gpu_hours: float
     unpriced: bool
     day_dollars: float
+    month_dollars: float = 0.0
+    month_limit: float | None = None
 
     def is_within(self, approved: "LaunchFacts") -> bool:
         """Return whether an approval of the `approved` facts covers these."""
@@ -130,6 +139,10 @@ class LaunchFacts:
             and self.gpu_hours <= approved.gpu_hours
             and (approved.unpriced or not self.unpriced)
         )
+
+
+MAX_NOTE_CHARACTERS = 200
+"""Maximum characters of the reason of an approver's decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +154,7 @@ class Approval:
         until: when the launch is given up.
         task_hash: hash of the exact task that is to be approved; the approval launches no other.
         by, at: who answered, and when; None until an approver does.
-        granted: whether the run may be launched.
+        granted: whether the run may be launched; note: the reason that the approver gave; may be empty.
         causes: why the launch needs an approval; facts: what it may cost, which is what is approved.
     """
 
@@ -153,6 +166,7 @@ class Approval:
     by: str | None = None
     at: datetime | None = None
     granted: bool = False
+    note: str = ""
 
     @property
     def digest(self) -> str:
@@ -161,9 +175,9 @@ class Approval:
         facts_text = f"{facts.dollars:.2f} {facts.gpu_hours:.2f} {facts.unpriced}" if facts else ""
         return sha256(f"{self.task_hash} {facts_text}".encode(errors="replace")).hexdigest()[:12]
 
-    def record_answer(self, by: str, granted: bool, now: datetime) -> Self:
+    def record_answer(self, by: str, granted: bool, now: datetime, note: str = "") -> Self:
         """Record an approver's answer; only the first counts."""
-        return self if self.by else replace(self, by=by, at=now, granted=granted)
+        return self if self.by else replace(self, by=by, at=now, granted=granted, note=note[:MAX_NOTE_CHARACTERS])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """Launch a run again: with the same settings, resumed from its checkpoint, or with some of them changed. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bot.core.commands.command import Launch, Resume, Retry
 from bot.core.commands.parser import parse_command
 from bot.core.model.recipe import RESUME
 from bot.core.model.run import Run
-from bot.core.model.run_state import RunStatus
+from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.save_grace import checkpoint_outlives_cluster
 from bot.errors import UserError
 from bot.phrase import Phrase, Text
@@ -94,6 +94,27 @@ def get_override_key(word: str) -> str:
     ('a.b', 'a.b')
     """
     return word.lstrip("+~").partition("=")[0]
+
+
+def find_comparable_run(run: Run, candidates: Iterable[Run]) -> Run | None:
+    """Return the newest run with which a succeeded run is compared: an earlier success of its recipe in its channel,
+    so that people who read the card may read about both.
+
+    Args:
+        candidates: ended runs, newest first.
+    """
+    if run.reason is not Reason.SUCCEEDED:
+        return None
+    return next(
+        (
+            other
+            for other in candidates
+            if other.id != run.id
+            and (other.recipe, other.channel, other.reason) == (run.recipe, run.channel, run.reason)
+            and other.created_at < run.created_at
+        ),
+        None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,22 @@ from typing import Any
 from slack_bolt import Ack, App, Respond
 from slack_sdk import WebClient
 
+from bot.app.run_queries import Requester
 from bot.app.run_service import RunService
-from bot.core.commands.command import Extend, Launch, Resume, Retry, SetBudget, ShowLogs
-from bot.core.commands.parser import parse_command
+from bot.core.commands.command import (
+    Command,
+    CompareRuns,
+    Extend,
+    Launch,
+    Refuse,
+    Resume,
+    Retry,
+    SetBudget,
+    ShowArtifacts,
+    ShowChart,
+    ShowLogs,
+)
+from bot.core.commands.parser import parse_command, refuse_secret
 from bot.core.model.people import Act
 from bot.core.rules.forecast import name_budget_mute
 from bot.slack.inbound.background import (
@@ -22,6 +35,7 @@ from bot.slack.inbound.modals import Modals
 from bot.slack.inbound.requesters import Requesters
 from bot.slack.outbound.home_publisher import HomePublisher
 from bot.slack.payloads import (
+    MalformedDelivery,
     parse_number,
     parse_time,
     read_required,
@@ -29,7 +43,10 @@ from bot.slack.payloads import (
     split_value,
 )
 from bot.slack.views import answers
+from bot.slack.views import card_buttons as menu
 from bot.slack.views.approval_views import APPROVE, EMPTY_FORM, OPEN_FORM, REFUSE, RESUME, RETRY, SHOW_TASK
+from bot.slack.views.card_buttons import COMPARE, MENU, SHOW_CHART, SHOW_MODEL
+from bot.slack.views.card_forms import DECLINE_FORM, LIMIT_FORM, CardForm, read_form_value, render_command_to_copy
 from bot.slack.views.finding_views import MUTE
 from bot.slack.views.launch_form import (
     CONFIRM_LAUNCH,
@@ -38,6 +55,7 @@ from bot.slack.views.launch_form import (
     RECIPE_ACTION,
 )
 from bot.slack.views.limit_notices import ACCEPT_BUDGET_END, EXTEND, RAISE_BUDGET
+from bot.slack.views.message import Responder, build_text_answer
 from bot.slack.views.rescue_views import DISCARD_CHECKPOINT, KEEP_CHECKPOINT, SAVE_AND_STOP
 
 SAVE_BY_BUTTON = {SAVE_AND_STOP: True, DISCARD_CHECKPOINT: False}
@@ -54,7 +72,12 @@ def register_buttons(app: App, buttons: "ButtonListeners") -> None:
     app.action(RAISE_BUDGET)(buttons.on_raise_budget)
     app.action(ACCEPT_BUDGET_END)(buttons.on_accept_budget_end)
     app.action(CONFIRM_LAUNCH)(buttons.on_confirm_launch)
-    app.action(re.compile(rf"{APPROVE}|{REFUSE}"))(buttons.on_approval_decision)
+    app.action(APPROVE)(buttons.on_approve)
+    app.action(REFUSE)(buttons.on_decline)
+    app.view(DECLINE_FORM)(buttons.on_decline_submit)
+    app.action(MENU)(buttons.on_menu)
+    app.view(LIMIT_FORM)(buttons.on_limit_submit)
+    app.action(re.compile(rf"{SHOW_CHART}|{SHOW_MODEL}|{COMPARE}"))(buttons.on_question)
     app.action(MUTE)(buttons.on_mute)
     app.action(SHOW_TASK)(buttons.on_task)
     app.action("logs")(buttons.on_logs)
@@ -135,13 +158,79 @@ class ButtonListeners:
             self.background.send(acknowledgement, respond_where_pressed(respond, body))
         ack()
 
-    def on_approval_decision(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
-        """Record an approver's decision; the message shows it."""
+    def on_approve(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Record an approval; the message shows it."""
         run_id, _, shown_digest = read_value(action).partition(" ")
-        self.service.decide_approval(
-            run_id, action["action_id"] == APPROVE, self.requesters.build_button_requester(body), shown_digest
-        )
+        self.service.decide_approval(run_id, True, self.requesters.build_button_requester(body), shown_digest)
         ack()
+
+    def on_decline(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
+        """Open the form that asks an approver why a launch is declined."""
+        requester = self.requesters.build_button_requester(body)
+        self.modals.open_decline_form(read_value(action), read_required(body, "trigger_id"), requester)
+        ack()
+
+    def on_decline_submit(self, ack: Ack, view: dict[str, Any], body: dict[str, Any]) -> None:
+        """Record that a launch is declined, with the reason; the message shows it."""
+        form = CardForm.of_view(view)
+        command = Refuse(form.run, read_form_value(view))
+        refuse_secret(command.why, self.modals.secrets.masker)
+        self.commands.change_limits(command, self._build_form_requester(form, body))
+        ack()
+
+    def on_menu(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
+        """Do what was chosen in the menu of a card; each choice needs the right that its command needs."""
+        word, _, run_id = read_required(action, "selected_option", "value").partition(" ")
+        requester = self.requesters.build_button_requester(body)
+        match word:
+            case menu.SAVE:
+                self.service.stop(run_id, requester, save=True)
+            case menu.CHANGE_LEASE | menu.CHANGE_BUDGET:
+                self.modals.open_limit_form(word, run_id, read_required(body, "trigger_id"), requester)
+            case menu.COPY_COMMAND:
+                self.service.refuse(Act.READ, requester)
+                run = self.service.queries.find(run_id, requester.actor)
+                answer = build_text_answer(render_command_to_copy(run))
+                self.background.send(answer, self._choose_responder(body, respond))
+            case menu.SHOW_MODEL:
+                self._answer_question(ShowArtifacts(run_id), requester, self._choose_responder(body, respond))
+            case _:
+                raise MalformedDelivery("a choice that no menu has")
+        ack()
+
+    def on_limit_submit(self, ack: Ack, view: dict[str, Any], body: dict[str, Any]) -> None:
+        """Change the limit that the form names; the thread shows the change, and an error is shown at the field."""
+        form = CardForm.of_view(view)
+        typed = f"{form.word} {form.run} {read_form_value(view)}"
+        command = parse_command(typed, masker=self.modals.secrets.masker)
+        if not isinstance(command, Extend | SetBudget) or command.run != form.run:
+            raise MalformedDelivery("a form of no limit")
+        self.commands.change_limits(command, self._build_form_requester(form, body, view["id"]))
+        ack()
+
+    def on_question(self, ack: Ack, action: dict[str, Any], body: dict[str, Any], respond: Respond) -> None:
+        """Show the person a chart, a comparison or where the model is."""
+        requester, (run_id, _, other) = self.requesters.build_button_requester(body), read_value(action).partition(" ")
+        commands: dict[str, Command] = {
+            menu.SHOW_CHART: ShowChart(run_id),
+            menu.SHOW_MODEL: ShowArtifacts(run_id),
+            menu.COMPARE: CompareRuns(other, run_id),
+        }
+        self._answer_question(commands[action["action_id"]], requester, self._choose_responder(body, respond))
+        ack()
+
+    def _answer_question(self, command: Command, requester: Requester, responder: Responder) -> None:
+        """Send the answer to a command that only reads."""
+        if answer := self.commands.answer(command, requester, responder)():
+            self.background.send(answer, responder)
+
+    def _choose_responder(self, body: dict[str, Any], respond: Respond) -> Responder:
+        """Return the responder beside the message with the button; a page has none, so the person gets a message."""
+        return respond_directly(self.client, body["user"]["id"]) if "view" in body else respond_by_url(respond)
+
+    def _build_form_requester(self, form: CardForm, body: dict[str, Any], delivery_id: str | None = None) -> Requester:
+        """Return the person who filled in a form of a card, with the role in the channel of that card."""
+        return self.requesters.build_requester(body, body["user"]["id"], form.channel, delivery_id)
 
     def on_mute(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """Mute a finding in a run's thread."""

@@ -146,9 +146,10 @@ class Commands:
                 return partial(
                     answers.acknowledge_approval_decision, self.service.decide_approval(run_id, True, requester)
                 )
-            case Refuse(run_id):
+            case Refuse(run_id, why):
                 return partial(
-                    answers.acknowledge_approval_decision, self.service.decide_approval(run_id, False, requester)
+                    answers.acknowledge_approval_decision,
+                    self.service.decide_approval(run_id, False, requester, note=why),
                 )
 
     def answer_slow_command(

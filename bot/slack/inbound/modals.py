@@ -26,8 +26,9 @@ from bot.slack.inbound.background import (
 )
 from bot.slack.outbound.web_client import SlackRejected, classify_slack_errors
 from bot.slack.payloads import read_required
-from bot.slack.views import answers, launch_form, log_excerpt
+from bot.slack.views import answers, card_forms, launch_form, log_excerpt
 from bot.slack.views.blocks import Block, modal
+from bot.slack.views.card_buttons import CHANGE_LEASE
 from bot.slack.views.launch_form import LaunchFormValues, parse_launch, read_chosen_recipe, read_values
 from bot.slack.views.message import Answer, Responder
 from bot.slack.views.mrkdwn import Markup
@@ -122,6 +123,30 @@ class Modals:
             answers.acknowledge_log_read(run),
             make_view_opener(self.client, trigger, user, then=with_language_context(fill_view)),
         )
+
+    def open_decline_form(self, run_id: str, trigger: str, requester: Requester) -> None:
+        """Open the form that asks why a launch is declined.
+
+        Raises:
+            UserError: the launch does not wait for an approval, or this person may not decide.
+        """
+        run = self.service.find_approvable(run_id, requester)
+        form = card_forms.build_decline_form(run, requester.channel)
+        self.background.send(form, make_view_opener(self.client, trigger, requester.user))
+
+    def open_limit_form(self, word: str, run_id: str, trigger: str, requester: Requester) -> None:
+        """Open the form that changes the lease or the budget of a run.
+
+        Raises:
+            UserError: the run has finished, or this person may not extend it.
+        """
+        run = self.service.find_changeable(run_id, requester)
+        form = (
+            card_forms.build_lease_form(run, requester.channel)
+            if word == CHANGE_LEASE
+            else card_forms.build_budget_form(run, requester.channel, self.service.now())
+        )
+        self.background.send(form, make_view_opener(self.client, trigger, requester.user))
 
     def show_task(self, run_id: str, trigger: str, requester: Requester) -> None:
         """Open a view with the exact task of a run."""

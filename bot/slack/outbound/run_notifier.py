@@ -12,8 +12,9 @@ from bot.app.ports import Now
 from bot.app.rate_limits import InteractivePriority
 from bot.app.store_ports import LogStore, RunStore
 from bot.core.model.run import Run
-from bot.core.model.run_state import RunStatus
+from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.sent_message import SentMessage
+from bot.core.rules.relaunch import find_comparable_run
 from bot.errors import UnreadableRecord
 from bot.slack.outbound.conversation import Conversation
 from bot.slack.outbound.outbox import RETRY_AFTER, Outbox
@@ -26,6 +27,9 @@ RECHECK_AFTER = timedelta(seconds=60)
 """Delay after a pass in which a run had nothing to send."""
 
 MAX_RUNS_PER_PASS = 100
+
+MAX_COMPARABLE_RUNS = 50
+"""Number of ended runs among which the run is looked for that a succeeded one is compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +171,19 @@ class RunNotifier:
             name=name_run(run.id),
             identity={"run": run.id},
             channel=run.message_channel,
-            desired=build_conversation(run, self._now(), self._store.get_log(run.id)),
+            desired=build_conversation(run, self._now(), self._store.get_log(run.id), self._find_comparable(run)),
             sent=run.messages.sent,
             record=RunMessageRecord(self._store, run),
             fallback_user=run.requester,
             edit_period=self._card_period,
             build_upload=lambda message: FileUpload(f"{run.id}.yaml", message.text, self._render_task(run)),
         )
+
+    def _find_comparable(self, run: Run) -> Run | None:
+        """Return the run with which a succeeded one is compared."""
+        if run.reason is not Reason.SUCCEEDED:
+            return None
+        return find_comparable_run(run, self._store.list_recent_runs(MAX_COMPARABLE_RUNS))
 
 
 def name_run(run_id: str) -> str:

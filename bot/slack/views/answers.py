@@ -13,7 +13,7 @@ from bot.core.rules.relaunch import can_resume
 from bot.errors import LaunchDeclined, Unavailable, UnreadableRecord, UserError
 from bot.phrase import N_
 from bot.runtime.failure_isolation import render_or_fallback
-from bot.slack.views import checkpoint_views, run_thread, wording
+from bot.slack.views import checkpoint_views, run_card, wording
 from bot.slack.views.approval_views import EMPTY_FORM, OPEN_FORM
 from bot.slack.views.blocks import MAX_CODE_BLOCK_CHARACTERS, actions, button, code_block, context, section
 from bot.slack.views.message import Answer, build_answer, build_text_answer
@@ -246,7 +246,7 @@ def acknowledge_follow(run: Run) -> Answer:
 
 def render_status(run: Run, now: datetime) -> Answer:
     """Return the run's card for one person; it is separate from the card in the channel."""
-    card = run_thread.card(run, now)
+    card = run_card.card(run, now)
     return build_answer(card.text, card.blocks)
 
 

@@ -12,7 +12,15 @@ from bot.core.rules.relaunch import can_resume
 from bot.errors import UserError
 from bot.phrase import N_
 from bot.slack.views import wording
-from bot.slack.views.blocks import MAX_SECTION_CHARACTERS, Block, button, confirmation, context, section
+from bot.slack.views.blocks import (
+    MAX_SECTION_CHARACTERS,
+    Block,
+    button,
+    confirmation,
+    context,
+    fields_section,
+    section,
+)
 from bot.slack.views.message import Attachment, Message
 from bot.slack.views.mrkdwn import (
     DAY_AND_TIME,
@@ -40,7 +48,8 @@ APPROVAL_CAUSE_PHRASES: Mapping[ApprovalCause, str] = {
     ApprovalCause.UNPRICED: N_("Its price is not known, so no budget can end it."),
 }
 APPROVAL_GRANTED = N_("{person} has approved the launch of {run}, which may spend up to {budget}.")
-APPROVAL_DENIED = N_("{person} has refused the launch of {run}.")
+APPROVAL_DENIED = N_("{person} declined the launch of {run}.")
+APPROVAL_DENIED_BECAUSE = N_("{person} declined the launch of {run}: {reason}")
 APPROVAL_UNANSWERED = N_("No approver answered for {run} in time; it is not launched.")
 APPROVAL_QUESTION = N_("You approve the task {digest}, with all that its card and *Show task* say.")
 
@@ -98,7 +107,8 @@ def render_approval_outcome(run: Run, approval: Approval) -> Markup:
         return mrkdwn(":raised_hand: {}", render_phrase(APPROVAL_UNANSWERED, **about)) if run.is_finished else Markup()
     if approval.granted:
         return mrkdwn(":ok: {}", render_phrase(APPROVAL_GRANTED, **about))
-    return mrkdwn(":no_entry_sign: {}", render_phrase(APPROVAL_DENIED, **about))
+    denial = APPROVAL_DENIED_BECAUSE if approval.note else APPROVAL_DENIED
+    return mrkdwn(":no_entry_sign: {}", render_phrase(denial, **about, reason=approval.note))
 
 
 def build_approval_reasons(run: Run, approval: Approval) -> list[Markup]:
@@ -121,11 +131,24 @@ def build_approval_blocks(run: Run) -> list[Block]:
     approval = run.approval
     if approval is None or not is_awaiting_approval(run):
         return []
-    lines = [
-        join_parts(" ", build_approval_reasons(run, approval)),
-        *(mrkdwn("*{}* {}", name, value) for name, value in build_approval_facts(run) if value),
+    facts = [mrkdwn("*{}*\n{}", name, value) for name, value in build_approval_facts(run) if value]
+    return [
+        section(join_parts("\n", [describe_request(run), join_parts(" ", build_approval_reasons(run, approval))])),
+        fields_section(facts),
+        *build_settings_blocks(run),
     ]
-    return [section(join_parts("\n", lines)), *build_settings_blocks(run)]
+
+
+def describe_request(run: Run) -> Markup:
+    """Return who wants to launch what, on which machines, and the most that it may cost."""
+    facts = run.approval.facts if run.approval else None
+    return render_phrase(
+        "{person} wants to launch {recipe} on {machines}, for up to *{dollars}*.",
+        person=mention(run.requester),
+        recipe=code(run.recipe),
+        machines=wording.describe_machines(run),
+        dollars=wording.format_dollars(facts.dollars if facts else run.limits.budget_dollars),
+    )
 
 
 def build_approval_facts(run: Run) -> list[tuple[Markup, Markup]]:
@@ -141,6 +164,7 @@ def build_approval_facts(run: Run) -> list[tuple[Markup, Markup]]:
                 " · ", [wording.describe_budget(run.limits.budget_dollars), wording.describe_lease_hours(hours)]
             ),
         ),
+        (render_phrase("This month"), describe_month_use(run)),
         (render_phrase("Image"), code(run.plan.image) if run.plan.image else render_phrase("the machine as it is")),
         (
             render_phrase("Model goes to"),
@@ -151,8 +175,25 @@ def build_approval_facts(run: Run) -> list[tuple[Markup, Markup]]:
     ]
 
 
+def describe_month_use(run: Run) -> Markup:
+    """Return how much of the requester's monthly budget is used; empty where there is no such budget."""
+    facts = run.approval.facts if run.approval else None
+    if facts is None or facts.month_limit is None:
+        return Markup()
+    return render_phrase(
+        "{spent} of {person}'s {limit} is used or reserved",
+        spent=wording.format_dollars(facts.month_dollars),
+        person=mention(run.requester),
+        limit=wording.format_dollars(facts.month_limit),
+    )
+
+
 def build_settings_blocks(run: Run) -> list[Block]:
-    """Return every typed parameter and override; state how many the card leaves to the task."""
+    """Return the exact command; of a long one every parameter and override, and how many the card leaves to the
+    task.
+    """
+    if len(run.command_line) <= MAX_SETTING_CHARACTERS:
+        return [section(command_code("/verl " + run.command_line))]
     all_settings = parse_settings(run)
     if not all_settings:
         return [context(render_phrase("No setting differs from the recipe's."))]
@@ -192,7 +233,7 @@ def build_approval_buttons(run: Run) -> list[Block]:
     """Return the buttons of a launch that waits for approval."""
     return [
         build_approve_button(run),
-        button(render_phrase("Refuse"), REFUSE, run.id),
+        button(render_phrase("Decline…"), REFUSE, run.id),
         button(render_phrase("Show task"), SHOW_TASK, run.id),
     ]
 
@@ -227,9 +268,9 @@ PRICED_RESUME_QUESTION = N_(
 def build_relaunch_buttons(run: Run) -> list[Block]:
     """Return the relaunch buttons of a finished run."""
     return [
-        build_retry_button(run),
-        build_retry_form_button(run),
+        build_retry_form_button(run, style="primary" if run.reason and run.reason.is_error else None),
         *([build_resume_button(run)] if can_resume(run) else []),
+        build_retry_button(run),
     ]
 
 
@@ -249,9 +290,9 @@ def render_question_command(run: Run) -> Markup:
     return code("/verl " + run.command_line, MAX_QUESTION_COMMAND_CHARACTERS)
 
 
-def build_retry_form_button(run: Run) -> Block:
+def build_retry_form_button(run: Run, label: Markup | None = None, style: str | None = None) -> Block:
     """Return the button that opens the launch form, filled in with this run's settings."""
-    return button(render_phrase("Retry with…"), OPEN_FORM, run.id)
+    return button(label or render_phrase("Retry with changes…"), OPEN_FORM, run.id, style=style)
 
 
 def build_resume_button(run: Run) -> Block:

@@ -21,6 +21,7 @@ from bot.slack.views.approval_views import (
 )
 from bot.slack.views.attention_views import list_alarm_lines
 from bot.slack.views.blocks import Block, actions, button, context, header, section
+from bot.slack.views.card_buttons import card_buttons
 from bot.slack.views.mrkdwn import (
     Markup,
     channel_link,
@@ -32,7 +33,6 @@ from bot.slack.views.mrkdwn import (
     render_phrase,
     render_plural,
 )
-from bot.slack.views.run_thread import card_buttons
 from bot.slack.views.schedule_views import describe_schedule
 
 MAX_APPROVALS, MAX_OWN_RUNS, MAX_TEAM_RUNS, MAX_ENDED_RUNS, MAX_SCHEDULES = 5, 10, 10, 5, 10
@@ -179,7 +179,8 @@ def build_run_list(
 
 def build_run_row(run: Run, now: datetime, reader: str) -> list[Block]:
     """Return a run's line and its buttons."""
-    return [section(render_run_line(run, now, reader)), actions(*card_buttons(run))]
+    buttons = card_buttons(run)
+    return [section(render_run_line(run, now, reader)), *([actions(*buttons)] if buttons else [])]
 
 
 def build_ended_row(run: Run, now: datetime, reader: str) -> Block:

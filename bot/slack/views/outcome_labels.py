@@ -13,97 +13,128 @@ class OutcomeLabels:
     Attributes:
         state: the state on its card.
         stopping: a sentence for its thread while its cluster is being removed.
-        ended: the headline of its end. `stopping` and `ended` may name the `person` who stopped the run.
+        ended: the headline of its end; title: that of its card. All may name the `person` who stopped or declined it.
     """
 
     icon: str
     state: str
     stopping: str
     ended: str
+    title: str
 
 
 OUTCOME_LABELS = {
     Reason.SUCCEEDED: OutcomeLabels(
-        ":white_check_mark:", N_("succeeded"), N_("{run} succeeded."), N_("{run} *succeeded* after {time}")
+        ":white_check_mark:",
+        N_("succeeded"),
+        N_("{run} succeeded."),
+        N_("{run} *succeeded* after {time}"),
+        N_("{run} finished"),
     ),
-    Reason.FAILED: OutcomeLabels(":x:", N_("failed"), N_("{run} failed."), N_("{run} *failed* after {time}")),
+    Reason.FAILED: OutcomeLabels(
+        ":x:",
+        N_("failed"),
+        N_("{run} failed."),
+        N_("{run} *failed* after {time}"),
+        N_("{run} failed"),
+    ),
     Reason.SETUP_FAILED: OutcomeLabels(
         ":x:",
         N_("setup failed"),
         N_("The setup of {run} failed."),
         N_("{run} *failed during setup* after {time}"),
+        N_("{run} failed during setup"),
     ),
     Reason.DRIVER_DIED: OutcomeLabels(
         ":x:",
         N_("failed: driver process died"),
         N_("{run} failed because the driver process died."),
         N_("{run} *failed* after {time}: the driver process died"),
+        N_("{run} failed: the driver process died"),
     ),
     Reason.LAUNCH_FAILED: OutcomeLabels(
         ":x:",
         N_("not launched"),
         N_("{run} could not be launched."),
         N_("{run} *could not be launched* after {time}"),
+        N_("{run} could not be launched"),
     ),
     Reason.CANCELLED_EXTERNALLY: OutcomeLabels(
         ":black_square_for_stop:",
         N_("cancelled outside verlbot"),
         N_("{run} was cancelled outside verlbot."),
         N_("{run} *was cancelled outside verlbot* after {time}"),
+        N_("{run} was cancelled outside verlbot"),
     ),
     Reason.STOPPED: OutcomeLabels(
         ":black_square_for_stop:",
         N_("stopped"),
         N_("{person} stopped {run}."),
         N_("{run} *was stopped by {person}* after {time}"),
+        N_("{run} was stopped by {person}"),
     ),
     Reason.BUDGET_EXCEEDED: OutcomeLabels(
         ":moneybag:",
         N_("stopped: budget used up"),
         N_("{run} was stopped: budget used up."),
         N_("{run} *was stopped* after {time}: budget used up"),
+        N_("{run} was stopped: budget used up"),
     ),
     Reason.MONTHLY_BUDGET_EXCEEDED: OutcomeLabels(
         ":moneybag:",
         N_("stopped: monthly budget used up"),
         N_("{run} was stopped: monthly budget used up."),
         N_("{run} *was stopped* after {time}: monthly budget used up"),
+        N_("{run} was stopped: monthly budget used up"),
     ),
     Reason.LEASE_EXPIRED: OutcomeLabels(
         ":alarm_clock:",
         N_("stopped: lease ended"),
         N_("{run} was stopped: lease ended."),
         N_("{run} *was stopped* after {time}: lease ended"),
+        N_("{run} was stopped: lease ended"),
     ),
     Reason.AUTODOWNED: OutcomeLabels(
         ":zzz:",
         N_("stopped by autostop"),
         N_("Autostop stopped {run}."),
         N_("{run} *was stopped by autostop* after {time}"),
+        N_("{run} was stopped by autostop"),
     ),
     Reason.DOWNED_EXTERNALLY: OutcomeLabels(
         ":black_square_for_stop:",
         N_("deleted outside verlbot"),
         N_("The cluster of {run} was deleted outside verlbot."),
         N_("The cluster of {run} *was deleted outside verlbot* after {time}"),
+        N_("{run} was deleted outside verlbot"),
     ),
     Reason.CLUSTER_LOST: OutcomeLabels(
-        ":x:", N_("cluster lost"), N_("{run} lost its cluster."), N_("{run} *lost its cluster* after {time}")
+        ":x:",
+        N_("cluster lost"),
+        N_("{run} lost its cluster."),
+        N_("{run} *lost its cluster* after {time}"),
+        N_("{run} lost its cluster"),
     ),
     Reason.REFUSED: OutcomeLabels(
-        ":no_entry_sign:", N_("declined"), N_("{run} was declined."), N_("{run} *was declined* and not launched")
+        ":no_entry_sign:",
+        N_("declined"),
+        N_("{run} was declined."),
+        N_("{run} *was declined* and not launched"),
+        N_("{run} was declined by {person}"),
     ),
     Reason.NOT_APPROVED: OutcomeLabels(
         ":no_entry_sign:",
         N_("not approved in time"),
         N_("No approver answered for {run} in time."),
         N_("{run} *was not launched*: no approver answered in time"),
+        N_("{run} was not approved in time"),
     ),
     Reason.CAP_EXCEEDED: OutcomeLabels(
         ":no_entry_sign:",
         N_("over the limit"),
         N_("{run} would exceed a spending limit."),
         N_("{run} *was not launched*: it would exceed a spending limit"),
+        N_("{run} was not launched: it would exceed a spending limit"),
     ),
 }
 

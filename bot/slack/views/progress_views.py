@@ -10,7 +10,7 @@ from bot.core.model.run_state import ProgressSnapshot
 from bot.core.rules.forecast import Horizon, build_forecast
 from bot.phrase import N_
 from bot.slack.views import wording
-from bot.slack.views.mrkdwn import Markup, code, date_and_time, join_parts, mrkdwn, render_phrase
+from bot.slack.views.mrkdwn import Markup, code, date_and_time, escape, join_parts, mrkdwn, render_phrase
 
 NAMED_METRICS = FRAMEWORK.keys.outcome_prefixes
 """Metrics that have a word of their own."""
@@ -73,6 +73,16 @@ def metrics_line(progress: Progress, metrics: tuple[str, ...] = (), unreliable: 
         parts.append(
             render_phrase("val {value} (step {step})", value=format_number(validation), step=progress.validated_step)
         )
+    return join_parts(" · ", [*parts, further_metrics_line(progress, metrics, unreliable)])
+
+
+def further_metrics_line(progress: Progress, metrics: tuple[str, ...], unreliable: Collection[str] = ()) -> Markup:
+    """Return the further metrics that are wanted, on one line.
+
+    Args:
+        metrics: beginnings of their keys.
+        unreliable: keys of metrics whose values mean nothing.
+    """
     further = [
         key for key in progress.metrics if metrics and key.startswith(metrics) and not key.startswith(NAMED_METRICS)
     ]
@@ -80,8 +90,38 @@ def metrics_line(progress: Progress, metrics: tuple[str, ...] = (), unreliable: 
         key: render_phrase("unknown") if key in unreliable else format_number(progress.metrics[key])
         for key in sorted(further)
     }
-    parts += [mrkdwn("{} {}", code(key), value) for key, value in values.items()]
-    return join_parts(" · ", parts)
+    return join_parts(" · ", [mrkdwn("{} {}", code(key), value) for key, value in values.items()])
+
+
+PROGRESS_BAR_CHARACTERS = 20
+
+
+def format_progress_bar(step: int, last: int) -> str:
+    """Return how much is done as a bar of text.
+
+    >>> format_progress_bar(15, 60), format_progress_bar(7, 3)
+    ('▓▓▓▓▓░░░░░░░░░░░░░░░', '▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓')
+    """
+    filled = min(max(PROGRESS_BAR_CHARACTERS * step // max(last, 1), 0), PROGRESS_BAR_CHARACTERS)
+    return "▓" * filled + "░" * (PROGRESS_BAR_CHARACTERS - filled)
+
+
+def describe_reward(progress: Progress) -> Markup:
+    """Return the reward with its trend; empty where there is none."""
+    if progress.reward is None:
+        return Markup()
+    return join_parts(" ", [format_number(progress.reward), TREND_ARROWS[progress.rewards.trend]])
+
+
+def describe_validation(progress: Progress) -> Markup:
+    """Return the newest validation with its step; empty where there is none."""
+    if progress.validation is None:
+        return Markup()
+    if progress.validated_step is None:
+        return escape(format_number(progress.validation))
+    return render_phrase(
+        "{value} (step {step})", value=format_number(progress.validation), step=progress.validated_step
+    )
 
 
 def format_number(value: float) -> str:

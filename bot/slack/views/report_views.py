@@ -29,8 +29,8 @@ from bot.slack.views.mrkdwn import (
     strip_bold,
 )
 from bot.slack.views.progress_views import format_number
+from bot.slack.views.run_card import SHOWN_IN_DIRECT_MESSAGE
 from bot.slack.views.run_table import build_run_table
-from bot.slack.views.run_thread import SHOWN_IN_DIRECT_MESSAGE
 
 MAX_REPORT_LINES = 10
 """Maximum lines of each section: more are unreadable on a phone."""

@@ -50,11 +50,38 @@ def list_limit_messages(run: Run, now: datetime) -> list[Message]:
     ]
 
 
+def can_save(run: Run) -> bool:
+    """Return whether the run writes checkpoints."""
+    return bool(run.plan.checkpoints_ephemeral or run.plan.checkpoint_store)
+
+
 def stop_button(run: Run) -> Block:
     """Return the button that stops the run after a confirmation."""
-    question = render_phrase("{run} will stop and its cluster will be deleted. Unsaved work is lost.", run=code(run.id))
-    dialog = confirmation(render_phrase("Stop this run?"), question, render_phrase("Stop it"), render_phrase("Keep it"))
+    if run.launch.first_requested_at is None:
+        question = render_phrase("{run} has no machines yet; it will not be launched.", run=code(run.id))
+    else:
+        question = join_markup_sentences(
+            render_phrase("{run} ends and its cluster is removed.", run=code(run.id)), describe_loss_by_stop(run)
+        )
+    dialog = confirmation(
+        render_phrase("Stop this run?"), question, render_phrase("Stop now"), render_phrase("Keep it running")
+    )
     return button(render_phrase("Stop"), "stop", run.id, dialog, "danger")
+
+
+def describe_loss_by_stop(run: Run) -> Markup:
+    """Return what a stop keeps of the training, and how to save first where the run can."""
+    saved_step, step = run.training.progress.checkpoint_step, run.training.progress.step
+    if step is None:
+        return Markup()
+    if saved_step is None:
+        kept = render_phrase("No checkpoint was seen in its log: its {count} steps may be lost.", count=step)
+    else:
+        kept = render_phrase(
+            "Its last checkpoint is of step {saved}; it is at step {step} now.", saved=saved_step, step=step
+        )
+    how = render_phrase("To save first, choose *Save and stop* in the … menu of its card.") if can_save(run) else ""
+    return join_markup_sentences(kept, how)
 
 
 def report_only_message(run: Run, hit: PolicyHit) -> Message:

@@ -1,35 +1,27 @@
 """The card and the thread of a run. Pure: a record in, Slack messages out."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.core.model.failure import FailureSummary
 from bot.core.model.run import Run
-from bot.core.model.run_state import Reason, RunStatus
+from bot.core.model.run_state import RunStatus
 from bot.core.model.sent_message import LogFollow
 from bot.core.rules import log_lines, save_grace
 from bot.core.rules.chart_data import build_progress_chart
 from bot.phrase import N_
-from bot.slack.views import failure_views, wording
+from bot.slack.views import wording
 from bot.slack.views.approval_views import (
-    build_approval_blocks,
-    build_approval_buttons,
     build_approval_messages,
-    build_relaunch_buttons,
-    is_awaiting_approval,
 )
-from bot.slack.views.blocks import Block, actions, button, context, output_block, section
+from bot.slack.views.blocks import context, output_block
 from bot.slack.views.budget_views import list_monthly_budget_messages
-from bot.slack.views.checkpoint_views import list_instructions
 from bot.slack.views.cluster_views import build_cluster_alerts
-from bot.slack.views.finding_views import build_health_messages, render_open_findings, render_unreliable_metrics
+from bot.slack.views.ended_card import end_message
+from bot.slack.views.finding_views import build_health_messages
 from bot.slack.views.log_excerpt import format_line
-from bot.slack.views.managed_job_views import describe_managed_job, list_recovery_messages
+from bot.slack.views.managed_job_views import list_recovery_messages
 from bot.slack.views.memory_views import describe_unconfirmed_removal, list_memory_messages
-from bot.slack.views.message import CARD, Message, build_native_chart, thread_notice
+from bot.slack.views.message import Message, build_native_chart, thread_notice
 from bot.slack.views.mrkdwn import (
-    Markup,
-    channel_link,
     code,
     command_code,
     date,
@@ -38,16 +30,13 @@ from bot.slack.views.mrkdwn import (
     mention,
     mrkdwn,
     render_phrase,
-    strip_bold,
 )
-from bot.slack.views.progress_views import format_number, metrics_line, progress_line, summary_line
-from bot.slack.views.rescue_views import discard_button, list_checkpoint_messages
-from bot.slack.views.run_limits import list_limit_messages, stop_button
+from bot.slack.views.progress_views import format_number, summary_line
+from bot.slack.views.rescue_views import list_checkpoint_messages
+from bot.slack.views.run_card import card
+from bot.slack.views.run_limits import list_limit_messages
 
 FOLLOW = "follow"
-
-FAILURE_LOG_LINES = 20
-"""Number of log lines under a failure."""
 
 CHART_PERIOD_FACTOR = 4
 """Time between two edits of a chart, as a multiple of a card's: a curve grows more slowly than a card counts, and Slack
@@ -57,11 +46,12 @@ MIN_OUTAGE = timedelta(minutes=2)
 """Minimum length of an outage that is reported."""
 
 
-def build_conversation(run: Run, now: datetime, log: str) -> list[Message]:
+def build_conversation(run: Run, now: datetime, log: str, previous: Run | None = None) -> list[Message]:
     """Return every message of the run as Slack should show it now: what Slack lacks of them is sent next.
 
     Args:
         log: the last stored lines of the run's log.
+        previous: the run that a succeeded one is compared with, if there is one.
     """
     notices = [
         launching_message(run),
@@ -88,72 +78,7 @@ def build_conversation(run: Run, now: datetime, log: str) -> list[Message]:
         if run.requests.follow and (run.finished_at or now) <= run.requests.follow.until
         else []
     )
-    return [card(run, now), *(notice for notice in notices if notice), *follow_messages]
-
-
-SHOWN_IN_DIRECT_MESSAGE = N_("I'm not in {channel}, so I'm posting here. Invite me with `/invite @verlbot`.")
-
-
-def card(run: Run, now: datetime) -> Message:
-    """Return the one message that shows a run, edited in place."""
-    state = wording.describe_state(run)
-    where = [
-        render_phrase("by {person}", person=mention(run.requester)),
-        wording.describe_machines(run),
-        describe_time(run, now),
-        describe_managed_job(run),
-    ]
-    blocks = [section(mrkdwn("*{}* {} · {}", run.recipe, code(run.id), state)), context(join_parts(" · ", where))]
-    if progress_text := progress_line(run, now):
-        blocks.append(section(progress_text))
-    if finding_lines := render_open_findings(run):
-        blocks.append(section(join_parts("\n", finding_lines)))
-    blocks.append(context(join_parts(" · ", [wording.describe_money(run, now), describe_limits(run, now)])))
-    blocks += build_approval_blocks(run)
-    if not run.is_finished:
-        blocks += map(
-            context,
-            wording.list_safeguard_warnings(
-                run.plan.missing_safeguards, run.plan.checkpoints_ephemeral, run.plan.managed
-            ),
-        )
-    if run.messages.thread_channel and run.messages.thread_channel != run.channel:
-        blocks.append(context(render_phrase(SHOWN_IN_DIRECT_MESSAGE, channel=channel_link(run.channel))))
-    if doubt := wording.describe_uncertainty(run):
-        blocks.append(context(mrkdwn(":grey_question: {}", doubt)))
-    blocks.append(actions(*card_buttons(run)))
-    text = join_parts(" · ", [mrkdwn("{} {}", run.recipe, run.id), strip_bold(state), progress_text])
-    return Message(CARD, text, tuple(blocks), urgent=state, is_edited=True)
-
-
-def describe_time(run: Run, now: datetime) -> Markup:
-    """Return how long the run took, or since when it exists."""
-    if run.closed_at:
-        return render_phrase("took {time}", time=wording.format_duration(run.compute_billed_duration(now)))
-    return render_phrase("since {time}", time=date(run.created_at))
-
-
-def describe_limits(run: Run, now: datetime) -> Markup:
-    """Return what ends the run by itself, while it can still end."""
-    if run.is_finished or run.is_waiting:
-        return Markup()
-    return join_parts(
-        " · ", [wording.describe_lease(run, now), wording.describe_autostop(run) if run.observed.job else ""]
-    )
-
-
-def card_buttons(run: Run) -> list[Block]:
-    """Return the buttons for what people may do now."""
-    logs = button(render_phrase("Logs"), "logs", run.id)
-    if is_awaiting_approval(run):
-        return [*build_approval_buttons(run), stop_button(run)]
-    if save_grace.shows_rescue(run):
-        return [logs, discard_button(run)]
-    if run.is_finished:
-        return [logs, *build_relaunch_buttons(run)]
-    if run.requests.stop_requested_by and not run.checkpoint_rescue.save_grace:
-        return [logs]
-    return [logs, stop_button(run)]
+    return [card(run, now, log, previous), *(notice for notice in notices if notice), *follow_messages]
 
 
 def launching_message(run: Run) -> Message | None:
@@ -280,55 +205,6 @@ def stopping_message(run: Run) -> Message | None:
     if run.observed.memory.is_lost:
         cluster_text = describe_unconfirmed_removal(run)
     return thread_notice("stopping", join_markup_sentences(wording.stopping_sentence(run, run.reason), cluster_text))
-
-
-def end_message(run: Run, now: datetime, log: str) -> Message | None:
-    """Return the end, for the thread and the channel: why, how long, how good, how much, and where the model is."""
-    if run.closed_at is None or run.reason is None:
-        return None
-    head = join_parts(" · ", [wording.end_headline(run, run.reason, now), mention_launcher(run)])
-    failure = failure_views.find_failure(run, log)
-    why = failure_views.render_failure_error(run, failure)
-    blocks = [section(join_parts("\n", [head, why, failure_views.render_failure_advice(run, failure)]))]
-    last = metrics_line(run.training.progress, run.plan.metrics, run.training.unreliable_metrics)
-    lines = [
-        last,
-        *render_unreliable_metrics(run),
-        failure_views.render_remaining_checkpoint(run, now),
-        *list_instructions(run),
-    ]
-    if any(lines):
-        blocks.append(section(join_parts("\n", lines)))
-    blocks.append(context(join_parts(" · ", [wording.describe_money(run, now), describe_removal(run)])))
-    if excerpt := select_log_lines(run.reason, failure, log):
-        blocks.append(output_block("\n".join(map(log_lines.shorten_for_display, excerpt))))
-    blocks.append(actions(*build_relaunch_buttons(run)))
-    text = join_parts(" · ", [strip_bold(head), why if failure else "", metrics_line(run.training.progress)])
-    return Message("ended", text, tuple(blocks), broadcast=True)
-
-
-def select_log_lines(reason: Reason, failure: FailureSummary | None, log: str) -> Sequence[str]:
-    """Return what the run printed around its first error, or else last; nothing where that is of no interest."""
-    if failure and failure.excerpt:
-        return failure.excerpt
-    return log_lines.select_lines(log, FAILURE_LOG_LINES) if reason.is_failure else ()
-
-
-def mention_launcher(run: Run) -> Markup:
-    """Return a mention of the person who launched the run, unless that person stopped it."""
-    return Markup() if run.requests.stop_requested_by == run.requester else mention(run.requester)
-
-
-def describe_removal(run: Run) -> Markup:
-    """Return what is known of the end of its cluster, and how surely."""
-    if run.launch.first_requested_at is None:
-        return render_phrase("no machines were requested")
-    if run.observed.memory.confirmed_gone_by:
-        return render_phrase(
-            "machines gone according to {person}; SkyPilot cannot confirm it",
-            person=mention(run.observed.memory.confirmed_gone_by),
-        )
-    return render_phrase("machines confirmed gone")
 
 
 def follow_message(run: Run, request: LogFollow, log: str) -> Message:

@@ -26,6 +26,7 @@ from bot.slack.views.mrkdwn import (
     mrkdwn,
     render_phrase,
     render_plural,
+    to_plain_line,
     translate_text,
 )
 from bot.slack.views.outcome_labels import DEMO_CLOSED_LABELS, OUTCOME_LABELS, SAVING_LABELS, OutcomeLabels
@@ -109,16 +110,41 @@ def describe_state(run: Run) -> Markup:
 
 
 def link_run(run: Run, reader: str = "") -> Markup:
-    """Return the run's id as a link to its card; as code where the card's address is unknown, or the reader may not
-    open it.
+    """Return the run's id as a link to its card, and its name; the id is code where the card's address is unknown, or
+    the reader may not open it.
 
     Args:
         reader: Slack's id of the only person who reads it; empty for a message that several people read.
     """
     is_direct = run.message_channel.startswith("D")
     if run.is_redacted or not run.card_url or (is_direct and reader != run.requester):
-        return code(run.id)
-    return link(run.card_url, run.id)
+        return append_name(code(run.id), run)
+    return append_name(link(run.card_url, run.id), run)
+
+
+def render_run_name(run: Run) -> Markup:
+    """Return the run's id, with the name that a person has given it."""
+    return append_name(escape(run.id), run)
+
+
+def append_name(shown: Markup, run: Run) -> Markup:
+    """Return what shows the run, with the name that a person has given it."""
+    return mrkdwn("{} “{}”", shown, to_plain_line(run.name, MAX_RUN_NAME_CHARACTERS)) if run.name else shown
+
+
+MAX_RUN_NAME_CHARACTERS = 40
+"""Maximum characters of a run's name."""
+
+SOON = timedelta(hours=12)
+"""Within this time of now an hour and a minute name a moment; Slack adds the day to others."""
+
+
+def format_moment(moment: datetime, now: datetime) -> Markup:
+    """Return a moment inside a sentence, in the reader's time zone: without a day where it is near.
+
+    Slack writes "Today" and "Yesterday" with a capital, so a far moment has its date.
+    """
+    return date(moment, "{time}" if abs(moment - now) < SOON else "{date_short}, {time}")
 
 
 def describe_machines(run: Run) -> Markup:
@@ -288,6 +314,19 @@ def describe_duration(span: timedelta) -> Phrase:
     return Phrase("{hours} h {minutes} min", hours=seconds // 3600, minutes=seconds % 3600 // 60)
 
 
+def format_whole_minutes(minutes: int) -> Markup:
+    """Return minutes in hours and minutes, or in days and hours from two days on.
+
+    >>> format_whole_minutes(5), format_whole_minutes(125), format_whole_minutes(60 * 75)
+    ('5 min', '2 h 5 min', '3 d 3 h')
+    """
+    if minutes >= 60 * 48:
+        return render_phrase("{days} d {hours} h", days=minutes // 1440, hours=minutes % 1440 // 60)
+    if minutes >= 60:
+        return render_phrase("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
+    return render_phrase("{count} min", count=minutes)
+
+
 def describe_autostop(run: Run) -> Markup:
     """Return what removes the cluster if the bot does not, as the cloud reports it."""
     if run.plan.managed:
@@ -324,6 +363,14 @@ def describe_lease(run: Run, now: datetime) -> Markup:
     if run.lease_ends_at is None:
         return Markup()
     return render_phrase("lease until {time}", time=date_and_time(run.lease_ends_at, now))
+
+
+def describe_lease_sentence(run: Run) -> Markup:
+    """Return until when the run may live, as a sentence; empty where it has no lease yet."""
+    if run.lease_ends_at is None:
+        return Markup()
+    end = date(run.lease_ends_at, "{date_short} {time}")
+    return render_phrase("The lease of {run} ends {time}.", run=code(run.id), time=end)
 
 
 def describe_recipe(recipe: Recipe) -> Markup:

@@ -50,7 +50,7 @@ def test_a_run_is_told_of_whole_and_once_whatever_slack_does(bot: Bot, trouble: 
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(60, seconds=2)
     assert notices(bot) == ONE_OF_EACH
-    assert "*succeeded*" in bot.card()
+    assert "finished*" in bot.card()
     assert bot.store.list_open_runs() == []
 
 

@@ -6,7 +6,7 @@ from bot.core.model.run import Run
 from bot.slack.views.approval_views import build_approval_blocks, build_approval_buttons, build_approval_messages
 from bot.slack.views.blocks import Block
 from bot.slack.views.message import Attachment
-from bot.slack.views.run_thread import card
+from bot.slack.views.run_card import card
 from tests.builders import at
 from tests.slack.views.test_run_thread import waiting_for_approval
 

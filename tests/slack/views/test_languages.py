@@ -317,7 +317,7 @@ def test_a_person_who_chose_chinese_is_answered_in_it_and_the_channel_stays_engl
     assert "简体中文" in bot.say("language zh-CN")
     assert "正在启动 `smoke-0001`" in bot.say("launch smoke")
     bot.ticks(2)
-    assert "*running*" in bot.card()
+    assert "is running*" in bot.card()
     assert "[Logs] [Stop]" in bot.reads(user=BEN)
     assert not CHINESE.search(bot.reads(user=BEN))
     assert not CHINESE.search(bot.say("list", user=BEN) or bot.told(BEN))

@@ -279,7 +279,7 @@ def test_a_run_is_launched_again_with_its_settings(bot: Bot) -> None:
     run_id = bot.running("launch smoke nodes=2 steps=7")
     bot.say(f"stop {run_id}")
     bot.ticks(8, seconds=10)
-    assert "Retry with…" in bot.card()
+    assert "Retry with changes…" in bot.card()
     bot.click("form", run_id, user=BEN)
     assert json.loads(bot.view(BEN)["private_metadata"]) == {"recipe": "smoke", "channel": TRAINING}
     assert fields(bot.view(BEN))["steps"]["initial_value"] == "7"

@@ -31,7 +31,7 @@ from bot.core.model.run_state import (
 from bot.core.model.sent_message import LogFollow, SentMessage
 from bot.i18n import use_language
 from bot.phrase import ENGLISH, LANGUAGES, Phrase
-from bot.slack.views import answers, log_excerpt, run_thread
+from bot.slack.views import answers, log_excerpt, run_card, run_thread
 from slack_playground.checks import check_message
 from slack_playground.transcript import written
 from slack_playground.workspace import Message, seeded
@@ -79,7 +79,7 @@ def ended(reason: Reason, **changes: object) -> Run:
 
 
 def waiting_for_approval() -> Run:
-    facts = LaunchFacts(768.0, 192.0, unpriced=False, day_dollars=768.0)
+    facts = LaunchFacts(768.0, 192.0, unpriced=False, day_dollars=768.0, month_dollars=0.64, month_limit=800.0)
     causes = (ApprovalCause.DOLLARS, ApprovalCause.GPU_HOURS)
     asked = Approval(("U0LEA", "S0LEADS"), at(86_400), "0" * 64, causes, facts)
     return a_run(
@@ -128,6 +128,12 @@ RUNS = {
         progress=replace(TRAINED, rewards=CURVE, validations=Sparkline(((50, 0.02), (200, 0.2), (400, 0.53))))
     ),
     "running, with a pace": running(progress=PACED),
+    "running, with a name": running(progress=PACED, name="larger batch & `x`"),
+    "running, resumed, many settings": running(
+        progress=PACED,
+        checkpoint_store="volume m",
+        command_line="launch ppo nodes=2 resume_from=ppo-eec6 volume=m a.b=1 a.c=2 a.d=3 a.e=4 budget=5",
+    ),
     "running, over its budget ahead": running(progress=PACED, budget_dollars=30.0),
     "running, half of its budget spent": running(budget_dollars=7.0),
     "running, most of its budget spent": running(budget_dollars=4.5),
@@ -182,6 +188,9 @@ RUNS = {
     "ended, refused": waiting_for_approval()
     .record_approval_decision("U0LEA", is_granted=False, now=at(60))
     .close(Reason.REFUSED, at(60)),
+    "ended, refused, with a reason": waiting_for_approval()
+    .record_approval_decision("U0LEA", is_granted=False, now=at(60), note="use <!here> first")
+    .close(Reason.REFUSED, at(60)),
     "ended, not_approved": waiting_for_approval().close(Reason.NOT_APPROVED, at(86_400)),
     "ended, over_cap": a_run().close(
         Reason.CAP_EXCEEDED, at(5), detail="Your runs would cost $24.00 an hour; your limit is $20.00."
@@ -224,6 +233,7 @@ RUNS = {
     "ended, stopped": ended(Reason.STOPPED, stop_requested_by="U0ANA"),
     "ended, never launched": replace(a_run(stop_requested_by="U0ANA").close(Reason.STOPPED, at(5))),
 }
+PREVIOUS = change_run(ended(Reason.SUCCEEDED, progress=replace(TRAINED, validation=0.51)), id="ppo-11aa", bill=BILL)
 NOW = at(3600)
 
 
@@ -257,7 +267,7 @@ def read_aloud() -> str:
     parts = []
     for name, run in RUNS.items():
         parts.append(f"━━ {name}\n")
-        for message in run_thread.build_conversation(run, NOW, LOG):
+        for message in run_thread.build_conversation(run, NOW, LOG, PREVIOUS):
             found = Message(
                 "1.0", "C0TRAIN", workspace.bot, message.text, list(message.blocks), broadcast=message.broadcast
             )
@@ -295,20 +305,56 @@ def test_an_answer_of_every_length_is_one_that_slack_takes() -> None:
 
 def test_the_digest_of_a_card_changes_with_what_it_shows_and_not_with_time_alone() -> None:
     run = running(rate=None, progress=TRAINED)
-    assert run_thread.card(run, NOW).digest == run_thread.card(run, NOW + timedelta(seconds=5)).digest
+    assert run_card.card(run, NOW).digest == run_card.card(run, NOW + timedelta(seconds=5)).digest
     assert (
-        run_thread.card(run, NOW).digest
-        != run_thread.card(change_run(run, progress=replace(TRAINED, step=421)), NOW).digest
+        run_card.card(run, NOW).digest
+        != run_card.card(change_run(run, progress=replace(TRAINED, step=421)), NOW).digest
     )
 
 
 def test_moments_are_shown_in_the_readers_own_time_zone() -> None:
-    assert f"<!date^{int(NOON.timestamp())}^" in str(run_thread.card(running(), NOW).blocks)
+    assert f"<!date^{int(NOON.timestamp())}^" in str(run_card.card(running(), NOW).blocks)
 
 
 def test_of_a_long_failure_the_end_is_shown() -> None:
     log = "\n".join([*(f"(job, pid=1) {'x' * 220}" for _ in range(19)), "(job, pid=1) THE ERROR"])
-    message = run_thread.end_message(ended(Reason.FAILED), NOW, log)
-    assert message is not None
+    message = run_card.card(ended(Reason.FAILED), NOW, log)
     assert "THE ERROR" in str(message.blocks)
     check_message(message.text, list(message.blocks))
+
+
+@pytest.mark.parametrize(
+    ("reason", "has_log"),
+    [
+        *(pytest.param(reason, True, id=f"{reason} is an error") for reason in Reason if reason.is_error),
+        *(pytest.param(reason, False, id=f"{reason} is none") for reason in Reason if not reason.is_error),
+    ],
+)
+def test_only_an_error_has_log_lines_and_they_are_five(reason: Reason, has_log: bool) -> None:
+    log = "\n".join(f"(job, pid=1) printed {number}" for number in range(20))
+    messages = run_thread.build_conversation(ended(reason), NOW, log)
+    printed = [str(message.blocks).count("printed ") for message in messages]
+    assert printed == [5 * has_log] + [0] * (len(messages) - 1)
+
+
+def test_a_run_that_never_had_machines_has_no_log_and_took_no_time() -> None:
+    shown = str(run_card.card(RUNS["ended, refused"], NOW).blocks)
+    assert "'logs'" not in shown
+    assert "0 s" not in shown
+
+
+def test_a_declined_launch_is_one_message_in_the_channel_with_its_reason() -> None:
+    messages = run_thread.build_conversation(RUNS["ended, refused, with a reason"], NOW, "")
+    told = [message for message in messages if message.broadcast]
+    assert [message.key for message in told] == ["approval"]
+    assert "use &lt;!here&gt; first" in told[0].text
+    assert "use &lt;!here&gt; first" in str(messages[0].blocks)
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_a_card_has_a_color_and_its_attachment_is_not_folded(run: Run) -> None:
+    """Slack folds a long attachment under *Show more*."""
+    shown = run_card.card(run, NOW, LOG, PREVIOUS)
+    assert shown.color
+    assert len(shown.blocks) <= 8
+    assert shown.blocks[0]["type"] == "section"

@@ -1,0 +1,129 @@
+"""The first line of a run's card: its name, its state, how far it is; and the color of its bar. Pure."""
+
+from datetime import datetime
+
+from bot.core.model.cluster import JobState
+from bot.core.model.run import Run
+from bot.core.model.run_state import Reason, RunStatus
+from bot.phrase import N_
+from bot.slack.views import wording
+from bot.slack.views.message import Color
+from bot.slack.views.mrkdwn import Markup, emoji, join_parts, mention, mrkdwn, render_phrase, render_plural, strip_bold
+from bot.slack.views.outcome_labels import OUTCOME_LABELS, SAVING_LABELS
+
+STATUS_TITLES = {
+    RunStatus.AWAITING_APPROVAL: N_("{run} needs approval"),
+    RunStatus.PENDING: N_("{run} is waiting"),
+    RunStatus.LAUNCHING: N_("{run} is launching"),
+    RunStatus.RUNNING: N_("{run} is running"),
+}
+"""The titles of runs that have not finished; `OUTCOME_LABELS` has those of the others."""
+
+REASON_COLORS = {
+    Reason.SUCCEEDED: Color.SUCCEEDED,
+    **dict.fromkeys((reason for reason in Reason if reason.is_failure), Color.FAILED),
+    Reason.BUDGET_EXCEEDED: Color.NEEDS_ATTENTION,
+    Reason.MONTHLY_BUDGET_EXCEEDED: Color.NEEDS_ATTENTION,
+    Reason.LEASE_EXPIRED: Color.NEEDS_ATTENTION,
+}
+"""The colors of finished runs; the others are grey."""
+
+
+def render_title(run: Run, now: datetime) -> Markup:
+    """Return the title: the icon, the sentence about the state in bold, and what belongs on the same line."""
+    headline, percent = render_headline(run), None if run.is_finished else compute_percent(run)
+    title = headline if percent is None else mrkdwn("{} — {}%", headline, percent)
+    return join_parts(" · ", [title, *list_title_parts(run, now)])
+
+
+def render_title_text(run: Run, now: datetime) -> Markup:
+    """Return the title for notifications and for clients without blocks, beside which the steps are counted."""
+    return strip_bold(join_parts(" · ", [render_headline(run), *list_title_parts(run, now)]))
+
+
+def render_headline(run: Run) -> Markup:
+    """Return the icon, and the sentence about the state in bold."""
+    return mrkdwn("{} *{}*", emoji(find_icon(run)), render_state_sentence(run))
+
+
+def list_title_parts(run: Run, now: datetime) -> list[Markup]:
+    """Return what belongs on the line of the title."""
+    return list_outcome_parts(run, now) if run.reason else list_active_parts(run)
+
+
+def find_icon(run: Run) -> str:
+    """Return the emoji of a run's outcome, or else of its status."""
+    return OUTCOME_LABELS[run.reason].icon if run.reason else wording.STATUS_LABELS[run.status][0]
+
+
+def render_state_sentence(run: Run) -> Markup:
+    """Return what the run does, or how it ended."""
+    name = wording.render_run_name(run)
+    if run.reason is not None:
+        return render_outcome_sentence(run, run.reason)
+    if run.requests.stop_requested_by or run.checkpoint_rescue.save_grace:
+        saves = run.checkpoint_rescue.save_grace is not None
+        return render_phrase(N_("{run} saves its model, then stops") if saves else N_("{run} is stopping"), run=name)
+    if run.observed.recoveries.ongoing:
+        return render_phrase("{run} is waiting for other machines", run=name)
+    if run.status is RunStatus.LAUNCHING and run.observed.job is JobState.SETTING_UP:
+        return render_phrase("{run} is being set up", run=name)
+    return render_phrase(STATUS_TITLES[run.status], run=name)
+
+
+def render_outcome_sentence(run: Run, reason: Reason) -> Markup:
+    """Return how the run ended; of a failed training, at which step."""
+    name, step = wording.render_run_name(run), run.training.progress.step
+    if reason is Reason.FAILED and step is not None and run.training.progress.last_step:
+        return render_phrase(
+            "{run} failed at step {step} of {last}", run=name, step=step, last=run.training.progress.last_step
+        )
+    person = mention(run.requests.stop_requested_by or (run.approval.by if run.approval else None))
+    return render_phrase(OUTCOME_LABELS[reason].title, run=name, person=person)
+
+
+def list_active_parts(run: Run) -> list[Markup]:
+    """Return who has requested a stop or why the run is about to end, and that SkyPilot has forgotten the run."""
+    parts = [render_phrase("stop requested by {person}", person=mention(run.requests.stop_requested_by))]
+    grace = run.checkpoint_rescue.save_grace
+    if grace and not run.requests.stop_requested_by:
+        return [render_phrase(SAVING_LABELS[grace.reason])]
+    forgotten = [render_phrase("SkyPilot does not remember it")] if run.observed.memory.is_lost else []
+    return [*(parts if run.requests.stop_requested_by else []), *forgotten]
+
+
+def list_outcome_parts(run: Run, now: datetime) -> list[Markup]:
+    """Return the steps, the time and the cost of a finished run, and whether its machines still bill.
+
+    A run that never had machines has none of them.
+    """
+    if run.launch.first_requested_at is None:
+        return []
+    took = wording.format_duration(run.compute_billed_duration(now))
+    steps = run.training.progress.step if run.reason is Reason.SUCCEEDED else None
+    time_text = (
+        took if steps is None else render_plural("{count} step in {time}", "{count} steps in {time}", steps, time=took)
+    )
+    billing = render_phrase("machines still billing") if run.status is RunStatus.STOPPING else Markup()
+    forgotten = (
+        render_phrase("SkyPilot does not remember it")
+        if run.observed.memory.is_lost and run.status is not RunStatus.ENDED
+        else Markup()
+    )
+    return [time_text, wording.describe_cost(run, now), billing, forgotten]
+
+
+def compute_percent(run: Run) -> int | None:
+    """Return how much of its steps the run has done, in percent; None where that is unknown."""
+    step, last = run.training.progress.step, run.training.progress.last_step
+    return None if step is None or not last else min(max(100 * step // last, 0), 100)
+
+
+def choose_color(run: Run) -> Color:
+    """Return the color of the bar: the outcome's, or else that of a run that people must see to, or of one at work."""
+    if run.reason is not None:
+        return REASON_COLORS.get(run.reason, Color.ENDED)
+    needs_attention = (
+        run.status is RunStatus.AWAITING_APPROVAL or run.observed.memory.is_lost or run.spending.budget_overruns
+    )
+    return Color.NEEDS_ATTENTION if needs_attention else Color.ACTIVE

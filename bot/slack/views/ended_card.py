@@ -1,0 +1,207 @@
+"""The card of a run that has finished, and the notice of its end in the thread and the channel. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.core.model.failure import FailureSummary
+from bot.core.model.run import Run
+from bot.core.model.run_state import Reason, RunStatus
+from bot.core.rules import log_lines
+from bot.core.rules.chart_data import build_progress_chart
+from bot.phrase import N_
+from bot.slack.views import failure_views, wording
+from bot.slack.views.blocks import Block, context, fields_section, output_block, section
+from bot.slack.views.card_settings import list_card_settings
+from bot.slack.views.card_title import render_title
+from bot.slack.views.checkpoint_views import format_bytes, list_instructions
+from bot.slack.views.finding_views import render_open_findings, render_unreliable_metrics
+from bot.slack.views.message import Message, build_native_chart
+from bot.slack.views.mrkdwn import (
+    Markup,
+    code,
+    escape,
+    join_parts,
+    mention,
+    mrkdwn,
+    render_phrase,
+    strip_bold,
+)
+from bot.slack.views.progress_views import (
+    describe_reward,
+    describe_validation,
+    format_number,
+    further_metrics_line,
+    metrics_line,
+)
+
+FAILURE_LOG_LINES = 5
+"""Log lines on the card of a failed run: those around its first error."""
+
+
+def build_ended_blocks(run: Run, now: datetime, log: str, previous: Run | None) -> list[Block]:
+    """Return the body of a finished run's card.
+
+    Only a failure has log lines: how a run ended by its lease, its budget or a person is no riddle.
+    """
+    if run.launch.first_requested_at is None:
+        return build_unlaunched_blocks(run)
+    failure = failure_views.find_failure(run, log)
+    excerpt = select_log_lines(run, failure, log)
+    findings = render_open_findings(run) if run.reason is not Reason.SUCCEEDED else []
+    lines = [describe_failure(run, failure), *findings, *list_further_lines(run)]
+    fields = list_end_fields(run, now, previous)
+    return [
+        *([section(join_parts("\n", lines))] if any(lines) else []),
+        *([output_block("\n".join(map(log_lines.shorten_for_display, excerpt)))] if excerpt else []),
+        *([fields_section(fields)] if fields else []),
+        context(join_parts(" · ", list_end_parts(run, now))),
+    ]
+
+
+def build_unlaunched_blocks(run: Run) -> list[Block]:
+    """Return the body of a run that never had machines: why, who asked for it, and for what."""
+    why = describe_detail(run)
+    who = render_phrase("by {person}", person=mention(run.requester))
+    small_print = join_parts(" · ", [who, wording.describe_machines(run), render_phrase("nothing was launched")])
+    return [*([section(why)] if why else []), context(small_print)]
+
+
+def describe_detail(run: Run) -> Markup:
+    """Return what went wrong, in a sentence, or why an approver declined the launch; empty for nothing."""
+    note = run.approval.note if run.approval and run.reason is Reason.REFUSED else ""
+    reason = render_phrase("Reason: {reason}", reason=note) if note else Markup()
+    return join_parts(" ", [reason, escape(run.detail or "")])
+
+
+def describe_failure(run: Run, failure: FailureSummary | None) -> Markup:
+    """Return the first error, its likely cause and what to try."""
+    error = failure_views.render_failure_error(run, failure)
+    return join_parts("\n", [error, failure_views.render_failure_advice(run, failure)])
+
+
+def select_log_lines(run: Run, failure: FailureSummary | None, log: str) -> Sequence[str]:
+    """Return what a failed run printed around its first error, or else last; nothing for any other end."""
+    if run.reason is None or not run.reason.is_error:
+        return ()
+    if failure and failure.excerpt:
+        return failure.excerpt[-FAILURE_LOG_LINES:]
+    return log_lines.select_lines(log, FAILURE_LOG_LINES)
+
+
+def list_further_lines(run: Run) -> list[Markup]:
+    """Return further metrics that the recipe wants shown at the end, and why some of them mean nothing."""
+    return [
+        further_metrics_line(run.training.progress, run.plan.metrics, run.training.unreliable_metrics),
+        *render_unreliable_metrics(run),
+    ]
+
+
+def list_end_fields(run: Run, now: datetime, previous: Run | None) -> list[Markup]:
+    """Return the facts of a finished training, each under its name: only those that are known."""
+    values = (
+        (N_("Validation"), describe_best_validation(run)),
+        (N_("Reward"), describe_reward(run.training.progress)),
+        (N_("Compared with the last run"), describe_comparison(run, previous, now)),
+        (N_("Model"), describe_model_briefly(run)),
+    )
+    return [mrkdwn("*{}*\n{}", render_phrase(name), value) for name, value in values if value]
+
+
+def describe_best_validation(run: Run) -> Markup:
+    """Return the newest validation, and the best one where that was better."""
+    best, last = run.training.progress.training_totals.best_validation, run.training.progress.validation
+    text = describe_validation(run.training.progress)
+    if best is None or last is None or format_number(best) == format_number(last):
+        return text
+    return join_parts(", ", [text, render_phrase("best {value}", value=format_number(best))])
+
+
+def describe_comparison(run: Run, previous: Run | None, now: datetime) -> Markup:
+    """Return how much better and cheaper the run was than the one before; empty where there is none to compare."""
+    if previous is None:
+        return Markup()
+    return join_parts(", ", [code(previous.id), *list_differences(run, previous, now)])
+
+
+def list_differences(run: Run, previous: Run, now: datetime) -> list[Markup]:
+    """Return the difference of the validations, or else of the rewards, and of the costs."""
+    pairs = (
+        (N_("validation {change}"), run.training.progress.validation, previous.training.progress.validation),
+        (N_("reward {change}"), run.training.progress.reward, previous.training.progress.reward),
+    )
+    changes = [
+        render_phrase(phrase, change=f"{value - before:+.2f}")
+        for phrase, value, before in pairs
+        if value is not None and before is not None
+    ]
+    cost, cost_before = run.cost(now), previous.cost(now)
+    if cost is None or cost_before is None:
+        return changes[:1]
+    phrase = N_("{dollars} cheaper") if cost < cost_before else N_("{dollars} more")
+    cost_change = render_phrase(phrase, dollars=wording.format_dollars(abs(cost - cost_before)))
+    return [*changes[:1], *([cost_change] if abs(cost - cost_before) >= 0.005 else [render_phrase("same cost")])]
+
+
+def describe_model_briefly(run: Run) -> Markup:
+    """Return the step of the model that is left, and its size where it is known; empty for none."""
+    rescue = run.checkpoint_rescue
+    if rescue.download and rescue.is_downloaded:
+        return render_phrase(
+            "step {step}, {size}", step=rescue.step, size=format_bytes(rescue.download.downloaded_bytes)
+        )
+    is_kept = (
+        run.plan.checkpoint_store and run.training.progress.checkpoint and run.id in run.training.progress.checkpoint
+    )
+    return render_phrase("step {step}", step=run.training.progress.checkpoint_step) if is_kept else Markup()
+
+
+def list_end_parts(run: Run, now: datetime) -> list[Markup]:
+    """Return the small print of a finished run: what is left of it, who launched it, its settings, its machines."""
+    return [
+        failure_views.render_remaining_checkpoint(run, now),
+        render_phrase("by {person}", person=mention(run.requester)),
+        *list_card_settings(run),
+        wording.describe_machines(run),
+        wording.describe_rate(run.spending.hourly_rate) if run.spending.hourly_rate else render_phrase("price unknown"),
+        describe_removal(run) if run.status is RunStatus.ENDED else Markup(),
+    ]
+
+
+def describe_removal(run: Run) -> Markup:
+    """Return what is known of the end of its cluster, and how surely."""
+    if run.launch.first_requested_at is None:
+        return render_phrase("no cluster was requested")
+    if run.observed.memory.confirmed_gone_by:
+        return render_phrase(
+            "machines gone, says {person}; SkyPilot cannot tell", person=mention(run.observed.memory.confirmed_gone_by)
+        )
+    return render_phrase("machines confirmed gone")
+
+
+def end_message(run: Run, now: datetime, log: str) -> Message | None:
+    """Return the notice of the end, for the thread and the channel: one sentence, and the curve of a success.
+
+    The card has the numbers; Slack notifies people of no edit, so the notice mentions the owner. The channel reads that
+    a launch was declined in the answer to the question to the approvers, so this notice is for the thread alone.
+    """
+    if run.closed_at is None or run.reason is None:
+        return None
+    head = join_parts(" · ", [render_title(run, now), mention_launcher(run)])
+    failure = failure_views.find_failure(run, log)
+    why = failure_views.render_failure_error(run, failure) if run.reason.is_error else describe_detail(run)
+    chart = build_progress_chart(run) if run.reason is Reason.SUCCEEDED else None
+    chart_block = build_native_chart(chart) if chart else None
+    blocks = [
+        section(join_parts("\n", [head, why])),
+        *([chart_block] if chart_block else []),
+        *([section(join_parts("\n", instructions))] if (instructions := list_instructions(run)) else []),
+    ]
+    text = join_parts(" · ", [strip_bold(head), why, metrics_line(run.training.progress)])
+    charts = (chart,) if chart and chart_block else ()
+    is_answered = run.reason in (Reason.REFUSED, Reason.NOT_APPROVED)
+    return Message("ended", text, tuple(blocks), broadcast=not is_answered, charts=charts)
+
+
+def mention_launcher(run: Run) -> Markup:
+    """Return a mention of the person who launched the run, unless that person stopped it."""
+    return Markup() if run.requests.stop_requested_by == run.requester else mention(run.requester)
