@@ -58,7 +58,7 @@ def test_stopped_before_it_was_asked_for(bot: Bot) -> None:
     bot.ticks(3)
     assert (bot.run().status, bot.run().reason) == ("ended", "stopped")
     assert bot.cloud.launches == []
-    assert "nothing was launched" in bot.reads()
+    assert "no machines were requested" in bot.reads()
 
 
 def test_stopped_while_launching(bot: Bot) -> None:
@@ -105,7 +105,7 @@ def test_a_failed_setup_is_called_so(bot: Bot) -> None:
     bot.tick()
     bot.cloud.finish(CLUSTER, JobState.FAILED_SETUP, "`setup` failed on node 0 with exit code 7.")
     bot.ticks(12)
-    assert "smoke-0001 failed in its setup*" in bot.reads()
+    assert "smoke-0001 failed during setup*" in bot.reads()
 
 
 def test_a_cluster_removed_behind_its_back_is_not_called_a_failure_of_the_run(bot: Bot) -> None:
@@ -113,7 +113,7 @@ def test_a_cluster_removed_behind_its_back_is_not_called_a_failure_of_the_run(bo
     bot.cloud.vanish(CLUSTER, Ending.DOWNED)
     bot.ticks(20)
     assert bot.run().reason == "downed_outside"
-    assert "was removed outside of verlbot" in bot.reads()
+    assert "was deleted outside verlbot" in bot.reads()
 
 
 def test_a_record_that_is_dropped_and_back_is_no_end(bot: Bot) -> None:

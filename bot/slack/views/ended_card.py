@@ -62,7 +62,7 @@ def build_unlaunched_blocks(run: Run) -> list[Block]:
     """Return the body of a run that never had machines: why, who asked for it, and for what."""
     why = describe_detail(run)
     who = render_phrase("by {person}", person=mention(run.requester))
-    small_print = join_parts(" · ", [who, wording.describe_machines(run), render_phrase("nothing was launched")])
+    small_print = join_parts(" · ", [who, wording.describe_machines(run), render_phrase("no machines were requested")])
     return [*([section(why)] if why else []), context(small_print)]
 
 
@@ -170,10 +170,10 @@ def list_end_parts(run: Run, now: datetime) -> list[Markup]:
 def describe_removal(run: Run) -> Markup:
     """Return what is known of the end of its cluster, and how surely."""
     if run.launch.first_requested_at is None:
-        return render_phrase("no cluster was requested")
+        return render_phrase("no machines were requested")
     if run.observed.memory.confirmed_gone_by:
         return render_phrase(
-            "machines gone, says {person}; SkyPilot cannot tell", person=mention(run.observed.memory.confirmed_gone_by)
+            "machines gone according to {person}; SkyPilot cannot confirm it", person=mention(run.observed.memory.confirmed_gone_by)
         )
     return render_phrase("machines confirmed gone")
 
