@@ -313,30 +313,20 @@ class RunService:
         """Record an approver's decision on a launch that waits for it; the first decision counts.
 
         Args:
-            shown_digest: digest of what the person was shown; empty for a person who has typed a command.
-            note: the reason that the person gave; may be empty.
+            shown_digest: digest of what the person was shown; empty for a typed command; note: the person's reason.
 
         Raises:
             UserError: the run does not wait for it, this person may not, its monthly budget is exhausted, or its
                 possible cost is no longer what the person has seen.
         """
-        run = self.find_approvable(name, caller)
+        run = self.queries.find(name, caller.actor)
+        check_may_approve(self.policy, run, caller.actor)
         if granted:
             refuse_outdated_approval(run, shown_digest)
             self.monthly_budgets.refuse_exhausted(run)
         return self._show_and_wake(
             self.store.update(run.id, lambda run: run.record_approval_decision(caller.user, granted, self.now(), note))
         )
-
-    def find_approvable(self, name: str, caller: Requester) -> Run:
-        """Return the run of this name, whose launch waits for a decision that this person may make.
-
-        Raises:
-            UserError: it does not wait, or the person may not.
-        """
-        run = self.queries.find(name, caller.actor)
-        check_may_approve(self.policy, run, caller.actor)
-        return run
 
     def mute(self, run_id: str, finding: str, caller: Requester) -> Run:
         """Record that a finding of a run is not to be reported again."""

@@ -226,7 +226,11 @@ class ButtonListeners:
 
     def _choose_responder(self, body: dict[str, Any], respond: Respond) -> Responder:
         """Return the responder beside the message with the button; a page has none, so the person gets a message."""
-        return respond_directly(self.client, body["user"]["id"]) if "view" in body else respond_by_url(respond)
+        return (
+            respond_directly(self.client, body["user"]["id"])
+            if "view" in body
+            else respond_where_pressed(respond, body)
+        )
 
     def _build_form_requester(self, form: CardForm, body: dict[str, Any], delivery_id: str | None = None) -> Requester:
         """Return the person who filled in a form of a card, with the role in the channel of that card."""

@@ -13,6 +13,7 @@ from bot.core.commands.command import ShowLogs
 from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
 from bot.core.model.typed_text import format_inline_code
+from bot.core.rules.access import check_may_approve
 from bot.errors import UserError
 from bot.i18n import translate, with_language_context
 from bot.phrase import Phrase, Text
@@ -130,7 +131,8 @@ class Modals:
         Raises:
             UserError: the launch does not wait for an approval, or this person may not decide.
         """
-        run = self.service.find_approvable(run_id, requester)
+        run = self.service.queries.find(run_id, requester.actor)
+        check_may_approve(self.service.policy, run, requester.actor)
         form = card_forms.build_decline_form(run, requester.channel)
         self.background.send(form, make_view_opener(self.client, trigger, requester.user))
 

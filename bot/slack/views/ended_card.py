@@ -173,7 +173,8 @@ def describe_removal(run: Run) -> Markup:
         return render_phrase("no machines were requested")
     if run.observed.memory.confirmed_gone_by:
         return render_phrase(
-            "machines gone according to {person}; SkyPilot cannot confirm it", person=mention(run.observed.memory.confirmed_gone_by)
+            "machines gone according to {person}; SkyPilot cannot confirm it",
+            person=mention(run.observed.memory.confirmed_gone_by),
         )
     return render_phrase("machines confirmed gone")
 

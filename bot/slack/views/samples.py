@@ -8,7 +8,7 @@ from bot.core.model.run_plan import RunLimits, RunPlan
 from bot.slack.views.blocks import Block, line_chart
 from bot.slack.views.launch_form import LaunchFormValues, build_form
 from bot.slack.views.message import Message
-from bot.slack.views.run_thread import card
+from bot.slack.views.run_card import card
 
 SAMPLE_CHANNEL, SAMPLE_PERSON = "C0123456789", "U0123456789"
 """Ids in Slack's form, of no channel and of no person."""
