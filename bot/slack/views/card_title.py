@@ -79,7 +79,7 @@ def render_outcome_sentence(run: Run, reason: Reason) -> Markup:
             "{run} failed at step {step} of {last}", run=name, step=step, last=run.training.progress.last_step
         )
     person = mention(run.requests.stop_requested_by or (run.approval.by if run.approval else None))
-    return render_phrase(OUTCOME_LABELS[reason].title, run=name, person=person)
+    return render_phrase(wording.choose_outcome_labels(run, reason).title, run=name, person=person)
 
 
 def list_active_parts(run: Run) -> list[Markup]:

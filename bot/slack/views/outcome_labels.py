@@ -143,6 +143,7 @@ DEMO_CLOSED_LABELS = OutcomeLabels(
     N_("stopped"),
     N_("{run} was stopped because the demo was closed."),
     N_("{run} *was stopped because the demo was closed* after {time}"),
+    N_("{run} was stopped because the demo was closed"),
 )
 """In place of the labels of a stopped run, where the demo stopped it."""
 
