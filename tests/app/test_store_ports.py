@@ -3,6 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -42,9 +43,10 @@ USERS = [
 ]
 
 
-def read_attributes(path: Path) -> set[str]:
+@cache
+def read_attributes(path: Path) -> frozenset[str]:
     """Return the names of all attributes that a module reads."""
-    return {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    return frozenset(node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute))
 
 
 def list_imported_ports(path: Path) -> Iterator[type]:

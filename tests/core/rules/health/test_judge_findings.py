@@ -151,6 +151,7 @@ def test_a_reward_that_is_lost_for_thirty_steps_says_stop() -> None:
     assert found[-1].step <= 150 + 50
 
 
+@pytest.mark.slow
 def test_groups_are_judged_only_where_it_is_known_how_many_answers_a_prompt_gets() -> None:
     found = said(simulated("saturated_groups", 0), HealthRules())
     assert not [one for one in found if "groups" in one.finding.name]
@@ -163,6 +164,7 @@ def test_a_run_of_single_turns_is_not_said_to_lack_tools_unless_it_is_meant_to_h
     assert [one.finding.name for one in meant] == ["silent-tools"]
 
 
+@pytest.mark.slow
 def test_responses_that_grow_without_validation_are_a_note_and_with_one_that_rests_a_warning() -> None:
     grows = [
         replace(row, values={key: value for key, value in row.values.items() if not key.startswith("val-")})
