@@ -1,16 +1,15 @@
 """Blocks of a message, and how much of them Slack accepts. Pure."""
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from math import isfinite
 from typing import Any
 
 from bot.i18n import translate
+from bot.slack.views.chart_labels import make_distinct
 from bot.slack.views.mrkdwn import (
     Markup,
     count_utf16_units,
     escape,
-    shorten_middle,
     to_literal,
     to_plain_line,
     truncate,
@@ -33,7 +32,7 @@ MAX_OVERFLOW_OPTIONS = 5
 MAX_INPUT_CHARACTERS, MAX_HINT_CHARACTERS = 3_000, 2_000
 MAX_CONFIRM_TITLE_CHARACTERS, MAX_CONFIRM_TEXT_CHARACTERS, MAX_CONFIRM_BUTTON_CHARACTERS = 100, 300, 30
 MAX_VIEW_TITLE_CHARACTERS, MAX_VIEW_METADATA_CHARACTERS = 24, 3_000
-CHART, MAX_CHART_CAPTION_CHARACTERS, MAX_CHART_LABEL_CHARACTERS = "data_visualization", 50, 20
+CHART, MAX_CHART_CAPTION_CHARACTERS = "data_visualization", 50
 IMAGE, MAX_ALT_TEXT_CHARACTERS = "image", 2_000
 
 EMPTY_TEXT = "–"
@@ -144,22 +143,6 @@ def line_chart(
 def chart_caption(text: str) -> str:
     """Return the title of a chart or of an axis."""
     return to_plain_line(text, MAX_CHART_CAPTION_CHARACTERS) or EMPTY_TEXT
-
-
-def make_distinct(names: Sequence[str]) -> list[str]:
-    """Return the names as labels of a chart, each another: a number is added to those that are equal once cut, because
-    Slack refuses equal names.
-
-    >>> make_distinct(["a", "b", "a", ""]), make_distinct(["recipe-of-the-whole-team-7f3a", "recipe-of-a-team-9c21"])
-    (['a', 'b', 'a 2', '–'], ['recipe-of-…team-7f3a', 'recipe-of-…team-9c21'])
-    """
-    distinct_names: list[str] = []
-    for name in names:
-        line = to_plain_line(name) or EMPTY_TEXT
-        ends = chain([""], (f" {number}" for number in range(2, len(names) + 2)))
-        candidates = (shorten_middle(line, MAX_CHART_LABEL_CHARACTERS - len(end)) + end for end in ends)
-        distinct_names.append(next(candidate for candidate in candidates if candidate not in distinct_names))
-    return distinct_names
 
 
 def picture(file: str, alt_text: str) -> Block:

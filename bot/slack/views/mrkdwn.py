@@ -288,20 +288,6 @@ def take_fitting_pieces(pieces: Iterable[str], room: int) -> str:
     return "".join(pieces_that_fit)
 
 
-def shorten_middle(text: str, longest: int) -> str:
-    """Return the text, without its middle where it is too long: the end of a run's name tells it from others.
-
-    >>> shorten_middle("grpo-of-a-team-7f3a", 9), shorten_middle("short", 9)
-    ('grpo…7f3a', 'short')
-    """
-    if count_utf16_units(text) <= longest:
-        return text
-    tail = take_fitting_pieces(reversed(text), (longest - len(ELLIPSIS)) // 2)[::-1]
-    while tail and is_mark(tail[0]):
-        tail = tail[1:]
-    return take_fitting_pieces(text, longest - len(ELLIPSIS) - count_utf16_units(tail)) + ELLIPSIS + tail
-
-
 def count_utf16_units(text: str) -> int:
     """Return the length of a text as JavaScript counts it, in which an emoji is two: Slack may count either way."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2

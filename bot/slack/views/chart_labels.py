@@ -1,0 +1,42 @@
+"""Labels of charts: short, each another, and recognised by a person. Pure."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+from bot.core.model.characters import is_mark
+from bot.slack.views.mrkdwn import ELLIPSIS, count_utf16_units, take_fitting_pieces, to_plain_line
+
+MAX_CHART_LABEL_CHARACTERS = 20
+
+EMPTY_LABEL = "–"
+"""The label in place of an empty one, which Slack refuses."""
+
+
+def make_distinct(names: Sequence[str]) -> list[str]:
+    """Return the names as labels of a chart, each another: a number is added to those that are equal once cut, because
+    Slack refuses equal names.
+
+    >>> make_distinct(["a", "b", "a", ""]), make_distinct(["recipe-of-the-whole-team-7f3a", "recipe-of-a-team-9c21"])
+    (['a', 'b', 'a 2', '–'], ['recipe-of-…team-7f3a', 'recipe-of-…team-9c21'])
+    """
+    distinct_names: list[str] = []
+    for name in names:
+        line = to_plain_line(name) or EMPTY_LABEL
+        ends = chain([""], (f" {number}" for number in range(2, len(names) + 2)))
+        candidates = (shorten_middle(line, MAX_CHART_LABEL_CHARACTERS - len(end)) + end for end in ends)
+        distinct_names.append(next(candidate for candidate in candidates if candidate not in distinct_names))
+    return distinct_names
+
+
+def shorten_middle(text: str, longest: int) -> str:
+    """Return the text, without its middle where it is too long: the end of a run's name tells it from others.
+
+    >>> shorten_middle("grpo-of-a-team-7f3a", 9), shorten_middle("short", 9)
+    ('grpo…7f3a', 'short')
+    """
+    if count_utf16_units(text) <= longest:
+        return text
+    tail = take_fitting_pieces(reversed(text), (longest - len(ELLIPSIS)) // 2)[::-1]
+    while tail and is_mark(tail[0]):
+        tail = tail[1:]
+    return take_fitting_pieces(text, longest - len(ELLIPSIS) - count_utf16_units(tail)) + ELLIPSIS + tail
