@@ -252,7 +252,7 @@ def test_a_private_answer_reaches_the_person_or_is_waited_for(
     bot.slack.faults({"method": "chat.postEphemeral", "trouble": "refused", "error": code, "times": times})
     bot.mention("launch smoke")
     everything = [message for found in bot.playground._slack.workspace.messages.values() for message in found]
-    answers = [message for message in everything if "Recorded as" in message.text]
+    answers = [message for message in everything if "/verl stop smoke-0001" in str(message.blocks) + message.text]
     assert len(answers) == (0 if code in NO_PERMISSION_CODES else 1)
     assert all(message.only_for == ANA or message.channel[0] == "D" for message in answers)
 
