@@ -2,12 +2,15 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from bot.__main__ import ACTIONS
+from bot.cli.command_line import build_parser
 from bot.core.commands.command import Launch
 from bot.core.commands.parser import parse_command
 from bot.core.commands.specs import COMMAND_SPECS
@@ -64,6 +67,29 @@ def test_what_a_page_tells_people_to_type_is_understood(page: Path, bot: Bot) ->
 def test_there_are_such_lines() -> None:
     assert "launch ppo nodes=2" in typed_in(ROOT / "README.md")
     assert len([line for page in PAGES for line in typed_in(page)]) > 10
+
+
+def read_program_lines(page: Path) -> list[str]:
+    """What a page tells people to type in a shell after `verlbot`."""
+    lines = re.findall(r"`verlbot ([^`\n]+)`|^ {4,}(?:\S+/)?verlbot ([a-z].*)$", page.read_text(), re.MULTILINE)
+    typed = (line for pair in lines for line in pair if line)
+    return [line for line in typed if not re.search(r"[…\[]|[A-Z]{4,}", line)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_tells_people_to_type_in_a_shell_is_a_command(page: Path) -> None:
+    for line in read_program_lines(page):
+        words = shlex.split(line.partition(" > ")[0].partition(" | ")[0], comments=True)
+        if words not in NAMED_ALONE:
+            build_parser(ACTIONS).parse_args(words)
+
+
+NAMED_ALONE = [["policy"], ["recipes"], ["replay"], ["recipes", "check"], ["policy", "check"], ["policy", "explain"]]
+"""Commands that pages also name without what must follow."""
+
+
+def test_the_pages_have_lines_for_a_shell() -> None:
+    assert "policy check policy.yaml" in read_program_lines(ROOT / "docs" / "install.md")
 
 
 def anchors(page: Path) -> set[str]:

@@ -59,18 +59,18 @@ def test_an_amount_that_can_be_read_in_one_way_is_taken(bot: Bot, amount: str, d
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
-        pytest.param("launch smoke，nodes=2", "Recorded as", id="a Chinese comma between two words"),
-        pytest.param("launch smoke，nodes=2，steps=9", "Recorded as", id="Chinese commas between settings"),
-        pytest.param("launch smoke, nodes=2", "Recorded as", id="a comma between two words"),
-        pytest.param("launch smoke nodes＝２", "Recorded as", id="a full-width sign and digit"),
-        pytest.param("ｌａｕｎｃｈ　ｓｍｏｋｅ", "Recorded as", id="full-width letters and space"),
-        pytest.param("launch smoke budget=「0.05」", "Recorded as", id="Chinese quotes"),
-        pytest.param("launch smoke lease=2 hours", "Recorded as", id="a unit after a space"),
-        pytest.param("launch smoke lease=90 minutes steps=9", "Recorded as", id="another unit"),
-        pytest.param("launch smoke lease=1d", "Recorded as", id="a day"),
+        pytest.param("launch smoke，nodes=2", "Launching `", id="a Chinese comma between two words"),
+        pytest.param("launch smoke，nodes=2，steps=9", "Launching `", id="Chinese commas between settings"),
+        pytest.param("launch smoke, nodes=2", "Launching `", id="a comma between two words"),
+        pytest.param("launch smoke nodes＝２", "Launching `", id="a full-width sign and digit"),
+        pytest.param("ｌａｕｎｃｈ　ｓｍｏｋｅ", "Launching `", id="full-width letters and space"),
+        pytest.param("launch smoke budget=「0.05」", "Launching `", id="Chinese quotes"),
+        pytest.param("launch smoke lease=2 hours", "Launching `", id="a unit after a space"),
+        pytest.param("launch smoke lease=90 minutes steps=9", "Launching `", id="another unit"),
+        pytest.param("launch smoke lease=1d", "Launching `", id="a day"),
         pytest.param("launch smoke lease=abc", "a time such as `2h`, `90m` or `1d`", id="no time at all"),
-        pytest.param("start smoke", "Recorded as", id="an alias"),
-        pytest.param("/verl launch smoke", "Recorded as", id="the command twice"),
+        pytest.param("start smoke", "Launching `", id="an alias"),
+        pytest.param("/verl launch smoke", "Launching `", id="the command twice"),
         pytest.param("ps", "No run is active", id="ps"),
         pytest.param("ls", "No run is active", id="ls"),
         pytest.param("runs", "No run is active", id="runs"),
@@ -110,8 +110,8 @@ def test_an_amount_that_can_be_read_in_one_way_is_taken(bot: Bot, amount: str, d
         pytest.param("launch ppo foo.bar=3", "verl has no setting `foo.bar`.", id="an unknown group"),
         pytest.param("launch ppo trainr.total_epochs=3", "Did you mean `trainer`?", id="a mistyped group"),
         pytest.param("launch ppo trainer.totl_epochs=3", "`trainer.total_epochs`", id="a mistyped setting"),
-        pytest.param("launch ppo trainer.total_epochs=3", "Recorded as", id="a setting of verl"),
-        pytest.param("launch ppo +foo.bar=3", "Recorded as", id="a setting that is added"),
+        pytest.param("launch ppo trainer.total_epochs=3", "Launching `", id="a setting of verl"),
+        pytest.param("launch ppo +foo.bar=3", "Launching `", id="a setting that is added"),
     ],
 )  # fmt: skip
 def test_each_line_gets_its_answer(bot: Bot, typed: str, answer: str) -> None:
@@ -192,7 +192,7 @@ def write_direct_message(bot: Bot, text: str, user: str = ANA, **more: Any) -> s
         ("/verl status", "No run is active"),
         ("recipes", "PPO on GSM8K"),
         ("lanch smoke", "Did you mean `launch`?"),
-        ("launch smoke", "Recorded as `smoke-0001`"),
+        ("launch smoke", "Launching `smoke-0001`"),
         ("<@U0VERLBOT> status", "No run is active"),
         ("<@U0VERLBOT>", "I launch verl training runs"),
     ],
@@ -233,7 +233,7 @@ def test_a_card_that_comes_as_a_direct_message_is_announced_as_one(bot: Bot) -> 
         workspace.channels[SECRET].members.remove(workspace.bot)
     said = bot.say("launch smoke", channel=SECRET)
     assert "its card comes to our direct messages" in said
-    assert "its card follows" in bot.say("launch smoke", channel=RANDOM)
+    assert "Launching `" in bot.say("launch smoke", channel=RANDOM)
 
 
 @pytest.mark.parametrize(
