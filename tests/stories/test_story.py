@@ -46,7 +46,7 @@ def test_the_thread_tells_each_change_of_state_once_and_the_channel_the_end(bot:
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(20)
     read = bot.reads()
-    for told in ("Asked for 2 nodes", "Running on 2 nodes", "Its cluster is being removed", "*smoke-0001 finished*"):
+    for told in ("Requested 2 nodes", "started on 2 nodes", "Deleting the cluster", "*smoke-0001 finished*"):
         # The card says it too, and the end is in the thread and in the channel.
         assert read.count(told) == (3 if "finished" in told else 1), read
     assert read.count("(also in the channel)") == 2  # the one message, in the thread and in the channel
@@ -318,7 +318,7 @@ def test_of_two_bots_on_one_store_one_acts_and_speaks_and_both_answer(bot: Bot) 
     second.say("stop smoke-0001")
     second.ticks(20)
     assert second.run().status == "ended"
-    said = ("Asked for", "was stopped by @ana*", "machines confirmed gone")
+    said = ("Requested 1 node", "was stopped by @ana*", "machines confirmed gone")
     assert [second.reads().count(words) for words in said] == [1, 3, 1]  # the end is in the thread and the channel
 
 
