@@ -41,7 +41,7 @@ def test_sky_autostop_cancel_is_seen_and_mended_with_who_did_it(live: OnSlurm) -
 def test_sky_launch_by_somebody_else_is_told_of_and_removed_by_a_button(live: OnSlurm) -> None:
     name = f"by-hand-{token_hex(2)}"
     live.bed.sky("launch", "-y", "-d", "-c", name, "--infra", "slurm", "--cpus", "1", "--memory", "1", "sleep 1000")
-    live.ana.can_see(f"`{name}` is up, and no run owns it", SECONDS)
+    live.ana.can_see(f"`{name}` is running outside verlbot", SECONDS)
     message = live.ana.sees_message(lambda one: name in one["text"])
     live.ana.clicks("remove_orphan", message["ts"], confirmed=True)
     eventually(lambda: not any(job.startswith(name) for job in live.bed.queue()), live.log, SECONDS, pause_seconds=2)

@@ -38,8 +38,8 @@ def from_the_line_to_the_verified_end(live: OnSlurm, run_id: str) -> None:
     assert "val" in card
     assert "Model: step 12" in notice
     assert (live.data_dir / "artifacts" / run_id / "global_step_12" / "model.json").stat().st_size > 1000
-    assert "finished*" in notice
-    assert "$2.50/h by SkyPilot's cost report" in notice  # two nodes of 1 CPU and 1 GB
+    assert "machines confirmed gone" in notice
+    assert "$2.50/h (SkyPilot's cost report)" in notice  # two nodes of 1 CPU and 1 GB
     assert cost_in(notice) == pytest.approx(reported(live.bed, f"verl-{run_id}"), abs=0.0051)
 
 

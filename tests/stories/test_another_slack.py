@@ -82,7 +82,7 @@ def test_a_run_is_launched_and_told_of_to_its_end(tmp_path: Path) -> None:
                 return text if "succeeded after" in text and "succeeded" in text.splitlines()[0] else ""
 
             found = eventually(told, log.read_text, 60)
-            assert "Asked for 1 node" in found
+            assert "Requested 1 node" in found
     store = EmbeddedValkey(tmp_path / "data" / "store", answer_seconds=5)
     store.start()
     store.stop()

@@ -143,7 +143,7 @@ def test_a_cluster_that_somebody_launched_by_hand_is_told_of_at_the_first_sweep_
 ) -> None:
     by_hand(bot)
     bot.sweep()
-    assert "`dev-box` is up, and no run owns it.* It was launched without me." in told(bot)
+    assert "`dev-box` is running outside verlbot.*" in told(bot)
     assert "by SkyPilot user `ana`" in told(bot)
     assert "$0.00 so far at $2.00/h" in told(bot)
     bot.sweep(minutes=60)
@@ -154,7 +154,7 @@ def test_a_cluster_that_somebody_launched_by_hand_is_told_of_at_the_first_sweep_
     assert bot.sweep() == timedelta(seconds=30)
     assert "is gone" not in told(bot)  # one look is no proof
     bot.sweep(minutes=0.5)
-    assert "`dev-box` is gone*: two checks did not find it." in told(bot)
+    assert "`dev-box`: machines confirmed gone.*" in told(bot)
     bot.sweep()
     assert bot.store.get_orphans() == {}
 
@@ -181,7 +181,7 @@ def test_one_that_is_left_is_not_removed_and_says_who_left_it(bot: Bot) -> None:
     bot.sweep()
     press(bot, "leave_orphan")
     bot.sweep()
-    assert "<@U0BEN> leaves it as it is." in told(bot)
+    assert "<@U0BEN> chose to keep it." in told(bot)
     assert "Keep it" not in told(bot)
     assert bot.cloud.downs == []
 
@@ -219,7 +219,7 @@ def test_one_that_is_adopted_has_an_end_which_its_owner_hears_of_and_may_put_off
     bot.sweep()
     adopt(bot)
     bot.sweep()
-    assert "<@U0BEN> has adopted it: it is kept until " in told(bot)
+    assert "<@U0BEN> adopted it: I keep it until " in told(bot)
     assert told(bot).endswith("Remove it\nKeep 8 h longer")
     assert bot.sweep(minutes=10) == timedelta(minutes=400), "until the warning"
     assert bot.sweep(minutes=400) == timedelta(hours=1), "until the end"
@@ -228,7 +228,7 @@ def test_one_that_is_adopted_has_an_end_which_its_owner_hears_of_and_may_put_off
     adopt(bot, LEA)
     bot.sweep(minutes=60)
     assert bot.cloud.downs == []
-    assert "<@U0LEA> has adopted it" in told(bot)
+    assert "<@U0LEA> adopted it" in told(bot)
     bot.sweep(minutes=8 * 60)
     assert bot.cloud.downs == [BOX]
     assert "had adopted it until" in told(bot)
@@ -331,12 +331,12 @@ def test_one_is_removed_when_a_person_says_so_whatever_fails_on_the_way(bot: Bot
     bot.sweep(minutes=0)
     bot.sweep(minutes=3)
     assert bot.cloud.downs == [BOX, BOX]
-    assert "<@U0BEN> asked me to remove it." in told(bot)
+    assert "<@U0BEN> asked me to delete it." in told(bot)
     bot.cloud.removes = True
     for _ in range(5):
         bot.sweep(minutes=1)
     assert "is gone" in told(bot)
-    assert "<@U0BEN> asked me to remove it." in told(bot)
+    assert "<@U0BEN> asked me to delete it." in told(bot)
 
 
 def test_a_removal_that_the_end_of_the_bot_cuts_off_is_no_failure(bot: Bot) -> None:
@@ -375,7 +375,7 @@ def test_what_an_ended_run_has_left_is_removed_at_the_second_sight_and_said(bot:
     assert (len(bot.cloud.downs), told(bot)) == (downs, "")
     bot.sweep(minutes=0.5)
     assert len(bot.cloud.downs) == downs + 1
-    assert f"`verl-{run_id}` is up, and its run has ended.* I am removing it." in told(bot)
+    assert f"`verl-{run_id}` is still up, although its run has ended.* I am deleting it." in told(bot)
     bot.sweep(minutes=1)
     bot.sweep(minutes=1)
     assert "is gone" in told(bot)

@@ -52,7 +52,7 @@ def test_it_is_taken_back_when_it_heals(bot: Bot) -> None:
     a_bot_whose_gradient_is_none(bot)
     trains(bot, range(10, 40))
     assert bot.run().training.health.open_findings == ()
-    assert bot.reads().count("`not-a-number` has passed. It had stood since step 9.") == 1
+    assert bot.reads().count("resolved: `not-a-number` (since step 9).") == 1
     assert "Mute this" in bot.reads()  # what was said stands
     assert "gradient" not in bot.card()
 
@@ -64,7 +64,7 @@ def test_a_finding_that_is_muted_is_said_no_more(bot: Bot) -> None:
     trains(bot, range(10, 40))
     trains(bot, range(40, 41), **{"actor/grad_norm": float("nan")})
     read = bot.reads()
-    assert read.count("@ben wants to hear no more of `not-a-number` here.") == 1
+    assert read.count("@ben muted `not-a-number` for ") == 1
     assert read.count("[Mute this]") == 2  # the one message, in the thread and in the channel
     assert "gradient" not in bot.card()
 

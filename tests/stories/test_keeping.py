@@ -68,10 +68,10 @@ def test_a_model_is_fetched_before_its_cluster_goes_however_the_run_ended(bot: B
     assert bot.cloud.fetches == [ON_CLUSTER]
     assert bot.run().status == "ended"
     read = bot.reads()
-    assert f"The model of step 20 is fetched: 2.0 MB, in `{HERE}` on my machine." in read
+    assert f": 2.0 MB, in `{HERE}` on the bot's machine." in read
     assert f"Model: step 20 (validation 0.50), 2.0 MB, in `{HERE}` on my machine." in read
     assert f"`/verl launch smoke volume=NAME resume_from={RUN}`" in read
-    assert "died with the machine" not in read
+    assert "was lost with the cluster" not in read
 
 
 def test_a_model_in_a_volume_is_not_fetched(bot: Bot) -> None:
@@ -90,7 +90,7 @@ def test_while_it_is_fetched_its_cluster_stands_its_card_says_so_and_its_autosto
     assert stands(bot)
     read = bot.reads()
     assert "Fetching the model of step 20 from its cluster: 500 MB of 2.0 GB, 25 %." in read
-    assert "Its cluster is kept until its model is fetched, and bills $4.00/h." in read
+    assert "Copying the model before the cluster is deleted ($4.00/h until then)." in read
     assert "is still up" not in read
     assert len(bot.cloud.autostops) == 1
     assert bot.cloud.autostops[0] > 150  # the lease's rest
@@ -105,7 +105,7 @@ def test_a_lease_that_is_over_waits_for_a_save_and_then_ends_the_run(bot: Bot) -
     bot.tick(300)
     assert bot.run().status == "running"
     assert "*running · lease over, saving first*" in bot.card()
-    assert "Its lease is over. It trains on until 13:10 UTC at the most" in bot.reads()
+    assert "It keeps training until 13:10 UTC at most" in bot.reads()
     save(bot, 31)
     assert bot.run().status == "running"  # verl names a checkpoint before it writes it
     step(bot, 31)
@@ -298,7 +298,7 @@ def test_where_nobody_knows_whether_there_is_one_the_channel_is_asked(bot: Bot) 
     assert "Whether its cluster has a model is not known yet, and I try again: no route to host" in bot.reads()
     bot.ticks(12, seconds=30)
     assert stands(bot)
-    assert "*The model of step ? cannot be fetched*: no route to host" in bot.reads()
+    assert "cannot be copied*: no route to host" in bot.reads()
     bot.click("lose_model", RUN, user=BEN)
     bot.ticks(12)
     assert bot.run().status == "ended"
@@ -313,7 +313,7 @@ def test_a_model_that_is_long_on_its_way_is_asked_about(bot: Bot) -> None:
     assert "is not here yet" not in bot.reads()
     bot.ticks(2, seconds=1800)  # of the lease there are two hours left
     assert "*The model of step 20 is not here yet.*" in bot.reads()
-    assert "[Keep 1 h] [Tear down and lose it]" in bot.reads()
+    assert "[Keep 1 h] [Delete cluster and model]" in bot.reads()
 
 
 def test_whoever_does_not_want_the_model_stops_without_it(bot: Bot) -> None:
@@ -335,14 +335,14 @@ def test_where_it_cannot_be_fetched_the_channel_is_asked_and_told_what_the_waiti
     cannot_be_fetched(bot)
     assert stands(bot)
     read = bot.reads()
-    assert "*The model of step 20 cannot be fetched*: I could not read its cluster by SSH: no route to host" in read
+    assert "cannot be copied*: I could not read its cluster by SSH: no route to host" in read
     assert "Its cluster is kept at $4.00/h until 15:00 UTC; then it is removed, and the model is lost." in read
-    assert "[Keep 1 h] [Tear down and lose it]" in read
-    assert read.count("cannot be fetched*") == 2  # the thread's, in the channel too
+    assert "[Keep 1 h] [Delete cluster and model]" in read
+    assert read.count("cannot be copied*") == 2  # the thread's, in the channel too
     bot.cloud.breaks_fetch = None
     bot.ticks(20, seconds=20)
     assert bot.run().status == "ended"
-    assert "cannot be fetched" not in bot.reads()
+    assert "cannot be copied" not in bot.reads()
     assert bot.reads().count(f"in `{HERE}` on my machine") >= 2
 
 
@@ -365,7 +365,7 @@ def test_a_person_keeps_it_for_an_hour_longer_and_a_second_click_adds_nothing(bo
     assert kept.keep_cluster_until
     assert abs(kept.keep_cluster_until - until - timedelta(hours=1)) < timedelta(seconds=1)
     bot.tick()
-    assert "@lea has it kept until then." in bot.reads()
+    assert "@lea asked me to keep it until then." in bot.reads()
     bot.tick((kept.keep_cluster_until - bot.moment).total_seconds() - 60)
     assert stands(bot)
     bot.tick(90)
@@ -387,7 +387,7 @@ def test_what_is_refused_is_asked_about_at_once(bot: Bot) -> None:
     bot.cloud.refuses_fetch = "It has 300 GB, and I fetch 200 GB."
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(5)
-    assert "*The model of step 20 cannot be fetched*: It has 300 GB" in bot.reads()
+    assert "cannot be copied*: It has 300 GB" in bot.reads()
     assert stands(bot)
 
 
@@ -408,14 +408,14 @@ def test_a_model_goes_with_a_cluster_that_is_lost(bot: Bot) -> None:
     bot.cloud.vanish(CLUSTER, Ending.LOST)
     bot.ticks(20)
     assert bot.run().status == "ended"
-    assert "died with the machine" in bot.reads()
+    assert "was lost with the cluster" in bot.reads()
 
 
 def test_a_restart_goes_on_with_the_fetching_and_says_nothing_twice(bot: Bot) -> None:
     cannot_be_fetched(bot)
     later = bot.later()
     later.ticks(6, seconds=30)
-    assert later.reads().count("cannot be fetched*") == 2
+    assert later.reads().count("cannot be copied*") == 2
     later.cloud.breaks_fetch = None
     later.ticks(20, seconds=20)
     assert later.run().status == "ended"
@@ -432,7 +432,10 @@ def test_an_autostop_that_cannot_be_put_off_keeps_nothing_from_being_fetched(bot
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("artifacts smoke-0001", "The model of step 20 is on its cluster alone. I fetch it before that goes."),
+        (
+            "artifacts smoke-0001",
+            "The step-20 checkpoint is only on the cluster. I will copy it before the cluster is deleted.",
+        ),
         ("artifacts nope", "There is no run `nope`"),
         ("stop smoke-0001 save=maybe", "`save` cannot be `maybe`"),
     ],
@@ -611,7 +614,7 @@ def test_a_model_that_has_come_is_not_lost_with_its_cluster_that_went_before_the
     bot.cloud.vanish(CLUSTER, Ending.AUTODOWNED)
     bot.ticks(20)
     assert bot.run().status == "ended"
-    assert "died with the machine" not in bot.reads()
+    assert "was lost with the cluster" not in bot.reads()
     assert f"Model: step 20 (validation 0.50), 2.0 MB, in `{HERE}` on my machine." in bot.reads()
 
 
@@ -670,7 +673,7 @@ def test_where_the_newest_is_torn_the_newest_whole_one_is_fetched_and_both_are_s
     bot.cloud.torn[40] = MISSING
     bot.cloud.finish(CLUSTER, JobState.FAILED)
     bot.ticks(12)
-    assert f"The model of step 40 is not fetched yet, and I try again: {MISSING}" in bot.reads()
+    assert f"is not copied yet; trying again: {MISSING}" in bot.reads()
     assert stands(bot)  # what writes it may not have ended yet
     bot.ticks(12, seconds=30)
     assert bot.run().status == "ended"
@@ -713,7 +716,7 @@ def test_where_no_checkpoint_is_whole_that_is_said_and_its_cluster_is_not_held_t
     bot.cloud.finish(CLUSTER, JobState.FAILED)
     bot.ticks(10, seconds=30)
     assert f"*None of its checkpoints is whole.* Step 20: {why}" in bot.reads()
-    assert "[Keep 1 h] [Tear down and lose it]" in bot.reads()
+    assert "[Keep 1 h] [Delete cluster and model]" in bot.reads()
     assert stands(bot)
     bot.ticks(2, seconds=1800)
     bot.ticks(12)
@@ -731,7 +734,7 @@ def test_one_that_is_found_torn_only_after_hours_of_fetching_is_asked_about_befo
     bot.ticks(5, seconds=3600)
     bot.cloud.torn[20] = MISSING
     bot.ticks(10, seconds=30)
-    assert "[Keep 1 h] [Tear down and lose it]" in bot.reads()
+    assert "[Keep 1 h] [Delete cluster and model]" in bot.reads()
     assert stands(bot)
 
 

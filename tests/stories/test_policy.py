@@ -233,9 +233,9 @@ def test_a_rule_in_the_shadow_tells_what_it_would_have_done_and_does_nothing(und
     bot.ticks(2)
     assert bot.run().status == "running"
     read = bot.reads()
-    assert read.count("The report-only rule `budget` would end it now: its budget is spent.") == 1
-    assert read.count("The report-only rule `lease` would end it now: its lease is over.") == 1
-    assert read.count("The report-only rule `person.runs` would have refused its launch.") == 1
+    assert read.count("would have been stopped now (budget used up).") == 1
+    assert read.count("would have been stopped now (lease ended).") == 1
+    assert read.count("Test rule `person.runs`: the launch of ") == 1
 
 
 def test_what_a_month_may_cost_is_told_of_at_each_share_once_and_then_nothing_new_is_launched(under: Made) -> None:
@@ -246,8 +246,8 @@ def test_what_a_month_may_cost_is_told_of_at_each_share_once_and_then_nothing_ne
         bot.check_monthly_budgets()
         bot.check_monthly_budgets()
     read = bot.reads()
-    assert read.count("*50 % of what @ana may spend this month is spent*: $5.20 of $10.00.") == 2  # in the channel too
-    assert read.count("*80 % of what @ana may spend this month is spent*: $8.00 of $10.00.") == 2
+    assert read.count("*@ana has used 50% of the monthly budget* ($5.20 of $10.00).") == 2  # in the channel too
+    assert read.count("*@ana has used 80% of the monthly budget* ($8.00 of $10.00).") == 2
     refused = bot.say("launch smoke budget=2.5")
     assert "This would bring your runs this month to $10.50; your limit is $10.00." in refused
     assert "Its budget can be $2.00 at most: `budget=2.00`." in refused
@@ -261,7 +261,7 @@ def test_a_bot_that_dies_between_two_looks_tells_no_share_twice(under: Made) -> 
     later = under(bot.policy)
     later.moment = bot.moment
     later.check_monthly_budgets()
-    assert later.reads().count("*50 % of what this channel may spend this month") == 2
+    assert later.reads().count("*This channel has used 50% of its monthly budget") == 2
 
 
 def test_a_lead_gives_a_month_more_and_nobody_else_does(under: Made) -> None:
@@ -338,7 +338,7 @@ def test_once_a_month_is_spent_what_runs_is_told_and_ended_after_a_while(under: 
     bot.tick(2 * 60)
     bot.ticks(20)
     assert [bot.run(name).reason for name in (RUN, "smoke-0002")] == ["month_spent", "month_spent"]
-    assert bot.reads().count("ended: the monthly budget is used up*") == 6
+    assert bot.reads().count("*was stopped* after 1 h") == 4
     assert bot.run().status == "ended"
 
 
