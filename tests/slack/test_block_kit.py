@@ -112,7 +112,9 @@ def tell_story(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str,
     calls: list[tuple[str, Json]] = []
 
     def record(slack: Any, deliveries: Any, name: str, token: str, arguments: Json) -> Json:
-        calls.append((name, arguments))
+        calls.append(
+            (name, json.loads(json.dumps(arguments, default=str)))
+        )  # the playground gives ids to what it shows
         return call(slack, deliveries, name, token, arguments)
 
     monkeypatch.setattr("slack_playground.server.call", record)
