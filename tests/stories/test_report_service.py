@@ -62,18 +62,18 @@ def test_a_board_tells_what_runs_what_ended_and_what_it_cost(bot: Bot) -> None:
     steps(bot, 1, 2, 3)
     until(bot, on(2, 14))
     read = bot.reads().split(":clipboard:")[1]
-    assert "*Active*\n  `smoke-0001`" in read
-    assert "step 3/435 · reward 0.41 · val 0.37 (step 3) · 58 s/step · ETA" in read
-    assert "*Spent* $8.00 since then / $8.00 in 2026-01" in read
+    row = next(line for line in read.splitlines() if line.strip().startswith("smoke-0001 |"))
+    assert [cell.strip() for cell in row.split("|")][2:5] == ["3/435 1%", "0.41", "0.37"]
+    assert "*Spent*: $8.00 since the last report, $8.00 this month" in read
     assert "*Best validation* of smoke: 0.37" in read
-    assert "*Lease ends within a day*: `smoke-0001`" in read
-    assert "The model of `smoke-0001` is on its machine alone." in read
+    assert "The log is silent" in read
+    assert "only on its cluster" not in read
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(12)
     until(bot, on(2, 16))
     read = bot.reads().split(":clipboard:")[2]
-    assert "Nothing runs any more." in read
-    assert ":white_check_mark: `smoke-0001` *succeeded* after 2 h" in read
+    assert "Nothing is running." in read
+    assert "smoke-0001 :white_check_mark: succeeded · 2 h" in read
     assert "Active" not in read
 
 
@@ -83,7 +83,7 @@ def test_that_nothing_runs_is_told_once_by_a_digest_and_every_day_by_a_morning_b
     until(bot, on(4, 12))
     assert boards_in(bot) == [on(2, 14)]
     assert boards_in(bot, RANDOM) == [on(3, 9), on(4, 9)]
-    assert "Nothing runs, and nothing has ended since." in bot.reads()
+    assert "Nothing is running, and nothing has finished since then." in bot.reads()
 
 
 def test_weekdays_have_a_weekend(bot: Bot) -> None:
@@ -98,7 +98,7 @@ def test_a_board_that_was_missed_is_told_once_and_says_that_it_is_late(bot: Bot)
     later = bot.later()
     later.ticks(30)
     assert boards_in(bot) == [on(5, 9)]
-    assert "It was due 09:00 UTC; I could not tell it then." in bot.reads()
+    assert "Late: this was due 09:00 UTC." in bot.reads()
     until(later, on(6, 10))
     assert boards_in(bot) == [on(5, 9), on(6, 9)]
 
@@ -108,7 +108,7 @@ def test_what_falls_into_the_quiet_hours_waits_for_their_end_and_is_said_once(bo
     bot.running("launch smoke lease=48 budget=1000 --yes")
     until(bot, on(3, 9))
     assert boards_in(bot) == [on(2, hour) for hour in (14, 16, 18, 20)] + [on(3, 6), on(3, 8)]
-    assert bot.reads().count("It was due 06:00 UTC, in the quiet hours.") == 1
+    assert bot.reads().count("This was due 06:00 UTC, in the quiet hours.") == 1
 
 
 def test_a_report_that_was_taken_away_is_told_no_more(bot: Bot) -> None:
@@ -137,7 +137,7 @@ def test_the_list_is_of_the_channel_with_when_each_comes_next(bot: Bot) -> None:
     read = bot.say("report").splitlines()
     assert len(read) == 3
     assert read[0].startswith("`report-1` · *every day at 09:00* · `UTC` · next <!date^")
-    assert read[1].endswith("asked for by <@U0BEN>")
+    assert read[1].endswith("set up by <@U0BEN>")
     assert "`report-2` · *every 2 h* · `UTC` · of all runs" in read[1]
     assert "This channel has several reports. Valid: `report-1`, `report-2`." in bot.say("report off")
 
@@ -166,7 +166,10 @@ def test_what_another_channel_is_told_is_not_changed_from_here(bot: Bot) -> None
         ("report daily", "`daily` is no schedule. Write it as `daily 09:00`"),
         ("report every 20 steps", "For a run: `/verl report RUN every 20 steps`, `every 30min` or `off`."),
         ("report daily 09:00 tz=Berlin2", "There is no time zone `Berlin2`."),
-        ("report daily 09:00 tz=berlin", "There is no time zone `berlin`. Valid: `Europe/Berlin`."),
+        (
+            "report daily 09:00 tz=berlin",
+            "There is no time zone `berlin`. Give a city's zone, such as `Europe/Berlin`.",
+        ),
         ("report daily 09:00 quiet=9-9", "`9-9` is not a time range."),
         ("report daily 09:00 runs=mine", "There is no choice `mine`."),
         ("report report-7 off", "There is no report `report-7`."),
@@ -208,7 +211,7 @@ def test_the_board_as_it_is_now_is_shown_to_the_person_alone(bot: Bot) -> None:
     bot.running()
     assert bot.say("report now") == ""
     said = bot.told()
-    assert "*Active*\n`smoke-0001`" in said
+    assert "*Active*\nRun\nState" in said
     assert ":clipboard:" not in bot.reads(user=BEN)
 
 
@@ -218,7 +221,7 @@ def test_where_the_bot_may_not_write_the_person_who_asked_is_told(bot: Bot) -> N
     direct = bot.store.list_reports()[0].fallback_channel
     assert direct is not None
     assert boards_in(bot, direct) == [on(3, 9)]
-    assert "so I tell you here" in bot.reads(channel=direct)
+    assert "so I'm posting here" in bot.reads(channel=direct)
     until(bot, on(4, 10))
     assert boards_in(bot, direct) == [on(3, 9), on(4, 9)]
 
@@ -231,7 +234,7 @@ def test_a_direct_message_is_told_of_ones_own_runs(bot: Bot) -> None:
     until(bot, on(2, 13))
     read = bot.reads(channel=direct)
     assert "*Your runs*" in read
-    assert "`smoke-0001`" in read
+    assert "smoke-0001" in read
     assert "`smoke-0002`" not in read
 
 
@@ -262,14 +265,14 @@ def test_a_bot_that_dies_between_posting_and_recording_brings_that_board_up_to_d
         patch.setattr("bot.slack.outbound.outbox.send_message", dies_after)
         with pytest.raises(KeyboardInterrupt):
             until(bot, on(2, 14))
-    assert "*Spent* $8.00 since then" in bot.reads()
+    assert "*Spent*: $8.00 since the last report" in bot.reads()
     later = bot.later()
     later.tick(0.5 * HOUR)
     later.ticks(10)
     assert boards_in(bot) == [on(2, 14)]
-    assert "*Spent* $10.00 since then" in bot.reads()
+    assert "*Spent*: $10.00 since the last report" in bot.reads()
     until(later, on(2, 16))
-    assert "*Spent* $6.00 since then / $16.00 in 2026-01" in bot.reads()
+    assert "*Spent*: $6.00 since the last report, $16.00 this month" in bot.reads()
 
 
 def test_a_board_shares_its_channels_turns_with_the_runs(bot: Bot) -> None:
