@@ -329,7 +329,7 @@ def overdrawn(under: Made, *shadow: str) -> Bot:
 
 def test_once_a_month_is_spent_what_runs_is_told_and_ended_after_a_while(under: Made) -> None:
     bot = overdrawn(under)
-    ends = "*What this channel may spend this month is spent*: $8.01 of $6.00. This run is to end at 13:1"
+    ends = "*Monthly budget of this channel used up* ($8.01 of $6.00)."
     assert bot.reads().count(ends) == 2  # in the thread of each
     assert bot.run().status == bot.run("smoke-0002").status == "running"
     bot.tick(14 * 60)
@@ -431,7 +431,7 @@ def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_sav
     bot.check_monthly_budgets()
     bot.ticks(2)
     assert "monthly budget used up, saving first" in bot.card()
-    assert "This month's dollars are spent. It trains on until 13:10 UTC at the most" in bot.reads()
+    assert "It keeps training until 13:10 UTC at most" in bot.reads()
     bot.ticks(2, seconds=301)
     bot.ticks(12)
     assert bot.run().reason == "month_spent"
