@@ -283,8 +283,8 @@ def describe_uncertainty(run: Run) -> Markup:
     if run.observed.pending_confirmation and run.observed.pending_confirmation.ambiguity is Ambiguity.UNHEALTHY:
         since, why = date(run.observed.pending_confirmation.since), run.observed.pending_confirmation.detail or ""
         return render_phrase("The cluster has been unhealthy since {time}: {why}", time=since, why=why)
-    if run.launch.last_error and run.is_finished:
-        return render_phrase("Deleting the cluster failed; trying again: {why}", why=run.launch.last_error)
+    if run.teardown.last_error and run.is_finished:
+        return render_phrase("Deleting the cluster failed; trying again: {why}", why=run.teardown.last_error)
     if run.launch.last_error:
         return render_phrase("I don't know yet whether SkyPilot accepted the launch: {why}", why=run.launch.last_error)
     return Markup()
