@@ -37,7 +37,7 @@ def question(bot: Bot, action: str) -> str:
 
 def test_a_click_launches_the_very_same_line_where_it_was_made(bot: Bot) -> None:
     failed(bot, "launch smoke nodes=2 steps=7")
-    assert question(bot, "retry") == "`/verl launch smoke nodes=2 steps=7` is launched once more, at $4.00/h."
+    assert question(bot, "retry") == "This launches `/verl launch smoke nodes=2 steps=7` again, at $4.00/h."
     bot.click("retry", RUN, user=BEN, channel=RANDOM)
     found = bot.run("smoke-0002")
     assert (found.command_line, found.requester, found.channel) == ("launch smoke nodes=2 steps=7", BEN, RANDOM)

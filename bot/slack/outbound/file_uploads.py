@@ -27,7 +27,7 @@ UPLOAD_FAILURES = {
     "file_upload_disabled": N_("File uploads are switched off in this workspace."),
     "not_in_channel": N_("I am not in the run's channel: type `/invite @verlbot` there."),
     "channel_not_found": N_("I am not in the run's channel: type `/invite @verlbot` there."),
-    "missing_scope": N_("I lack the permission `files:write`; an admin can install the app again."),
+    "missing_scope": N_("I need the permission `files:write`; an admin can install the app again."),
     "is_archived": N_("The run's channel is archived."),
     "storage_limit_reached": N_("The workspace has no room for files."),
 }

@@ -257,8 +257,8 @@ OPEN_FORM, EMPTY_FORM = "form", "new"
 MAX_QUESTION_COMMAND_CHARACTERS = 200
 """Maximum characters of a command in a confirmation, which Slack limits to 300."""
 
-RETRY_QUESTION = N_("{command} is launched once more.")
-PRICED_RETRY_QUESTION = N_("{command} is launched once more, at {rate}.")
+RETRY_QUESTION = N_("This launches {command} again.")
+PRICED_RETRY_QUESTION = N_("This launches {command} again, at {rate}.")
 RESUME_QUESTION = N_("A new run continues from the newest checkpoint of {run} (step {step} in the log).")
 PRICED_RESUME_QUESTION = N_(
     "A new run continues from the newest checkpoint of {run} (step {step} in the log), at {rate}."

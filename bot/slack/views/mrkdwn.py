@@ -11,6 +11,7 @@ from functools import lru_cache, reduce
 from bot import i18n
 from bot.core.model.characters import clean, is_mark, to_single_line
 from bot.phrase import Phrase, Text, fill_fields
+from bot.slack.views.invisible_spaces import separate_formatting
 
 TYPED_LINK = re.compile(r"<((?:https?|mailto):[^|<>]*+)(?:\|([^<>]*+))?>")
 ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
@@ -49,14 +50,6 @@ FORMATTING = re.compile(r"[*~`]|(?<![^\W_])_|_(?![^\W_])|:[\w+'-]+:|^&gt;")
 as it is."""
 
 ELLIPSIS = "…"
-
-CHINESE = "[\u4e00-\u9fff，。；：？！、（）「」]"
-"""Characters and punctuation of Chinese, as a class of a pattern."""
-
-FORMATTED_SPAN = re.compile(rf"(?P<before>(?<={CHINESE}))?(?P<span>`[^`\n]+`|\*[^*\n]+\*)(?P<after>(?={CHINESE}))?")
-"""Code or bold text, and whether Chinese touches it on the left and on the right: then Slack does not format it."""
-
-ZERO_WIDTH_SPACE = "\u200b"
 
 
 class Markup(str):
@@ -366,24 +359,7 @@ def fill_escaped(translation: str, english: str, fields: Mapping[str, object]) -
     translation_template, english_template = escape_template(translation), escape_template(english)
     if IN_CODE_SUFFIX in translation_template or IN_CODE_SUFFIX in english_template:
         safe |= {f"{name}{IN_CODE_SUFFIX}": escape_in_code(value) for name, value in fields.items()}
-    return separate_formatting(fill_fields(translation_template, english_template, safe))
-
-
-def separate_formatting(text: str) -> Markup:
-    r"""Return markup with an invisible space between formatting and Chinese, so that Slack formats it.
-
-    Code stays as it is, so that it can be copied.
-
-    >>> separate_formatting("输入 `/verl`。") == "输入 `/verl`\u200b。", separate_formatting("`grep=（*`")
-    (True, '`grep=（*`')
-    """
-    return Markup(text if text.isascii() else FORMATTED_SPAN.sub(add_invisible_spaces, text))
-
-
-def add_invisible_spaces(match: re.Match[str]) -> str:
-    """Return formatted text with an invisible space on each side that Chinese touches."""
-    before, span, after = match["before"], match["span"], match["after"]
-    return f"{'' if before is None else ZERO_WIDTH_SPACE}{span}{'' if after is None else ZERO_WIDTH_SPACE}"
+    return Markup(separate_formatting(fill_fields(translation_template, english_template, safe)))
 
 
 @lru_cache(maxsize=4_096)

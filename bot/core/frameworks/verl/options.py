@@ -57,7 +57,7 @@ REMEDIES: Mapping[FailureKind, str] = {
     FailureKind.DATA_MISSING: N_(
         "`data.train_files` and `data.val_files` say where they are; the recipe's setup must put them on every node."
     ),
-    FailureKind.OVERRIDE: N_("Check how it is spelled; a `+` before the key adds one that verl's config lacks."),
+    FailureKind.OVERRIDE: N_("Check the spelling; a `+` before the key adds a key that verl's config does not have."),
     FailureKind.BATCH_SIZE: N_(
         "Make `data.train_batch_size` × `actor_rollout_ref.rollout.n` a multiple of the number of GPUs, and "
         "`data.train_batch_size` at least `actor_rollout_ref.actor.ppo_mini_batch_size`."

@@ -1,0 +1,115 @@
+"""What people read is written by the rules of docs/style.md: phrases, documents, `--help`, settings and recipes."""
+
+import argparse
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from bot.__main__ import ACTIONS
+from bot.cli.command_line import build_parser
+from bot.config.settings import Settings
+from tests.naming import (
+    ROOT,
+    find_banned,
+    read_modules,
+    read_word_lists,
+    without_bad_examples,
+    without_code,
+)
+from tests.words import phrases_of_recipes
+
+OLD_PATTERNS = read_word_lists()["people"]
+PERCENT_WITH_A_SPACE = re.compile(r"(?:\d|\}) %(?!\()")
+PAGES = [
+    *sorted(path for path in (ROOT / "docs").glob("*.md")),
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "playground/README.md")),
+]
+"""The pages that are read for old patterns."""
+
+
+def find_old_patterns(texts: list[str]) -> list[str]:
+    """Return what is written by the old patterns, each with the words around it."""
+    spaced = [match[0] for text in texts for match in PERCENT_WITH_A_SPACE.finditer(without_code(text))]
+    return [*find_banned(texts, OLD_PATTERNS), *spaced]
+
+
+def list_help_texts(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Yield what `--help` prints for a command and for those below it."""
+    yield " ".join(parser.format_help().split())
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from list_help_texts(command)
+
+
+def list_settings() -> list[str]:
+    """Return the meanings of the settings."""
+    return [str(one.metadata["meaning"]) for one in fields(Settings) if one.metadata]
+
+
+def test_phrases_have_no_old_pattern() -> None:
+    found = {str(module.path): find_old_patterns(list(module.phrases)) for module in read_modules("bot")}
+    assert {path: hits for path, hits in found.items() if hits} == {}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_has_no_old_pattern(page: Path) -> None:
+    assert find_old_patterns([without_bad_examples(page.read_text())]) == []
+
+
+def test_help_has_no_old_pattern() -> None:
+    texts = list(list_help_texts(build_parser(ACTIONS)))
+    assert len(texts) > 5
+    assert find_old_patterns(texts) == []
+
+
+def test_settings_have_no_old_pattern() -> None:
+    assert find_old_patterns(list_settings()) == []
+
+
+def test_recipes_have_no_old_pattern() -> None:
+    assert find_old_patterns([text for _, text in phrases_of_recipes()]) == []
+
+
+@pytest.mark.parametrize("meaning", list_settings())
+def test_a_setting_is_a_sentence_that_begins_with_a_noun_or_a_verb(meaning: str) -> None:
+    assert meaning.endswith(".")
+    assert not re.match(r"(?:Of|Between|After|That|For|How long|What)\b", meaning)
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        "It has 3 GB, and I fetch 2 GB at the most.",
+        "Your runs may cost $3.00; 1 are allowed.",
+        "50 % of its budget is spent.",
+        "Mend the recipe.",
+        "The recipe goes on from a checkpoint.",
+        "It is launched once more.",
+        "`dev-box` is up: the machine stands.",
+        "No approver has told me.",
+        "The doctor looks whether Slack answers.",
+        "A Slack of one's own.",
+        "The removal is asked for again.",
+    ],
+)
+def test_an_old_pattern_is_found(old: str) -> None:
+    assert find_old_patterns([old])
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        "At most 3 runs; the most recent one is `ppo-7f3a`.",
+        "The images are allowed. You asked for two nodes.",
+        "`smoke-02f3` has used 50% of its budget.",
+        "The training goes well, and the demo stays open.",
+        "Look at the log, then decide whether to stop.",
+        "Those in the channel can see it; who may stop it, the policy says.",
+    ],
+)
+def test_plain_words_are_not_found(plain: str) -> None:
+    assert find_old_patterns([plain]) == []
