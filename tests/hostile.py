@@ -18,6 +18,7 @@ from typing import Any
 from bot.core.model.characters import INVISIBLE
 from bot.errors import Unavailable, UserError
 from bot.phrase import Phrase
+from bot.slack.views.invisible_spaces import CHINESE, ZERO_WIDTH_SPACE
 from bot.slack.views.mrkdwn import CODE_SPAN, Markup, escape
 from slack_playground.checks import check_blocks, check_message, check_metadata, check_view
 from tests.builders import NOON
@@ -181,10 +182,14 @@ LABELLED = re.compile(r"\|[^<>]*>")
 """The label of a link, in which a name may stand."""
 
 
+SEPARATOR = re.compile(rf"(?<=[`*]){ZERO_WIDTH_SPACE}(?={CHINESE})|(?<={CHINESE}){ZERO_WIDTH_SPACE}(?=[`*])")
+"""The one invisible character of the bot's own: without it, Slack formats nothing that Chinese touches."""
+
+
 def refuse_unseen(value: Any) -> None:
     """Fail on what cannot be seen or written, in any string of a payload, and in its keys."""
     for text in strings_in(value):
-        assert not INVISIBLE.search(text), f"not seen: {text!r}"
+        assert not INVISIBLE.search(SEPARATOR.sub("", text)), f"not seen: {text!r}"
     json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
 
 
