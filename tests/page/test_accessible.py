@@ -17,7 +17,7 @@ FINDINGS = """async () => (await axe.run(document, {resultTypes: ["violations"]}
 def channel(page: Page) -> None:
     """A card, an ephemeral, and the end of a run."""
     _, card = launched(page, SHORT)
-    expect(card).to_contain_text("succeeded")
+    expect(card).to_contain_text("finished")
 
 
 def thread(page: Page) -> None:

@@ -109,7 +109,7 @@ def test_a_form_is_the_same_command(opened: Opened, picture: Picture) -> None:
     picture(page, "7-form-shows-its-command")
     form.get_by_role("button", name="Launch", exact=True).click()
     expect(form).to_be_hidden()
-    expect(card_of(page, recorded(page, before))).to_contain_text("step 3/3")
+    expect(card_of(page, recorded(page, before))).to_contain_text("finished · 3 steps")
 
 
 @pytest.mark.long
@@ -135,7 +135,7 @@ def test_others_see_the_run_and_not_what_only_its_owner_was_told(opened: Opened)
     expect(page.locator("main article", has_text=run_id).first).to_be_visible()
     expect(page.locator("article.ephemeral")).to_have_count(0)
     page.get_by_text("ana", exact=True).click()
-    expect(card).to_contain_text("succeeded")
+    expect(card).to_contain_text("finished")
 
 
 @pytest.mark.thorough
