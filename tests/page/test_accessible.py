@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import PHONE, ROOT, WIDE, Opened
-from tests.page.test_newcomer import SHORT, launched, types
+from tests.page.test_newcomer import ENDLESS, SHORT, launched, types
 
 AXE = ROOT / "playground" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 FINDINGS = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
@@ -18,6 +18,30 @@ def channel(page: Page) -> None:
     """A card, an ephemeral, and the end of a run."""
     _, card = launched(page, SHORT)
     expect(card).to_contain_text("finished")
+
+
+def table(page: Page) -> None:
+    """The list of runs, and the report around one."""
+    _, card = launched(page, ENDLESS)
+    expect(card).to_contain_text("running")
+    types(page, "/verl report now")
+    types(page, "/verl list")
+    expect(page.get_by_role("table")).to_have_count(2)
+
+
+def menu(page: Page) -> None:
+    """The less frequent acts of a running card."""
+    page.get_by_role("button", name="More: ").last.click()
+    expect(page.get_by_text("Change budget…")).to_be_visible()
+
+
+def failed(page: Page) -> None:
+    """A card with an error and its lines, and one that waits for an approver."""
+    page.keyboard.press("Escape")
+    _, card = launched(page, f"{SHORT} fail_at_step=2")
+    expect(card).to_contain_text("confirmed gone")
+    _, waiting = launched(page, "/verl launch smoke nodes=2 budget=150")
+    expect(waiting.get_by_role("button", name="Approve")).to_be_visible()
 
 
 def thread(page: Page) -> None:
@@ -51,14 +75,16 @@ def offers(page: Page) -> None:
     expect(page.get_by_role("listbox")).to_be_visible()
 
 
-SURFACES: list[Callable[[Page], None]] = [channel, thread, form, home, recorder, offers]
+SURFACES: list[Callable[[Page], None]] = [channel, table, menu, failed, thread, form, home, recorder, offers]
 """One after the other, as a person goes from one to the next."""
+
+LOOKS = [(WIDE, False), (WIDE, True), (PHONE, True)]
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe is not installed: `make page` brings it from npm")
 @pytest.mark.thorough
-@pytest.mark.timeout(400)  # axe looks at every element of six surfaces, on two busy cores
-@pytest.mark.parametrize(("size", "dark"), [(WIDE, False), (PHONE, True)], ids=["wide and light", "a phone, dark"])
+@pytest.mark.timeout(400)  # axe looks at every element of nine surfaces, on two busy cores
+@pytest.mark.parametrize(("size", "dark"), LOOKS, ids=["wide and light", "wide and dark", "a phone, dark"])
 def test_axe_finds_nothing_serious(opened: Opened, size: tuple[int, int], dark: bool) -> None:
     page = opened(size=size, dark=dark)
     page.evaluate(AXE.read_text())

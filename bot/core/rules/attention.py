@@ -63,20 +63,25 @@ def check_uncopied_model(run: Run) -> Attention | None:
 
 
 def check_unsaved_model(run: Run, now: datetime) -> Attention | None:
-    """Return that a run ends soon whose model is only on its cluster."""
+    """Return that a lease ends soon, before the last step as far as is known, and the model is only on the cluster."""
     end = run.lease_ends_at
     if run.is_finished or not run.plan.checkpoints_ephemeral or end is None or end > now + ABOUT_TO_END:
         return None
-    return Attention(AttentionReason.UNSAVED_MODEL, end)
+    return None if finishes_before(run, now, end) else Attention(AttentionReason.UNSAVED_MODEL, end)
+
+
+def finishes_before(run: Run, now: datetime, end: datetime) -> bool:
+    """Return whether the forecast has the last step before a time; False where there is no forecast."""
+    forecast = build_forecast(run, now)
+    return forecast is not None and isinstance(forecast.ends_at, datetime) and forecast.ends_at <= end
 
 
 def check_lease(run: Run, now: datetime) -> Attention | None:
     """Return that a run's lease ends before its last step."""
-    forecast, end = build_forecast(run, now), run.lease_ends_at
-    if forecast is None or end is None:
+    end = run.lease_ends_at
+    if end is None or build_forecast(run, now) is None or finishes_before(run, now, end):
         return None
-    is_too_short = not isinstance(forecast.ends_at, datetime) or forecast.ends_at > end
-    return Attention(AttentionReason.LEASE_TOO_SHORT, end) if is_too_short else None
+    return Attention(AttentionReason.LEASE_TOO_SHORT, end)
 
 
 def check_budget(run: Run, now: datetime) -> Attention | None:

@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 
 from bot.core.model.report import Report
 from bot.core.model.run import Run
+from bot.core.model.run_state import Reason
 from bot.core.rules.monthly_budget import CapUsage
 from bot.phrase import N_
 from bot.runtime.failure_isolation import render_each
@@ -185,7 +186,8 @@ def build_run_row(run: Run, now: datetime, reader: str) -> list[Block]:
 
 def build_ended_row(run: Run, now: datetime, reader: str) -> Block:
     """Return the line of an ended run, with a button to relaunch it."""
-    return section(render_isolated_run_line(run, now, reader)) | {"accessory": build_retry_form_button(run)}
+    label = render_phrase("Run again…") if run.reason is Reason.SUCCEEDED else None
+    return section(render_isolated_run_line(run, now, reader)) | {"accessory": build_retry_form_button(run, label)}
 
 
 def build_schedule_blocks(schedules: Sequence[tuple[Report, tzinfo]], now: datetime) -> list[Block]:

@@ -31,7 +31,7 @@ const WORDS: Record<string, string> = {
   datepicker: "Date",
   timepicker: "Time",
   datetimepicker: "Date and time",
-  overflow: "More",
+  overflow: "actions",
   number_input: "Number",
 };
 
