@@ -113,7 +113,7 @@ DOORS: dict[str, Door] = {
     "action stop": Door("*Stop*", Act.STOP, False),
     f"action {SAVE_AND_STOP}": Door("*Save and stop*", Act.STOP, False),
     f"action {DISCARD_CHECKPOINT}": Door("*Delete cluster and model*", Act.DISCARD, False),
-    f"action {KEEP_CHECKPOINT}": Door("*Keep* a cluster whose model cannot be fetched", Act.EXTEND, False),
+    f"action {KEEP_CHECKPOINT}": Door("*Keep* a cluster whose model cannot be downloaded", Act.EXTEND, False),
     rf"action {EXTEND}-\d+": Door("*Extend* by so many hours", Act.EXTEND, False),
     f"action {RAISE_BUDGET}": Door("*Raise to* twice a run's budget", Act.EXTEND, False),
     f"action {ACCEPT_BUDGET_END}": Door("*Let it stop*, of a run at its budget", Act.TUNE, False),

@@ -153,7 +153,7 @@ def find_run(store: RunReader, name: str) -> Run:
     newest_first = [run.id for run in sort_newest_first(runs.values())]
     open_ids = {run.id for run in open_runs}
     ids = sorted(newest_first, key=lambda run_id: run_id not in open_ids)
-    raise unknown_name_error("run", name, ids, Phrase("No run was launched yet. Start one: `/verl launch smoke`."))
+    raise unknown_name_error("run", name, ids, Phrase("No run has been launched yet. Start one: `/verl launch smoke`."))
 
 
 def rank_for_comparison(run: Run, requester: Requester, named: bool) -> tuple[bool, ...]:

@@ -103,7 +103,7 @@ def find_local_account(settings: Settings) -> tuple[SystemAccount | None, str]:
     )
     if closed_path is None:
         return account, ""
-    why = f"The user {account_name(account)} of local runs cannot pass {closed_path}."
+    why = f"Local runs use the user {account_name(account)}, who has no access to {closed_path}."
     # Where Slack is a playground of this machine, runs fall back to root's own user rather than fail.
     if word or not settings.is_slack_local:
         raise UserError(

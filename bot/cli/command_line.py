@@ -159,7 +159,7 @@ def add_recipe_commands(commands: CommandGroup) -> None:
         "check",
         "Check recipes without a network, by SkyPilot's own schema. Exit code 1 if one is not valid.",
         "verlbot recipes check ./recipes",
-        "VERLBOT_RECIPES_DIR is not read: name the folder",
+        "no settings: name the folder, even if VERLBOT_RECIPES_DIR is set",
     )
     check.add_argument("folder", type=Path, nargs="?", help="folder of recipes (default: the bot's own)")
 

@@ -87,7 +87,7 @@ def test_where_there_can_be_no_autostop_it_is_tried_once_and_the_card_says_that_
     bot.ticks(5, seconds=70)
     assert bot.cloud.autostops == []
     assert times(bot, "the lease alone guards it: Autodown is not supported on Hyperbolic.") == 1
-    assert "no autostop; only the lease limits it" in bot.card(run_id)
+    assert "no autostop, so only the lease limits the cluster" in bot.card(run_id)
 
 
 def test_a_cloud_that_does_not_answer_is_asked_for_the_autostop_again(bot: Bot) -> None:

@@ -81,7 +81,7 @@ def test_a_training_that_makes_no_step_is_told_of_and_healed_by_the_next(bot: Bo
     bot.running("launch smoke nodes=2 budget=1000 lease=12 --yes")
     trains(bot, range(1, 20), seconds=60)
     bot.ticks(12, seconds=60)
-    assert "The log is silent: the training hangs." in bot.reads()
+    assert "The log has gone silent: the training hangs." in bot.reads()
     assert bot.reads().count("[Mute this]") == 2
     trains(bot, range(20, 22), seconds=60)
     assert bot.run().training.health.open_findings == ()

@@ -90,7 +90,7 @@ def test_while_it_is_fetched_its_cluster_stands_its_card_says_so_and_its_autosto
     assert stands(bot)
     read = bot.reads()
     assert "Fetching the model of step 20 from its cluster: 500 MB of 2.0 GB, 25 %." in read
-    assert "Copying the model before the cluster is deleted ($4.00/h until then)." in read
+    assert "Downloading the model before the cluster is deleted ($4.00/h until then)." in read
     assert "is still up" not in read
     assert len(bot.cloud.autostops) == 1
     assert bot.cloud.autostops[0] > 150  # the lease's rest
@@ -434,7 +434,7 @@ def test_an_autostop_that_cannot_be_put_off_keeps_nothing_from_being_fetched(bot
     [
         (
             "artifacts smoke-0001",
-            "The step-20 checkpoint is only on the cluster. I will copy it before the cluster is deleted.",
+            "The step-20 checkpoint is only on the cluster. I will download it before the cluster is deleted.",
         ),
         ("artifacts nope", "There is no run `nope`"),
         ("stop smoke-0001 save=maybe", "`save` cannot be `maybe`"),

@@ -186,4 +186,4 @@ def test_a_rehearsal_says_what_would_be_rented_first_and_what_to_type(bot: Bot) 
     assert "rent a machine" not in bot.told()
     bot.cloud.answers = False
     bot.say(f"{MANAGED} --dry-run")
-    assert "Whether a machine would have to be rented first is not known." in bot.told()
+    assert "I do not know whether a machine would have to be rented first." in bot.told()

@@ -119,7 +119,7 @@ def test_without_a_checkpoint_that_is_left_no_button_offers_it(bot: Bot) -> None
         pytest.param(
             "launch smoke",
             f"resume {RUN}",
-            "`smoke-0001` can't be resumed: no checkpoint of it has outlived its cluster.",
+            "`smoke-0001` can't be resumed: none of its checkpoints was kept when its cluster was deleted.",
             id="on its disk",
         ),
         pytest.param("launch smoke volume=m", f"resume {RUN}", "`/verl retry smoke-0001` starts it over", id="none"),

@@ -40,7 +40,7 @@ def judge_folder(path: str, folder: DataFolderDiagnosis) -> DoctorFinding:
 def judge_bot(path: str, bot_runs: bool, age_seconds: float | None, longest_seconds: float) -> DoctorFinding:
     """Judge whether the bot of this data directory ticks, if one runs."""
     if not bot_runs:
-        return skip(BOT, f"none runs on {path} now")
+        return skip(BOT, f"no bot is running on {path}")
     if age_seconds is None:
         return warning(BOT, "runs, and has not ticked yet", "Ask again in a minute; its log says what it waits for.")
     if age_seconds > longest_seconds:
@@ -125,10 +125,14 @@ def judge_disk(answer: StoreDiagnosis) -> DoctorFinding:
     """Judge whether the store writes each record to its disk."""
     if answer.appendonly:
         at_once = answer.fsync == "always"
-        return ok(DISK, "each request is on it " + ("before it is answered" if at_once else "within about a second"))
+        return ok(
+            DISK, "every write is flushed to disk " + ("before it is answered" if at_once else "within about a second")
+        )
     if answer.snapshots:
         return warning(
-            DISK, f"a copy now and then (save {answer.snapshots}); what came since is lost in a crash", APPEND_ADVICE
+            DISK,
+            f"only snapshots (save {answer.snapshots}); a crash loses all writes since the last one",
+            APPEND_ADVICE,
         )
     if answer.snapshots is None:
         return warning(DISK, "no append-only file, and it does not say whether it saves", APPEND_ADVICE)

@@ -116,7 +116,7 @@ def build_report_command(arguments: ParsedArguments) -> ReportCommand:
         " ".join(arguments.names) or " ".join(f"{key}={value}" for key, value in arguments.parameters)
     )
     raise UserError(
-        Phrase("{words} is no schedule.", words=words),
+        Phrase("{words} is not a schedule.", words=words),
         join_sentences(Phrase(SCHEDULE_HINT), Phrase(RUN_REPORT_HINT)),
     )
 
@@ -158,7 +158,7 @@ def parse_summary_interval(text: str) -> SummaryInterval:
         problem = Phrase("{words} is neither steps nor time.", words=format_inline_code(text))
         raise UserError(problem, Phrase(RUN_REPORT_HINT))
     if period < MIN_SUMMARY_PERIOD:
-        raise UserError(Phrase("A summary comes every minute at most."), Phrase(RUN_REPORT_HINT))
+        raise UserError(Phrase("A summary can come at most once a minute."), Phrase(RUN_REPORT_HINT))
     return SummaryInterval(period=period)
 
 

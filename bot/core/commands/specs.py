@@ -194,7 +194,7 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         CommandSpec(
             "stop",
             N_(
-                "Stop a run and remove its cluster. A checkpoint that is only on the cluster is copied first. "
+                "Stop a run and remove its cluster. A checkpoint that is only on the cluster is downloaded first. "
                 "`save=yes` saves another checkpoint first, `save=no` discards the model. `gone=yes` confirms "
                 "that the machines are gone, if SkyPilot has lost track of them."
             ),

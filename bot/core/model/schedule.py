@@ -129,7 +129,9 @@ def parse_schedule(words: tuple[str, ...]) -> Schedule:
             return Weekdays(parse_time(" ".join(day[1 if day[0] == "weekdays" else 2 :])))
         case ("every", interval, *_) as interval_words if interval not in ("day", "weekday"):
             return Interval(parse_period(" ".join(interval_words[1:])))
-    raise UserError(Phrase("{words} is no schedule.", words=format_inline_code(" ".join(words))), Phrase(SCHEDULE_HINT))
+    raise UserError(
+        Phrase("{words} is not a schedule.", words=format_inline_code(" ".join(words))), Phrase(SCHEDULE_HINT)
+    )
 
 
 def format_schedule(schedule: Schedule) -> str:

@@ -60,11 +60,13 @@ def refuse_resume(run: Run) -> None:
     # A downloaded checkpoint is on the bot's machine, where no cluster can read it.
     if run.checkpoint_rescue.download and run.checkpoint_rescue.is_downloaded:
         folder = run.checkpoint_rescue.download.folder
-        why = Phrase("its checkpoint is in `{folder}` on the bot's machine, where no cluster reads it.", folder=folder)
+        why = Phrase(
+            "its checkpoint is in `{folder}` on the bot's machine, where no cluster can read it.", folder=folder
+        )
         copy_hint = Phrase("Copy it into a volume or bucket; `/verl artifacts {run}` shows how.", run=run.id)
         raise resume_error(run, why, copy_hint)
     if not checkpoint_outlives_cluster(run):
-        raise resume_error(run, Phrase("no checkpoint of it has outlived its cluster."), retry_hint)
+        raise resume_error(run, Phrase("none of its checkpoints was kept when its cluster was deleted."), retry_hint)
     # A cluster that is not gone may still write into the folder that the resumed run would read and write.
     if run.status is not RunStatus.ENDED:
         why = Phrase("its cluster is not gone yet, and may still write.")

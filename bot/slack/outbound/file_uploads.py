@@ -40,11 +40,11 @@ def render_upload_failure(error: SlackRejected | SlackRateLimited | SlackUncerta
         case SlackRejected(code=reason) if reason in UPLOAD_FAILURES:
             return render_phrase(UPLOAD_FAILURES[reason])
         case SlackRejected(code=reason):
-            return render_phrase("Slack takes no file ({reason}).", reason=code(reason))
+            return render_phrase("Slack did not accept the file ({reason}).", reason=code(reason))
         case Unavailable():
             return escape(error.message)
         case _:
-            return render_phrase("Slack is busy and took no file.")
+            return render_phrase("Slack is busy and did not accept the file.")
 
 
 def upload_file(

@@ -113,8 +113,8 @@ STOP_OF_FORGOTTEN_CLUSTER = N_(
 
 STOP_WAITS_FOR_MODEL = N_(
     "SkyPilot has no record of the cluster of {run}, and the only copy of its model may be there. I ask for the "
-    "deletion once the time to copy the model is over; {discard} asks at once. Nothing confirms the deletion: check "
-    "the machines yourself, and type {command} once they are gone."
+    "deletion once the time to download the model is over; {discard} asks at once. Nothing confirms the deletion: "
+    "check the machines yourself, and type {command} once they are gone."
 )
 
 
@@ -153,7 +153,7 @@ def acknowledge_stop(run: Run | RunStub) -> Answer:
         )
     if save_grace.shows_rescue(run):
         refusal = render_phrase(
-            "{run} has already ended. I delete its cluster once its model is copied.", run=code(run.id)
+            "{run} has already ended. I delete its cluster once its model is downloaded.", run=code(run.id)
         )
         return build_text_answer(
             join_markup_sentences(
@@ -177,7 +177,9 @@ def render_artifacts(run: Run) -> Answer:
     """Return what a run has left behind and what can be done with it."""
     resume_hint = render_phrase("`/verl resume {run}` continues from it.", run=run.id) if can_resume(run) else Markup()
     checkpoint = checkpoint_views.describe_model(run) or explain_missing_checkpoint(run)
-    head = mrkdwn(":package: {} · {}", code(run.id), join_markup_sentences(checkpoint, resume_hint))
+    text = join_markup_sentences(checkpoint, resume_hint)
+    is_named = any(name in text for name in (code(run.id), wording.link_run(run)))
+    head = mrkdwn(":package: {}", text if is_named else mrkdwn("{} · {}", code(run.id), text))
     log = render_phrase("Log: {command}", command=code(f"/verl logs {run.id}"))
     charts = render_phrase("Charts: {command}", command=code(f"/verl plot {run.id}"))
     return build_answer(

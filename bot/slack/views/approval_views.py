@@ -30,6 +30,7 @@ from bot.slack.views.mrkdwn import (
     date,
     escape,
     join_markup_list,
+    join_markup_sentences,
     join_parts,
     mention,
     mention_person_or_group,
@@ -42,10 +43,10 @@ APPROVE, REFUSE, SHOW_TASK = "approve", "refuse", "task"
 
 NEEDS_APPROVAL = N_("*{run} needs approval* from {people} until {time}.")
 APPROVAL_CAUSE_PHRASES: Mapping[ApprovalCause, str] = {
-    ApprovalCause.DOLLARS: N_("Its budget or its lease allows up to {dollars}."),
-    ApprovalCause.DAY: N_("With the other launches of {person} within a day it may come to {day}."),
-    ApprovalCause.GPU_HOURS: N_("Its lease allows {hours} GPU-hours."),
-    ApprovalCause.UNPRICED: N_("Its price is not known, so no budget can end it."),
+    ApprovalCause.DOLLARS: N_("The run could cost up to {dollars}."),
+    ApprovalCause.DAY: N_("With {person}'s other launches within a day, up to {day}."),
+    ApprovalCause.GPU_HOURS: N_("It could use up to {hours} GPU-hours."),
+    ApprovalCause.UNPRICED: N_("Its price is unknown, so no budget can stop it."),
 }
 APPROVAL_GRANTED = N_("{person} has approved the launch of {run}, which may spend up to {budget}.")
 APPROVAL_DENIED = N_("{person} declined the launch of {run}.")
@@ -90,7 +91,7 @@ def build_approval_messages(run: Run) -> list[Message]:
         "Press a button on its card, or type {command}.", command=code(f"/verl approve {run.id}")
     )
     blocks = (
-        section(mrkdwn(":raised_hand: {}", join_parts(" ", [question, *build_approval_reasons(run, approval)]))),
+        section(mrkdwn(":raised_hand: {}", join_markup_sentences(question, *build_approval_reasons(run, approval)))),
         context(how_to_approve),
     )
     return [Message("approval", question, blocks, urgent="asked", is_edited=True, broadcast=True), file]
@@ -133,7 +134,9 @@ def build_approval_blocks(run: Run) -> list[Block]:
         return []
     facts = [mrkdwn("*{}*\n{}", name, value) for name, value in build_approval_facts(run) if value]
     return [
-        section(join_parts("\n", [describe_request(run), join_parts(" ", build_approval_reasons(run, approval))])),
+        section(
+            join_parts("\n", [describe_request(run), join_markup_sentences(*build_approval_reasons(run, approval))])
+        ),
         fields_section(facts),
         *build_settings_blocks(run),
     ]

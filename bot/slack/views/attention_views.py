@@ -28,13 +28,15 @@ MAX_SHOWN_LINES = 10
 
 ATTENTION_PHRASES = {
     AttentionReason.NEEDS_APPROVAL: N_("It needs approval from {people}. The request expires {time}."),
-    AttentionReason.LEASE_TOO_SHORT: N_("Its lease ends {time}, before its {eta}. `/verl extend {run} 2h` extends it."),
-    AttentionReason.BUDGET_TOO_SMALL: N_(
-        "It needs {forecast}, and its budget is {budget}. `/verl budget {run} DOLLARS` raises it."
+    AttentionReason.LEASE_TOO_SHORT: N_(
+        "The lease ends {time}, before the {eta}. To extend it: `/verl extend {run} 2h`"
     ),
-    AttentionReason.UNSAVED_MODEL: N_("Its model is only on its cluster, and its lease ends {time}."),
+    AttentionReason.BUDGET_TOO_SMALL: N_(
+        "The forecast is {forecast}, the budget {budget}. To raise the budget: `/verl budget {run} DOLLARS`"
+    ),
+    AttentionReason.UNSAVED_MODEL: N_("The model is only on the cluster, and the lease ends {time}."),
     AttentionReason.UNCOPIED_MODEL: N_(
-        "Its model cannot be copied, and its cluster is deleted {time}. `/verl artifacts {run}` shows more."
+        "I cannot download the model, and the cluster will be deleted {time}. More: `/verl artifacts {run}`"
     ),
 }
 

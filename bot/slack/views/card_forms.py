@@ -63,7 +63,7 @@ def read_form_value(view: Mapping[str, Any]) -> str:
 def build_decline_form(run: Run, channel: str) -> Block:
     """Return the form that asks why a launch is declined."""
     question = render_phrase(
-        "{person} reads the reason in the thread of {run}.", person=mention(run.requester), run=code(run.id)
+        "{person} will see the reason in the thread of {run}.", person=mention(run.requester), run=code(run.id)
     )
     control = build_text_input("plain_text_input", render_phrase("such as: use the small recipe first"), None) | {
         "max_length": MAX_REASON_CHARACTERS
@@ -72,7 +72,7 @@ def build_decline_form(run: Run, channel: str) -> Block:
         render_phrase("Decline this launch"),
         [
             section(question),
-            input_field(VALUE_BLOCK, render_phrase("Reason"), control, render_phrase("It may stay empty.")),
+            input_field(VALUE_BLOCK, render_phrase("Reason"), control, render_phrase("You can leave it empty.")),
         ],
         render_phrase("Decline"),
         DECLINE_FORM,

@@ -62,13 +62,21 @@ def render_state_sentence(run: Run) -> Markup:
     if run.reason is not None:
         return render_outcome_sentence(run, run.reason)
     if run.requests.stop_requested_by or run.checkpoint_rescue.save_grace:
-        saves = run.checkpoint_rescue.save_grace is not None
-        return render_phrase(N_("{run} saves its model, then stops") if saves else N_("{run} is stopping"), run=name)
+        return render_phrase(choose_stopping_title(run), run=name)
     if run.observed.recoveries.ongoing:
         return render_phrase("{run} is waiting for other machines", run=name)
     if run.status is RunStatus.LAUNCHING and run.observed.job is JobState.SETTING_UP:
         return render_phrase("{run} is being set up", run=name)
     return render_phrase(STATUS_TITLES[run.status], run=name)
+
+
+def choose_stopping_title(run: Run) -> str:
+    """Return the title of a run that is to stop: it saves first, stops, or never had machines."""
+    if run.checkpoint_rescue.save_grace is not None:
+        return N_("{run} saves its model, then stops")
+    if run.launch.first_requested_at is None:
+        return N_("{run} will not be launched")
+    return N_("{run} is stopping")
 
 
 def render_outcome_sentence(run: Run, reason: Reason) -> Markup:

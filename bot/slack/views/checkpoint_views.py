@@ -22,7 +22,7 @@ from bot.slack.views.progress_views import format_number
 
 UNKNOWN_STEP = "?"
 
-DOWNLOADED = N_("Copied the step-{step} checkpoint of {run}: {size}, in {folder} on the bot's machine.")
+DOWNLOADED = N_("Downloaded the step-{step} checkpoint of {run}: {size}, in {folder} on the bot's machine.")
 NO_CHECKPOINT = N_("The cluster of {run} had no checkpoint.")
 CHECKPOINT_INCOMPLETE = N_("The step-{step} checkpoint is incomplete: {why}")
 NEWER_CHECKPOINT_LOST = N_("The newer step-{step} checkpoint was lost with the cluster.")
@@ -37,7 +37,8 @@ NEVER_KNOWN = N_(
 )
 DISCARDED = N_("{person} chose to discard the step-{step} checkpoint of {run}.")
 ABANDONED = N_(
-    "The step-{step} checkpoint of {run} is lost: I could not copy it by {time}, and the cluster was not kept longer."
+    "The step-{step} checkpoint of {run} is lost: I could not download it by {time}, and the cluster was not kept "
+    "longer."
 )
 
 SAVED_HERE = N_("Model: step {step}, {size}, in {folder} on the bot's machine.")
@@ -48,9 +49,9 @@ SAVED_HERE_VALIDATED_AT = N_(
 HOW_TO_MERGE = N_("To load the model, merge the shards into Hugging Face format: {command}")
 HOW_TO_COPY = N_("To resume, copy {folder} into a volume or bucket, then: {command}")
 LOST_BY_APPROVAL = N_("{person} chose to discard the step-{step} checkpoint.")
-LOST_NOT_DOWNLOADED = N_("The step-{step} checkpoint was lost with the cluster: I could not copy it in time.")
+LOST_NOT_DOWNLOADED = N_("The step-{step} checkpoint was lost with the cluster: I could not download it in time.")
 LOST_NOT_DOWNLOADED_BECAUSE = N_(
-    "The step-{step} checkpoint was lost with the cluster; I could not copy it in time: {why}"
+    "The step-{step} checkpoint was lost with the cluster; I could not download it in time: {why}"
 )
 LOST_WITH_MACHINE = N_("The step-{step} checkpoint was lost with the cluster: `volume=` or `bucket=` was not set.")
 LOST_OUTSIDE_STORE = N_(
@@ -59,7 +60,7 @@ LOST_OUTSIDE_STORE = N_(
 )
 ON_JOB_MACHINES = N_("The step-{step} checkpoint is only on the cluster, which SkyPilot deletes when the job ends.")
 ON_CLUSTER_ALONE = N_(
-    "The step-{step} checkpoint is only on the cluster. I will copy it before the cluster is deleted."
+    "The step-{step} checkpoint is only on the cluster. I will download it before the cluster is deleted."
 )
 
 

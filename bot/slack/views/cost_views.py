@@ -76,7 +76,7 @@ def run_cost_headline(run: Run, now: datetime) -> Markup:
     """Return the dollars of a run, and their share of its budget."""
     cost, name = run.cost(now), wording.link_run(run)
     if run.launch.first_requested_at is None:
-        return render_phrase("{run} has cost nothing: it has requested no machines yet.", run=name)
+        return render_phrase("{run} has cost nothing: no machines were requested.", run=name)
     if cost is None:
         return render_phrase(UNPRICED_RUN, run=name)
     budget = wording.format_dollars(run.limits.budget_dollars)

@@ -17,7 +17,7 @@ from bot.slack.views.mrkdwn import (
     code,
     emoji,
     escape,
-    join_parts,
+    join_markup_sentences,
     link,
     mention,
     mrkdwn,
@@ -33,7 +33,7 @@ SEVERITY_ICONS = {Severity.NOTE: ":mag:", Severity.WARNING: ":warning:", Severit
 SINCE_STEP = N_("Since step {step} ({time} ago).")
 SINCE_STEP_WITH_COST = N_("Since step {step} ({time} ago, {dollars} since).")
 READ_MORE = N_("read more")
-FINDING_RESOLVED = N_("{run} at step {step}: resolved: {finding} (since step {since}).")
+FINDING_RESOLVED = N_("{run} · Resolved at step {step}: {finding} (since step {since}).")
 FINDING_MUTED = N_("{person} muted {finding} for {run}.")
 METRIC_UNRELIABLE = N_("{key} is shown as unknown: {why}")
 
@@ -61,7 +61,7 @@ def build_finding_message(run: Run, finding: Finding, now: datetime) -> Message:
     """Return what a finding shows, its evidence, its age, the cost since then, and the advice."""
     icon = emoji(SEVERITY_ICONS[finding.severity])
     head = mrkdwn("{} {} · *{}* {}", icon, wording.link_run(run), finding.what, finding.evidence)
-    age_and_reference = join_parts(" ", [render_finding_age(run, finding, now), render_reference(finding)])
+    age_and_reference = join_markup_sentences(render_finding_age(run, finding, now), render_reference(finding))
     blocks = [
         section(head),
         section(escape(finding.advice)),

@@ -36,7 +36,7 @@ def render_help(word: str | None, language: str | None = None) -> Answer:
             "In a run's thread you can leave RUN out."
         )
     )
-    return build_answer(render_phrase("What can be typed after /verl"), [*parts, more])
+    return build_answer(render_phrase("What you can type after /verl"), [*parts, more])
 
 
 WELCOME_LINES = (

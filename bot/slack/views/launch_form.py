@@ -139,7 +139,7 @@ def build_form(
         len(text) > MAX_INPUT_CHARACTERS for _, text in values.parameters
     ):
         raise UserError(
-            Phrase("No form holds settings that long."), Phrase("Type the command: `/verl launch RECIPE …`.")
+            Phrase("These settings are too long for a form."), Phrase("Type the command: `/verl launch RECIPE …`.")
         )
     choices = [option(name) for name in dict.fromkeys([*recipe_names, recipe.name])]
     blocks = [

@@ -65,7 +65,7 @@ FINISHES_WITHIN = N_("At this rate it will finish at {dollars}.")
 WITHIN_BUDGET = N_("*{run} is within its budget again* ({spent} of {budget}).")
 END_ACCEPTED = N_("{person} lets it stop there.")
 HOW_TO_RAISE = N_("To raise the budget: {command}")
-RAISE_QUESTION = N_("The budget of {run} goes from {before} to {after}.")
+RAISE_QUESTION = N_("This raises the budget of {run} from {before} to {after}.")
 
 LEASE_ENDS = N_("*The lease of {run} ends at {time}*, in less than {left}. Then it will be stopped.")
 LEASE_EXTENDED = N_("*The lease of {run} was extended*: it now ends at {time}.")

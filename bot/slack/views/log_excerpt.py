@@ -107,7 +107,7 @@ def describe_no_match(log_excerpt: LogExcerpt) -> Markup:
     if command.node is None:
         return render_phrase("No match for {text} in the last {searched} lines.", text=text, searched=searched)
     return render_phrase(
-        "No match for {text} of node {node} in the last {searched} lines.",
+        "No match for {text} on node {node} in the last {searched} lines.",
         text=text,
         node=command.node,
         searched=searched,

@@ -28,12 +28,12 @@ REMOVAL_UNCONFIRMED = N_(
 
 REMOVAL_WAITS_FOR_MODEL = N_(
     "SkyPilot no longer knows the cluster, which holds the only copy of the model. I ask SkyPilot to delete it "
-    "once the time for copying is over; {command} does so at once. I cannot confirm that it is gone."
+    "once the time for the download is over; {command} does so at once. I cannot confirm that it is gone."
 )
 
 REMOVAL_WAITS_FOR_SEARCH = N_(
     "SkyPilot no longer knows the cluster, which may hold a checkpoint that the log does not mention. I ask "
-    "SkyPilot to delete it once the time for copying is over; {command} does so at once. I cannot confirm that it "
+    "SkyPilot to delete it once the time for the download is over; {command} does so at once. I cannot confirm that it "
     "is gone."
 )
 

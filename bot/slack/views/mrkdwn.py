@@ -340,12 +340,25 @@ def translate_text(text: str) -> Markup:
     return escape(i18n.translate_template(text))
 
 
+LATIN_SENTENCE_ENDS = (".", "!", "?")
+"""The last characters of a sentence in a language that puts a space after it."""
+
+
 def join_markup_sentences(*sentences: Text) -> Markup:
     """Return the sentences that are not empty, one after the other."""
     markups = [escape(sentence) for sentence in sentences if sentence]
-    return reduce(
-        lambda before, after: render_phrase("{before} {next}", before=before, next=after), markups or [Markup()]
-    )
+    return reduce(join_two_sentences, markups or [Markup()])
+
+
+def join_two_sentences(before: Markup, after: Markup) -> Markup:
+    """Return two sentences, with a space after one from outside that is in English where the language has none.
+
+    >>> join_two_sentences(Markup("No route to host."), Markup("I keep trying."))
+    'No route to host. I keep trying.'
+    """
+    if before.endswith(LATIN_SENTENCE_ENDS):
+        return mrkdwn("{} {}", before, after)
+    return render_phrase("{before} {next}", before=before, next=after)
 
 
 def join_markup_list(items: Iterable[object]) -> Markup:

@@ -28,6 +28,7 @@ from bot.slack.views.mrkdwn import (
     command_code,
     escape,
     join_markup_list,
+    join_markup_sentences,
     join_parts,
     mention_person_or_group,
     mrkdwn,
@@ -130,7 +131,7 @@ def render_verdict(launch_preview: LaunchPreview) -> Markup:
     run = launch_preview.admitted
     if run and run.approval and run.status is RunStatus.AWAITING_APPROVAL:
         people = join_markup_list(map(mention_person_or_group, run.approval.approvers))
-        reasons = join_parts(" ", build_approval_reasons(run, run.approval))
+        reasons = join_markup_sentences(*build_approval_reasons(run, run.approval))
         return mrkdwn(":raised_hand: {}", render_phrase(WOULD_NEED_APPROVAL, people=people, reasons=reasons))
     return mrkdwn(":white_check_mark: {}", render_phrase(WOULD_LAUNCH))
 
@@ -174,7 +175,7 @@ def render_preview_controller(launch_preview: LaunchPreview) -> Markup:
         and is_managed(launch_preview.plan.task)
         and not launch_preview.refusal
     ):
-        return render_phrase("Whether a machine would have to be rented first is not known.")
+        return render_phrase("I do not know whether a machine would have to be rented first.")
     if launch_preview.controller is None or launch_preview.refusal:
         return Markup()
     return explain_controller(launch_preview.controller, may_rent_controller(launch_preview.plan.task))

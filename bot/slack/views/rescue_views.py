@@ -54,16 +54,16 @@ SAVE_GRACE_REASONS = {
 }
 SAVE_GRACE_RATE = N_("That costs {rate}.")
 
-DOWNLOADING = N_("Copying the step-{step} checkpoint of {run} from its cluster: {amount} so far.")
+DOWNLOADING = N_("Downloading the step-{step} checkpoint of {run} from its cluster: {amount} so far.")
 DOWNLOADING_PERCENT = N_(
-    "Copying the step-{step} checkpoint of {run} from its cluster: {amount} of {size}, {percent}%."
+    "Downloading the step-{step} checkpoint of {run} from its cluster: {amount} of {size}, {percent}%."
 )
-DOWNLOAD_RETRIED = N_("The step-{step} checkpoint of {run} is not copied yet; trying again: {why}")
+DOWNLOAD_RETRIED = N_("The step-{step} checkpoint of {run} is not downloaded yet; trying again: {why}")
 SEARCHING_CLUSTER = N_("I could not read the last log lines of {run}, so I am looking for a checkpoint on its cluster.")
 SEARCH_RETRIED = N_("I do not know yet whether the cluster of {run} has a checkpoint; trying again: {why}")
 
-CANNOT_DOWNLOAD = N_("*The step-{step} checkpoint of {run} cannot be copied*: {why}")
-DOWNLOAD_IS_SLOW = N_("*The step-{step} checkpoint of {run} is not copied yet.*")
+CANNOT_DOWNLOAD = N_("*The step-{step} checkpoint of {run} cannot be downloaded*: {why}")
+DOWNLOAD_IS_SLOW = N_("*The step-{step} checkpoint of {run} is not downloaded yet.*")
 CLUSTER_KEPT_UNTIL = N_("The cluster is kept until {time}; after that it is deleted and the checkpoint is lost.")
 CLUSTER_KEPT_AT_RATE = N_(
     "The cluster is kept until {time} at {rate}; after that it is deleted and the checkpoint is lost."

@@ -112,8 +112,10 @@ def describe_beginning(run: Run, now: datetime) -> Markup:
             return render_phrase("The machines are ready; the recipe's setup is running.")
         case RunStatus.LAUNCHING:
             return render_phrase("SkyPilot has been looking for machines since {time}.", time=since)
+        case _ if run.requests.stop_requested_by:
+            return render_phrase("Recorded at {time}; no machines were requested.", time=since)
         case _:
-            return render_phrase("Recorded at {time}; I ask SkyPilot for machines in a moment.", time=since)
+            return render_phrase("Recorded at {time}. Next, I ask SkyPilot for machines.", time=since)
 
 
 def describe_time_left(run: Run, now: datetime) -> Markup:

@@ -75,10 +75,10 @@ def describe_loss_by_stop(run: Run) -> Markup:
     if step is None:
         return Markup()
     if saved_step is None:
-        kept = render_phrase("No checkpoint was seen in its log: its {count} steps may be lost.", count=step)
+        kept = render_phrase("Its log shows no checkpoint: its {count} steps may be lost.", count=step)
     else:
         kept = render_phrase(
-            "Its last checkpoint is of step {saved}; it is at step {step} now.", saved=saved_step, step=step
+            "Its last checkpoint is from step {saved}; it is now at step {step}.", saved=saved_step, step=step
         )
     how = render_phrase("To save first, choose *Save and stop* in the … menu of its card.") if can_save(run) else ""
     return join_markup_sentences(kept, how)

@@ -183,8 +183,8 @@ def log_gap_message(run: Run) -> Message | None:
     )
 
 
-KEPT_FOR_MODEL = N_("Copying the model before the cluster is deleted.")
-KEPT_FOR_MODEL_AT_RATE = N_("Copying the model before the cluster is deleted ({rate} until then).")
+KEPT_FOR_MODEL = N_("Downloading the model before the cluster is deleted.")
+KEPT_FOR_MODEL_AT_RATE = N_("Downloading the model before the cluster is deleted ({rate} until then).")
 REMOVAL_UNPRICED = N_("Deleting the cluster; not confirmed yet.")
 REMOVAL_UNDER_WAY = N_("Deleting the cluster. It costs {rate} until that is confirmed.")
 

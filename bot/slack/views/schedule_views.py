@@ -55,7 +55,7 @@ def report_line(report: Report, now: datetime, tz: tzinfo) -> Markup:
         mrkdwn("*{}*", describe_schedule(report.schedule)),
         code(report.zone),
         describe_quiet_hours(report.quiet) if report.quiet else "",
-        render_phrase("of all runs") if report.everywhere else "",
+        render_phrase("all runs") if report.everywhere else "",
         render_phrase("next {time}", time=due),
         render_phrase("set up by {person}", person=mention(report.by)),
     ]

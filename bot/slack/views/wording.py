@@ -46,7 +46,7 @@ JOB_CHECKPOINTS_EPHEMERAL = N_(
     "To keep them, launch with `volume=NAME` or `bucket=URL`."
 )
 CHECKPOINTS_EPHEMERAL = N_(
-    ":warning: *Checkpoints are only on the cluster.* I'll copy the latest one before the cluster is deleted, but "
+    ":warning: *Checkpoints are only on the cluster.* I'll download the latest one before the cluster is deleted, but "
     "a crash would lose it. To keep checkpoints, launch with `volume=NAME` or `bucket=URL`."
 )
 
@@ -332,7 +332,7 @@ def describe_autostop(run: Run) -> Markup:
     if run.plan.managed:
         return render_phrase("SkyPilot deletes the cluster when the job ends")
     if run.observed.autostop_minutes is None:
-        return render_phrase("no autostop; only the lease limits it")
+        return render_phrase("no autostop, so only the lease limits the cluster")
     return render_phrase("autostop after {minutes} idle min", minutes=run.observed.autostop_minutes)
 
 

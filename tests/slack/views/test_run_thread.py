@@ -54,12 +54,18 @@ PACED = replace(
     validated_step=400,
 )
 SICK = Finding(
-    "entropy-collapse", Severity.WARNING, 380, at(1200).timestamp(), Phrase("The policy has lost its variety."),
+    "entropy-collapse", Severity.WARNING, 380, at(1200).timestamp(),
+    Phrase("Entropy has collapsed: answers to a prompt are nearly identical."),
     Phrase("Entropy fell from 0.42 to 0.03 nats a token."), Phrase("Raise `actor_rollout_ref.actor.entropy_coeff`."),
     "https://arxiv.org/abs/2505.22617",
 )  # fmt: skip
-NOTED = replace(SICK, name="plateau", severity=Severity.NOTE, what=Phrase("The reward has been at rest."), advice="")
-DEAD = replace(SICK, name="not-a-number", severity=Severity.STOP, what=Phrase("The gradient is not a number."))
+NOTED = replace(SICK, name="plateau", severity=Severity.NOTE, what=Phrase("Reward has plateaued."), advice="")
+DEAD = replace(
+    SICK,
+    name="not-a-number",
+    severity=Severity.STOP,
+    what=Phrase("Training produces NaN or infinite values; the model has stopped learning."),
+)
 SUMMARY = Summary(
     3, ProgressSnapshot(at(0), 376, 0.55, 0.53, 35.1), ProgressSnapshot(at(3600), 420, 0.6123, 0.53, 41.2)
 )

@@ -29,9 +29,9 @@ WEIGHT_SUFFIXES = (".safetensors", ".bin")
 MAX_SHOWN_CHARACTERS = 80
 """Characters of a path that people see, counted from its end."""
 
-TOO_MANY = N_("It has more than {most} files, and I fetch no more (VERLBOT_ARTIFACTS_FILES).")
-TOO_MANY_FOLDERS = N_("It has more than {most} folders, and I fetch no more (VERLBOT_ARTIFACTS_FILES).")
-TOO_LONG = N_("It has a path that is longer or deeper than I fetch: `{name}`.")
+TOO_MANY = N_("It has more than {most} files, which is my limit (VERLBOT_ARTIFACTS_FILES).")
+TOO_MANY_FOLDERS = N_("It has more than {most} folders, which is my limit (VERLBOT_ARTIFACTS_FILES).")
+TOO_LONG = N_("It has a path that is too long or too deep for me to download: `{name}`.")
 OUTSIDE_FOLDER = N_("Its cluster lists a path that leads out of its folder: `{name}`.")
 NO_FILES = N_("There is no such folder on its cluster, or it is empty.")
 NO_WEIGHTS = N_("It has no weights: verl has removed them, or has not written them.")

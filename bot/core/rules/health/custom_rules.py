@@ -35,7 +35,7 @@ def measure_rule(rule: MetricRule, window: RowWindow) -> Measurement | None:
     return Measurement(
         1.0,
         rule.severity,
-        rule.what or Phrase("`{metric}` is out of the bounds that the team has set.", metric=rule.metric),
+        rule.what or Phrase("`{metric}` is outside the bounds that the team has set.", metric=rule.metric),
         describe_violation(rule, value, is_above),
         rule.advice,
     )

@@ -149,16 +149,16 @@ def describe_stall(signals: LivenessSignals, is_silent: bool) -> Text:
     if not signals.is_answering:
         return Phrase("The cluster does not answer, and the last step was long ago.")
     if signals.step_at is None:
-        return Phrase("The first step does not come.")
+        return Phrase("The first step is overdue.")
     match signals.phase:
         case _ if not is_silent:
-            return Phrase("The log goes on, but no step comes.")
+            return Phrase("The log continues, but no step completes.")
         case TrainingPhase.TRAINING:
-            return Phrase("The log is silent: the training hangs.")
+            return Phrase("The log has gone silent: the training hangs.")
         case TrainingPhase.VALIDATING:
-            return Phrase("The log is silent since a validation began.")
+            return Phrase("The log has been silent since a validation began.")
         case TrainingPhase.SAVING:
-            return Phrase("The log is silent since a checkpoint was begun.")
+            return Phrase("The log has been silent since the run began to save a checkpoint.")
 
 
 def describe_evidence(
@@ -177,7 +177,7 @@ def describe_missing_step(
     if signals.step_at is None or usual_seconds is None:
         return Phrase("No step for {waited}.", waited=format_minutes(waited_seconds))
     return Phrase(
-        "No step after {step} for {waited}, {times} times the usual {seconds} s.",
+        "No step for {waited} since step {step}: {times} times the usual {seconds} s.",
         step=step,
         waited=format_minutes(waited_seconds),
         times=f"{waited_seconds / usual_seconds:.0f}",

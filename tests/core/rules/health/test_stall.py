@@ -39,22 +39,28 @@ def quiet(
     ("rows", "seen", "says"),
     [
         pytest.param(TRAINED, quiet(3, 3), None, id="a slow step"),
-        pytest.param(TRAINED, quiet(6, 6), "The log is silent: the training hangs.", id="a hang"),
-        pytest.param(TRAINED, quiet(12, 0.5), "The log goes on, but no step comes.", id="a reward without end"),
+        pytest.param(TRAINED, quiet(6, 6), "The log has gone silent: the training hangs.", id="a hang"),
+        pytest.param(TRAINED, quiet(12, 0.5), "The log continues, but no step completes.", id="a reward without end"),
         pytest.param(TRAINED, quiet(20, 20, TrainingPhase.VALIDATING), None, id="a validation"),
         pytest.param(
-            TRAINED, quiet(50, 50, TrainingPhase.VALIDATING), "The log is silent since a validation began.", id="…"
+            TRAINED,
+            quiet(50, 50, TrainingPhase.VALIDATING),
+            "The log has been silent since a validation began.",
+            id="…",
         ),
         pytest.param(TRAINED, quiet(15, 15, TrainingPhase.SAVING), None, id="a checkpoint"),
         pytest.param(
-            TRAINED, quiet(25, 25, TrainingPhase.SAVING), "The log is silent since a checkpoint was begun.", id="… …"
+            TRAINED,
+            quiet(25, 25, TrainingPhase.SAVING),
+            "The log has been silent since the run began to save a checkpoint.",
+            id="… …",
         ),
         pytest.param(
             TIMED, quiet(40, 40, TrainingPhase.VALIDATING), None, id="a validation that takes as long as it does"
         ),
         pytest.param(TIMED, quiet(22, 22, TrainingPhase.SAVING), None, id="a checkpoint that takes as long as it does"),
         pytest.param([], quiet(None, 5, began=30), None, id="it compiles"),
-        pytest.param([], quiet(None, 5, began=50), "The first step does not come.", id="it does not begin"),
+        pytest.param([], quiet(None, 5, began=50), "The first step is overdue.", id="it does not begin"),
         pytest.param(TRAINED[:1], quiet(30, 1), None, id="after the first step no pace is known"),
         pytest.param(
             TRAINED,

@@ -136,6 +136,6 @@ def detect_clip_saturation(window: RowWindow) -> Measurement | None:
         level,
         Severity.WARNING,
         Phrase("Clipping discards much of every update."),
-        Phrase("Clipping takes the gradient of {share} of the tokens.", share=format_percent(now)),
+        Phrase("Clipping removes the gradient from {share} of the tokens.", share=format_percent(now)),
         Phrase(CLIP_SATURATION_ADVICE),
     )

@@ -80,7 +80,7 @@ def detect_truncation(window: RowWindow) -> Measurement | None:
         Severity.WARNING if now >= rules.cut_warning else Severity.NOTE,
         Phrase("Responses are cut off, so the reward measures the length limit, not the answer."),
         Phrase(
-            "{share} of the responses are cut at full length; the least has been {lowest}.",
+            "{share} of the responses are cut off at full length; the lowest share was {lowest}.",
             share=format_percent(now),
             lowest=format_percent(max(lowest, 0.0)),
         ),
@@ -105,7 +105,7 @@ def detect_silent_tools(window: RowWindow) -> Measurement | None:
         Severity.WARNING,
         Phrase("The model calls no tools, so it learns to work without them."),
         Phrase(
-            "{calls} calls an answer in the last {steps} steps.",
+            "{calls} calls per answer in the last {steps} steps.",
             calls=format_number(max(calls)),
             steps=rules.silent_tool_steps,
         )

@@ -63,7 +63,7 @@ def detect_reward_collapse(window: RowWindow) -> Measurement | None:
         Severity.STOP if stays_lost else Severity.WARNING,
         Phrase("The reward has fallen back to its starting level."),
         Phrase(
-            "Reward is {now}; it began at {start} and has been {best}.",
+            "Reward is {now}; it began at {start}, and its best was {best}.",
             now=format_number(pieces[-1]),
             start=format_number(start),
             best=format_number(best),
@@ -165,7 +165,7 @@ def detect_reward_parts(window: RowWindow) -> Measurement | None:
         Severity.WARNING,
         Phrase("The model is learning the form of the answers, not the task."),
         Phrase(
-            "`{key}` has {share} of the variance of all parts of the reward in the last {steps} steps.",
+            "`{key}` accounts for {share} of the variance of all parts of the reward in the last {steps} steps.",
             key=key,
             share=format_percent(share),
             steps=100,

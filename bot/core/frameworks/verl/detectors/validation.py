@@ -82,7 +82,7 @@ def detect_validation_fall(window: RowWindow) -> Measurement | None:
         Severity.WARNING,
         Phrase("The reward rises while validation falls: the model may be learning the grader, not the task."),
         Phrase(
-            "Validation is {now}, {best} at step {step}; the reward went from {before} to {reward} since.",
+            "Validation is {now}, after {best} at step {step}; since then the reward went from {before} to {reward}.",
             now=format_number(now),
             best=format_number(best),
             step=peak.step,
