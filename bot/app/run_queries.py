@@ -126,6 +126,10 @@ RUN_ID = re.compile(r"[a-z0-9-]+")
 """Characters of a run's id; any other name has no run, or is another key of the store."""
 
 
+SIGNS_AROUND_NAMES = "`.,:;!?()"
+"""Signs that people copy with a name, or write behind it."""
+
+
 def find_run(store: RunReader, name: str) -> Run:
     """Return the run of this name, or the only one whose id ends or begins with it; of several, the only active one.
 
@@ -133,6 +137,7 @@ def find_run(store: RunReader, name: str) -> Run:
         UserError: no run fits, or several do; the hint names the candidates.
         UnreadableRecord: its record cannot be read.
     """
+    name = name.strip(SIGNS_AROUND_NAMES) or name
     if RUN_ID.fullmatch(name.lower()) and (exact := store.get(name.lower())):
         return exact
     open_runs = store.list_open_runs()
@@ -154,6 +159,15 @@ def find_run(store: RunReader, name: str) -> Run:
     open_ids = {run.id for run in open_runs}
     ids = sorted(newest_first, key=lambda run_id: run_id not in open_ids)
     raise unknown_name_error("run", name, ids, Phrase("No run has been launched yet. Start one: `/verl launch smoke`."))
+
+
+def find_stub(store: RunReader, run_id: str) -> RunStub:
+    """Return the stub of a run; where the run has ended, the store keeps its record alone."""
+    try:
+        run = store.get(run_id)
+    except UnreadableRecord:
+        run = None
+    return RunStub.from_run(run) if run else store.get_stub(run_id)
 
 
 def rank_for_comparison(run: Run, requester: Requester, named: bool) -> tuple[bool, ...]:
@@ -291,7 +305,7 @@ class RunQueries:
         if len(candidates) < (1 if named else 2):
             raise UserError(
                 Phrase("You do not have two runs with metrics yet."),
-                Phrase("Name two runs: `compare A B`. `/verl list all` lists them."),
+                Phrase("Name two runs: `/verl compare A B`. `/verl list all` lists them."),
             )
         if named:
             return named, candidates[0].id

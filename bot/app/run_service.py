@@ -12,7 +12,7 @@ from bot.app.cost_service import MonthlyBudgetService
 from bot.app.launch_planner import LaunchPlanner
 from bot.app.ports import Notifier, Now
 from bot.app.rate_limits import RateLimitKind, RateLimits
-from bot.app.run_queries import Requester, RunQueries, new_run, refuse_unknown_node
+from bot.app.run_queries import Requester, RunQueries, find_stub, new_run, refuse_unknown_node
 from bot.app.store_ports import LedgerStore, RunStore
 from bot.app.unreadable_runs import UnreadableRunReconciler
 from bot.core.commands import command
@@ -147,7 +147,7 @@ class RunService:
         """
         if not stop_command.is_named:
             self.refuse(Act.READ, caller)
-            refuse_unnamed_stop(self.store.get_stub(stop_command.run), caller.actor)
+            refuse_unnamed_stop(find_stub(self.store, stop_command.run), caller.actor)
         return self.stop(stop_command.run, caller, stop_command.save, stop_command.gone)
 
     def stop(self, name: str, caller: Requester, save: bool | None = None, gone: bool = False) -> Run | RunStub:
@@ -376,7 +376,7 @@ class RunService:
         refuse_unknown_node(run, logs_command.node)
         if run.is_finished:
             message = Phrase("`{run}` has ended, so its log does not grow any more.", run=run.id)
-            raise UserError(message, Phrase("Its last lines: `logs {run}`.", run=run.id))
+            raise UserError(message, Phrase("Its last lines: `/verl logs {run}`.", run=run.id))
         follow_request = LogFollow(
             caller.user, self.now() + FOLLOW_PERIOD, logs_command.line_count, logs_command.grep, logs_command.node
         )

@@ -258,7 +258,7 @@ def assemble(outside: Outside) -> Bot:
             settings.slack_api_url,
             now,
             interactive_priority,
-            Inbox(store, background, now, secrets),
+            Inbox(store, background, outside.slack, now, secrets),
             prefetch=directory.prefetch,
         )
     else:

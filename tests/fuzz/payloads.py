@@ -124,7 +124,7 @@ def over_socket(bot: Bot, body: Any) -> None:
     request = SocketModeRequest.from_dict(message)
     if request is not None:
         find_sender(request)
-        Inbox(bot.store, AtOnce(InteractivePriority()), bot.now).accept(request)
+        Inbox(bot.store, AtOnce(InteractivePriority()), bot.client, bot.now).accept(request)
         assert dispatch_delivery(bot.app, request).status in (200, 400, 404)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from slack_sdk import WebClient
 
 from bot.adapters.files.recipe_files import RecipeFolder
 from bot.adapters.redis.redis_store import RedisStore
@@ -225,7 +226,7 @@ def test_a_known_value_is_refused_and_masked_too(
 
 
 def test_a_command_with_a_secret_is_not_kept_in_the_inbox(store: RedisStore, redis: Redis) -> None:
-    inbox = Inbox(store, BackgroundReplies(InteractivePriority()), now)
+    inbox = Inbox(store, BackgroundReplies(InteractivePriority()), WebClient(), now)
     planted = LINES[:40]
     assert all(inbox.accept(a_request(f"launch smoke note={one.text}")) for one in planted)
     assert store.list_deliveries() == []
@@ -235,7 +236,7 @@ def test_a_command_with_a_secret_is_not_kept_in_the_inbox(store: RedisStore, red
 def test_the_inbox_keeps_no_token_of_slacks(store: RedisStore) -> None:
     request = a_request("stop ppo-7f3a")
     request.payload["token"] = "a-verification-token"
-    assert Inbox(store, BackgroundReplies(InteractivePriority()), now).accept(request)
+    assert Inbox(store, BackgroundReplies(InteractivePriority()), WebClient(), now).accept(request)
     (kept,) = store.list_deliveries()
     assert "a-verification-token" not in kept
 

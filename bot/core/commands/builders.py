@@ -1,6 +1,7 @@
 """Builders of the commands: each turns parsed arguments into one command, or refuses them."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.core.commands.aliases import LANGUAGE_ALIASES
@@ -41,7 +42,7 @@ from bot.core.model.typed_text import (
 )
 from bot.core.model.typed_time import parse_timespan
 from bot.errors import UserError
-from bot.phrase import LANGUAGES, Phrase
+from bot.phrase import LANGUAGES, Phrase, join_list
 
 MAX_LOG_LINES = 10_000
 """Maximum log lines that one command may request."""
@@ -66,10 +67,12 @@ def build_launch_command(arguments: ParsedArguments) -> Launch:
 
 
 def build_list_command(arguments: ParsedArguments) -> ListRuns:
-    which = (arguments.get_name(0) or "active").lower()
-    if which not in RUN_LISTS:
-        raise unknown_name_error("list", which, RUN_LISTS)
-    return ListRuns(which, parse_run_filter(arguments))
+    which, criteria = (arguments.get_name(0) or "active").lower(), parse_run_filter(arguments)
+    if which in RUN_LISTS:
+        return ListRuns(which, criteria)
+    if which in STATE_TESTS and not criteria.state:
+        return ListRuns("active", replace(criteria, state=which))
+    raise unknown_name_error("list", which, RUN_LISTS)
 
 
 def parse_run_filter(arguments: ParsedArguments) -> RunFilter:
@@ -80,8 +83,10 @@ def parse_run_filter(arguments: ParsedArguments) -> RunFilter:
     """
     state, since = ((arguments.get_option(name) or "").lower() for name in ("state", "since"))
     if state and state not in STATE_TESTS:
+        states = join_list(format_inline_code(name) for name in STATE_TESTS)
         raise UserError(
-            Phrase("No state is called {value}.", value=format_inline_code(state)), list_valid_names(list(STATE_TESTS))
+            Phrase("No state is called {value}.", value=format_inline_code(state)),
+            Phrase("Valid: {names}.", names=states),
         )
     if since and parse_since(since, datetime.now(UTC), UTC) is None:
         raise UserError(
@@ -92,17 +97,12 @@ def parse_run_filter(arguments: ParsedArguments) -> RunFilter:
 
 
 def parse_person(arguments: ParsedArguments) -> str:
-    """Return Slack's id of the person after `who=`; `me` for the person who types; empty where none was typed.
-
-    Raises:
-        UserError: the text is no mention of a person.
+    """Return Slack's id of the person after `who=`, or the name as typed, in small letters; `me` for the person who
+    types; empty where none was typed.
     """
     text = arguments.get_option("who") or ""
-    if not text or text.lower() == "me":
-        return text.lower()
-    if mentioned := PERSON_MENTION.fullmatch(text):
-        return mentioned[1]
-    raise UserError(describe_unknown_person(text), Phrase("Mention a person: `who=@ana`; your own runs are `who=me`."))
+    mentioned = PERSON_MENTION.fullmatch(text)
+    return mentioned[1] if mentioned else text.lower()
 
 
 def build_cost_command(arguments: ParsedArguments) -> ShowCost:

@@ -67,7 +67,7 @@ PREFIXES = ("/verl", "verl")
 FREE_TEXT_SETTINGS = ("grep", "name", "note", "reason", "what", "why")
 """Settings whose values are kept as they were typed."""
 
-TIME_SETTINGS = ("lease",)
+TIME_SETTINGS = ("lease", "since")
 """Settings whose values may have a unit after a space: `lease=2 hours`."""
 
 
@@ -159,13 +159,13 @@ def check_arguments(arguments: ParsedArguments, spec: CommandSpec, thread_run: s
     names = (thread_run, *arguments.names) if thread_run and fills_in_run else arguments.names
     if len(names) < len(spec.required):
         raise UserError(
-            Phrase(QUESTIONS_BY_NAME[spec.required[len(names)]]),
+            Phrase(QUESTIONS_BY_NAME[find_missing_name(names, spec)]),
             Phrase("Type `/verl {usage}`, such as `/verl {example}`.", usage=spec.usage, example=spec.example),
         )
     if len(names) > spec.max_names:
         surplus_word = names[int(spec.max_names)]
         surplus = Phrase("I didn't understand {word}.", word=format_inline_code(surplus_word))
-        raise UserError(surplus, surplus_hint(spec))
+        raise UserError(surplus, surplus_hint(spec, surplus_word))
     if not spec.takes_settings:
         refuse_settings(arguments, spec)
     return replace(arguments, names=names, thread_run=thread_run, omits_run=fills_in_run)
@@ -177,6 +177,12 @@ QUESTIONS_BY_NAME = {
     "TIME": N_("By how much time?"),
 }
 """The question for each name that a command needs."""
+
+
+def find_missing_name(names: tuple[str, ...], spec: CommandSpec) -> str:
+    """Return which of the required names was not typed: the run, where there is only a time."""
+    is_time_alone = "TIME" in spec.required and len(names) == 1 and parse_timespan(names[0]) is not None
+    return "RUN" if is_time_alone else spec.required[len(names)]
 
 
 def omits_run(names: tuple[str, ...], spec: CommandSpec) -> bool:
@@ -202,7 +208,10 @@ def looks_like_amount(word: str) -> bool:
     return parse_amount(word) is not None or re.fullmatch(r"[-+]?[$€£¥]?[\d.,]+[$€£¥]?", word) is not None
 
 
-def surplus_hint(spec: CommandSpec) -> Text:
+def surplus_hint(spec: CommandSpec, word: str) -> Text:
+    """Return what to type in place of a word too many."""
+    if word.lower() in spec.flags:
+        return Phrase("Did you mean {name}?", name=format_inline_code(f"--{word.lower()}"))
     settings = Phrase("Settings are written `key=value`, and values with spaces in quotes.")
     return join_sentences(usage_hint(spec), settings if spec.takes_settings else "")
 

@@ -18,9 +18,9 @@ from bot.core.model.parameter import Parameter, Value
 from bot.core.model.recipe import BUCKET, BUDGET, CONTROLLER, LEASE, NAME, NONE, RESUME, SPOT, VOLUME, WHY, Recipe, Task
 from bot.core.model.resources import list_accelerators, list_resources
 from bot.core.model.training_framework import Framework
-from bot.core.model.typed_text import describe_override_refusal
+from bot.core.model.typed_text import describe_override_refusal, list_valid_names
 from bot.errors import UserError
-from bot.phrase import Phrase, join_list
+from bot.phrase import Phrase
 
 RUN_ID_VARIABLE = "VERLBOT_RUN_ID"
 """Environment variable of every task: the run's id."""
@@ -138,9 +138,10 @@ def build_launch_plan(
 def refuse_conflicts(recipe: Recipe, settings: Mapping[str, str], overrides: tuple[str, ...]) -> None:
     """Raise UserError if the recipe takes no overrides, or if two settings exclude each other."""
     if overrides and not recipe.takes_overrides:
-        names = join_list(f"`{parameter.name}`" for parameter in recipe.parameters)
+        names = [parameter.name for parameter in recipe.parameters]
         raise UserError(
-            describe_override_refusal(recipe.name, overrides[0]), Phrase("Its parameters: {names}.", names=names)
+            describe_override_refusal(recipe.name, overrides[0]),
+            list_valid_names(names, f"/verl describe {recipe.name}"),
         )
     if BUCKET.name in settings and VOLUME.name in settings:
         raise UserError(

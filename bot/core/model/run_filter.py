@@ -7,11 +7,14 @@ from datetime import date, datetime, time, timedelta, tzinfo
 
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
+from bot.core.model.typed_time import parse_timespan
 
 DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 """The days of a week; three letters of a name are enough."""
 
-SPAN = re.compile(r"(\d{1,4})(h|d|w)", re.ASCII)
+MAX_AGE = timedelta(days=9_999)
+"""Maximum time span before now."""
+
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 STATE_TESTS: Mapping[str, Callable[[Run], bool]] = {
@@ -36,7 +39,7 @@ class RunFilter:
     """What the runs of a list have in common; an empty field leaves out none.
 
     Attributes:
-        who: Slack's id of the person who launched them, or `me`.
+        who: Slack's id of the person who launched them, `me`, or a name in small letters, with or without `@`.
         state: a key of `STATE_TESTS`.
         since: a day or a time span, as `parse_since` takes it.
     """
@@ -55,6 +58,11 @@ class RunFilter:
     def is_empty(self) -> bool:
         """Return whether it leaves out no run."""
         return self == EVERY_RUN
+
+    @property
+    def person_name(self) -> str:
+        """Return the name by which it means a person; empty where it has an id, `me`, or no person."""
+        return "" if self.who == "me" or self.who.isupper() else self.who.removeprefix("@")
 
     def matches(self, run: Run, user: str, begin: datetime | None) -> bool:
         """Return whether a run is one of those.
@@ -83,8 +91,9 @@ def parse_since(text: str, now: datetime, tz: tzinfo) -> datetime | None:
     ['Mon 29 00:00', 'Fri 02 00:00', 'Thu 01 00:00', 'Fri 02 00:00', 'Wed 31 00:00']
     """
     word = text.lower()
-    if span := SPAN.fullmatch(word):
-        return now - int(span[1]) * {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}[span[2]]
+    span = parse_timespan(word)
+    if span is not None:
+        return now - min(span, MAX_AGE)
     day = find_day(word, now.astimezone(tz).date())
     return datetime.combine(day, time(), tz) if day else None
 

@@ -254,6 +254,9 @@ def unknown_name_error(
     """
     names = list(dict.fromkeys(valid))
     near = find_near_names(word, names, 1 if noun in IDENTIFIERS else None)
+    # Of two ids that are equally near, neither is what was meant.
+    if noun in IDENTIFIERS and len(near) > 1:
+        near = []
     ordered = near + [name for name in names if name not in near]
     guess = Phrase("Did you mean {name}?", name=format_inline_code(near[0], MAX_NAME_CHARACTERS)) if near else ""
     missing = Phrase(

@@ -121,10 +121,6 @@ class BackgroundReplies:
         pool = self._trigger_pool if isinstance(responder, TriggeredResponder) else self._reply_pool
         pool.submit(with_language_context(self._answer_and_deliver), lambda: answer, responder)
 
-    def send_to_url(self, url: str, answer: Answer) -> None:
-        """Deliver an answer to the response URL of a command."""
-        self.send(answer, respond_by_url(Respond(response_url=url)))
-
     def stop(self) -> None:
         """Cancel what has not begun."""
         self._answer_pool.stop()
@@ -167,13 +163,14 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def respond_by_url(respond: Respond, thread: str | None = None) -> Responder:
+def respond_by_url(respond: Respond, thread: str | None = None, fallback: Responder | None = None) -> Responder:
     """Return a responder that only the person sees, at the place of the command or button.
 
     Bolt's `respond` does not raise, so its status is checked.
 
     Args:
         thread: the thread of the button; without it, Slack shows the answer in the channel.
+        fallback: sends the answer where the URL takes none: it is used up after five answers or half an hour.
     """
     place = {"thread_ts": thread} if thread else {}
 
@@ -182,12 +179,30 @@ def respond_by_url(respond: Respond, thread: str | None = None) -> Responder:
             response: Any = respond(**answer | {"response_type": "ephemeral", "replace_original": False} | place)
         check_response(response.status_code, response.headers, response.body)
 
-    return send_answer
+    def send_or_fall_back(answer: Answer) -> None:
+        try:
+            send_answer(answer)
+        except SlackRejected as error:
+            # A sender of tables or charts shows in another way what Slack takes for malformed.
+            if fallback is None or error.code in MALFORMED_CODES:
+                raise
+            fallback(answer)
+
+    return send_or_fall_back
 
 
-def respond_where_pressed(respond: Respond, body: dict[str, Any]) -> Responder:
+def respond_to_command(respond: Respond, client: WebClient, command: dict[str, Any]) -> Responder:
+    """Return a responder that only the person who typed a slash command sees."""
+    return respond_by_url(
+        respond, fallback=respond_to_person(client, command["channel_id"], command["user_id"], thread=None)
+    )
+
+
+def respond_where_pressed(respond: Respond, client: WebClient, body: dict[str, Any]) -> Responder:
     """Return a responder that only the person sees, where the person pressed a button."""
-    return respond_by_url(respond, find_pressed_thread(body))
+    user, channel, thread = body["user"]["id"], (body.get("channel") or {}).get("id"), find_pressed_thread(body)
+    fallback = respond_to_person(client, channel, user, thread) if channel else respond_directly(client, user)
+    return respond_by_url(respond, thread, fallback)
 
 
 def check_response(status: int, headers: Any, body: str = "") -> None:

@@ -155,7 +155,7 @@ class ButtonListeners:
             requester = self.requesters.build_button_requester(body, delivery_id)
             run = self.service.launch(command, requester)
             acknowledgement = answers.acknowledge_launch(run, requester.is_in_hidden_channel)
-            self.background.send(acknowledgement, respond_where_pressed(respond, body))
+            self.background.send(acknowledgement, respond_where_pressed(respond, self.client, body))
         ack()
 
     def on_approve(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
@@ -229,7 +229,7 @@ class ButtonListeners:
         return (
             respond_directly(self.client, body["user"]["id"])
             if "view" in body
-            else respond_where_pressed(respond, body)
+            else respond_where_pressed(respond, self.client, body)
         )
 
     def _build_form_requester(self, form: CardForm, body: dict[str, Any], delivery_id: str | None = None) -> Requester:
@@ -251,7 +251,9 @@ class ButtonListeners:
             command,
             requester if requester.channel else self.requesters.build_relaunch_requester(command.run, requester, body),
         )
-        responder = respond_directly(self.client, user) if "view" in body else respond_where_pressed(respond, body)
+        responder = (
+            respond_directly(self.client, user) if "view" in body else respond_where_pressed(respond, self.client, body)
+        )
         self.background.send(answers.acknowledge_launch(run), responder)
         self.home_publisher.refresh_if_open(user)
         ack()
@@ -264,7 +266,9 @@ class ButtonListeners:
             run = self.service.queries.find(read_value(action), requester.actor)
             self.modals.show_log(run, read_required(body, "trigger_id"), requester.user)
         else:
-            self.commands.read_log(ShowLogs(read_value(action)), requester, respond_where_pressed(respond, body))()
+            self.commands.read_log(
+                ShowLogs(read_value(action)), requester, respond_where_pressed(respond, self.client, body)
+            )()
         ack()
 
     def on_form(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:

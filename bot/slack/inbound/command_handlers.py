@@ -282,6 +282,11 @@ class Commands:
         return partial(help_views.render_language, self.language_preferences.workspace)
 
 
+def has_notice(command: Command, thread_run: str | None) -> bool:
+    """Return whether the thread in which a command was typed gets a notice that says what an answer would say."""
+    return isinstance(command, Extend | SetBudget) and thread_run is not None and command.run.lower() == thread_run
+
+
 def has_private_answer(command: Command) -> bool:
     """Return whether the answer concerns the person alone."""
     if isinstance(command, Launch):

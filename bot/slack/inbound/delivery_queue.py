@@ -8,6 +8,8 @@ from datetime import timedelta
 from threading import Condition, Thread
 from typing import Any
 
+from slack_bolt import Respond
+from slack_sdk import WebClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.app.ports import Now
@@ -16,7 +18,7 @@ from bot.core.commands.command import OpenLaunchForm, is_read_only
 from bot.core.commands.parser import parse_command
 from bot.errors import Unavailable, UserError
 from bot.runtime.secret_filter import GENERAL_FILTER, SecretFilter
-from bot.slack.inbound.background import BackgroundReplies
+from bot.slack.inbound.background import BackgroundReplies, respond_to_command
 from bot.slack.inbound.fair_queue import FairQueue, Work
 from bot.slack.payloads import MalformedDelivery, check_delivery
 from bot.slack.views.message import Answer
@@ -100,10 +102,14 @@ class Inbox:
     A command that changes something is stored before it is acknowledged, so that a crash loses nothing that was
     acknowledged. Served twice, it is recorded once, because Slack's id of the delivery comes with it. A question is not
     stored: a person who lost the answer types it again.
+
+    Attributes:
+        client: sends an answer that the command's response URL no longer takes.
     """
 
     store: DeliveryStore
     background: BackgroundReplies
+    client: WebClient
     now: Now
     secrets: SecretFilter = GENERAL_FILTER
 
@@ -123,7 +129,8 @@ class Inbox:
     def complete(self, request: SocketModeRequest, answer: Answer | None) -> None:
         """Send the answer of a served delivery, and remove the delivery from the store."""
         if answer:
-            self.background.send_to_url(request.payload["response_url"], answer)
+            respond = Respond(response_url=request.payload["response_url"])
+            self.background.send(answer, respond_to_command(respond, self.client, request.payload))
         try:
             self.store.delete_delivery(request.envelope_id)
         except Unavailable as error:

@@ -8,7 +8,7 @@ from datetime import tzinfo
 
 from bot.app.ports import Now
 from bot.app.run_queries import Requester, RunQueries
-from bot.app.run_search import refuse_unknown_recipe, search_runs
+from bot.app.run_search import find_person, refuse_unknown_recipe, search_runs
 from bot.core.commands.command import ListRuns
 from bot.core.model.run import Run
 from bot.core.model.run_stub import RunStub
@@ -42,8 +42,9 @@ class ListCommands:
         selection = which if criteria.is_empty else answers.FILTERED
 
         def find_runs() -> Sequence[Run]:
-            runs = search_runs(self.queries.store, which, criteria, requester.user, self.now(), self.zone)
-            refuse_unknown_recipe(self.queries.recipes, criteria, runs)
+            wanted = find_person(self.queries.store, criteria, self.find_names, requester.user)
+            runs = search_runs(self.queries.store, which, wanted, requester.user, self.now(), self.zone)
+            refuse_unknown_recipe(self.queries.recipes, wanted, runs)
             return runs
 
         return self.list_runs(

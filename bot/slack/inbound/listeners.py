@@ -29,9 +29,9 @@ from bot.slack.inbound.background import (
     BackgroundReplies,
     fits_acknowledgement,
     render_error,
-    respond_by_url,
     respond_directly,
     respond_in_thread,
+    respond_to_command,
     respond_to_person,
     respond_where_pressed,
 )
@@ -43,7 +43,7 @@ from bot.slack.inbound.bolt_app import (
     reject_malformed,
 )
 from bot.slack.inbound.button_listeners import ButtonListeners, register_buttons
-from bot.slack.inbound.command_handlers import Commands, has_private_answer
+from bot.slack.inbound.command_handlers import Commands, has_notice, has_private_answer
 from bot.slack.inbound.modals import Modals
 from bot.slack.inbound.requesters import Requesters
 from bot.slack.outbound.home_publisher import HomePublisher
@@ -153,9 +153,10 @@ class Listeners:
             self.modals.open_form(command["trigger_id"], requester)
             ack()
             return
-        answer = self.commands.answer(parsed_command, requester, respond_by_url(respond))()
+        responder = respond_to_command(respond, self.client, command)
+        answer = self.commands.answer(parsed_command, requester, responder)()
         if answer and not fits_acknowledgement(answer):
-            self.background.send(answer, respond_by_url(respond))
+            self.background.send(answer, responder)
             answer = None
         ack(**answer, response_type="ephemeral") if answer else ack()
 
@@ -180,7 +181,7 @@ class Listeners:
         with use_language(
             self.language_preferences.get_language(user) if answers_privately else self.language_preferences.workspace
         ):
-            if answer := deferred_answer():
+            if (answer := deferred_answer()) and not has_notice(command, thread_run_id):
                 self.background.send(answer, responder)
 
     def on_direct_message(self, event: dict[str, Any], body: dict[str, Any]) -> None:
@@ -196,7 +197,8 @@ class Listeners:
         command = self.parse_message(event, thread_run_id)
         responder = respond_in_thread(self.client, channel, thread)
         requester = self.requesters.build_requester(body, user, channel, body["event_id"])
-        if answer := self.commands.answer(command, requester, responder)():
+        answer = self.commands.answer(command, requester, responder)()
+        if answer and not has_notice(command, thread_run_id):
             self.background.send(answer, responder)
 
     def parse_message(self, event: dict[str, Any], thread_run_id: str | None) -> Command:
@@ -233,7 +235,7 @@ class Listeners:
         if "command" in body:
             if fits_acknowledgement(answer) or respond is None:
                 return BoltResponse(status=200, body=json.dumps(answer | {"response_type": "ephemeral"}))
-            self.background.send(answer, respond_by_url(respond))
+            self.background.send(answer, respond_to_command(respond, self.client, body))
             return BoltResponse(status=200)
         self._send_error(answer, body, respond)
         return BoltResponse(status=200)
@@ -264,7 +266,7 @@ class Listeners:
         elif "view" in body:
             self.background.send(answer, respond_directly(self.client, body["user"]["id"]))
         elif respond:
-            self.background.send(answer, respond_where_pressed(respond, body))
+            self.background.send(answer, respond_where_pressed(respond, self.client, body))
 
     def remember_event(self, event_id: str) -> bool:
         """Return whether an event is new, and remember it."""

@@ -125,7 +125,7 @@ def select_charts(run_history: RunHistory, metrics: tuple[str, ...]) -> list[Cha
         return [build_metric_chart(run_history.run, run_history.history, metric_name) for metric_name in metrics]
     if (chart := build_reward_chart(run_history.run, run_history.history)) is None:
         sentence = translate("`{run}` has no metrics yet.", run=run_history.run.id)
-        raise UserError(sentence, Phrase("Its log: `logs {run}`.", run=run_history.run.id))
+        raise UserError(sentence, Phrase("Its log: `/verl logs {run}`.", run=run_history.run.id))
     return [chart]
 
 

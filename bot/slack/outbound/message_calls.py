@@ -128,8 +128,8 @@ def find_owned(conversation: Conversation, key: str, read_page: Callable[..., Sl
 
 
 def call_slack(method: Callable[..., SlackResponse], **content: Any) -> SlackResponse:
-    """Call Slack; send a message whose blocks Slack takes for malformed with lines for its table, or as text alone,
-    rather than not at all.
+    """Call Slack; send a message whose blocks Slack takes for malformed with lines for its table, without its color, or
+    as text alone, rather than not at all.
 
     A refused message with charts raises: a workspace may refuse charts, and there is another way to show them.
     """
@@ -144,6 +144,9 @@ def call_slack(method: Callable[..., SlackResponse], **content: Any) -> SlackRes
         if any(map(is_table, content["blocks"])):
             log.warning("Slack refuses a table as %s; it goes as lines: %s", error.code, content["text"])
             return call_slack(method, **content | {"blocks": replace_tables(content["blocks"])})
+        if content.get("attachments"):
+            log.warning("Slack refuses an attachment as %s; its blocks go without: %s", error.code, content["text"])
+            return call_slack(method, **content | {"blocks": blocks, "attachments": []})
         log.error("Slack refuses a message as %s; it goes without blocks: %s", error.code, content["text"])
     with classify_slack_errors():
         return method(parse=PARSE_MODE, **content | {"blocks": [], "attachments": []})

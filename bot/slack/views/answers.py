@@ -49,12 +49,12 @@ def acknowledge_launch(run: Run, is_hidden: bool = False) -> Answer:
     """
     # Slack delivered the command twice: the first delivery has launched the run.
     if not run.is_waiting:
-        return build_text_answer(render_phrase("{run} is already launched.", run=code(run.id)))
+        return build_text_answer(render_phrase("{run} is already launched.", run=wording.link_run(run)))
     if run.status is RunStatus.AWAITING_APPROVAL:
         approvers = join_markup_list(map(mention_person_or_group, run.approval.approvers)) if run.approval else Markup()
-        waiting = render_phrase("{run} needs approval from {people}.", run=code(run.id), people=approvers)
+        waiting = render_phrase("{run} needs approval from {people}.", run=wording.link_run(run), people=approvers)
         return build_text_answer(mrkdwn(":raised_hand: {}", waiting))
-    confirmation = render_phrase(CARD_IN_DIRECT_MESSAGE if is_hidden else CARD_FOLLOWS, run=code(run.id))
+    confirmation = render_phrase(CARD_IN_DIRECT_MESSAGE if is_hidden else CARD_FOLLOWS, run=wording.link_run(run))
     stop_hint = render_phrase("To stop it: {command}", command=code(f"/verl stop {run.id}"))
     return build_text_answer(mrkdwn(":ok_hand: {}", join_markup_sentences(confirmation, stop_hint)))
 
@@ -95,7 +95,7 @@ def render_task(run: Run, yaml: str) -> Answer:
     )
     head = render_phrase(
         "The task of {run} as SkyPilot gets it, SHA-256 {digest}.",
-        run=code(run.id),
+        run=wording.link_run(run),
         digest=code(run.plan.task_hash[:16]),
     )
     return build_answer(render_phrase("Task of {run}", run=run.id), [section(head), *code_blocks, *cut_note])
@@ -103,7 +103,9 @@ def render_task(run: Run, yaml: str) -> Answer:
 
 def acknowledge_log_read(run: Run) -> Answer:
     """Return the answer that is shown while a log is being read."""
-    return build_text_answer(mrkdwn(":scroll: {}", render_phrase("Reading the log of {run} …", run=code(run.id))))
+    return build_text_answer(
+        mrkdwn(":scroll: {}", render_phrase("Reading the log of {run} …", run=wording.link_run(run)))
+    )
 
 
 STOP_OF_FORGOTTEN_CLUSTER = N_(
@@ -128,18 +130,18 @@ def acknowledge_stop(run: Run | RunStub) -> Answer:
         return build_text_answer(
             render_phrase(
                 "{run} has ended: {state}. No machine of it is running.",
-                run=code(run.id),
+                run=wording.link_run(run),
                 state=wording.describe_state(run),
             )
         )
     # SkyPilot has forgotten the cluster: only a person can confirm that its machines are gone.
     if run.observed.memory.confirmed_gone_by:
-        closed = render_phrase("Closing {run}: you confirmed that its machines are gone.", run=code(run.id))
+        closed = render_phrase("Closing {run}: you confirmed that its machines are gone.", run=wording.link_run(run))
         return build_text_answer(mrkdwn(":octagonal_sign: {}", closed))
     if run.observed.memory.is_lost:
         asking = render_phrase(
             STOP_WAITS_FOR_MODEL if save_grace.may_hold_checkpoint(run) else STOP_OF_FORGOTTEN_CLUSTER,
-            run=code(run.id),
+            run=wording.link_run(run),
             command=code(f"/verl stop {run.id} gone=yes"),
             discard=code(f"/verl stop {run.id} save=no"),
         )
@@ -148,12 +150,13 @@ def acknowledge_stop(run: Run | RunStub) -> Answer:
     if run.is_finished and run.checkpoint_rescue.discard_approved_by and run.plan.checkpoints_ephemeral:
         return build_text_answer(
             render_phrase(
-                "{run} has ended. I delete its cluster, and everything that is only there is lost.", run=code(run.id)
+                "{run} has ended. I delete its cluster, and everything that is only there is lost.",
+                run=wording.link_run(run),
             )
         )
     if save_grace.shows_rescue(run):
         refusal = render_phrase(
-            "{run} has already ended. I delete its cluster once its model is downloaded.", run=code(run.id)
+            "{run} has already ended. I delete its cluster once its model is downloaded.", run=wording.link_run(run)
         )
         return build_text_answer(
             join_markup_sentences(
@@ -162,14 +165,14 @@ def acknowledge_stop(run: Run | RunStub) -> Answer:
         )
     if run.is_finished:
         return build_text_answer(
-            render_phrase("{run} has already ended, and its cluster is being deleted.", run=code(run.id))
+            render_phrase("{run} has already ended, and its cluster is being deleted.", run=wording.link_run(run))
         )
     if run.checkpoint_rescue.is_save_requested:
         saving = render_phrase(
-            "{run} stops once it has saved a checkpoint, or when the time for that is over.", run=code(run.id)
+            "{run} stops once it has saved a checkpoint, or when the time for that is over.", run=wording.link_run(run)
         )
         return build_text_answer(mrkdwn(":floppy_disk: {}", saving))
-    stopping = render_phrase("Stopping {run}. Its card shows when its cluster is gone.", run=code(run.id))
+    stopping = render_phrase("Stopping {run}. Its card shows when its cluster is gone.", run=wording.link_run(run))
     return build_text_answer(mrkdwn(":octagonal_sign: {}", stopping))
 
 
@@ -179,7 +182,7 @@ def render_artifacts(run: Run) -> Answer:
     checkpoint = checkpoint_views.describe_model(run) or explain_missing_checkpoint(run)
     text = join_markup_sentences(checkpoint, resume_hint)
     is_named = any(name in text for name in (code(run.id), wording.link_run(run)))
-    head = mrkdwn(":package: {}", text if is_named else mrkdwn("{} · {}", code(run.id), text))
+    head = mrkdwn(":package: {}", text if is_named else mrkdwn("{} · {}", wording.link_run(run), text))
     log = render_phrase("Log: {command}", command=code(f"/verl logs {run.id}"))
     charts = render_phrase("Charts: {command}", command=code(f"/verl plot {run.id}"))
     return build_answer(
@@ -196,21 +199,21 @@ def explain_missing_checkpoint(run: Run) -> Markup:
     none.
     """
     if not run.is_finished:
-        return render_phrase("The log of {run} shows no checkpoint yet.", run=code(run.id))
+        return render_phrase("The log of {run} shows no checkpoint yet.", run=wording.link_run(run))
     if run.plan.checkpoints_ephemeral or run.plan.checkpoint_store:
-        return render_phrase("{run} ended before its training began, so it saved no model.", run=code(run.id))
-    return render_phrase("{run} saves no model.", run=code(run.id))
+        return render_phrase("{run} ended before its training began, so it saved no model.", run=wording.link_run(run))
+    return render_phrase("{run} saves no model.", run=wording.link_run(run))
 
 
 def acknowledge_extension(run: Run) -> Answer:
     """Return the answer to `/verl extend`: when the lease ends now."""
     if run.lease_ends_at is None:
-        return build_text_answer(render_phrase("You can extend {run} once it is launched.", run=code(run.id)))
+        return build_text_answer(render_phrase("You can extend {run} once it is launched.", run=wording.link_run(run)))
     lease_end = date(run.lease_ends_at, DAY_AND_TIME)
     return build_text_answer(
         mrkdwn(
             ":alarm_clock: {}",
-            render_phrase("Lease extended: {run} now runs until {time}.", run=code(run.id), time=lease_end),
+            render_phrase("Lease extended: {run} now runs until {time}.", run=wording.link_run(run), time=lease_end),
         )
     )
 
@@ -219,7 +222,7 @@ def acknowledge_budget(run: Run) -> Answer:
     """Return the answer to `/verl budget`: what the run may spend now."""
     now = render_phrase(
         "The budget of {run} is now {budget}.",
-        run=code(run.id),
+        run=wording.link_run(run),
         budget=wording.format_dollars(run.limits.budget_dollars),
     )
     return build_text_answer(mrkdwn(":moneybag: {}", now))
@@ -228,19 +231,23 @@ def acknowledge_budget(run: Run) -> Answer:
 def acknowledge_approval_decision(run: Run) -> Answer:
     """Return the result of an approver's decision. An earlier decision of another approver wins."""
     if run.approval and run.approval.granted:
-        return build_text_answer(mrkdwn(":ok: {}", render_phrase("{run} is approved and launching.", run=code(run.id))))
+        return build_text_answer(
+            mrkdwn(":ok: {}", render_phrase("{run} is approved and launching.", run=wording.link_run(run)))
+        )
     return build_text_answer(
-        mrkdwn(":no_entry_sign: {}", render_phrase("{run} is declined, so it does not launch.", run=code(run.id)))
+        mrkdwn(
+            ":no_entry_sign: {}", render_phrase("{run} is declined, so it does not launch.", run=wording.link_run(run))
+        )
     )
 
 
 def acknowledge_follow(run: Run) -> Answer:
     """Return the answer to a request to follow a log."""
-    following = render_phrase("Following the log of {run} in its thread.", run=code(run.id))
+    following = render_phrase("Following the log of {run} in its thread.", run=wording.link_run(run))
     if run.requests.follow:
         following = render_phrase(
             "Following the log of {run} in its thread until {time}.",
-            run=code(run.id),
+            run=wording.link_run(run),
             time=date(run.requests.follow.until),
         )
     return build_text_answer(mrkdwn(":scroll: {}", following))

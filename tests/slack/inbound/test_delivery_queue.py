@@ -8,6 +8,7 @@ from threading import Event
 
 import pytest
 from redis import Redis
+from slack_sdk import WebClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.adapters.redis.connection import INBOX, create_client
@@ -41,7 +42,7 @@ def listening(bot: Bot, crowd: int) -> Iterator[None]:
     """The bot on a real socket, with an inbox."""
     url = bot.playground.api_url
     precedence = InteractivePriority()
-    inbox = Inbox(bot.store, BackgroundReplies(precedence), now)
+    inbox = Inbox(bot.store, BackgroundReplies(precedence), WebClient(), now)
     identity = BotIdentity(build_web_client(BOT_TOKEN, url))
     socket = SocketConnection(bot.app, identity, APP_TOKEN, url, now, precedence, inbox, crowd_size=crowd)
     socket.check()
@@ -73,7 +74,7 @@ def answers(bot: Bot) -> list[str]:
 def test_a_wish_is_written_down_before_its_acknowledgement_and_a_question_is_not(
     text: str, kept: bool, store: RedisStore
 ) -> None:
-    inbox, request = Inbox(store, BackgroundReplies(InteractivePriority()), now), a_request(text)
+    inbox, request = Inbox(store, BackgroundReplies(InteractivePriority()), WebClient(), now), a_request(text)
     assert inbox.accept(request)
     assert [found.payload["text"] for found in inbox.recover_unserved()] == ([text] if kept else [])
     inbox.complete(request, None)
@@ -89,12 +90,14 @@ def test_a_wish_is_written_down_before_its_acknowledgement_and_a_question_is_not
     ],
 )
 def test_what_cannot_wait_is_not_taken(request_: SocketModeRequest, store: RedisStore) -> None:
-    assert not Inbox(store, BackgroundReplies(InteractivePriority()), now).accept(request_)
+    assert not Inbox(store, BackgroundReplies(InteractivePriority()), WebClient(), now).accept(request_)
     assert store.list_deliveries() == []
 
 
 def test_a_wish_that_cannot_be_written_down_is_not_acknowledged_before_it_is_served() -> None:
-    inbox = Inbox(RedisStore(create_client(NOBODY_THERE, 0.1)), BackgroundReplies(InteractivePriority()), now)
+    inbox = Inbox(
+        RedisStore(create_client(NOBODY_THERE, 0.1)), BackgroundReplies(InteractivePriority()), WebClient(), now
+    )
     assert inbox.accept(a_request("status"))
     assert not inbox.accept(a_request("launch smoke"))
 
@@ -153,7 +156,7 @@ def test_a_wish_that_a_bot_acknowledged_before_it_was_killed_is_served_by_the_ne
 
 
 def test_what_was_kept_is_served_in_its_order_and_what_is_too_old_is_dropped(store: RedisStore) -> None:
-    inbox = Inbox(store, BackgroundReplies(InteractivePriority()), now)
+    inbox = Inbox(store, BackgroundReplies(InteractivePriority()), WebClient(), now)
     for text, minutes in (("stop b", 1), ("stop old", 16), ("stop a", 14)):
         kept = {"kept_at": now().timestamp() - 60 * minutes, "request": a_request(text).to_dict()}
         store.save_delivery(f"e-{text}", json.dumps(kept))

@@ -1,5 +1,6 @@
 """What people type, through Bolt's own dispatch, and what they are answered."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -112,6 +113,15 @@ def test_an_amount_that_can_be_read_in_one_way_is_taken(bot: Bot, amount: str, d
         pytest.param("launch ppo trainer.totl_epochs=3", "`trainer.total_epochs`", id="a mistyped setting"),
         pytest.param("launch ppo trainer.total_epochs=3", "Launching `", id="a setting of verl"),
         pytest.param("launch ppo +foo.bar=3", "Launching `", id="a setting that is added"),
+        pytest.param("launch smoke dry-run", "Did you mean `--dry-run`?", id="a flag without dashes"),
+        pytest.param("launch smoke foo.bar=3", "and 14 more: `/verl describe smoke`.", id="parameters, a few of them"),
+        pytest.param("extend 2h", "Which run?", id="a time without a run"),
+        pytest.param("list state=nope", "`succeeded`, `failed`, `stopped`.", id="no state: all states"),
+        pytest.param("list since=2026-13-01", "`since` cannot be `2026-13-01`.", id="no day"),
+        pytest.param("list since=soon", "`mon`, `yesterday`, `2026-11-03`, `12h`, `7d`", id="no time"),
+        pytest.param("list recipe=smok", "Did you mean `smoke`?", id="a mistyped recipe"),
+        pytest.param("list who=@zoe", "I find no person called `@zoe` here.", id="no person of that name"),
+        pytest.param("list status=running", "Did you mean `state`?", id="a mistyped filter"),
     ],
 )  # fmt: skip
 def test_each_line_gets_its_answer(bot: Bot, typed: str, answer: str) -> None:
@@ -149,6 +159,101 @@ def test_a_lease_is_extended_by_a_time_as_people_write_it(bot: Bot, text: str) -
     before = bot.run().limits.lease
     bot.say(f"extend {RUN} {text}")
     assert (bot.run().limits.lease - before).total_seconds() == 2 * 3600
+
+
+def launch_one_of_each_kind(bot: Bot) -> None:
+    """Launch a run that is stopped, one of ppo's, one of Ben's, and one eight days later."""
+    bot.running("launch smoke steps=5")
+    bot.say(f"stop {RUN}")
+    bot.ticks(12)
+    bot.say("launch ppo")
+    bot.say("launch smoke --yes", user=BEN)
+    bot.moment += timedelta(days=8)
+    bot.say("launch smoke")
+
+
+@pytest.mark.parametrize(
+    ("filters", "shown"),
+    [
+        ("recipe=ppo", {2}),
+        ("recipe=PPO", {2}),
+        ("who=<@U0BEN>", {3}),
+        ("who=<@U0BEN|ben>", {3}),
+        ("who=@ben", {3}),
+        ("who=Ben", {3}),
+        ("who=me", {2, 4}),
+        ("state=stopped", {1}),
+        ("stopped", {1}),
+        ("all state=waiting", {2, 3, 4}),
+        ("since=mon", {4}),
+        ("since=2d", {4}),
+        ("since=2 days", {4}),
+        ("since=「1 week」", {4}),
+        ("since=2026-01-02", {1, 2, 3, 4}),
+        ("since=2026-11-01", set()),
+        ("ended who=me", {1}),
+        ("recipe=smoke who=@ana since=2026-01-01", {1, 4}),
+    ],
+)
+def test_a_list_is_narrowed_down(bot: Bot, filters: str, shown: set[int]) -> None:
+    launch_one_of_each_kind(bot)
+    bot.say(f"list {filters}")
+    lines = set(bot.told().split())
+    names = {1: "smoke-0001", 2: "ppo-0002", 3: "smoke-0003", 4: "smoke-0004"}
+    assert {number for number, name in names.items() if name in lines} == shown
+
+
+@pytest.mark.parametrize("typed", [f"`{RUN}`", f"{RUN}.", f"({RUN})", f"“{RUN}”", RUN.upper(), f"{RUN}，"])
+def test_a_run_is_found_by_its_name_as_people_copy_it(bot: Bot, typed: str) -> None:
+    bot.running()
+    assert f"`{RUN}`" not in bot.say(f"status {typed}")
+    assert f"{RUN} is running" in bot.say(f"status {typed}")
+
+
+@pytest.mark.parametrize("text", ["budget 2", "budget smoke-0001 2", "extend 1h", "延长 1小时", "预算 2"])
+def test_the_thread_of_a_run_hears_of_a_changed_limit_once(bot: Bot, text: str) -> None:
+    bot.running()
+    bot.speak()
+    before = bot.reads()
+    bot.mention(text, thread_ts=bot.run().messages.sent["card"].ts)
+    bot.speak()
+    said = bot.reads().removeprefix(before)
+    assert said.count("changed the budget") + said.count("extended the lease") == 1
+    assert "is now" not in said
+    assert "Lease extended" not in said
+
+
+@pytest.mark.parametrize("text", ["budget smoke-0001 2", "extend smoke-0001 1h"])
+def test_a_limit_changed_elsewhere_is_answered_with_a_link_to_the_run(bot: Bot, text: str) -> None:
+    bot.running()
+    assert "|smoke-0001>" in bot.say(text)
+
+
+def test_a_stop_in_the_thread_of_ones_own_ended_run_says_that_it_has_ended(bot: Bot) -> None:
+    bot.running()
+    bot.say(f"stop {RUN}")
+    bot.ticks(12)
+    bot.mention("stop", thread_ts=bot.run().messages.sent["card"].ts)
+    assert "did not launch" not in bot.reads()
+    assert "No machine of it is running." in bot.reads()
+
+
+@pytest.mark.parametrize("code", ["used_url", "expired_url"])
+def test_an_answer_that_its_url_no_longer_takes_reaches_the_person_all_the_same(bot: Bot, code: str) -> None:
+    bot.slack.faults({"method": "response_url", "trouble": "refused", "error": code, "times": None})
+    bot.say("list")
+    assert "No run is active" in bot.told()
+    bot.click("logs", "smoke-9999")
+    assert "There is no run" in bot.told()
+
+
+def test_an_answer_goes_as_a_direct_message_where_neither_its_url_nor_the_channel_takes_it(bot: Bot) -> None:
+    bot.slack.faults(
+        {"method": "response_url", "trouble": "refused", "error": "used_url", "times": None},
+        {"method": "chat.postEphemeral", "trouble": "refused", "error": "not_in_channel", "times": None},
+    )
+    bot.say("list")
+    assert "No run is active" in bot.reads(channel=bot.playground._slack.workspace.direct(ANA).id)
 
 
 def test_a_suggestion_is_near_or_none(bot: Bot) -> None:

@@ -164,14 +164,23 @@ def test_a_card_that_somebody_deleted_comes_back(bot: Bot) -> None:
     assert notices(bot)[f"{RUN} ended"] == 1
 
 
+@pytest.mark.parametrize(
+    ("times", "logged", "fact"),
+    [
+        pytest.param(1, "its blocks go without", "*Machines*", id="a card without its color, and with all its blocks"),
+        pytest.param(2, "it goes without blocks", "is waiting", id="a card as text alone"),
+    ],
+)
+@pytest.mark.parametrize("code", ["invalid_blocks", "invalid_attachments"])
 def test_a_message_that_slack_takes_for_malformed_goes_without_its_shape(
-    bot: Bot, caplog: pytest.LogCaptureFixture
+    bot: Bot, caplog: pytest.LogCaptureFixture, code: str, times: int, logged: str, fact: str
 ) -> None:
-    bot.slack.faults({"method": "chat.postMessage", "trouble": "refused", "error": "invalid_blocks", "times": 1})
+    bot.slack.faults({"method": "chat.postMessage", "trouble": "refused", "error": code, "times": times})
     bot.say("launch smoke")
-    bot.ticks(3)
-    assert "it goes without blocks" in caplog.text
+    bot.speak()
+    assert logged in caplog.text
     assert notices(bot)[f"{RUN} card"] == 1
+    assert fact in bot.card()
 
 
 def test_a_bot_without_its_rights_says_so_in_its_log_and_goes_on_when_it_has_them(
