@@ -75,11 +75,11 @@ def find_person(
     people = dict.fromkeys(
         run.requester for run in list_candidates(store, "all", replace(criteria, since=""), user, None)
     )
-    found = [person for person, name in find_names(people).items() if name.lower() == criteria.person_name]
-    if len(found) != 1:
+    matching_ids = [person for person, name in find_names(people).items() if name.lower() == criteria.person_name]
+    if len(matching_ids) != 1:
         problem = Phrase("I find no person called {name} here.", name=format_inline_code(criteria.who))
         raise UserError(problem, Phrase("Mention a person: `who=@ana`; your own runs are `who=me`."))
-    return replace(criteria, who=found[0])
+    return replace(criteria, who=matching_ids[0])
 
 
 def refuse_unknown_recipe(recipes: RecipeSource, criteria: RunFilter, matching: Sequence[Run]) -> None:

@@ -93,7 +93,7 @@ def test_of_several_runs_the_status_is_a_row_each(bot: Bot) -> None:
 
 def test_a_run_may_be_named_by_its_last_letters(bot: Bot) -> None:
     bot.say("launch smoke")
-    assert "`smoke-0001`" in bot.say("status 0001")
+    assert "smoke-0001 is waiting" in bot.say("status 0001")
 
 
 def test_names_that_fit_several_runs_are_refused_with_them(bot: Bot) -> None:
@@ -182,7 +182,7 @@ def test_a_log_that_slack_is_too_busy_for_is_uploaded_again(bot: Bot, trouble: s
     ("error", "said"),
     [
         pytest.param("file_uploads_disabled", "File uploads are switched off in this workspace.", id="switched off"),
-        pytest.param("some_new_code", "Slack takes no file (`some_new_code`).", id="an unknown code"),
+        pytest.param("some_new_code", "Slack did not accept the file (`some_new_code`).", id="an unknown code"),
     ],
 )
 def test_where_slack_takes_no_file_the_lines_come_with_the_reason(bot: Bot, error: str, said: str) -> None:
