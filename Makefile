@@ -129,7 +129,7 @@ PAGE_SOURCES := $(wildcard playground/web/*.json playground/web/*.ts playground/
 page: $(PAGE)  ## the playground's page, into the package
 
 page-where-possible: $(READY)  # it needs npm's registry once; without it the server has a plain front
-	@$(MAKE) --no-print-directory page || echo "The playground's page could not be built (see above). Everything else works without it."
+	@$(MAKE) --silent --no-print-directory page || echo "The playground's page could not be built (see above). Everything else works without it."
 
 page-check: $(MODULES)  ## the page's types and unit tests
 	playground/web/node $(VENV) run check
@@ -153,8 +153,8 @@ clean:
 $(READY): pyproject.toml playground/pyproject.toml requirements.lock requirements-uv.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("verlbot needs Python 3.11 or newer: make PYTHON=python3.11 …")'
 	@echo "Setting up $(VENV): a minute or two, and about a gigabyte."
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-uv.lock
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable ./playground
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-uv.lock
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable ./playground
 	@touch $@

@@ -116,7 +116,7 @@ def format_guide() -> str:
     """Return the guide for people who stay in the terminal, where everyone is Ana."""
     own = [step for step in GUIDE if step.user == ANA]
     lines = [
-        f"  {line:<74}{step.title if line == step.lines[0] else ''}".rstrip() for step in own for line in step.lines
+        f"  {line:<72}  {step.title if line == step.lines[0] else ''}".rstrip() for step in own for line in step.lines
     ]
     opening = "Open it in a browser, or type here as Ana in #training (RUN is a run's id, such as smoke-7f3a):"
     return "\n".join([opening, *lines, LEAVE_HINT])

@@ -48,12 +48,13 @@ def build_ended_blocks(run: Run, now: datetime, log: str, previous: Run | None) 
     failure = failure_views.find_failure(run, log)
     excerpt = select_log_lines(run, failure, log)
     findings = render_open_findings(run) if run.reason is not Reason.SUCCEEDED else []
-    lines = [describe_failure(run, failure), *findings, *list_further_lines(run)]
+    lines, further_lines = [describe_failure(run, failure), *findings], list_further_lines(run)
     fields = list_end_fields(run, now, previous)
     return [
         *([section(join_parts("\n", lines))] if any(lines) else []),
         *([output_block("\n".join(map(log_lines.shorten_for_display, excerpt)))] if excerpt else []),
         *([fields_section(fields)] if fields else []),
+        *([section(join_parts("\n", further_lines))] if any(further_lines) else []),
         context(join_parts(" · ", list_end_parts(run, now))),
     ]
 
