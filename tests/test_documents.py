@@ -14,6 +14,7 @@ from bot.cli.command_line import build_parser
 from bot.core.commands.command import Launch
 from bot.core.commands.parser import parse_command
 from bot.core.commands.specs import COMMAND_SPECS
+from tests.naming import read_modules
 from tests.story import Bot
 
 ROOT = Path(__file__).parent.parent
@@ -112,3 +113,29 @@ def test_the_targets_that_pages_name_are_in_the_makefile() -> None:
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for page in PAGES:
         assert set(re.findall(r"(?:^    |`)make ([a-z]+)", page.read_text(), re.MULTILINE)) <= set(targets)
+
+
+QUOTED = re.compile(r"\*([^*]+)\*")
+
+
+def list_quoted_messages() -> list[str]:
+    """Return the messages that troubleshooting.md quotes, which are the italics of the first column of its tables."""
+    lines = (ROOT / "docs" / "troubleshooting.md").read_text().splitlines()
+    cells = [line.split("|")[1] for line in lines if line.startswith("|")]
+    return [message for cell in cells for message in QUOTED.findall(cell)]
+
+
+def is_said(message: str, phrases: list[str]) -> bool:
+    """Return whether a phrase has the parts of a quoted message, in their order; an ellipsis stands for any text."""
+    parts = [re.escape(part.strip()) for part in message.split("…")]
+    pattern = re.compile(".*".join(parts))
+    return any(pattern.search(phrase.replace("*", "")) for phrase in phrases)
+
+
+@pytest.mark.parametrize("message", list_quoted_messages())
+def test_a_message_that_troubleshooting_quotes_is_one_of_the_bots(message: str) -> None:
+    assert is_said(message, [phrase for module in read_modules("bot") for phrase in module.phrases])
+
+
+def test_troubleshooting_quotes_messages() -> None:
+    assert len(list_quoted_messages()) > 20

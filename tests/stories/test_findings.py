@@ -52,7 +52,7 @@ def test_it_is_taken_back_when_it_heals(bot: Bot) -> None:
     a_bot_whose_gradient_is_none(bot)
     trains(bot, range(10, 40))
     assert bot.run().training.health.open_findings == ()
-    assert bot.reads().count("resolved: `not-a-number` (since step 9).") == 1
+    assert bot.reads().count(": `not-a-number` (since step 9).") == 1
     assert "Mute this" in bot.reads()  # what was said stands
     assert "gradient" not in bot.card()
 

@@ -298,7 +298,7 @@ def test_where_nobody_knows_whether_there_is_one_the_channel_is_asked(bot: Bot) 
     assert "Whether its cluster has a model is not known yet, and I try again: no route to host" in bot.reads()
     bot.ticks(12, seconds=30)
     assert stands(bot)
-    assert "cannot be copied*: no route to host" in bot.reads()
+    assert "cannot be downloaded*: no route to host" in bot.reads()
     bot.click("lose_model", RUN, user=BEN)
     bot.ticks(12)
     assert bot.run().status == "ended"
@@ -335,14 +335,14 @@ def test_where_it_cannot_be_fetched_the_channel_is_asked_and_told_what_the_waiti
     cannot_be_fetched(bot)
     assert stands(bot)
     read = bot.reads()
-    assert "cannot be copied*: I could not read its cluster by SSH: no route to host" in read
+    assert "cannot be downloaded*: I could not read its cluster by SSH: no route to host" in read
     assert "Its cluster is kept at $4.00/h until 15:00 UTC; then it is removed, and the model is lost." in read
     assert "[Keep 1 h] [Delete cluster and model]" in read
-    assert read.count("cannot be copied*") == 2  # the thread's, in the channel too
+    assert read.count("cannot be downloaded*") == 2  # the thread's, in the channel too
     bot.cloud.breaks_fetch = None
     bot.ticks(20, seconds=20)
     assert bot.run().status == "ended"
-    assert "cannot be copied" not in bot.reads()
+    assert "cannot be downloaded" not in bot.reads()
     assert bot.reads().count(f"in `{HERE}` on my machine") >= 2
 
 
@@ -387,7 +387,7 @@ def test_what_is_refused_is_asked_about_at_once(bot: Bot) -> None:
     bot.cloud.refuses_fetch = "It has 300 GB, and I fetch 200 GB."
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(5)
-    assert "cannot be copied*: It has 300 GB" in bot.reads()
+    assert "cannot be downloaded*: It has 300 GB" in bot.reads()
     assert stands(bot)
 
 
@@ -415,7 +415,7 @@ def test_a_restart_goes_on_with_the_fetching_and_says_nothing_twice(bot: Bot) ->
     cannot_be_fetched(bot)
     later = bot.later()
     later.ticks(6, seconds=30)
-    assert later.reads().count("cannot be copied*") == 2
+    assert later.reads().count("cannot be downloaded*") == 2
     later.cloud.breaks_fetch = None
     later.ticks(20, seconds=20)
     assert later.run().status == "ended"
@@ -673,7 +673,7 @@ def test_where_the_newest_is_torn_the_newest_whole_one_is_fetched_and_both_are_s
     bot.cloud.torn[40] = MISSING
     bot.cloud.finish(CLUSTER, JobState.FAILED)
     bot.ticks(12)
-    assert f"is not copied yet; trying again: {MISSING}" in bot.reads()
+    assert f"is not downloaded yet; trying again: {MISSING}" in bot.reads()
     assert stands(bot)  # what writes it may not have ended yet
     bot.ticks(12, seconds=30)
     assert bot.run().status == "ended"

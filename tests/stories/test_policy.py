@@ -306,7 +306,7 @@ def test_a_lease_is_warned_of_when_the_policy_says(under: Made) -> None:
     bot = under(Policy(lease_warnings_minutes=(10,)))
     bot.running("launch smoke nodes=2 lease=1 budget=10")
     bot.tick(49 * 60)
-    assert "Its lease ends" not in bot.reads()
+    assert "The lease of" not in bot.reads()
     bot.tick(120)
     assert "in less than 10 min" in bot.reads()
 

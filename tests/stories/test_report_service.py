@@ -66,7 +66,7 @@ def test_a_board_tells_what_runs_what_ended_and_what_it_cost(bot: Bot) -> None:
     assert [cell.strip() for cell in row.split("|")][2:5] == ["3/435 1%", "0.41", "0.37"]
     assert "*Spent*: $8.00 since the last report, $8.00 this month" in read
     assert "*Best validation* of smoke: 0.37" in read
-    assert "The log is silent" in read
+    assert "The log has gone silent" in read
     assert "only on its cluster" not in read
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(12)
@@ -138,7 +138,7 @@ def test_the_list_is_of_the_channel_with_when_each_comes_next(bot: Bot) -> None:
     assert len(read) == 3
     assert read[0].startswith("`report-1` · *every day at 09:00* · `UTC` · next <!date^")
     assert read[1].endswith("set up by <@U0BEN>")
-    assert "`report-2` · *every 2 h* · `UTC` · of all runs" in read[1]
+    assert "`report-2` · *every 2 h* · `UTC` · all runs" in read[1]
     assert "This channel has several reports. Valid: `report-1`, `report-2`." in bot.say("report off")
 
 
@@ -163,7 +163,7 @@ def test_what_another_channel_is_told_is_not_changed_from_here(bot: Bot) -> None
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("report daily", "`daily` is no schedule. Write it as `daily 09:00`"),
+        ("report daily", "`daily` is not a schedule. Write it as `daily 09:00`"),
         ("report every 20 steps", "For a run: `/verl report RUN every 20 steps`, `every 30min` or `off`."),
         ("report daily 09:00 tz=Berlin2", "There is no time zone `Berlin2`."),
         (

@@ -279,7 +279,7 @@ def test_a_mistake_of_ours_gets_a_reference_to_the_log(
     monkeypatch.setattr(type(bot.cloud), "explain_refusal", lambda *_: 1 / 0)
     said = bot.say("launch smoke")
     reference = said.split("`")[1]
-    assert "my mistake, not yours" in said
+    assert "Something went wrong on my side" in said
     assert reference in caplog.text
     assert "ZeroDivisionError" in caplog.text
 

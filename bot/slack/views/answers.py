@@ -370,7 +370,5 @@ def render_unreadable_record(error: UnreadableRecord) -> Answer:
 
 def render_internal_error(reference: str) -> Answer:
     """Return that the bot has a bug, with the reference id of the traceback in the log."""
-    apology = render_phrase(
-        "That failed on my side, and it is my mistake, not yours. Reference {reference}.", reference=code(reference)
-    )
+    apology = render_phrase("Something went wrong on my side. Reference {reference}.", reference=code(reference))
     return build_text_answer(mrkdwn(":boom: {}", apology))

@@ -137,11 +137,11 @@ LIMITS = "The time between two reports must be between `5min` and `12h`. Once a 
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("monthly", "`monthly` is no schedule. Write it as `daily 09:00`, `weekdays 09:00` or `every 2h`."),
-        ("daily", "`daily` is no schedule. Write it as `daily 09:00`, `weekdays 09:00` or `every 2h`."),
+        ("monthly", "`monthly` is not a schedule. Write it as `daily 09:00`, `weekdays 09:00` or `every 2h`."),
+        ("daily", "`daily` is not a schedule. Write it as `daily 09:00`, `weekdays 09:00` or `every 2h`."),
         ("daily 24:00", "`24:00` is not a time of day. Write it as `09:00` or `9:30pm`."),
         ("daily 9:5", "`9:5` is not a time of day. Write it as `09:00` or `9:30pm`."),
-        ("every day", "`every day` is no schedule. Write it as `daily 09:00`, `weekdays 09:00` or `every 2h`."),
+        ("every day", "`every day` is not a schedule. Write it as `daily 09:00`, `weekdays 09:00` or `every 2h`."),
         ("every 1min", LIMITS),
     ],
 )  # fmt: skip

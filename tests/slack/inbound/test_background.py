@@ -38,7 +38,7 @@ def raising(error: Exception) -> Callable[[], Answer]:
         pytest.param(lambda: text("lines"), "lines", id="an answer"),
         pytest.param(raising(UserError("No.", "Type yes.")), ":warning: No. Type yes.", id="a refusal"),
         pytest.param(raising(Unavailable("Nobody answers.")), "Nobody answers. Try again", id="silence"),
-        pytest.param(raising(ZeroDivisionError()), "my mistake, not yours", id="a mistake of ours"),
+        pytest.param(raising(ZeroDivisionError()), "Something went wrong on my side", id="a mistake of ours"),
     ],
 )
 def test_the_person_is_told_whatever_comes_of_it(answer: Callable[[], Answer], said: str) -> None:

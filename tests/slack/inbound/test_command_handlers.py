@@ -166,7 +166,7 @@ def test_where_the_bot_was_not_invited_long_logs_come_as_far_as_they_fit(bot: Bo
     bot.say(f"logs {RUN} lines=200")
     assert "line 199" in bot.reads()
     assert "I am not in the run's channel: type `/invite @verlbot` there." in bot.told()
-    assert "my mistake" not in bot.reads()
+    assert "went wrong on my side" not in bot.reads()
 
 
 @pytest.mark.parametrize("trouble", ["limited", "broken"])

@@ -26,8 +26,8 @@ def test_the_card_says_all_that_an_approver_agrees_to() -> None:
     run = waiting_for_approval()
     seen = text_of(build_approval_blocks(run))
     for fact in (
-        "Its budget or its lease allows up to $768.00.",
-        "Its lease allows 192 GPU-hours.",
+        "The run could cost up to $768.00.",
+        "It could use up to 192 GPU-hours.",
         "try a larger batch",
         "$64.00/h",
         "docker:verlai/verl:app",

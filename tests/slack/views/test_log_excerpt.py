@@ -52,7 +52,7 @@ def test_a_long_excerpt_keeps_its_last_lines() -> None:
         pytest.param(ShowLogs("r", grep="o"), ["o", "o"], "The last 2 matches for `o`", id="matches"),
         pytest.param(ShowLogs("r", grep="zzzz"), [], "No match for `zzzz` in the last 1,000 lines.", id="no match"),
         pytest.param(ShowLogs("r", node=1), [], "Node 1 printed none of the last 1,000 lines.", id="a silent node"),
-        pytest.param(ShowLogs("r", node=1, grep="x"), [], "No match for `x` of node 1 in the last", id="both"),
+        pytest.param(ShowLogs("r", node=1, grep="x"), [], "No match for `x` on node 1 in the last", id="both"),
     ],
 )
 def test_the_heading_says_which_lines_these_are(request_: ShowLogs, lines: list[str], said: str) -> None:
