@@ -80,7 +80,9 @@ def test_who_is_not_in_the_channel_reads_nothing_of_its_runs_through_any_door(wo
     leaks = [f"{door}: {around(found.raw)}" for door, found in tried.items() if MARK in found.raw]
     assert not leaks, "\n".join(leaks)
     assert not [
-        door for door, found in tried.items() if "my own log says why" in found.raw or "went wrong on my side" in found.raw
+        door
+        for door, found in tried.items()
+        if "my own log says why" in found.raw or "went wrong on my side" in found.raw
     ]
 
 
