@@ -28,6 +28,12 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT = timedelta(seconds=1.5)
 """Time that a connection attempt gets before the next."""
 
+MAX_RETRY_WAIT = timedelta(seconds=30)
+"""Maximum time between two attempts to connect: they grow rarer while Slack stays out of reach."""
+
+REPEATED_MESSAGES = ("Failed to retrieve WSS URL", "on_error invoked")
+"""Beginnings of what the SDK logs at every failed attempt; the bot logs the reason once."""
+
 CHECK_PERIOD = timedelta(seconds=0.5)
 """Time between two calls of `check`."""
 
@@ -67,7 +73,7 @@ class SocketClient(SocketModeClient):
     ) -> None:
         super().__init__(
             app_token=app_token,
-            logger=app.logger,
+            logger=build_socket_log(),
             web_client=build_web_client(app_token, base_url),
             auto_reconnect_enabled=False,
             ping_interval=ping_seconds,
@@ -188,6 +194,27 @@ class SocketClient(SocketModeClient):
             self.current_session = None
 
 
+def build_socket_log() -> logging.Logger:
+    """Return a log for the SDK's connection, without what it repeats at every attempt."""
+    socket_log = logging.getLogger("bot.socket")
+    socket_log.addFilter(is_no_repetition)
+    return socket_log
+
+
+def is_no_repetition(record: logging.LogRecord) -> bool:
+    """Return whether a record of the SDK's is worth keeping."""
+    return not record.getMessage().startswith(REPEATED_MESSAGES)
+
+
+def get_retry_wait(outage: timedelta) -> timedelta:
+    """Return the time between two attempts to connect: a tenth of what the outage has lasted, within bounds.
+
+    >>> [get_retry_wait(timedelta(seconds=seconds)).total_seconds() for seconds in (0, 10, 60, 3600)]
+    [1.5, 1.5, 6.0, 30.0]
+    """
+    return min(max(CONNECT_TIMEOUT, outage / 10), MAX_RETRY_WAIT)
+
+
 class SocketConnection:
     """A supervised Socket Mode connection.
 
@@ -222,6 +249,7 @@ class SocketConnection:
         self._session_since = self._last_pong_at = now()
         self._last_pong = 0.0
         self._tried_at: datetime | None = None
+        self._down_since: datetime | None = None
         self._was_up = False
         self._complaint = ""
 
@@ -232,8 +260,11 @@ class SocketConnection:
             log.info("connected to Slack" if is_connected else "the connection to Slack is lost")
             self._was_up, self._complaint = is_connected, ""
         if is_connected:
-            self._tried_at = None
-        elif self._tried_at is None or self._now() >= self._tried_at + CONNECT_TIMEOUT:
+            self._tried_at = self._down_since = None
+            return
+        self._down_since = self._down_since or self._now()
+        wait = get_retry_wait(self._now() - self._down_since)
+        if self._tried_at is None or self._now() >= self._tried_at + wait:
             self._tried_at = self._now()
             try:
                 # Before the first delivery, so that no listener waits for it.
@@ -248,7 +279,7 @@ class SocketConnection:
     def _log_complaint(self, why: str) -> None:
         """Log why there is no connection: when the reason changes, not at every attempt."""
         if why != self._complaint:
-            log.error("cannot connect to Slack, and try on every %g s: %s", CONNECT_TIMEOUT.total_seconds(), why)
+            log.error("cannot connect to Slack, and try again, ever less often: %s", why)
         self._complaint = why
 
     def is_up(self) -> bool:

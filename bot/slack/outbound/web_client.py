@@ -1,6 +1,7 @@
 """Slack's Web API: errors sorted by what mends them, and a limit for each channel."""
 
 import http.client
+import logging
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -54,9 +55,16 @@ class SlackUncertain(Exception):
     """Slack did not answer, or its server failed: it may have executed the call."""
 
 
+SDK_LOG = logging.getLogger("bot.slack_sdk")
+"""The log of Slack's SDK. It repeats as an error what it raises, at every attempt, so only the worst is kept."""
+SDK_LOG.setLevel(logging.CRITICAL)
+
+
 def build_web_client(token: str, base_url: str) -> WebClient:
-    """Return a client without built-in retries: only the caller knows which call may safely be repeated."""
-    return WebClient(token=token, base_url=base_url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
+    """Return a client without built-in retries: only the caller knows which call may safely be repeated, and logs what
+    failed.
+    """
+    return WebClient(token=token, base_url=base_url, timeout=TIMEOUT_SECONDS, retry_handlers=[], logger=SDK_LOG)
 
 
 @contextmanager

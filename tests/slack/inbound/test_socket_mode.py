@@ -143,3 +143,25 @@ def test_a_machines_clock_that_was_set_cuts_no_connection_and_hides_no_silence(b
     finally:
         connected.stop()
         gc.collect()
+
+
+def test_a_machine_without_a_network_logs_one_line_and_tries_ever_less_often(
+    bot: Bot, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = "http://127.0.0.1:1/api/"  # no program listens there
+    moment, attempts = bot.moment, 0
+    connection = SocketConnection(
+        bot.app, BotIdentity(build_web_client(BOT_TOKEN, url)), APP_TOKEN, url, lambda: moment, InteractivePriority()
+    )
+    try:
+        caplog.clear()
+        for _ in range(1200):
+            last_attempt = connection._tried_at
+            connection.check()
+            attempts += connection._tried_at != last_attempt
+            moment += CHECK_PERIOD
+    finally:
+        connection.stop()
+    assert len(caplog.records) == 1
+    assert "cannot connect to Slack" in caplog.text
+    assert 20 < attempts < 50

@@ -371,3 +371,41 @@ def test_a_recipe_that_cannot_run_here_says_so_where_it_is_chosen(bot: Bot) -> N
     bot.chooses("ppo")
     blocks = bot.view()["blocks"]
     assert "`ppo` cannot run here. There is no H100." in blocks[1]["text"]["text"]
+
+
+def launch_and_end(bot: Bot, line: str) -> str:
+    """Launch a run, stop it, and return its id once it has ended."""
+    run_id = bot.running(line)
+    bot.say(f"stop {run_id}")
+    bot.ticks(12)
+    return run_id
+
+
+@pytest.mark.parametrize(
+    ("settings", "answer"),
+    [
+        ("batch_size=257", "must be a multiple of 8 (4 × 2 GPUs), and is 257"),
+        ("foo.bar=3", "verl has no setting `foo.bar`."),
+        ("budget=3,50", WRITE_AMOUNT),
+    ],
+)
+def test_a_retry_judges_its_settings_as_a_launch_does(bot: Bot, settings: str, answer: str) -> None:
+    run_id = launch_and_end(bot, "launch ppo")
+    assert answer in bot.say(f"retry {run_id} {settings}")
+    assert bot.store.list_open_runs() == []
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"budget": "3,50"}, "Write the amount as 3.50."),
+        ({"batch_size": "257"}, "must be a multiple of 8"),
+        ({"overrides": "foo.bar=3"}, "verl has no setting"),
+    ],
+    ids=["an amount", "a batch", "an override"],
+)
+def test_a_form_judges_its_fields_as_a_launch_does(bot: Bot, values: dict[str, str], problem: str) -> None:
+    bot.say("launch")
+    bot.chooses("ppo")
+    assert problem in "".join(bot.submits(**values).values())
+    assert bot.store.list_open_runs() == []
