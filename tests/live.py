@@ -129,8 +129,8 @@ class Live:
         return re.findall(r"Launching `([a-z-]+-[0-9a-f]{4})`", self.ana.reads())
 
     def run_id(self) -> str:
-        read = self.ana.can_see("*smoke* `smoke-")
-        found = re.search(r"\*smoke\* `(smoke-[0-9a-f]{4})`", read)
+        read = self.ana.can_see(": *smoke-")
+        found = re.search(r": \*(smoke-[0-9a-f]{4}) ", read)
         assert found is not None
         return found[1]
 

@@ -87,7 +87,7 @@ def test_a_refusal_is_raised_with_its_reason(gate: AdminPolicyServer, name: str)
     from sky import exceptions
 
     task = {"run": "a", "resources": {"accelerators": "H100:8"}, "num_nodes": 2}
-    with pytest.raises(exceptions.UserRequestRejectedByPolicy, match="16 GPUs launched outside Slack at once; 8 are"):
+    with pytest.raises(exceptions.UserRequestRejectedByPolicy, match="would use 16 GPUs at once; the limit is 8"):
         apply(gate.address, task, name)
 
 

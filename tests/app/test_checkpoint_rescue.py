@@ -27,7 +27,7 @@ def step_in(live: Live, run_id: str) -> int:
 def test_a_model_outlives_its_machines(live: Live) -> None:
     live.start()
     run_id = live.launch(f"nodes=2 {QUICK}")
-    live.sees_end("succeeded")
+    live.sees_end("finished")
     assert step_in(live, run_id) == 12
     live.ana.can_see("Model: step 12")
     live.assert_nothing_left()
@@ -50,7 +50,7 @@ def test_a_bot_that_is_killed_while_it_fetches_goes_on_when_it_is_back(live: Liv
     live.ana.can_see(" succeeded.")
     live.kill()
     live.start()
-    live.sees_end("succeeded")
+    live.sees_end("finished")
     assert step_in(live, run_id) == 12
     live.assert_nothing_left()
 
@@ -64,7 +64,7 @@ def test_a_bot_that_is_stopped_while_it_fetches_calls_that_no_failure_and_goes_o
     live.bot.terminate()
     assert live.bot.wait(20) == 0, live.log()
     live.start()
-    live.sees_end("succeeded")
+    live.sees_end("finished")
     assert step_in(live, run_id) == 12
     assert "failed on my side" not in live.ana.reads()
     live.assert_nothing_left()

@@ -221,7 +221,7 @@ def test_of_a_cluster_that_has_a_place_and_is_not_listed_any_more_people_hear_on
         served.now += timedelta(minutes=3)
         sweep.sweep()
     texts = [one.text for one in store.list_notices()]
-    assert [str(text).count("SkyPilot does not list `dev-box` any more") for text in texts] == [1]
+    assert [str(text).count("SkyPilot no longer lists `dev-box`") for text in texts] == [1]
     assert len(store.get_ledger().reservations) == 1
 
 

@@ -87,7 +87,7 @@ def test_a_running_bot_gives_its_secrets_to_no_program_and_its_files_to_no_other
         for child in children:
             assert "hf-of-the-bot" not in str(child.environ())
             assert "xoxb-" not in str(child.environ())
-        live.sees_end("succeeded")
+        live.sees_end("finished")
         modes = {path: path.lstat().st_mode & 0o777 for path in [live.data_dir, *live.data_dir.rglob("*")]}
         assert {str(path): oct(mode) for path, mode in modes.items() if mode & 0o077} == {}
         assert live.data_dir / "artifacts" in modes

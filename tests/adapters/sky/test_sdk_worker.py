@@ -83,7 +83,7 @@ def test_a_result_comes_from_another_process_that_sees_what_it_is_given(workers:
     [
         pytest.param(refuses, UserError, "No such GPU", id="refused"),
         pytest.param(hears_nothing, Unavailable, "Nobody answers", id="unavailable"),
-        pytest.param(dies, Unavailable, "has not answered", id="a process that dies"),
+        pytest.param(dies, Unavailable, "SkyPilot did not answer within", id="a process that dies"),
         pytest.param(is_wrong, RuntimeError, "a mistake of ours", id="our mistake, with its traceback"),
     ],
 )
@@ -138,4 +138,4 @@ def test_what_a_call_refuses_is_said_in_the_language_of_who_asks(workers: Callab
     with pytest.raises(UserError, match="No process was started") as refused:
         workers().call(refuses_in_words)
     with use_language("zh-CN"):
-        assert render(refused.value.message) == "什么都没有启动。"
+        assert render(refused.value.message) == "没有启动任何进程。"
