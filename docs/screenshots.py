@@ -29,7 +29,7 @@ LOOKS = {"light": (WIDE[0], False), "dark": (WIDE[0], True), "390": (PHONE[0], F
 """Width and whether it is dark, by the end of a picture's name."""
 
 SHORT = "/verl launch smoke steps=12 seconds_per_step=0.2"
-RUN = "/verl launch smoke nodes=2"
+RUN = "/verl launch smoke nodes=2 seconds_per_step=2"
 FAILING = "/verl launch smoke fail_at_step=3"
 POOR = "/verl launch smoke nodes=2 budget=0.06"
 COSTLY = "/verl launch smoke nodes=2 budget=150"
