@@ -40,8 +40,8 @@ def failed(page: Page) -> None:
     page.keyboard.press("Escape")
     _, card = launched(page, f"{SHORT} fail_at_step=2")
     expect(card).to_contain_text("confirmed gone")
-    _, waiting = launched(page, "/verl launch smoke nodes=2 budget=150")
-    expect(waiting.get_by_role("button", name="Approve")).to_be_visible()
+    types(page, "/verl launch smoke nodes=2 budget=150")
+    expect(page.get_by_role("button", name="Approve").last).to_be_visible()
 
 
 def thread(page: Page) -> None:
