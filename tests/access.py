@@ -258,7 +258,7 @@ class Outcome:
         return any(phrase in line for phrase in REFUSALS for line in said)
 
 
-REHEARSED = "A launch would be refused here."
+REHEARSED = "*This would be refused.*"
 """Begins what a rehearsal says of a launch, which is no refusal of the rehearsal."""
 
 REFUSALS = (
@@ -420,6 +420,7 @@ class World:
         """Return a form of a card as it was opened in a channel, filled in."""
         return {
             "id": "V1",
+            "type": "modal",
             "hash": "",
             "callback_id": "decline_form" if word == "decline" else "limit_form",
             "private_metadata": f"{word} {run} {channel}",

@@ -70,7 +70,7 @@ class OnSlurm(Live):
 
     def text_of(self, run_id: str, key: str) -> str:
         message = self.messages_of(run_id).get(key)
-        return f"{message['text']} {message['blocks']}" if message else ""
+        return f"{message['text']} {message['blocks']} {message.get('attachments')}" if message else ""
 
     def can_see(self, run_id: str, key: str, text: str) -> str:
         """Wait until a message of the run holds the text; what it is then."""

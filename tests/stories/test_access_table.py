@@ -31,8 +31,16 @@ from tests.access_doors import PROMISED, TRIES, button, fixed, rows, typed_as
 
 ROOT = Path(__file__).parents[2]
 
-OPENS_A_VIEW = {"launch", "action form", "action form_recipe", "action form_preview"}
-"""What needs the role of a launch, and records none."""
+OPENS_A_VIEW = {
+    "launch",
+    "action form",
+    "action form_recipe",
+    "action form_preview",
+    "action refuse",
+    "action card_menu extend",
+    "action card_menu budget",
+}
+"""What needs the role of what its form does, and records none."""
 
 RECORDS = {"language zh-CN"}
 """What needs only a look, and records something: of the person alone."""
@@ -112,7 +120,7 @@ def test_a_command_that_is_mentioned_needs_what_a_typed_one_needs(who: str, wher
     assert not found, "\n".join(found)
 
 
-ON_THE_PAGE = ("stop", "save_and_stop", "lose_model", "task", "logs", "retry", "resume", "form", "approve|refuse")
+ON_THE_PAGE = ("stop", "save_and_stop", "lose_model", "task", "logs", "retry", "resume", "form", "approve", "refuse")
 """Buttons of a run that its row on the bot's own page has."""
 
 AGAIN = ("retry", "resume")
@@ -133,8 +141,8 @@ def test_a_button_of_the_own_page_needs_the_role_of_a_direct_message(who: str, w
             allowed = PROMISED.allows(row, role, "direct", own, sees=own or not absent)
             if action in AGAIN:
                 allowed = allowed and not absent and PROMISED.allows(row, role, where, own)
-            run = {"lose_model": KEPT, "approve|refuse": WAITS}.get(action, OVER if row.act == "launch" else LIVE)
-            press = button(action.partition("|")[0], fixed(run), page=True)
+            run = {"lose_model": KEPT, "approve": WAITS, "refuse": WAITS}.get(action, OVER if row.act == "launch" else LIVE)
+            press = button(action, fixed(run), page=True)
             found = world.outcome(before, press, kind, "")
             if how := wrong(row, allowed, False, found):
                 said.append(complaint(who, where, row, own, how, found))
