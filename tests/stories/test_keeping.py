@@ -69,7 +69,7 @@ def test_a_model_is_fetched_before_its_cluster_goes_however_the_run_ended(bot: B
     assert bot.run().status == "ended"
     read = bot.reads()
     assert f": 2.0 MB, in `{HERE}` on the bot's machine." in read
-    assert f"Model: step 20 (validation 0.50), 2.0 MB, in `{HERE}` on my machine." in read
+    assert f"Model: step 20 (validation 0.50), 2.0 MB, in `{HERE}` on the bot's machine." in read
     assert f"`/verl launch smoke volume=NAME resume_from={RUN}`" in read
     assert "was lost with the cluster" not in read
 
@@ -258,7 +258,7 @@ def test_a_checkpoint_that_nobody_has_read_of_is_fetched_where_the_last_lines_ca
     assert bot.run().teardown.log_tries == 3
     assert bot.cloud.fetches == [ON_CLUSTER]
     assert bot.run().status == "ended"
-    assert f"Model: step 20 (validation 0.50), 2.0 MB, in `{HERE}` on my machine." in bot.reads()
+    assert f"Model: step 20 (validation 0.50), 2.0 MB, in `{HERE}` on the bot's machine." in bot.reads()
 
 
 def test_last_lines_that_cannot_be_read_are_asked_for_again_after_a_while(bot: Bot) -> None:
@@ -336,14 +336,16 @@ def test_where_it_cannot_be_fetched_the_channel_is_asked_and_told_what_the_waiti
     assert stands(bot)
     read = bot.reads()
     assert "cannot be downloaded*: I could not read its cluster by SSH: no route to host" in read
-    assert "Its cluster is kept at $4.00/h until 15:00 UTC; then it is removed, and the model is lost." in read
+    assert (
+        "The cluster is kept until 15:00 UTC at $4.00/h; after that it is deleted and the checkpoint is lost." in read
+    )
     assert "[Keep 1 h] [Delete cluster and model]" in read
     assert read.count("cannot be downloaded*") == 2  # the thread's, in the channel too
     bot.cloud.breaks_fetch = None
     bot.ticks(20, seconds=20)
     assert bot.run().status == "ended"
     assert "cannot be downloaded" not in bot.reads()
-    assert bot.reads().count(f"in `{HERE}` on my machine") >= 2
+    assert bot.reads().count(f"in `{HERE}` on the bot's machine") >= 2
 
 
 def test_a_person_who_says_so_has_it_torn_down(bot: Bot) -> None:
@@ -437,7 +439,7 @@ def test_an_autostop_that_cannot_be_put_off_keeps_nothing_from_being_fetched(bot
             "The step-20 checkpoint is only on the cluster. I will download it before the cluster is deleted.",
         ),
         ("artifacts nope", "There is no run `nope`"),
-        ("stop smoke-0001 save=maybe", "`save` cannot be `maybe`"),
+        ("stop smoke-0001 save=maybe", "`save` must be `yes` or `no`, not `maybe`"),
     ],
 )
 def test_what_a_run_has_left_can_be_asked(bot: Bot, line: str, told: str) -> None:
@@ -449,7 +451,7 @@ def test_what_was_fetched_can_be_asked_of_later_and_is_not_resumed_where_it_lies
     trained(bot)
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(20)
-    assert f"in `{HERE}` on my machine" in bot.say(f"artifacts {RUN}")
+    assert f"in `{HERE}` on the bot's machine" in bot.say(f"artifacts {RUN}")
     assert f"I downloaded its checkpoint to `{HERE}`" in bot.say(f"resume {RUN}")
 
 
@@ -518,7 +520,7 @@ def test_that_there_is_no_model_is_said_once_its_cluster_has_shown_that(bot: Bot
     bot.ticks(40)
     assert bot.run().checkpoint_rescue.no_checkpoint_at
     assert bot.run().status == "ended"
-    assert f"The cluster of `{RUN}` had no checkpoint." in bot.say(f"artifacts {RUN}")
+    assert f"|{RUN}> had no checkpoint." in bot.say(f"artifacts {RUN}")
 
 
 def test_where_its_cluster_was_gone_before_it_was_asked_that_is_said_and_no_more(bot: Bot) -> None:
@@ -615,7 +617,7 @@ def test_a_model_that_has_come_is_not_lost_with_its_cluster_that_went_before_the
     bot.ticks(20)
     assert bot.run().status == "ended"
     assert "was lost with the cluster" not in bot.reads()
-    assert f"Model: step 20 (validation 0.50), 2.0 MB, in `{HERE}` on my machine." in bot.reads()
+    assert f"Model: step 20 (validation 0.50), 2.0 MB, in `{HERE}` on the bot's machine." in bot.reads()
 
 
 def test_a_model_that_has_come_is_not_lost_by_a_word_that_it_may_be(bot: Bot) -> None:
@@ -624,7 +626,7 @@ def test_a_model_that_has_come_is_not_lost_by_a_word_that_it_may_be(bot: Bot) ->
     bot.ticks(20)
     assert bot.run().status == "ended"
     assert "was lost with its machine" not in bot.reads()
-    assert f"in `{HERE}` on my machine" in bot.say(f"artifacts {RUN}")
+    assert f"in `{HERE}` on the bot's machine" in bot.say(f"artifacts {RUN}")
 
 
 def test_a_model_that_comes_after_that_word_and_before_its_cluster_is_gone_is_not_lost_either(bot: Bot) -> None:
@@ -638,7 +640,7 @@ def test_a_model_that_comes_after_that_word_and_before_its_cluster_is_gone_is_no
     bot.cloud.vanish(CLUSTER, Ending.DOWNED)
     bot.ticks(12)
     assert bot.run().status == "ended"
-    assert f"in `{HERE}` on my machine" in bot.say(f"artifacts {RUN}")
+    assert f"in `{HERE}` on the bot's machine" in bot.say(f"artifacts {RUN}")
 
 
 def test_a_model_that_has_come_when_it_is_to_be_given_up_is_not_given_up(bot: Bot) -> None:
@@ -648,7 +650,7 @@ def test_a_model_that_has_come_when_it_is_to_be_given_up_is_not_given_up(bot: Bo
     bot.cloud.answers = True
     bot.ticks(12)
     assert bot.run().checkpoint_rescue.abandoned_at is None
-    assert f"in `{HERE}` on my machine" in bot.say(f"artifacts {RUN}")
+    assert f"in `{HERE}` on the bot's machine" in bot.say(f"artifacts {RUN}")
 
 
 def test_where_only_an_older_one_has_come_that_is_said_beside_what_is_lost(bot: Bot) -> None:
