@@ -141,7 +141,9 @@ def test_a_button_of_the_own_page_needs_the_role_of_a_direct_message(who: str, w
             allowed = PROMISED.allows(row, role, "direct", own, sees=own or not absent)
             if action in AGAIN:
                 allowed = allowed and not absent and PROMISED.allows(row, role, where, own)
-            run = {"lose_model": KEPT, "approve": WAITS, "refuse": WAITS}.get(action, OVER if row.act == "launch" else LIVE)
+            run = {"lose_model": KEPT, "approve": WAITS, "refuse": WAITS}.get(
+                action, OVER if row.act == "launch" else LIVE
+            )
             press = button(action, fixed(run), page=True)
             found = world.outcome(before, press, kind, "")
             if how := wrong(row, allowed, False, found):
