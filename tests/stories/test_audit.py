@@ -189,7 +189,7 @@ def test_a_runs_history_is_told_to_whoever_sees_it(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=20")
     bot.say(f"budget {RUN} 30")
     shown = bot.say(f"history {RUN}", user=BEN)
-    assert "<@U0ANA> asked for the launch" in shown
+    assert "<@U0ANA> requested the launch" in shown
     assert "budget in dollars `20` → `30`" in shown
     assert "`verlbot` saw it run" in shown
 
@@ -216,7 +216,7 @@ def test_an_admin_asks_who_did_what_to_what_and_since_when(under: Made) -> None:
     bot.say(f"stop {RUN}")
     assert "audit" not in bot.say("audit who=<@U0BEN|ben>")
     shown = bot.told()
-    assert "<@U0BEN> asked for the launch" in shown
+    assert "<@U0BEN> requested the launch" in shown
     assert "<@U0ANA>" not in shown
     bot.say(f"audit 2d what={RUN}")
     assert "3 events" in bot.told() or "2 events" in bot.told()
@@ -308,7 +308,9 @@ def test_a_run_that_has_ended_is_forgotten_and_its_cost_stays(under: Made, redis
     bot.ticks(8, seconds=30)
     assert "has not ended" not in bot.say(f"status {RUN}")
     spent = bot.store.get_ledger().spent_dollars
-    assert "What was kept of `smoke-0001` is deleted." in bot.say(f"forget {RUN}")
+    assert "I deleted the records of `smoke-0001`. Its messages in Slack, its model and its cost stay." in bot.say(
+        f"forget {RUN}"
+    )
     assert bot.store.get(RUN) is None
     assert [key for key in redis.keys("*") if RUN.encode() in key] == []
     assert bot.store.list_recent_runs(10) == []

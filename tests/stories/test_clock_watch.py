@@ -309,7 +309,7 @@ def test_a_bot_as_it_runs_loses_no_tick_to_a_clock_that_is_set_back(
         ana = Person(slack)
         eventually(lambda: slack.get("state")["connections"])
         ana.says("/verl launch smoke")
-        ana.can_see("*running*")
+        ana.can_see(" is running*")
         clocks.shift = -120.0
         run = bot.run_service.queries.list_active()[0]
         ana.says(f"/verl stop {run.id}")

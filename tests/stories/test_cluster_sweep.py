@@ -21,7 +21,7 @@ from tests.story import ANA, BEN, LEA, RANDOM, TRAINING, Bot, changed, read
 
 OPS = RANDOM
 BOX = "dev-box"
-WARNING = "@ben :alarm_clock: *`dev-box` is removed"
+WARNING = "@ben :alarm_clock: *`dev-box` will be deleted at "
 
 
 @pytest.fixture
@@ -75,7 +75,10 @@ def test_an_autostop_that_is_cancelled_is_set_again_and_who_did_it_is_told_once(
     changed(bot.cloud, f"verl-{run_id}", autostop_minutes=600)
     bot.ticks(2, seconds=70)
     assert bot.cloud.autostops == [5, 5]
-    assert "Its autostop was changed outside of verlbot, to 600 idle min. By whom is not known" in bot.reads()
+    assert (
+        "The autostop of smoke-0001 was changed outside verlbot, to 600 idle minutes. SkyPilot does not say who did this;"
+        in bot.reads()
+    )
 
 
 def test_where_there_can_be_no_autostop_it_is_tried_once_and_the_card_says_that_the_lease_alone_guards(
@@ -86,7 +89,12 @@ def test_where_there_can_be_no_autostop_it_is_tried_once_and_the_card_says_that_
     changed(bot.cloud, f"verl-{run_id}", autostop_minutes=None)
     bot.ticks(5, seconds=70)
     assert bot.cloud.autostops == []
-    assert times(bot, "the lease alone guards it: Autodown is not supported on Hyperbolic.") == 1
+    assert (
+        times(
+            bot, "I cannot set it here, so only the lease limits the cluster: Autodown is not supported on Hyperbolic."
+        )
+        == 1
+    )
     assert "no autostop, so only the lease limits the cluster" in bot.card(run_id)
 
 
@@ -95,11 +103,11 @@ def test_a_cloud_that_does_not_answer_is_asked_for_the_autostop_again(bot: Bot) 
     changed(bot.cloud, f"verl-{run_id}", autostop_minutes=None)
     bot.cloud.silent_on_autostop = True
     bot.ticks(2)
-    assert "I am setting it to 5 idle min, as asked." in bot.reads()
+    assert "I am setting it back to 5 idle minutes." in bot.reads()
     bot.cloud.silent_on_autostop = False
     bot.ticks(2, seconds=61)
     assert bot.cloud.autostops == [5]
-    assert "It is set to 5 idle min, as asked." in bot.reads()
+    assert "I set it back to 5 idle minutes." in bot.reads()
 
 
 # a cluster that does not go
@@ -112,9 +120,9 @@ def test_a_cluster_that_does_not_go_is_told_of_once_with_what_to_type(bot: Bot) 
     bot.ticks(8, seconds=60)
     assert "is still up" not in bot.reads()
     bot.ticks(5, seconds=60)
-    assert times(bot, "*Its cluster is still up*") == 1
-    assert "after its end, and bills $4.00/h" in bot.reads()
-    assert f"Remove it by hand: `rm verl-{run_id}`" in bot.reads()
+    assert times(bot, f"*`verl-{run_id}` is still up* ") == 1
+    assert f" after {run_id} ended, and costs $4.00/h." in bot.reads()
+    assert f"To delete it by hand: `rm verl-{run_id}`" in bot.reads()
     bot.cloud.removes = True
     bot.ticks(8, seconds=20)
     assert bot.run(run_id).status == "ended"
@@ -220,7 +228,7 @@ def test_one_that_is_adopted_has_an_end_which_its_owner_hears_of_and_may_put_off
     adopt(bot)
     bot.sweep()
     assert "<@U0BEN> adopted it: I keep it until " in told(bot)
-    assert told(bot).endswith("Remove it\nKeep 8 h longer")
+    assert told(bot).endswith("Delete it\nKeep 8 h longer")
     assert bot.sweep(minutes=10) == timedelta(minutes=400), "until the warning"
     assert bot.sweep(minutes=400) == timedelta(hours=1), "until the end"
     bot.sweep(minutes=1)
@@ -234,7 +242,7 @@ def test_one_that_is_adopted_has_an_end_which_its_owner_hears_of_and_may_put_off
     assert "had adopted it until" in told(bot)
     for _ in range(4):
         bot.sweep(minutes=1)
-    assert "is gone" in told(bot)
+    assert "machines confirmed gone.*" in told(bot)
 
 
 def adopted_where_it_reads(bot: Bot) -> Bot:
@@ -335,7 +343,7 @@ def test_one_is_removed_when_a_person_says_so_whatever_fails_on_the_way(bot: Bot
     bot.cloud.removes = True
     for _ in range(5):
         bot.sweep(minutes=1)
-    assert "is gone" in told(bot)
+    assert "machines confirmed gone.*" in told(bot)
     assert "<@U0BEN> asked me to delete it." in told(bot)
 
 
@@ -378,7 +386,7 @@ def test_what_an_ended_run_has_left_is_removed_at_the_second_sight_and_said(bot:
     assert f"`verl-{run_id}` is still up, although its run has ended.* I am deleting it." in told(bot)
     bot.sweep(minutes=1)
     bot.sweep(minutes=1)
-    assert "is gone" in told(bot)
+    assert "machines confirmed gone.*" in told(bot)
 
 
 def test_without_a_channel_of_its_own_what_a_run_has_left_is_told_where_the_run_was_and_the_rest_in_the_log(
@@ -401,7 +409,7 @@ def test_a_cluster_of_our_name_that_nobody_recorded_is_told_of_and_left_standing
     by_hand(bot, "verl-ppo-7f3a", user="another-bot")
     bot.sweep()
     bot.sweep()
-    assert "Its name or label is like mine." in told(bot)
+    assert "It looks like one of mine, but I have no record of it." in told(bot)
     assert bot.cloud.downs == []
 
 
@@ -412,7 +420,7 @@ def test_what_two_lists_leave_out_is_gone(bot: Bot) -> None:
     bot.sweep()
     assert "is gone" not in told(bot)
     bot.sweep()
-    assert "is gone" in told(bot)
+    assert "machines confirmed gone.*" in told(bot)
 
 
 @pytest.mark.parametrize("forgets", [False, True], ids=["a record that is dropped", "a server that has forgotten"])
@@ -429,7 +437,7 @@ def test_what_lists_leave_out_without_a_record_of_its_end_is_told_of_once_and_no
         bot.sweep()
     bot.notices.send_due()
     assert "`dev-box` is gone" not in bot.reads(channel=OPS)
-    assert bot.reads(channel=OPS).count("SkyPilot does not list `dev-box` any more") == 1
+    assert bot.reads(channel=OPS).count("*SkyPilot no longer lists `dev-box`*") == 1
 
 
 def test_a_bot_that_dies_says_nothing_twice(store: RedisStore, playground: Playground, slack: PlaygroundClient) -> None:
@@ -438,13 +446,13 @@ def test_a_bot_that_dies_says_nothing_twice(store: RedisStore, playground: Playg
         bot = Bot(store, playground, slack, cloud, NOON + timedelta(minutes=minutes), ops_channel=OPS)
         by_hand(bot)
         bot.sweep()
-        assert "`dev-box` is up" in told(bot)
+        assert "`dev-box` is running outside verlbot.*" in told(bot)
 
 
 @pytest.mark.parametrize(
     ("most", "says"),
     [
-        pytest.param(1000.0, "has adopted it", id="cheap"),
+        pytest.param(1000.0, "> adopted it: I keep it until ", id="cheap"),
         pytest.param(50.0, "Adopting it may cost $96.00; more than $50.00 needs an approver.", id="dear"),
     ],
 )

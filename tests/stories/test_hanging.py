@@ -186,7 +186,7 @@ def test_a_wish_is_shown_while_the_machines_hang_and_done_when_they_answer(
 ) -> None:
     ana = Person(slack)
     ana.says("/verl launch smoke nodes=2")
-    ana.can_see("*waiting*")
+    ana.can_see(" is waiting*")
     (run,) = hanging.run_service.queries.list_active()
     ana.says(f"/verl stop {run.id}")
     ana.can_see("stop requested by @ana")

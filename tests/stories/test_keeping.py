@@ -89,8 +89,8 @@ def test_while_it_is_fetched_its_cluster_stands_its_card_says_so_and_its_autosto
     bot.ticks(30, seconds=40)  # no alarm, though that is longer than a cluster may take to go
     assert stands(bot)
     read = bot.reads()
-    assert "Fetching the model of step 20 from its cluster: 500 MB of 2.0 GB, 25 %." in read
-    assert "Downloading the model before the cluster is deleted ($4.00/h until then)." in read
+    assert "Copying the step-20 checkpoint of smoke-0001 from its cluster: 500 MB of 2.0 GB, 25%." in read
+    assert "Copying the model before the cluster is deleted ($4.00/h until then)." in read
     assert "is still up" not in read
     assert len(bot.cloud.autostops) == 1
     assert bot.cloud.autostops[0] > 150  # the lease's rest
@@ -104,7 +104,7 @@ def test_a_lease_that_is_over_waits_for_a_save_and_then_ends_the_run(bot: Bot) -
     step(bot, 30, seconds=3300)
     bot.tick(300)
     assert bot.run().status == "running"
-    assert "*running · lease over, saving first*" in bot.card()
+    assert "saves its model, then stops* · lease ended, saving first" in bot.card()
     assert "It keeps training until 13:10 UTC at most" in bot.reads()
     save(bot, 31)
     assert bot.run().status == "running"  # verl names a checkpoint before it writes it
@@ -151,7 +151,9 @@ def test_save_and_stop_waits_for_a_checkpoint(bot: Bot, how: str) -> None:
     if how == "button":
         bot.click("save_and_stop", RUN)
     else:
-        assert "will be stopped once it has saved" in bot.say(f"stop {RUN} save=yes")
+        assert "`smoke-0001` stops once it has saved a checkpoint, or when the time for that is over." in bot.say(
+            f"stop {RUN} save=yes"
+        )
     bot.ticks(3)
     assert bot.run().status == "running"
     assert "saving first" in bot.card()
@@ -223,7 +225,7 @@ def test_the_newest_checkpoint_is_fetched_that_its_cluster_names_whatever_the_lo
     bot.cloud.saved[CLUSTER], bot.cloud.refuses_fetch = 60, None  # it has removed the older one meanwhile
     bot.ticks(12, seconds=20)
     assert bot.cloud.fetches[1:] == [f"~/checkpoints/{RUN}/global_step_60"]
-    assert "The model of step 60 is fetched" in bot.reads()
+    assert "Copied the step-60 checkpoint of smoke-0001: " in bot.reads()
     assert bot.run().status == "ended"
 
 
@@ -238,7 +240,7 @@ def test_what_is_saved_while_an_older_one_is_fetched_is_fetched_too(bot: Bot) ->
     bot.cloud.saved[CLUSTER], bot.cloud.fetched = 40, DownloadProgress("", 2, 2, is_complete=True)
     bot.ticks(20)
     assert bot.cloud.fetches[-1] == f"~/checkpoints/{RUN}/global_step_40"
-    assert "The model of step 40 is fetched" in bot.reads()
+    assert "Copied the step-40 checkpoint of smoke-0001: " in bot.reads()
     assert bot.run().status == "ended"
 
 
@@ -295,7 +297,10 @@ def test_where_nobody_knows_whether_there_is_one_the_channel_is_asked(bot: Bot) 
     unread(bot, saved=20)
     bot.cloud.breaks_fetch = "no route to host"
     bot.ticks(12, seconds=5)
-    assert "Whether its cluster has a model is not known yet, and I try again: no route to host" in bot.reads()
+    assert (
+        "I do not know yet whether the cluster of smoke-0001 has a checkpoint; trying again: no route to host"
+        in bot.reads()
+    )
     bot.ticks(12, seconds=30)
     assert stands(bot)
     assert "cannot be downloaded*: no route to host" in bot.reads()
@@ -310,9 +315,9 @@ def test_a_model_that_is_long_on_its_way_is_asked_about(bot: Bot) -> None:
     bot.cloud.fetched = DownloadProgress("", 1_000_000, 2_000_000)
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(10, seconds=60)
-    assert "is not here yet" not in bot.reads()
+    assert "is not copied yet.*" not in bot.reads()
     bot.ticks(2, seconds=1800)  # of the lease there are two hours left
-    assert "*The model of step 20 is not here yet.*" in bot.reads()
+    assert "*The step-20 checkpoint of smoke-0001 is not copied yet.*" in bot.reads()
     assert "[Keep 1 h] [Delete cluster and model]" in bot.reads()
 
 
@@ -321,7 +326,7 @@ def test_whoever_does_not_want_the_model_stops_without_it(bot: Bot) -> None:
     bot.say(f"stop {RUN} save=no")
     bot.ticks(12)
     assert bot.cloud.fetches == []
-    assert "The model of step 20 was lost with its machine: so @ana has said." in bot.reads()
+    assert "@ana chose to discard the step-20 checkpoint of smoke-0001." in bot.reads()
 
 
 def cannot_be_fetched(bot: Bot, line: str = "launch smoke nodes=2 budget=100 lease=3") -> None:
@@ -353,7 +358,7 @@ def test_a_person_who_says_so_has_it_torn_down(bot: Bot) -> None:
     bot.click("lose_model", RUN, user=BEN)
     bot.ticks(12)
     assert bot.run().status == "ended"
-    assert "@ben has the model of step 20 lost with its cluster." in bot.reads()
+    assert "@ben chose to discard the step-20 checkpoint of smoke-0001." in bot.reads()
 
 
 def test_a_person_keeps_it_for_an_hour_longer_and_a_second_click_adds_nothing(bot: Bot) -> None:
@@ -380,8 +385,11 @@ def test_without_a_word_it_is_given_up_at_the_leases_end_and_that_is_said(bot: B
     bot.tick(3 * 3600)
     bot.ticks(12)
     assert bot.run().status == "ended"
-    assert "it could not be fetched by 15:0" in bot.reads()
-    assert "was lost with its machine, for it could not be fetched in time: I could not read its cluster" in bot.reads()
+    assert "The step-20 checkpoint of smoke-0001 is lost: I could not copy it by 15:0" in bot.reads()
+    assert (
+        "The step-20 checkpoint was lost with the cluster; I could not copy it in time: I could not read its cluster"
+        in bot.reads()
+    )
 
 
 def test_what_is_refused_is_asked_about_at_once(bot: Bot) -> None:
@@ -531,7 +539,7 @@ def test_where_its_cluster_was_gone_before_it_was_asked_that_is_said_and_no_more
     bot.ticks(20)
     assert bot.run().status == "ended"
     answer = bot.say(f"artifacts {RUN}")
-    assert "Whether it saved a model is not known" in answer
+    assert "I do not know whether `smoke-0001` saved a checkpoint" in answer
     assert "saves no model" not in answer
 
 
@@ -540,7 +548,7 @@ def test_a_run_that_never_trained_keeps_no_cluster_and_says_so(bot: Bot) -> None
     bot.ticks(12)
     assert bot.run().status == "ended"
     assert bot.cloud.autostops == []
-    assert "was over before its training began, so it saved no model" in bot.say(f"artifacts {RUN}")
+    assert "`smoke-0001` ended before its training began, so it saved no model." in bot.say(f"artifacts {RUN}")
 
 
 def test_a_lease_that_has_ended_while_the_bot_was_away_costs_no_model(bot: Bot) -> None:
@@ -625,7 +633,7 @@ def test_a_model_that_has_come_is_not_lost_by_a_word_that_it_may_be(bot: Bot) ->
     bot.say(f"stop {RUN} save=no")
     bot.ticks(20)
     assert bot.run().status == "ended"
-    assert "was lost with its machine" not in bot.reads()
+    assert "was lost with the cluster" not in bot.reads()
     assert f"in `{HERE}` on the bot's machine" in bot.say(f"artifacts {RUN}")
 
 
@@ -660,7 +668,7 @@ def test_where_only_an_older_one_has_come_that_is_said_beside_what_is_lost(bot: 
     bot.ticks(20)
     answer = bot.say(f"artifacts {RUN}")
     assert "Model: step 10" in answer
-    assert "Its newer checkpoint of step 20 was lost with its machine." in answer
+    assert "The newer step-20 checkpoint was lost with the cluster." in answer
 
 
 # (d) a torn checkpoint is no model
@@ -680,7 +688,7 @@ def test_where_the_newest_is_torn_the_newest_whole_one_is_fetched_and_both_are_s
     bot.ticks(12, seconds=30)
     assert bot.run().status == "ended"
     assert bot.run().checkpoint_rescue.step == 20
-    assert f"Its checkpoint of step 40 is not whole: {MISSING}" in bot.say(f"artifacts {RUN}")
+    assert f"The step-40 checkpoint is incomplete: {MISSING}" in bot.say(f"artifacts {RUN}")
     assert bot.reads().count("Model: step 20") == 2  # in its end's notice and on its card
 
 
@@ -717,14 +725,14 @@ def test_where_no_checkpoint_is_whole_that_is_said_and_its_cluster_is_not_held_t
     bot.cloud.torn[20] = why
     bot.cloud.finish(CLUSTER, JobState.FAILED)
     bot.ticks(10, seconds=30)
-    assert f"*None of its checkpoints is whole.* Step 20: {why}" in bot.reads()
+    assert f"*smoke-0001 has no complete checkpoint.* Step 20: {why}" in bot.reads()
     assert "[Keep 1 h] [Delete cluster and model]" in bot.reads()
     assert stands(bot)
     bot.ticks(2, seconds=1800)
     bot.ticks(12)
     assert bot.run().status == "ended"
     answer = bot.say(f"artifacts {RUN}")
-    assert f"None of its checkpoints was whole, so there is no model. Step 20: {why}" in answer
+    assert f"`smoke-0001` had no complete checkpoint, so there is no model. Step 20: {why}" in answer
     assert "Model:" not in bot.reads()
 
 

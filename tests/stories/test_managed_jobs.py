@@ -52,11 +52,16 @@ GONE = Observation(
         ),
         pytest.param(
             "launch smoke managed=true controller=buy",
-            "`controller` cannot be `buy`.",
+            "`controller` must be `rent`, not `buy`.",
             "Valid: `rent`.",
             id="another word",
         ),
-        pytest.param("launch smoke managed=perhaps", "`managed` cannot be", "`true` or `false`", id="no flag"),
+        pytest.param(
+            "launch smoke managed=perhaps",
+            "`managed` must be `true` or `false`, not `perhaps`.",
+            "`true` or `false`",
+            id="no flag",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_what_to_type(bot: Bot, line: str, why: str, instead: str) -> None:
@@ -81,21 +86,21 @@ def shows(bot: Bot, **fields: Any) -> None:
 def test_machines_that_go_away_are_told_once_and_counted_and_the_run_goes_on(bot: Bot) -> None:
     run_id = bot.running(MANAGED)
     assert "managed job" in bot.card()
-    assert "SkyPilot deletes the cluster when the job ends" in bot.card()
+    assert "model: on the job's machines only" in bot.card()
     assert bot.run(run_id).plan.autostop_minutes is None
 
     shows(bot, **RECOVERING)
     bot.ticks(8, seconds=10)
     assert "machines lost, waiting for new ones" in bot.card()
-    assert bot.reads().count("Its machines went away") == 1
+    assert bot.reads().count("smoke-0001 lost its machines") == 1
     assert bot.run(run_id).status is RunStatus.RUNNING
 
     shows(bot, **RECOVERED, recoveries=1)
     bot.ticks(8, seconds=10)
     assert "managed job, recovered 1 time" in bot.card()
     assert "waiting for others" not in bot.card()
-    assert bot.reads().count("Its machines went away") == 1  # the same message, which tells the rest now
-    assert "it has others, and its command runs again" in bot.reads()
+    assert bot.reads().count("smoke-0001 lost its machines") == 1  # the same message, which tells the rest now
+    assert " and has restarted." in bot.reads()
     assert bot.cloud.launches == [X]
     assert bot.cloud.autostops == []
 
@@ -105,7 +110,7 @@ def test_recoveries_that_nobody_saw_are_told_of_all_the_same(bot: Bot) -> None:
     shows(bot, recoveries=2)
     bot.ticks(4, seconds=10)
     assert "managed job, recovered 2 times" in bot.card()
-    assert bot.reads().count("Its machines went away between two checks") == 2
+    assert bot.reads().count("smoke-0001 lost its machines between two checks. By ") == 2
 
 
 def test_its_end_is_told_with_its_log_and_what_it_cost_without_the_interruption(bot: Bot) -> None:
@@ -120,7 +125,7 @@ def test_its_end_is_told_with_its_log_and_what_it_cost_without_the_interruption(
     assert "the last line" in bot.store.get_log(run_id)
     assert "finished*" in bot.reads()
     assert "without interruptions" in bot.reads()
-    assert bot.reads().count("Its machines went away") == 1
+    assert bot.reads().count("smoke-0001 lost its machines") == 1
     assert bot.cloud.downs == []  # its controller has removed its cluster
 
 

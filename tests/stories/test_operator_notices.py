@@ -89,7 +89,7 @@ def test_a_run_goes_on_with_its_card_when_the_right_server_is_back(bot: Bot, bef
     bot.ticks(12, seconds=20)
     bot.cloud.remember()
     bot.ticks(12)
-    assert "SkyPilot's server remembers `smoke-0001` again" in bot.reads()
+    assert "SkyPilot's server found smoke-0001 again at " in bot.reads()
     assert "unknown to SkyPilot" not in bot.card()
     bot.sweep()
     assert bot.store.get_orphans() == {}
@@ -129,10 +129,10 @@ def test_a_person_who_has_looked_by_hand_closes_it(bot: Bot, redis: Redis) -> No
     bot.cloud.forget()
     bot.ticks(3, seconds=10)
     assert "type `/verl stop smoke-0001 gone=yes`" in bot.reads()
-    assert "I close `smoke-0001` on your word" in bot.say(f"stop {RUN_ID} gone=yes")
+    assert "Closing `smoke-0001`: you confirmed that its machines are gone." in bot.say(f"stop {RUN_ID} gone=yes")
     bot.ticks(3)
     assert bot.run().status == "ended"
-    assert "machines gone, says @ana; SkyPilot cannot tell" in bot.reads()
+    assert "machines gone according to @ana; SkyPilot cannot confirm it" in bot.reads()
     assert not redis.hexists(RESERVATIONS, RUN_ID)
 
 
@@ -171,7 +171,10 @@ def test_a_healthy_cluster_whose_run_ended_unseen_is_told_of_and_never_removed(
     for _ in range(4):
         bot.sweep()
     assert bot.cloud.downs == []
-    assert "is running, and its run ended because I could not see it.* I do not remove it" in bot.reads(channel=OPS)
+    assert (
+        "is running again. I had ended its run because SkyPilot did not show the cluster.* I will not delete it by myself: copy the checkpoints first."
+        in bot.reads(channel=OPS)
+    )
 
 
 def test_a_model_that_is_on_its_cluster_alone_is_not_given_up_meanwhile(bot: Bot) -> None:

@@ -96,7 +96,7 @@ def test_the_first_word_stands(under: Made) -> None:
     bot.ticks(2)
     assert bot.run().reason == "refused"
     assert bot.cloud.launches == []
-    assert "`smoke-0001` *was refused* and not launched" in bot.reads()
+    assert "smoke-0001 *was declined* and not launched" in bot.reads()
 
 
 def test_without_a_word_it_is_given_up(under: Made) -> None:
@@ -128,7 +128,7 @@ def test_the_word_is_bound_to_the_task_that_was_looked_at(under: Made) -> None:
     bot.ticks(2)
     assert bot.run().reason == "refused"
     assert bot.cloud.launches == []
-    assert "The task that waits is not the one that was approved." in bot.reads()
+    assert "The waiting task differs from the approved one." in bot.reads()
 
 
 def test_a_larger_budget_is_a_leads_to_give(under: Made) -> None:
@@ -196,7 +196,7 @@ def test_what_an_hour_costs_is_weighed_when_it_is_known_and_said_in_the_channel(
     bot.ticks(2)
     assert bot.run("smoke-0002").reason == "over_cap"
     assert bot.cloud.launches == [f"verl-{RUN}"]
-    assert "The runs of this channel would cost $8.00 an hour; $5.00 are allowed." in bot.reads()
+    assert "This channel's runs would cost $8.00/h; its limit is $5.00." in bot.reads()
 
 
 NOTHING = Policy(person=Caps(runs=0, dollars_per_month=0))
@@ -349,10 +349,10 @@ def test_a_lead_who_gives_more_in_time_lets_it_go_on(under: Made) -> None:
     bot.tick(3600)
     bot.check_monthly_budgets()
     assert bot.run().status == "running"
-    assert bot.reads().count("There is more to spend again since 13:0") == 2
+    assert bot.reads().count("The limit was raised at 13:0") == 2
     bot.say("budget team 7", user=LEA)
     bot.check_monthly_budgets()
-    assert bot.reads().count("This run is to end at 14:1") == 2
+    assert bot.reads().count("smoke-0001 will save if it can and stop at 14:1") == 2
 
 
 def test_a_month_in_the_shadow_ends_nothing_and_says_when_it_would_have(under: Made) -> None:
@@ -372,7 +372,7 @@ def test_a_month_that_leaves_the_shadow_ends_nothing_before_its_time(under: Made
     later.cloud, later.moment = bot.cloud, bot.moment
     later.check_monthly_budgets()
     assert later.run().status == "running"
-    assert later.reads().count("This run is to end at 14:1") == 2
+    assert later.reads().count("smoke-0001 will save if it can and stop at 14:1") == 2
 
 
 def test_a_run_without_a_price_is_not_ended_for_a_month_that_it_does_not_spend_from(under: Made) -> None:

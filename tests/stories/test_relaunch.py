@@ -52,7 +52,7 @@ def test_a_double_click_launches_one_run_and_so_does_a_click_while_that_runs(bot
     bot.click("retry", RUN, user=BEN)
     bot.ticks(3)
     bot.click("retry", RUN)
-    assert "`smoke-0002` is launched already" in bot.told()
+    assert "`smoke-0002` is already launched." in bot.told()
     bot.ticks(60, seconds=2)
     bot.cloud.finish("verl-smoke-0002", JobState.FAILED)
     bot.ticks(12)

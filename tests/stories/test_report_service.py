@@ -337,7 +337,7 @@ def test_a_run_may_be_summed_up_by_steps_or_not_at_all(bot: Bot) -> None:
         "verlbot: :bar_chart: steps 1 → 21 of 435",
         "verlbot: :bar_chart: steps 21 → 41 of 435",
     ]
-    assert "gets no summaries any more" in bot.say("report smoke-0001 off")
+    assert ":no_bell: The thread of `smoke-0001` gets no more summaries." in bot.say("report smoke-0001 off")
     for step in range(50, 90):
         steps(bot, step)
         bot.tick(600)

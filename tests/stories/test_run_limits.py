@@ -18,34 +18,26 @@ def extend_button(bot: Bot, hours: int = 2) -> str:
     return f"{RUN} {hours} {end.timestamp():.0f}"
 
 
-LINK = re.compile(r"smoke-0001 \(https?://[^)]*\)")
-
-
-def read_of(bot: Bot, user: str = ANA) -> str:
-    """The channel as a person sees it, with the run's name in place of the link to its card."""
-    return LINK.sub("`smoke-0001`", bot.reads(user))
-
-
 def test_one_notice_follows_a_budget_from_half_to_its_end_and_pings_once(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=4 lease=12")  # at four dollars an hour
     bot.ticks(17, seconds=110)
-    assert "has used 50% of its budget* ($2.08 of $4.00)" in read_of(bot)
-    assert "[Raise to $8.00] [Save and stop] [Let it stop]" in read_of(bot)
+    assert "has used 50% of its budget* ($2.08 of $4.00)" in bot.reads()
+    assert "[Raise to $8.00] [Save and stop] [Let it stop]" in bot.reads()
     bot.ticks(14, seconds=110)
-    assert "50%" not in read_of(bot)
-    assert "@ana :moneybag: *`smoke-0001` has used 80% of its budget* of $4.00." in read_of(bot)
+    assert "50%" not in bot.reads()
+    assert "@ana :moneybag: *smoke-0001 has used 80% of its budget* of $4.00." in bot.reads()
     bot.ticks(14, seconds=20)
     bot.ticks(12)
     assert bot.run().reason == "over_budget"
     assert bot.run().status == "ended"
-    assert read_of(bot).count("used up its budget* ($4.0") == 2  # the thread's, in the channel too
-    assert "Raise to" not in read_of(bot)
+    assert bot.reads().count("used up its budget* ($4.0") == 2  # the thread's, in the channel too
+    assert "Raise to" not in bot.reads()
 
 
 def test_a_bot_that_was_away_tells_the_highest_share_alone(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=4 lease=12")
     bot.tick(3400)
-    read = read_of(bot)
+    read = bot.reads()
     assert read.count("has used 80% of its budget*") == 2  # no reply beside the notice, which has just pinged
     assert "50%" not in read
 
@@ -56,11 +48,11 @@ def test_a_budget_that_is_raised_in_time_is_the_one_that_counts(bot: Bot) -> Non
     bot.say(f"budget {RUN} 8")
     bot.tick(500)
     assert bot.run().status == "running"
-    assert "@ana changed the budget of `smoke-0001` from $4.00 to $8.00." in read_of(bot)
-    assert read_of(bot).count("*`smoke-0001` is within its budget again* ($3.8") == 2
+    assert "@ana changed the budget of smoke-0001 from $4.00 to $8.00." in bot.reads()
+    assert bot.reads().count("*smoke-0001 is within its budget again* ($3.8") == 2
     assert "$8.00" in bot.card()
     bot.tick(1000)
-    assert read_of(bot).count("has used 50% of its budget* ($5.00 of $8.00)") == 2
+    assert bot.reads().count("has used 50% of its budget* ($5.00 of $8.00)") == 2
 
 
 def test_a_budget_is_raised_by_the_button_once(bot: Bot) -> None:
@@ -70,7 +62,7 @@ def test_a_budget_is_raised_by_the_button_once(bot: Bot) -> None:
         bot.click("raise_budget", f"{RUN} 4.0 8.0", user=BEN)
     bot.tick(60)
     assert bot.run().limits.budget_dollars == 8.0
-    assert "changed meanwhile" in read_of(bot, BEN)
+    assert "changed meanwhile" in bot.reads(BEN)
 
 
 def test_whoever_lets_a_run_stop_is_named_and_nobody_is_pinged_again(bot: Bot) -> None:
@@ -78,9 +70,9 @@ def test_whoever_lets_a_run_stop_is_named_and_nobody_is_pinged_again(bot: Bot) -
     bot.tick(2000)
     bot.click("accept_budget_end", f"{RUN} 4.0", user=ANA)
     bot.tick(1300)
-    assert "@ana lets it stop there." in read_of(bot)
-    assert "[Let it stop]" not in read_of(bot)
-    assert "of its budget* of $4.00" not in read_of(bot)
+    assert "@ana lets it stop there." in bot.reads()
+    assert "[Let it stop]" not in bot.reads()
+    assert "of its budget* of $4.00" not in bot.reads()
 
 
 @pytest.mark.parametrize(
@@ -105,13 +97,13 @@ def test_what_makes_no_sense_is_refused_with_what_would(bot: Bot, line: str, ref
 def test_a_lease_is_warned_of_an_hour_and_a_quarter_before_and_then_ends_the_run(bot: Bot) -> None:
     bot.running("launch smoke lease=3 budget=100")
     bot.ticks(26, seconds=300)
-    assert read_of(bot).count("*The lease of `smoke-0001` ends at 15:00 UTC*, in less than 1 h.") == 2
-    assert "[Extend 2 h] [Extend 8 h] [Save and stop]" in read_of(bot)
+    assert bot.reads().count("*The lease of smoke-0001 ends at 15:00 UTC*, in less than 1 h.") == 2
+    assert "[Extend 2 h] [Extend 8 h] [Save and stop]" in bot.reads()
     bot.ticks(9, seconds=300)
-    assert read_of(bot).count("*The lease of `smoke-0001` ends at 15:00 UTC*, in less than 15 min.") == 2
-    assert "@ana :alarm_clock: *The lease of `smoke-0001` ends* in less than 15 min." in read_of(bot)
+    assert bot.reads().count("*The lease of smoke-0001 ends at 15:00 UTC*, in less than 15 min.") == 2
+    assert "@ana :alarm_clock: *The lease of smoke-0001 ends* in less than 15 min." in bot.reads()
     bot.ticks(8, seconds=300)
-    assert read_of(bot).count("The lease of `smoke-0001` ended at 15:00 UTC.") == 2
+    assert bot.reads().count("The lease of smoke-0001 ended at 15:00 UTC.") == 2
     assert bot.run().reason == "lease_over"
 
 
@@ -124,7 +116,7 @@ def test_a_lease_extended_by_the_button_lives_on_and_a_second_click_adds_nothing
     bot.tick(3600)
     assert bot.run().status == "running"
     assert bot.run().limits.lease == timedelta(hours=5)
-    assert read_of(bot).count("@ben extended the lease of `smoke-0001`: it now ends at 17:00 UTC.") == 1
+    assert bot.reads().count("@ben extended the lease of smoke-0001: it now ends at 17:00 UTC.") == 1
     bot.ticks(30, seconds=300)
     assert bot.run().reason == "lease_over"
 
@@ -162,7 +154,7 @@ def test_warnings_outlive_a_restart_and_are_not_repeated(bot: Bot) -> None:
     bot.tick(2000)
     later = bot.later()
     later.ticks(5, seconds=20)
-    assert read_of(later).count("has used 50% of its budget*") == 2
+    assert later.reads().count("has used 50% of its budget*") == 2
 
 
 def test_a_forecast_over_the_budget_is_told_once_and_taken_back_when_it_heals(bot: Bot) -> None:
@@ -171,9 +163,9 @@ def test_a_forecast_over_the_budget_is_told_once_and_taken_back_when_it_heals(bo
     for step in range(1, 13):
         bot.cloud.print(CLUSTER, f"(TaskRunner pid=7) step:{step} - critic/rewards/mean:0.4 - timing_s/step:120.0")
         bot.tick(120)
-    assert read_of(bot).count("over its budget of $4.00.") == 2
-    assert "It will run out at about step" in read_of(bot)
+    assert bot.reads().count("over its budget of $4.00.") == 2
+    assert "It will run out at about step" in bot.reads()
     for step in range(13, 30):
         bot.cloud.print(CLUSTER, f"(TaskRunner pid=7) step:{step} - critic/rewards/mean:0.4 - timing_s/step:12.0")
         bot.tick(12)
-    assert read_of(bot).count("is within its budget again*") == 2
+    assert bot.reads().count("is within its budget again*") == 2

@@ -130,7 +130,10 @@ def test_a_run_of_an_older_bot_ends_by_the_stub_that_it_wrote(bot: Bot, redis: R
 def test_a_person_stops_it_by_its_name(bot: Bot, redis: Redis, name: str) -> None:
     bot.running()
     with_null(redis)
-    assert "I am removing the cluster of `smoke-0001`, whose record cannot be read." in bot.say(f"stop {name}")
+    assert (
+        "Deleting the cluster of `smoke-0001`, whose record I cannot read. I post in its channel when the cluster is confirmed gone."
+        in bot.say(f"stop {name}")
+    )
     bot.ticks(3, seconds=10)
     assert bot.cloud.downs == [CLUSTER]
     assert "is confirmed gone" in bot.reads()
@@ -160,7 +163,7 @@ def test_whatever_else_is_asked_of_it_says_what_to_type(bot: Bot, redis: Redis, 
     with_null(redis)
     answer = bot.say(line)
     assert "I cannot read the record of `smoke-0001`" in answer
-    assert "`/verl stop smoke-0001` removes its cluster." in answer
+    assert "`/verl stop smoke-0001` deletes its cluster." in answer
 
 
 def test_the_list_shows_it_beside_the_others(bot: Bot, redis: Redis) -> None:

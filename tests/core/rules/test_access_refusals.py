@@ -108,7 +108,7 @@ WAITING = a_run(status=RunStatus.AWAITING_APPROVAL, approval=Approval((LEA,), NO
         (WAITING, actor(Role.ADMIN, ANA), "can't approve or decline your own"),
         (WAITING, actor(Role.LAUNCHER), "you need the role `approver`"),
         (a_run(), actor(Role.APPROVER, LEA), "isn't waiting for approval"),
-        (replace(WAITING, approval=Approval((LEA,), NOON, "0", by=EVA)), actor(Role.APPROVER, LEA), "waiting for"),
+        (replace(WAITING, approval=Approval((LEA,), NOON, "0", by=EVA)), actor(Role.APPROVER, LEA), "An approver has "),
     ],
     ids=["approver", "own", "launcher", "waits for none", "answered"],
 )

@@ -86,7 +86,7 @@ def test_a_metric_is_found_by_its_word_or_its_key(word: str, name: str) -> None:
     ("word", "said"),
     [
         pytest.param("rewards", "Did you mean `reward`?", id="mistyped"),
-        pytest.param("kl", "Valid: `critic/rewards/mean`, `reward`", id="one that it has not told"),
+        pytest.param("kl", "Valid: `reward`, `critic/rewards/mean`.", id="one that it has not told"),
         pytest.param("actor/x", "`ppo-7f3a` has no metric `actor/x`.", id="no such key"),
     ],
 )

@@ -272,7 +272,7 @@ def test_one_that_nobody_has_asked_about_is_counted_by_what_stands() -> None:
     found = discover_cluster(
         replace(STANDING, gpus=16, dollars_per_hour=9.0), ExternalLaunchPolicy(people={"ben": "U0BEN"}), at(60)
     )
-    assert found.reservation == Reservation("sky/dev-box", "U0BEN", "", 16, 9.0, 9.0)
+    assert found.reservation == Reservation("sky/dev-box", "U0BEN", "", 16, 9.0, 9.0, spent_dollars=0.15)
 
 
 @given(st.lists(st.tuples(st.sampled_from("s-a"), st.integers(1, 900)), max_size=40))

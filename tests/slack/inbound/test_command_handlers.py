@@ -93,7 +93,7 @@ def test_of_several_runs_the_status_is_a_row_each(bot: Bot) -> None:
 
 def test_a_run_may_be_named_by_its_last_letters(bot: Bot) -> None:
     bot.say("launch smoke")
-    assert "smoke-0001 is waiting" in bot.say("status 0001")
+    assert "*smoke-0001 is waiting*" in bot.say("status 0001")
 
 
 def test_names_that_fit_several_runs_are_refused_with_them(bot: Bot) -> None:

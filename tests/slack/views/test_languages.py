@@ -373,7 +373,7 @@ def test_what_the_tick_keeps_of_a_run_is_in_the_workspaces_language(
     bot.cloud.finish(f"verl-{run_id}", JobState.CANCELLED)
     bot.cloud.refuses = "There is no H100."
     bot.ticks(14, seconds=10)
-    assert "*在 verlbot 之外被取消*" in bot.reads()
+    assert "在 verlbot 之外被取消*" in bot.reads()
 
 
 def test_an_errand_keeps_the_language_of_the_person_who_sent_it(bot: Bot) -> None:
@@ -420,7 +420,7 @@ def test_a_log_that_goes_up_as_a_file_is_named_for_all(bot: Bot) -> None:
     bot.say("language zh-CN")
     bot.cloud.print("verl-smoke-0001", *(f"(job, pid=1) line {number} {'x' * 50}" for number in range(200)))
     bot.say("logs smoke-0001 lines=200")
-    assert "200 行已存为" in bot.told()
+    assert "|200 行> 发到任务的消息列。" in bot.told()
     assert "[file Log of smoke-0001, last 200 lines]" in bot.reads(user=BEN)
 
 

@@ -38,7 +38,7 @@ def test_quiet_hours_have_a_begin_and_an_end() -> None:
     [
         pytest.param(SummaryInterval(steps=20), "every 20 steps", id="steps"),
         pytest.param(SummaryInterval(period=timedelta(minutes=30)), "every 30 min", id="time"),
-        pytest.param(SummaryInterval(), "no more summaries", id="off"),
+        pytest.param(SummaryInterval(), ":no_bell: The thread of `ppo-7f3a` gets no more summaries.", id="off"),
     ],
 )
 def test_a_confirmation_says_how_often_a_thread_gets_a_summary(interval: SummaryInterval, words: str) -> None:
