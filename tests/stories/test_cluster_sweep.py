@@ -76,8 +76,8 @@ def test_an_autostop_that_is_cancelled_is_set_again_and_who_did_it_is_told_once(
     bot.ticks(2, seconds=70)
     assert bot.cloud.autostops == [5, 5]
     assert (
-        "The autostop of smoke-0001 was changed outside verlbot, to 600 idle minutes. SkyPilot does not say who did this;"
-        in bot.reads()
+        "The autostop of smoke-0001 was changed outside verlbot, to 600 idle minutes. "
+        "SkyPilot does not say who did this;" in bot.reads()
     )
 
 

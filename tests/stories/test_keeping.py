@@ -89,8 +89,8 @@ def test_while_it_is_fetched_its_cluster_stands_its_card_says_so_and_its_autosto
     bot.ticks(30, seconds=40)  # no alarm, though that is longer than a cluster may take to go
     assert stands(bot)
     read = bot.reads()
-    assert "Copying the step-20 checkpoint of smoke-0001 from its cluster: 500 MB of 2.0 GB, 25%." in read
-    assert "Copying the model before the cluster is deleted ($4.00/h until then)." in read
+    assert "Downloading the step-20 checkpoint of smoke-0001 from its cluster: 500 MB of 2.0 GB, 25%." in read
+    assert "Downloading the model before the cluster is deleted ($4.00/h until then)." in read
     assert "is still up" not in read
     assert len(bot.cloud.autostops) == 1
     assert bot.cloud.autostops[0] > 150  # the lease's rest
@@ -225,7 +225,7 @@ def test_the_newest_checkpoint_is_fetched_that_its_cluster_names_whatever_the_lo
     bot.cloud.saved[CLUSTER], bot.cloud.refuses_fetch = 60, None  # it has removed the older one meanwhile
     bot.ticks(12, seconds=20)
     assert bot.cloud.fetches[1:] == [f"~/checkpoints/{RUN}/global_step_60"]
-    assert "Copied the step-60 checkpoint of smoke-0001: " in bot.reads()
+    assert "Downloaded the step-60 checkpoint of smoke-0001: " in bot.reads()
     assert bot.run().status == "ended"
 
 
@@ -240,7 +240,7 @@ def test_what_is_saved_while_an_older_one_is_fetched_is_fetched_too(bot: Bot) ->
     bot.cloud.saved[CLUSTER], bot.cloud.fetched = 40, DownloadProgress("", 2, 2, is_complete=True)
     bot.ticks(20)
     assert bot.cloud.fetches[-1] == f"~/checkpoints/{RUN}/global_step_40"
-    assert "Copied the step-40 checkpoint of smoke-0001: " in bot.reads()
+    assert "Downloaded the step-40 checkpoint of smoke-0001: " in bot.reads()
     assert bot.run().status == "ended"
 
 
@@ -315,9 +315,9 @@ def test_a_model_that_is_long_on_its_way_is_asked_about(bot: Bot) -> None:
     bot.cloud.fetched = DownloadProgress("", 1_000_000, 2_000_000)
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(10, seconds=60)
-    assert "is not copied yet.*" not in bot.reads()
+    assert "is not downloaded yet.*" not in bot.reads()
     bot.ticks(2, seconds=1800)  # of the lease there are two hours left
-    assert "*The step-20 checkpoint of smoke-0001 is not copied yet.*" in bot.reads()
+    assert "*The step-20 checkpoint of smoke-0001 is not downloaded yet.*" in bot.reads()
     assert "[Keep 1 h] [Delete cluster and model]" in bot.reads()
 
 
@@ -385,10 +385,10 @@ def test_without_a_word_it_is_given_up_at_the_leases_end_and_that_is_said(bot: B
     bot.tick(3 * 3600)
     bot.ticks(12)
     assert bot.run().status == "ended"
-    assert "The step-20 checkpoint of smoke-0001 is lost: I could not copy it by 15:0" in bot.reads()
+    assert "The step-20 checkpoint of smoke-0001 is lost: I could not download it by 15:0" in bot.reads()
     assert (
-        "The step-20 checkpoint was lost with the cluster; I could not copy it in time: I could not read its cluster"
-        in bot.reads()
+        "The step-20 checkpoint was lost with the cluster; I could not download it in time: "
+        "I could not read its cluster" in bot.reads()
     )
 
 

@@ -172,8 +172,8 @@ def test_a_healthy_cluster_whose_run_ended_unseen_is_told_of_and_never_removed(
         bot.sweep()
     assert bot.cloud.downs == []
     assert (
-        "is running again. I had ended its run because SkyPilot did not show the cluster.* I will not delete it by myself: copy the checkpoints first."
-        in bot.reads(channel=OPS)
+        "is running again. I had ended its run because SkyPilot did not show the cluster.* "
+        "I will not delete it by myself: copy the checkpoints first." in bot.reads(channel=OPS)
     )
 
 

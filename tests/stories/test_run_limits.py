@@ -1,6 +1,5 @@
 """Budgets and leases as people meet them: warned before, extended by a button or a line, ended when nobody does."""
 
-import re
 from datetime import timedelta
 
 import pytest

@@ -131,8 +131,8 @@ def test_a_person_stops_it_by_its_name(bot: Bot, redis: Redis, name: str) -> Non
     bot.running()
     with_null(redis)
     assert (
-        "Deleting the cluster of `smoke-0001`, whose record I cannot read. I post in its channel when the cluster is confirmed gone."
-        in bot.say(f"stop {name}")
+        "Deleting the cluster of `smoke-0001`, whose record I cannot read. "
+        "I post in its channel when the cluster is confirmed gone." in bot.say(f"stop {name}")
     )
     bot.ticks(3, seconds=10)
     assert bot.cloud.downs == [CLUSTER]

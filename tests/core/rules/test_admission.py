@@ -45,7 +45,8 @@ PASSED = [
     pytest.param(
         Policy(person=Caps(dollars_per_month=499)),
         TWO,
-        "bring your runs this month to $500.00; your limit is $499.00. Its budget can be $99.00 at most: `budget=99.00`.",
+        "This would bring your runs this month to $500.00; your limit is $499.00. "
+        "Its budget can be $99.00 at most: `budget=99.00`.",
         id="this month's spending, the budgets of open runs and this one's",
     ),
     pytest.param(Policy(team=Caps(runs=1)), TWO, "This channel would have 2 runs at once", id="a team's"),
