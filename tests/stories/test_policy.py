@@ -76,7 +76,7 @@ def test_a_launch_waits_for_a_lead_and_goes_on_with_the_word_of_one(under: Made)
     ("who", "line", "refused"),
     [
         (ANA, f"approve {RUN}", "you need the role `approver`; here you are `launcher`. Ask <@U0BEN>."),
-        (LEA, f"approve {RUN}", "You cannot approve or refuse your own launch. Ask <@U0BEN>."),
+        (LEA, f"approve {RUN}", "You can't approve or decline your own launch. Ask <@U0BEN>."),
         (ANA, f"refuse {RUN}", "you need the role `approver`; here you are `launcher`."),
         (BEN, "approve smoke-0009", "There is no run"),
     ],
