@@ -9,6 +9,7 @@ import pkgutil
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -25,14 +26,16 @@ from bot.core.model.history import MetricsHistory
 from bot.core.model.metrics import StepMetrics
 from bot.core.model.policy import Scope
 from bot.core.model.run import Run
-from bot.core.model.sent_message import SentMessage
+from bot.core.model.run_state import Mute
+from bot.core.model.sent_message import RunMessages, SentMessage
 from bot.core.rules.chart_data import Chart
 from bot.core.rules.downsample import Point
+from bot.core.rules.forecast import BudgetSpent, LeaseEnding, name_budget_mute
 from bot.core.rules.report_content import DigestContent
 from bot.errors import Unavailable, UnreadableRecord, UserError
 from bot.i18n import use_language
 from bot.phrase import LANGUAGES, Phrase
-from bot.slack.views import answers, checkpoint_views, home_view, run_limits, run_thread
+from bot.slack.views import answers, checkpoint_views, home_view, limit_notices, run_limits, run_thread
 from bot.slack.views.audit_views import FIELD_PHRASES
 from bot.slack.views.blocks import Block, actions, button, confirmation, context, option, section
 from bot.slack.views.message import Answer, FileUpload, Message, build_answer, build_text_answer, to_metadata_key
@@ -161,6 +164,14 @@ SPECIAL: Special = {
     **dict.fromkeys(["with_subject", "render_name", "format_name", "show_person", "show_name"], lambda maker: code),
     "find_run": lambda maker: lambda _: None,
     "build_row": lambda maker: lambda _: [section(escape(maker.text()))],
+    "build_run_list(more)": lambda maker: home_view.MORE_RUNS,
+    "text_elements(text)": lambda maker: escape(maker.text()),
+    "describe_time_left(run)": lambda maker: maker.poisoned(over_budget()),
+    "find_acceptance(run)": lambda maker: let_stop(maker.text()),
+    "list_budget_pings(run)": lambda maker: replace(maker.poisoned(over_budget()), messages=PINGED),
+    "list_budget_pings(spent)": lambda maker: BudgetSpent(limit_notices.PING_PERCENT),
+    "list_lease_pings(run)": lambda maker: replace(maker.poisoned(over_budget()), messages=PINGED),
+    "list_lease_pings(warning)": lambda maker: LeaseEnding(timedelta(minutes=1)),
     "build_table(columns)": lambda maker: [Column(escape(maker.text())), Column(escape(maker.text()), is_number=True)],
     "build_table(rows)": lambda maker: [texts_of_two(maker) for _ in range(maker.choice([0, 3, 150]))],
     "take_fitting_rows(rows)": lambda maker: a_table(maker)["rows"],
@@ -186,6 +197,17 @@ SPECIAL: Special = {
 def over_budget() -> Run:
     """One that will have spent its budget before its last step."""
     return running(progress=PACED, budget_dollars=0.5)
+
+
+PINGED: RunMessages = RunMessages(sent={key: SentMessage("1.2", "d", "50 earlier", NOON) for key in ("budget", "lease")})
+"""The notices of a budget and of a lease that were sent before the last warning."""
+
+
+def let_stop(person: str) -> Run:
+    """One that a person lets stop at its budget."""
+    run = over_budget()
+    mute = Mute(name_budget_mute(run.limits.budget_dollars), person, NOON)
+    return replace(run, requests=run.requests.mute_finding(mute))
 
 
 def within_budget() -> Run:
