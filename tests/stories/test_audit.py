@@ -201,7 +201,7 @@ def test_of_a_long_history_the_last_is_shown(bot: Bot) -> None:
     shown = bot.say(f"history {RUN}")
     assert "12 earlier events are left out." in shown
     assert "`48` → `49`" in shown
-    assert "asked for the launch" not in shown
+    assert "requested the launch" not in shown
 
 
 def test_the_audit_is_for_admins(bot: Bot, under: Made) -> None:
@@ -362,7 +362,7 @@ def test_the_audit_is_told_to_the_person_alone_though_the_bot_was_mentioned(unde
     bot.say("launch smoke nodes=2 steps=77")
     bot.mention("audit")
     assert "steps=77" in bot.told()
-    assert "asked for the launch" not in heard_by_all(bot)
+    assert "requested the launch" not in heard_by_all(bot)
 
 
 def test_a_dear_retry_is_asked_about_alone_though_the_bot_was_mentioned(under: Made) -> None:

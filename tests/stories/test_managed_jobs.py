@@ -87,20 +87,22 @@ def test_machines_that_go_away_are_told_once_and_counted_and_the_run_goes_on(bot
     run_id = bot.running(MANAGED)
     assert "managed job" in bot.card()
     assert "model: on the job's machines only" in bot.card()
+    assert "SkyPilot deletes the cluster when the job ends" in bot.reads()
     assert bot.run(run_id).plan.autostop_minutes is None
 
     shows(bot, **RECOVERING)
     bot.ticks(8, seconds=10)
-    assert "machines lost, waiting for new ones" in bot.card()
-    assert bot.reads().count("smoke-0001 lost its machines") == 1
+    assert "*smoke-0001 is waiting for other machines*" in bot.card()
+    assert bot.reads().count("smoke-0001 lost its machines at ") == 1
     assert bot.run(run_id).status is RunStatus.RUNNING
 
     shows(bot, **RECOVERED, recoveries=1)
     bot.ticks(8, seconds=10)
     assert "managed job, recovered 1 time" in bot.card()
-    assert "waiting for others" not in bot.card()
-    assert bot.reads().count("smoke-0001 lost its machines") == 1  # the same message, which tells the rest now
-    assert " and has restarted." in bot.reads()
+    assert "is waiting for other machines" not in bot.card()
+    assert bot.reads().count("smoke-0001 lost its machines at ") == 1  # the same message, which tells the rest now
+    assert "It has had new ones since " in bot.reads()
+    assert "and has restarted." in bot.reads()
     assert bot.cloud.launches == [X]
     assert bot.cloud.autostops == []
 
@@ -125,7 +127,7 @@ def test_its_end_is_told_with_its_log_and_what_it_cost_without_the_interruption(
     assert "the last line" in bot.store.get_log(run_id)
     assert "finished*" in bot.reads()
     assert "without interruptions" in bot.reads()
-    assert bot.reads().count("smoke-0001 lost its machines") == 1
+    assert bot.reads().count("smoke-0001 lost its machines at ") == 1
     assert bot.cloud.downs == []  # its controller has removed its cluster
 
 
@@ -167,14 +169,14 @@ def test_no_machines_at_first_is_a_launch_that_failed_and_none_later_a_cluster_t
     bot.ticks(2)
     bot.cloud.seen[X] = nowhere
     bot.ticks(6, seconds=6)
-    assert "*could not be launched*" in bot.reads()
+    assert "*smoke-0001 could not be launched*" in bot.reads()
     assert "No such GPU." in bot.reads()
 
     bot.cloud.comes_up_at_once = True
     run_id = bot.running(MANAGED)
     bot.cloud.seen[f"verl-{run_id}"] = nowhere
     bot.ticks(8, seconds=6)
-    assert "*lost its cluster*" in bot.reads()
+    assert f"*{run_id} lost its cluster*" in bot.reads()
 
 
 def test_a_rehearsal_says_what_would_be_rented_first_and_what_to_type(bot: Bot) -> None:

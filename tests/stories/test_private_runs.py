@@ -79,11 +79,8 @@ def test_who_is_not_in_the_channel_reads_nothing_of_its_runs_through_any_door(wo
     tried = dict(all_tried(world, before, OUTSIDE, ELSEWHERE))
     leaks = [f"{door}: {around(found.raw)}" for door, found in tried.items() if MARK in found.raw]
     assert not leaks, "\n".join(leaks)
-    assert not [
-        door
-        for door, found in tried.items()
-        if "my own log says why" in found.raw or "went wrong on my side" in found.raw
-    ]
+    failures = ("my own log says why", "cannot be shown", "went wrong on my side")
+    assert not [door for door, found in tried.items() if any(words in found.raw for words in failures)]
 
 
 def around(text: str) -> str:
@@ -97,7 +94,7 @@ def test_nor_does_any_other_role_but_an_approver_what_waits_for_one(who: str, wo
     members.remove(KINDS[who].user)
     world.bot.directory._members.clear()
     try:
-        for usage in SHOWN - {"approve RUN", "refuse RUN"}:
+        for usage in SHOWN - {"approve RUN", "decline RUN"}:
             found = world.outcome(before, by_command(typed_as(usage)), KINDS[who], ELSEWHERE)
             assert found.refused, usage
             assert MARK not in found.raw, usage
@@ -135,7 +132,7 @@ def test_others_see_that_it_exists_whose_it_is_and_what_it_costs(world: World, b
     for usage in ("list", "cost RUN", "report now runs=all"):
         found = world.outcome(before, by_command(typed_as(usage)), OUTSIDE, ELSEWHERE)
         assert LIVE in found.text, usage
-        assert f"<@{OWNER}>" in found.text, usage
+        assert f"<@{OWNER}>" in found.text or "\nowner\n" in found.text, usage  # in a table by name
         assert "$" in found.text, usage
         assert "step" not in found.text, usage
     home = world.outcome(before, TRIES["event app_home_opened"][0], OUTSIDE)

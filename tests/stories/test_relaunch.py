@@ -52,7 +52,7 @@ def test_a_double_click_launches_one_run_and_so_does_a_click_while_that_runs(bot
     bot.click("retry", RUN, user=BEN)
     bot.ticks(3)
     bot.click("retry", RUN)
-    assert "`smoke-0002` is already launched." in bot.told()
+    assert "|smoke-0002> is already launched." in bot.told()
     bot.ticks(60, seconds=2)
     bot.cloud.finish("verl-smoke-0002", JobState.FAILED)
     bot.ticks(12)
@@ -90,9 +90,10 @@ def test_overrides_that_follow_take_the_place_of_their_like(bot: Bot) -> None:
 def test_a_run_is_resumed_from_its_checkpoint_by_the_button(bot: Bot) -> None:
     failed(bot, "launch smoke steps=60 volume=models", *SAVED)
     end = bot.reads().split("(also in the channel)")[0]
-    assert f"Model: step 20, in `volume models › {RUN}/global_step_20`. Since then 9 steps and" in end
+    assert f"Model: step 20, in `volume models › {RUN}/global_step_20`." in end, end
+    assert "9 steps (under $0.01) since then are lost." in end, end
     assert "[Resume from checkpoint]" in end
-    assert "step 20, as its log says. At $2.00/h." in question(bot, "resume")
+    assert "checkpoint of `smoke-0001` (step 20 in the log), at $2.00/h." in question(bot, "resume")
     bot.click("resume", RUN)
     bot.click("resume", RUN)
     assert [run.command_line for run in bot.service.queries.list_active()] == [

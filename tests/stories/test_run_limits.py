@@ -78,9 +78,9 @@ def test_whoever_lets_a_run_stop_is_named_and_nobody_is_pinged_again(bot: Bot) -
     ("line", "refused"),
     [
         ("budget smoke-0001 1", "has already cost $2.00"),
-        ("budget smoke-0001 many", "A budget cannot be `many`. Give dollars"),
-        ("budget smoke-0001", "`budget` needs DOLLARS"),
-        ("extend smoke-0001 0h", "A lease cannot be extended by `0h`. Give hours"),
+        ("budget smoke-0001 many", "`many` is not an amount of dollars. Write the amount as `3.50`."),
+        ("budget smoke-0001", "`/verl budget smoke-0001 DOLLARS` changes it."),
+        ("extend smoke-0001 0h", "A lease cannot be extended by `0h`. Give a time such as `2h`, `90m` or `1d`"),
         ("extend smoke-0001 90d", "can run for at most 90 days"),
         ("extend smoke-0001 soon", "A lease cannot be extended by `soon`"),
         ("extend nope 2h", "There is no run `nope`"),
@@ -123,7 +123,9 @@ def test_a_lease_extended_by_the_button_lives_on_and_a_second_click_adds_nothing
 def test_the_same_delivery_of_a_line_extends_once(bot: Bot) -> None:
     bot.running("launch smoke lease=3 budget=100")
     for _ in range(2):
-        assert "The lease of `smoke-0001` ends" in bot.say(f"extend {RUN} 90m", trigger="the same")
+        said = bot.say(f"extend {RUN} 90m", trigger="the same")
+        assert ":alarm_clock: Lease extended: <" in said
+        assert "|smoke-0001> now runs until" in said
     assert bot.run().limits.lease == timedelta(hours=4.5)
 
 
@@ -145,7 +147,7 @@ def test_what_is_over_is_given_no_more(bot: Bot) -> None:
 def test_a_run_of_somebody_else_is_given_more_by_its_whole_name_only(bot: Bot) -> None:
     bot.running("launch smoke lease=3 budget=100")
     assert "which you did not launch" in bot.say("extend smoke 2h", user=BEN)
-    assert "ends" in bot.say(f"extend {RUN} 2h", user=BEN)
+    assert "|smoke-0001> now runs until" in bot.say(f"extend {RUN} 2h", user=BEN)
 
 
 def test_warnings_outlive_a_restart_and_are_not_repeated(bot: Bot) -> None:
