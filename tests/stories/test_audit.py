@@ -221,10 +221,10 @@ def test_an_admin_asks_who_did_what_to_what_and_since_when(under: Made) -> None:
     bot.say(f"audit 2d what={RUN}")
     assert "3 events" in bot.told() or "2 events" in bot.told()
     bot.say("audit what=approve")
-    assert "Nothing of that kind is recorded." in bot.told()
+    assert "No matching events." in bot.told()
     bot.moment += timedelta(hours=3)
     bot.say("audit 2h")
-    assert "Nothing of that kind is recorded." in bot.told()
+    assert "No matching events." in bot.told()
     assert "Give hours or days" in bot.say("audit yesterday")
     assert "Mention a person" in bot.say("audit who=ana")
 

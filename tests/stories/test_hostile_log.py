@@ -104,7 +104,7 @@ def test_a_run_that_prints_anything_is_ended_on_time_and_holds_up_nobody(
     assert max(entry["seconds"] for entry in answered) < 3
     live.sees_end(why)
     live.assert_nothing_left()
-    assert "failed on my side" not in live.ana.reads()
+    assert "went wrong on my side" not in live.ana.reads()
     log = (live.data_dir / "bot.log").read_text()
     assert log.count("Traceback") <= 3, log[:6000]
     assert "cannot be read" not in log

@@ -53,7 +53,7 @@ GONE = Observation(
         pytest.param(
             "launch smoke managed=true controller=buy",
             "`controller` must be `rent`, not `buy`.",
-            "Valid: `rent`.",
+            "`rent`",
             id="another word",
         ),
         pytest.param(
