@@ -5,6 +5,7 @@ the store, the notifier, and a Slack over HTTP. Time stands still between two ti
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -373,6 +374,11 @@ def read(message: dict[str, Any]) -> str:
     hanging = [block for one in message.get("attachments") or [] for block in one.get("blocks") or []]
     texts = [text for block in [*(message.get("blocks") or []), *hanging] for text in texts_in(block)]
     return "\n".join(texts) or str(message.get("text") or "")
+
+
+def shown(text: str) -> str:
+    """A text as Slack shows it: of a link, its label alone."""
+    return re.sub(r"<https?://[^|>]+\|([^>]+)>", r"\1", text)
 
 
 def texts_in(value: Any) -> list[str]:

@@ -76,8 +76,8 @@ def test_an_autostop_that_is_cancelled_is_set_again_and_who_did_it_is_told_once(
     bot.ticks(2, seconds=70)
     assert bot.cloud.autostops == [5, 5]
     assert (
-        "The autostop of smoke-0001 was changed outside verlbot, to 600 idle minutes. "
-        "SkyPilot does not say who did this;" in bot.reads()
+        f"The autostop of {run_id} was changed outside verlbot, to 600 idle minutes. SkyPilot does not say who did this"
+        in bot.reads()
     )
 
 
@@ -120,8 +120,8 @@ def test_a_cluster_that_does_not_go_is_told_of_once_with_what_to_type(bot: Bot) 
     bot.ticks(8, seconds=60)
     assert "is still up" not in bot.reads()
     bot.ticks(5, seconds=60)
-    assert times(bot, f"*`verl-{run_id}` is still up* ") == 1
-    assert f" after {run_id} ended, and costs $4.00/h." in bot.reads()
+    assert times(bot, f"*`verl-{run_id}` is still up*") == 1
+    assert f"after `{run_id}` ended, and costs $4.00/h" in bot.reads()
     assert f"To delete it by hand: `rm verl-{run_id}`" in bot.reads()
     bot.cloud.removes = True
     bot.ticks(8, seconds=20)
@@ -160,7 +160,7 @@ def test_a_cluster_that_somebody_launched_by_hand_is_told_of_at_the_first_sweep_
 
     bot.cloud.vanish(BOX, Ending.DOWNED)
     assert bot.sweep() == timedelta(seconds=30)
-    assert "is gone" not in told(bot)  # one look is no proof
+    assert "confirmed gone" not in told(bot)  # one look is no proof
     bot.sweep(minutes=0.5)
     assert "`dev-box`: machines confirmed gone.*" in told(bot)
     bot.sweep()
@@ -242,7 +242,7 @@ def test_one_that_is_adopted_has_an_end_which_its_owner_hears_of_and_may_put_off
     assert "had adopted it until" in told(bot)
     for _ in range(4):
         bot.sweep(minutes=1)
-    assert "machines confirmed gone.*" in told(bot)
+    assert "confirmed gone" in told(bot)
 
 
 def adopted_where_it_reads(bot: Bot) -> Bot:
@@ -343,7 +343,7 @@ def test_one_is_removed_when_a_person_says_so_whatever_fails_on_the_way(bot: Bot
     bot.cloud.removes = True
     for _ in range(5):
         bot.sweep(minutes=1)
-    assert "machines confirmed gone.*" in told(bot)
+    assert "confirmed gone" in told(bot)
     assert "<@U0BEN> asked me to delete it." in told(bot)
 
 
@@ -386,7 +386,7 @@ def test_what_an_ended_run_has_left_is_removed_at_the_second_sight_and_said(bot:
     assert f"`verl-{run_id}` is still up, although its run has ended.* I am deleting it." in told(bot)
     bot.sweep(minutes=1)
     bot.sweep(minutes=1)
-    assert "machines confirmed gone.*" in told(bot)
+    assert "confirmed gone" in told(bot)
 
 
 def test_without_a_channel_of_its_own_what_a_run_has_left_is_told_where_the_run_was_and_the_rest_in_the_log(
@@ -418,9 +418,9 @@ def test_what_two_lists_leave_out_is_gone(bot: Bot) -> None:
     bot.sweep()
     bot.cloud.vanish(BOX, Ending.LOST)
     bot.sweep()
-    assert "is gone" not in told(bot)
+    assert "confirmed gone" not in told(bot)
     bot.sweep()
-    assert "machines confirmed gone.*" in told(bot)
+    assert "confirmed gone" in told(bot)
 
 
 @pytest.mark.parametrize("forgets", [False, True], ids=["a record that is dropped", "a server that has forgotten"])
@@ -436,7 +436,7 @@ def test_what_lists_leave_out_without_a_record_of_its_end_is_told_of_once_and_no
     for _ in range(4):
         bot.sweep()
     bot.notices.send_due()
-    assert "`dev-box` is gone" not in bot.reads(channel=OPS)
+    assert "confirmed gone" not in bot.reads(channel=OPS)
     assert bot.reads(channel=OPS).count("*SkyPilot no longer lists `dev-box`*") == 1
 
 
@@ -452,7 +452,7 @@ def test_a_bot_that_dies_says_nothing_twice(store: RedisStore, playground: Playg
 @pytest.mark.parametrize(
     ("most", "says"),
     [
-        pytest.param(1000.0, "> adopted it: I keep it until ", id="cheap"),
+        pytest.param(1000.0, "<@U0ANA> adopted it: I keep it until ", id="cheap"),
         pytest.param(50.0, "Adopting it may cost $96.00; more than $50.00 needs an approver.", id="dear"),
     ],
 )

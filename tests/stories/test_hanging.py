@@ -157,12 +157,12 @@ def test_a_removal_that_takes_long_holds_up_no_other_run(
     service, ana = removing.run_service, Person(slack)
     ana.says("/verl launch smoke")
     first = eventually(service.queries.list_active)[0]
-    ana.can_see("*running*")
+    ana.can_see(f":large_blue_circle: *{first.id} is running*")
     ana.says(f"/verl stop {first.id}")
     eventually(lambda: first.cluster in slow.asked)
     ana.says("/verl launch smoke")
     second = eventually(lambda: [run for run in service.queries.list_active() if run.id != first.id])[0]
-    ana.can_see(f"`{second.id}` · :large_blue_circle: *running*")
+    ana.can_see(f":large_blue_circle: *{second.id} is running*")
     ana.says(f"/verl stop {second.id}")
     eventually(lambda: service.queries.find(second.id, create_trusted_actor(ANA)).closed_at)
     assert service.queries.find(first.id, create_trusted_actor(ANA)).status == "stopping"
@@ -188,6 +188,7 @@ def test_a_wish_is_shown_while_the_machines_hang_and_done_when_they_answer(
     ana.says("/verl launch smoke nodes=2")
     ana.can_see(" is waiting*")
     (run,) = hanging.run_service.queries.list_active()
+    ana.can_see(f"*{run.id} is waiting*")
     ana.says(f"/verl stop {run.id}")
     ana.can_see("stop requested by @ana")
     cloud.released.set()

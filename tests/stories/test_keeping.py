@@ -15,13 +15,14 @@ from bot.core.model.launch_plan import ClusterRef
 from bot.core.rules.save_grace import CheckpointGrace
 from tests.builders import at, change_run
 from tests.doubles.cloud import FakeCloud
-from tests.story import BEN, LEA, Bot
+from tests.story import BEN, LEA, Bot, shown
 from tests.waiting import eventually
 
 RUN = "smoke-0001"
 CLUSTER = "verl-smoke-0001"
 HERE = f"/artifacts/{RUN}/global_step_20"
 ON_CLUSTER = f"~/checkpoints/{RUN}/global_step_20"
+SAVES_FIRST = "saves its model, then stops"
 
 
 def step(bot: Bot, number: int, seconds: float = 1) -> None:
@@ -89,7 +90,7 @@ def test_while_it_is_fetched_its_cluster_stands_its_card_says_so_and_its_autosto
     bot.ticks(30, seconds=40)  # no alarm, though that is longer than a cluster may take to go
     assert stands(bot)
     read = bot.reads()
-    assert "Downloading the step-20 checkpoint of smoke-0001 from its cluster: 500 MB of 2.0 GB, 25%." in read
+    assert f"Downloading the step-20 checkpoint of `{RUN}` from its cluster: 500 MB of 2.0 GB, 25%." in read
     assert "Downloading the model before the cluster is deleted ($4.00/h until then)." in read
     assert "is still up" not in read
     assert len(bot.cloud.autostops) == 1
@@ -104,7 +105,7 @@ def test_a_lease_that_is_over_waits_for_a_save_and_then_ends_the_run(bot: Bot) -
     step(bot, 30, seconds=3300)
     bot.tick(300)
     assert bot.run().status == "running"
-    assert "saves its model, then stops* · lease ended, saving first" in bot.card()
+    assert "*smoke-0001 saves its model, then stops* · lease ended, saving first" in bot.card()
     assert "It keeps training until 13:10 UTC at most" in bot.reads()
     save(bot, 31)
     assert bot.run().status == "running"  # verl names a checkpoint before it writes it
@@ -130,10 +131,11 @@ def test_a_budget_that_is_spent_waits_no_longer_than_the_grace(bot: Bot) -> None
 def test_a_run_that_is_given_more_while_it_waits_goes_on(bot: Bot) -> None:
     trained(bot, "launch smoke nodes=2 budget=100 lease=1")
     step(bot, 30, seconds=3600)
-    assert "saving first" in bot.card()
+    assert SAVES_FIRST in bot.card()
     bot.say(f"extend {RUN} 2h")
     bot.ticks(3, seconds=600)
     assert bot.run().status == "running"
+    assert SAVES_FIRST not in bot.card()
     assert "saving first" not in bot.card()
 
 
@@ -151,12 +153,10 @@ def test_save_and_stop_waits_for_a_checkpoint(bot: Bot, how: str) -> None:
     if how == "button":
         bot.click("save_and_stop", RUN)
     else:
-        assert "`smoke-0001` stops once it has saved a checkpoint, or when the time for that is over." in bot.say(
-            f"stop {RUN} save=yes"
-        )
+        assert f"{RUN} stops once it has saved a checkpoint" in shown(bot.say(f"stop {RUN} save=yes"))
     bot.ticks(3)
     assert bot.run().status == "running"
-    assert "saving first" in bot.card()
+    assert f"*{RUN} {SAVES_FIRST}* · stop requested by <@U0ANA>" in bot.card()
     save(bot, 22)
     step(bot, 22)
     bot.ticks(12)
@@ -225,7 +225,7 @@ def test_the_newest_checkpoint_is_fetched_that_its_cluster_names_whatever_the_lo
     bot.cloud.saved[CLUSTER], bot.cloud.refuses_fetch = 60, None  # it has removed the older one meanwhile
     bot.ticks(12, seconds=20)
     assert bot.cloud.fetches[1:] == [f"~/checkpoints/{RUN}/global_step_60"]
-    assert "Downloaded the step-60 checkpoint of smoke-0001: " in bot.reads()
+    assert f"Downloaded the step-60 checkpoint of {RUN}:" in bot.reads()
     assert bot.run().status == "ended"
 
 
@@ -240,7 +240,7 @@ def test_what_is_saved_while_an_older_one_is_fetched_is_fetched_too(bot: Bot) ->
     bot.cloud.saved[CLUSTER], bot.cloud.fetched = 40, DownloadProgress("", 2, 2, is_complete=True)
     bot.ticks(20)
     assert bot.cloud.fetches[-1] == f"~/checkpoints/{RUN}/global_step_40"
-    assert "Downloaded the step-40 checkpoint of smoke-0001: " in bot.reads()
+    assert f"Downloaded the step-40 checkpoint of {RUN}:" in bot.reads()
     assert bot.run().status == "ended"
 
 
@@ -278,9 +278,9 @@ def test_where_there_is_no_checkpoint_its_cluster_goes(bot: Bot) -> None:
     bot.ticks(40)
     assert bot.cloud.fetches == []
     assert bot.run().status == "ended"
-    assert (
-        bot.reads().count(f"The cluster of `{RUN}` had no checkpoint.") == 3
-    )  # in its thread, with its end and on its card
+    said = f"The cluster of {RUN} had no checkpoint."
+    assert said in shown(bot.card())
+    assert bot.reads().count(said) == 2  # in its thread and on its card
 
 
 def test_a_run_that_has_saved_nothing_is_stopped_without_ado(bot: Bot) -> None:
@@ -298,7 +298,7 @@ def test_where_nobody_knows_whether_there_is_one_the_channel_is_asked(bot: Bot) 
     bot.cloud.breaks_fetch = "no route to host"
     bot.ticks(12, seconds=5)
     assert (
-        "I do not know yet whether the cluster of smoke-0001 has a checkpoint; trying again: no route to host"
+        f"I do not know yet whether the cluster of {RUN} has a checkpoint; trying again: no route to host"
         in bot.reads()
     )
     bot.ticks(12, seconds=30)
@@ -307,7 +307,7 @@ def test_where_nobody_knows_whether_there_is_one_the_channel_is_asked(bot: Bot) 
     bot.click("lose_model", RUN, user=BEN)
     bot.ticks(12)
     assert bot.run().status == "ended"
-    assert "The model of step ? was lost with its machine: so @ben has said." in bot.reads()
+    assert "@ben chose to discard the step-? checkpoint." in bot.reads()
 
 
 def test_a_model_that_is_long_on_its_way_is_asked_about(bot: Bot) -> None:
@@ -315,9 +315,9 @@ def test_a_model_that_is_long_on_its_way_is_asked_about(bot: Bot) -> None:
     bot.cloud.fetched = DownloadProgress("", 1_000_000, 2_000_000)
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(10, seconds=60)
-    assert "is not downloaded yet.*" not in bot.reads()
+    assert "is not downloaded yet" not in bot.reads()
     bot.ticks(2, seconds=1800)  # of the lease there are two hours left
-    assert "*The step-20 checkpoint of smoke-0001 is not downloaded yet.*" in bot.reads()
+    assert f"*The step-20 checkpoint of {RUN} is not downloaded yet.*" in bot.reads()
     assert "[Keep 1 h] [Delete cluster and model]" in bot.reads()
 
 
@@ -326,7 +326,7 @@ def test_whoever_does_not_want_the_model_stops_without_it(bot: Bot) -> None:
     bot.say(f"stop {RUN} save=no")
     bot.ticks(12)
     assert bot.cloud.fetches == []
-    assert "@ana chose to discard the step-20 checkpoint of smoke-0001." in bot.reads()
+    assert "@ana chose to discard the step-20 checkpoint." in bot.reads()
 
 
 def cannot_be_fetched(bot: Bot, line: str = "launch smoke nodes=2 budget=100 lease=3") -> None:
@@ -340,7 +340,10 @@ def test_where_it_cannot_be_fetched_the_channel_is_asked_and_told_what_the_waiti
     cannot_be_fetched(bot)
     assert stands(bot)
     read = bot.reads()
-    assert "cannot be downloaded*: I could not read its cluster by SSH: no route to host" in read
+    assert (
+        f"*The step-20 checkpoint of {RUN} cannot be downloaded*: I could not read its cluster by SSH: no route to host"
+        in read
+    )
     assert (
         "The cluster is kept until 15:00 UTC at $4.00/h; after that it is deleted and the checkpoint is lost." in read
     )
@@ -358,7 +361,7 @@ def test_a_person_who_says_so_has_it_torn_down(bot: Bot) -> None:
     bot.click("lose_model", RUN, user=BEN)
     bot.ticks(12)
     assert bot.run().status == "ended"
-    assert "@ben chose to discard the step-20 checkpoint of smoke-0001." in bot.reads()
+    assert f"@ben chose to discard the step-20 checkpoint of {RUN}." in bot.reads()
 
 
 def test_a_person_keeps_it_for_an_hour_longer_and_a_second_click_adds_nothing(bot: Bot) -> None:
@@ -385,11 +388,9 @@ def test_without_a_word_it_is_given_up_at_the_leases_end_and_that_is_said(bot: B
     bot.tick(3 * 3600)
     bot.ticks(12)
     assert bot.run().status == "ended"
-    assert "The step-20 checkpoint of smoke-0001 is lost: I could not download it by 15:0" in bot.reads()
-    assert (
-        "The step-20 checkpoint was lost with the cluster; I could not download it in time: "
-        "I could not read its cluster" in bot.reads()
-    )
+    assert f"The step-20 checkpoint of {RUN} is lost: I could not download it by 15:0" in bot.reads()
+    lost = "was lost with the cluster; I could not download it in time: I could not read its cluster"
+    assert lost in bot.reads()
 
 
 def test_what_is_refused_is_asked_about_at_once(bot: Bot) -> None:
@@ -460,7 +461,9 @@ def test_what_was_fetched_can_be_asked_of_later_and_is_not_resumed_where_it_lies
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(20)
     assert f"in `{HERE}` on the bot's machine" in bot.say(f"artifacts {RUN}")
-    assert f"I downloaded its checkpoint to `{HERE}`" in bot.say(f"resume {RUN}")
+    assert f"its checkpoint is in `{HERE}` on the bot's machine, where no cluster can read it" in bot.say(
+        f"resume {RUN}"
+    )
 
 
 def test_an_autostop_that_no_look_has_told_of_is_put_off_too(bot: Bot) -> None:
@@ -524,11 +527,11 @@ def test_that_there_is_no_model_is_said_once_its_cluster_has_shown_that(bot: Bot
     bot.cloud.breaks_logs = not reads
     ended_unseen(bot)
     bot.ticks(3)
-    assert "saves no model" not in bot.say(f"artifacts {RUN}")
+    assert "had no checkpoint" not in bot.say(f"artifacts {RUN}")
     bot.ticks(40)
     assert bot.run().checkpoint_rescue.no_checkpoint_at
     assert bot.run().status == "ended"
-    assert f"|{RUN}> had no checkpoint." in bot.say(f"artifacts {RUN}")
+    assert f"The cluster of {RUN} had no checkpoint." in shown(bot.say(f"artifacts {RUN}"))
 
 
 def test_where_its_cluster_was_gone_before_it_was_asked_that_is_said_and_no_more(bot: Bot) -> None:
@@ -538,9 +541,9 @@ def test_where_its_cluster_was_gone_before_it_was_asked_that_is_said_and_no_more
     bot.cloud.vanish(CLUSTER, Ending.AUTODOWNED)
     bot.ticks(20)
     assert bot.run().status == "ended"
-    answer = bot.say(f"artifacts {RUN}")
-    assert "I do not know whether `smoke-0001` saved a checkpoint" in answer
-    assert "saves no model" not in answer
+    answer = shown(bot.say(f"artifacts {RUN}"))
+    assert f"I do not know whether {RUN} saved a checkpoint: I could not read the log" in answer
+    assert "had no checkpoint" not in answer
 
 
 def test_a_run_that_never_trained_keeps_no_cluster_and_says_so(bot: Bot) -> None:
@@ -548,7 +551,7 @@ def test_a_run_that_never_trained_keeps_no_cluster_and_says_so(bot: Bot) -> None
     bot.ticks(12)
     assert bot.run().status == "ended"
     assert bot.cloud.autostops == []
-    assert "`smoke-0001` ended before its training began, so it saved no model." in bot.say(f"artifacts {RUN}")
+    assert f"{RUN} ended before its training began, so it saved no model" in shown(bot.say(f"artifacts {RUN}"))
 
 
 def test_a_lease_that_has_ended_while_the_bot_was_away_costs_no_model(bot: Bot) -> None:
@@ -634,6 +637,7 @@ def test_a_model_that_has_come_is_not_lost_by_a_word_that_it_may_be(bot: Bot) ->
     bot.ticks(20)
     assert bot.run().status == "ended"
     assert "was lost with the cluster" not in bot.reads()
+    assert "chose to discard" not in bot.reads()
     assert f"in `{HERE}` on the bot's machine" in bot.say(f"artifacts {RUN}")
 
 
@@ -683,13 +687,14 @@ def test_where_the_newest_is_torn_the_newest_whole_one_is_fetched_and_both_are_s
     bot.cloud.torn[40] = MISSING
     bot.cloud.finish(CLUSTER, JobState.FAILED)
     bot.ticks(12)
-    assert f"is not downloaded yet; trying again: {MISSING}" in bot.reads()
+    assert f"The step-40 checkpoint of {RUN} is not downloaded yet; trying again: {MISSING}" in bot.reads()
     assert stands(bot)  # what writes it may not have ended yet
     bot.ticks(12, seconds=30)
     assert bot.run().status == "ended"
     assert bot.run().checkpoint_rescue.step == 20
     assert f"The step-40 checkpoint is incomplete: {MISSING}" in bot.say(f"artifacts {RUN}")
-    assert bot.reads().count("Model: step 20") == 2  # in its end's notice and on its card
+    assert bot.card().count("Model: step 20") == bot.reads().count("Model: step 20") == 1
+    assert bot.reads().count(f"Downloaded the step-20 checkpoint of {RUN}:") == 1  # in its thread
 
 
 def test_one_that_is_whole_at_the_second_look_is_fetched(bot: Bot) -> None:
@@ -701,7 +706,7 @@ def test_one_that_is_whole_at_the_second_look_is_fetched(bot: Bot) -> None:
     bot.cloud.torn.clear()
     bot.ticks(12, seconds=30)
     assert bot.run().checkpoint_rescue.step == 40
-    assert "is not whole" not in bot.reads()
+    assert "is incomplete" not in bot.reads()
 
 
 def test_one_that_verl_has_not_named_was_not_finished(bot: Bot) -> None:
@@ -725,14 +730,14 @@ def test_where_no_checkpoint_is_whole_that_is_said_and_its_cluster_is_not_held_t
     bot.cloud.torn[20] = why
     bot.cloud.finish(CLUSTER, JobState.FAILED)
     bot.ticks(10, seconds=30)
-    assert f"*smoke-0001 has no complete checkpoint.* Step 20: {why}" in bot.reads()
+    assert f"*{RUN} has no complete checkpoint.* Step 20: {why}" in bot.reads()
     assert "[Keep 1 h] [Delete cluster and model]" in bot.reads()
     assert stands(bot)
     bot.ticks(2, seconds=1800)
     bot.ticks(12)
     assert bot.run().status == "ended"
-    answer = bot.say(f"artifacts {RUN}")
-    assert f"`smoke-0001` had no complete checkpoint, so there is no model. Step 20: {why}" in answer
+    answer = shown(bot.say(f"artifacts {RUN}"))
+    assert f"{RUN} had no complete checkpoint, so there is no model. Step 20: {why}" in answer
     assert "Model:" not in bot.reads()
 
 

@@ -15,11 +15,18 @@ from bot.core.model.run_state import Reason
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
 from tests.builders import NOON, change_run
-from tests.story import RANDOM, TRAINING, Bot
+from tests.story import RANDOM, TRAINING, Bot, shown
 
 OPS = RANDOM
 RUN_ID, CLUSTER = "smoke-0001", "verl-smoke-0001"
-FORGOTTEN = "SkyPilot's server no longer knows `smoke-0001`"
+FORGOTTEN = "SkyPilot's server no longer knows smoke-0001*"
+UNKNOWN = "SkyPilot does not remember it"
+REAPPEARED = (
+    "is running again. I had ended its run because SkyPilot did not show the cluster.* I will not delete it by myself"
+)
+WAITS_FOR_MODEL = (
+    "the only copy of its model may be there. I ask for the deletion once the time to download the model is over"
+)
 
 
 @pytest.fixture
@@ -63,7 +70,7 @@ def test_nothing_ends_and_no_place_is_freed_while_it_is_said_once(
     assert redis.hexists(RESERVATIONS, RUN_ID)
     assert "limit is" in bot.say("launch smoke")  # its place is taken
     assert later.reads().count(FORGOTTEN) == 2  # in its thread, and so that the channel sees it
-    assert "unknown to SkyPilot" in later.card()
+    assert UNKNOWN in later.card()
     assert len(later.cloud.launches) == 1
 
 
@@ -90,7 +97,7 @@ def test_a_run_goes_on_with_its_card_when_the_right_server_is_back(bot: Bot, bef
     bot.cloud.remember()
     bot.ticks(12)
     assert "SkyPilot's server found smoke-0001 again at " in bot.reads()
-    assert "unknown to SkyPilot" not in bot.card()
+    assert UNKNOWN not in bot.card()
     bot.sweep()
     assert bot.store.get_orphans() == {}
     bot.cloud.come_up(CLUSTER)
@@ -109,14 +116,14 @@ def test_what_ends_it_asks_for_its_removal_again_and_again_and_does_not_call_it_
     bot.cloud.forget()
     bot.ticks(3, seconds=10)
     if ends_it == "stop":
-        assert "nothing confirms that it goes" in bot.say(f"stop {RUN_ID}")
+        assert "nothing confirms the deletion: check the machines yourself" in bot.say(f"stop {RUN_ID}")
     else:
         bot.tick(3600)
     bot.ticks(30, seconds=20)
     assert bot.run().status == "stopping"
     assert 5 < len(bot.cloud.downs) < 15
     assert set(bot.cloud.downs) == {CLUSTER}
-    assert "nothing confirms that it goes" in bot.reads()
+    assert "SkyPilot no longer knows it, so I cannot confirm that it is gone." in bot.reads()
     assert "is still up" not in bot.reads()  # that is known only of what is seen
     bot.cloud.remember()
     bot.ticks(12, seconds=10)
@@ -129,7 +136,7 @@ def test_a_person_who_has_looked_by_hand_closes_it(bot: Bot, redis: Redis) -> No
     bot.cloud.forget()
     bot.ticks(3, seconds=10)
     assert "type `/verl stop smoke-0001 gone=yes`" in bot.reads()
-    assert "Closing `smoke-0001`: you confirmed that its machines are gone." in bot.say(f"stop {RUN_ID} gone=yes")
+    assert "Closing smoke-0001: you confirmed that its machines are gone." in shown(bot.say(f"stop {RUN_ID} gone=yes"))
     bot.ticks(3)
     assert bot.run().status == "ended"
     assert "machines gone according to @ana; SkyPilot cannot confirm it" in bot.reads()
@@ -171,10 +178,7 @@ def test_a_healthy_cluster_whose_run_ended_unseen_is_told_of_and_never_removed(
     for _ in range(4):
         bot.sweep()
     assert bot.cloud.downs == []
-    assert (
-        "is running again. I had ended its run because SkyPilot did not show the cluster.* "
-        "I will not delete it by myself: copy the checkpoints first." in bot.reads(channel=OPS)
-    )
+    assert REAPPEARED in bot.reads(channel=OPS)
 
 
 def test_a_model_that_is_on_its_cluster_alone_is_not_given_up_meanwhile(bot: Bot) -> None:
@@ -212,12 +216,12 @@ def test_a_model_that_no_log_line_has_named_is_looked_for_once_its_cluster_is_re
     bot.cloud.saved[CLUSTER] = 20
     bot.ticks(3, seconds=10)
     if ends_it == "stop":
-        assert "its model may be there alone. So I ask for its removal only when" in bot.say(f"stop {RUN_ID}")
+        assert WAITS_FOR_MODEL in bot.say(f"stop {RUN_ID}")
     else:
         bot.tick(3600)
     bot.ticks(30, seconds=20)
     assert (bot.run().status, bot.cloud.downs) == ("stopping", [])
-    assert f"`/verl stop {RUN_ID} save=no` asks at once" in bot.reads()
+    assert f"`/verl stop {RUN_ID} save=no` does so at once. I cannot confirm that it is gone." in bot.reads()
     bot.cloud.remember()
     bot.ticks(30, seconds=5)
     assert bot.run().checkpoint_rescue.is_downloaded
@@ -242,7 +246,7 @@ def test_who_lets_a_model_go_that_nobody_has_named_has_the_removal_asked_for_at_
     bot.running("launch smoke lease=9")
     bot.cloud.forget()
     bot.ticks(3, seconds=10)
-    assert "nothing confirms that it goes" in bot.say(f"stop {RUN_ID} save=no")
+    assert "nothing confirms the deletion: check the machines yourself" in bot.say(f"stop {RUN_ID} save=no")
     bot.ticks(3)
     assert bot.cloud.downs == [CLUSTER]
 

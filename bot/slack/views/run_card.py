@@ -182,13 +182,17 @@ def list_context_parts(run: Run, now: datetime) -> list[Markup]:
         describe_origin(run),
         describe_managed_job(run),
         wording.describe_lease(run, now),
-        *(
-            [wording.describe_autostop(run)]
-            if run.observed.job and run.observed.autostop_minutes is not None and not run.plan.managed
-            else []
-        ),
+        describe_card_autostop(run),
         *describe_standing_facts(run),
     ]
+
+
+def describe_card_autostop(run: Run) -> Markup:
+    """Return the cluster's autostop, or that it lacks the one that was requested; empty where neither is known."""
+    if not run.observed.job or run.plan.managed:
+        return Markup()
+    is_expected = run.observed.autostop_minutes is not None or run.plan.autostop_minutes is not None
+    return wording.describe_autostop(run) if is_expected else Markup()
 
 
 def describe_standing_facts(run: Run) -> list[Markup]:

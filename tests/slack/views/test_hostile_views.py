@@ -199,7 +199,9 @@ def over_budget() -> Run:
     return running(progress=PACED, budget_dollars=0.5)
 
 
-PINGED: RunMessages = RunMessages(sent={key: SentMessage("1.2", "d", "50 earlier", NOON) for key in ("budget", "lease")})
+PINGED: RunMessages = RunMessages(
+    sent={key: SentMessage("1.2", "d", "50 earlier", NOON) for key in ("budget", "lease")}
+)
 """The notices of a budget and of a lease that were sent before the last warning."""
 
 
