@@ -92,11 +92,11 @@ def test_the_first_word_stands(under: Made) -> None:
     bot = under(APPROVING)
     bot.say("launch smoke budget=9")
     assert "`smoke-0001` is declined" in bot.say(f"refuse {RUN}", user=LEA)
-    assert "isn't waiting for approval" in bot.say(f"approve {RUN}", user=BEN)
+    assert "<@U0LEA> declined `smoke-0001`" in bot.say(f"approve {RUN}", user=BEN)
     bot.ticks(2)
     assert bot.run().reason == "refused"
     assert bot.cloud.launches == []
-    assert "smoke-0001 *was declined* and not launched" in bot.reads()
+    assert "*smoke-0001 was declined by @lea*" in bot.reads()
 
 
 def test_without_a_word_it_is_given_up(under: Made) -> None:
@@ -266,7 +266,7 @@ def test_a_bot_that_dies_between_two_looks_tells_no_share_twice(under: Made) -> 
 
 def test_a_lead_gives_a_month_more_and_nobody_else_does(under: Made) -> None:
     bot = under(Policy(grants=approvers(LEA), team=Caps(dollars_per_month=1)))
-    assert "are allowed" in bot.say("launch smoke budget=5")
+    assert "bring this channel's runs this month to $5.00; its limit is $1.00." in bot.say("launch smoke budget=5")
     assert "To set a monthly budget you need the role `approver`; here you are `launcher`. Ask <@U0LEA>." in bot.say(
         "budget team 20"
     )
@@ -338,7 +338,7 @@ def test_once_a_month_is_spent_what_runs_is_told_and_ended_after_a_while(under: 
     bot.tick(2 * 60)
     bot.ticks(20)
     assert [bot.run(name).reason for name in (RUN, "smoke-0002")] == ["month_spent", "month_spent"]
-    assert bot.reads().count("*was stopped* after 1 h") == 4
+    assert bot.reads().count("was stopped: monthly budget used up* · 1 h 16 min") == 6  # card, thread and channel
     assert bot.run().status == "ended"
 
 
@@ -352,7 +352,8 @@ def test_a_lead_who_gives_more_in_time_lets_it_go_on(under: Made) -> None:
     assert bot.reads().count("The limit was raised at 13:0") == 2
     bot.say("budget team 7", user=LEA)
     bot.check_monthly_budgets()
-    assert bot.reads().count("smoke-0001 will save if it can and stop at 14:1") == 2
+    for run_id in (RUN, "smoke-0002"):  # in the thread of each
+        assert bot.reads().count(f"{run_id} will save if it can and stop at 14:1") == 1
 
 
 def test_a_month_in_the_shadow_ends_nothing_and_says_when_it_would_have(under: Made) -> None:
@@ -361,8 +362,8 @@ def test_a_month_in_the_shadow_ends_nothing_and_says_when_it_would_have(under: M
     bot.ticks(2)
     assert bot.run().status == "running"
     read = bot.reads()
-    assert "is to end" not in read
-    assert read.count("would end it now: this month's dollars are spent.") == 2
+    assert "will save if it can and stop at" not in read
+    assert read.count("would have been stopped now (monthly budget used up).") == 2
 
 
 def test_a_month_that_leaves_the_shadow_ends_nothing_before_its_time(under: Made) -> None:
@@ -372,7 +373,8 @@ def test_a_month_that_leaves_the_shadow_ends_nothing_before_its_time(under: Made
     later.cloud, later.moment = bot.cloud, bot.moment
     later.check_monthly_budgets()
     assert later.run().status == "running"
-    assert later.reads().count("smoke-0001 will save if it can and stop at 14:1") == 2
+    for run_id in (RUN, "smoke-0002"):  # in the thread of each
+        assert later.reads().count(f"{run_id} will save if it can and stop at 14:1") == 1
 
 
 def test_a_run_without_a_price_is_not_ended_for_a_month_that_it_does_not_spend_from(under: Made) -> None:
@@ -443,7 +445,7 @@ def test_a_button_approves_no_more_than_its_card_has_shown(under: Made) -> None:
     approval = bot.run().approval
     assert approval is not None
     bot.click("approve", f"{RUN} {approval.digest}0", BEN)
-    assert f"What `{RUN}` may come to has changed since its card was shown to you." in bot.told(BEN)
+    assert f"The possible cost of `{RUN}` changed after you saw its card." in bot.told(BEN)
     assert bot.run().status is RunStatus.AWAITING_APPROVAL
     bot.click("approve", f"{RUN} {approval.digest}", BEN)
     assert bot.run().approval.granted  # type: ignore[union-attr]  # it is there

@@ -117,6 +117,16 @@ def code_block(text: str) -> Block:
     return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [element]}]}
 
 
+def plain_cell(text: str) -> Block:
+    """Return a cell of a table that shows plain text."""
+    return {"type": "raw_text", "text": to_plain_line(text) or EMPTY_TEXT}
+
+
+def rich_cell(elements: list[Block]) -> Block:
+    """Return a cell of a table with links, people, times, emoji or code in it."""
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}
+
+
 def line_chart(
     title: str, x_label: str, y_label: str, labels: Sequence[str], series: Sequence[tuple[str, Sequence[float]]]
 ) -> Block:

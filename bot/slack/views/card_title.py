@@ -16,17 +16,21 @@ STATUS_TITLES = {
     RunStatus.PENDING: N_("{run} is waiting"),
     RunStatus.LAUNCHING: N_("{run} is launching"),
     RunStatus.RUNNING: N_("{run} is running"),
+    RunStatus.STOPPING: N_("{run} is stopping"),
+    RunStatus.ENDED: N_("{run} is stopping"),
 }
-"""The titles of runs that have not finished; `OUTCOME_LABELS` has those of the others."""
+"""The titles of runs without a reason of an end, which the last two lack only in a damaged record; `OUTCOME_LABELS` has
+the titles of the others."""
 
 REASON_COLORS = {
+    **dict.fromkeys(Reason, Color.ENDED),
     Reason.SUCCEEDED: Color.SUCCEEDED,
     **dict.fromkeys((reason for reason in Reason if reason.is_failure), Color.FAILED),
     Reason.BUDGET_EXCEEDED: Color.NEEDS_ATTENTION,
     Reason.MONTHLY_BUDGET_EXCEEDED: Color.NEEDS_ATTENTION,
     Reason.LEASE_EXPIRED: Color.NEEDS_ATTENTION,
 }
-"""The colors of finished runs; the others are grey."""
+"""The colors of finished runs: grey, but for those listed."""
 
 
 def render_title(run: Run, now: datetime) -> Markup:
@@ -130,7 +134,7 @@ def compute_percent(run: Run) -> int | None:
 def choose_color(run: Run) -> Color:
     """Return the color of the bar: the outcome's, or else that of a run that people must see to, or of one at work."""
     if run.reason is not None:
-        return REASON_COLORS.get(run.reason, Color.ENDED)
+        return REASON_COLORS[run.reason]
     needs_attention = (
         run.status is RunStatus.AWAITING_APPROVAL or run.observed.memory.is_lost or run.spending.budget_overruns
     )

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.slack.views.blocks import EMPTY_TEXT, Block, section
+from bot.slack.views.blocks import EMPTY_TEXT, Block, plain_cell, rich_cell, section
 from bot.slack.views.mrkdwn import (
     ENTITIES,
     ENTITY_PATTERN,
     Markup,
+    channel_link,
     code,
+    emoji,
     escape,
     join_parts,
     link,
@@ -101,11 +103,8 @@ def build_cell(text: Markup) -> Block:
     """
     unbold = strip_bold(text)
     if CELL_PIECE.search(unbold) is None:
-        return {"type": "raw_text", "text": to_plain_line(unbold) or EMPTY_TEXT}
-    return {
-        "type": "rich_text",
-        "elements": [{"type": "rich_text_section", "elements": parse_elements(unbold)}],
-    }
+        return plain_cell(unbold)
+    return rich_cell(parse_elements(unbold))
 
 
 def parse_elements(text: Markup) -> list[Block]:
@@ -161,23 +160,25 @@ def render_element(element: Block) -> Markup:
     """Return an element of rich text as markup."""
     match element["type"]:
         case "emoji":
-            return Markup(f":{element['name']}:")
+            return emoji(f":{element['name']}:")
         case "user":
             return mention(element["user_id"])
         case "channel":
-            return Markup(f"<#{element['channel_id']}>")
+            return channel_link(element["channel_id"])
         case "link":
             return link(element["url"], element["text"])
         case "date":
-            return Markup(f"<!date^{element['timestamp']}^{element['format']}|{element['fallback']}>")
+            return mrkdwn("<!date^{}^{}|{}>", element["timestamp"], element["format"], element["fallback"])
         case _:
             return code(element["text"]) if element.get("style") else escape_spaced(element["text"])
 
 
 def escape_spaced(text: str) -> Markup:
     """Return escaped text with the spaces around it, which separate it from its neighbours."""
-    before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
-    return Markup(f"{before and ' '}{escape(text.strip())}{after and ' '}") if text.strip() else Markup(" ")
+    if not text.strip():
+        return mrkdwn(" ")
+    led = mrkdwn(" {}", text.strip()) if text[0].isspace() else escape(text.strip())
+    return mrkdwn("{} ", led) if text[-1].isspace() else led
 
 
 def replace_tables(blocks: Sequence[Block]) -> list[Block]:

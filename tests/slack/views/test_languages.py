@@ -37,6 +37,7 @@ from bot.slack.inbound.modals import to_view
 from bot.slack.views import answers, help_views, home_view, launch_form, log_excerpt, run_thread
 from bot.slack.views.launch_form import LaunchFormValues
 from bot.slack.views.message import Answer
+from bot.slack.views.mrkdwn import escape
 from bot.slack.views.recipe_views import build_form_preview, describe_recipe, render_launch_preview, render_recipes
 from slack_playground.checks import check_message, check_view
 from slack_playground.client import PlaygroundClient
@@ -223,13 +224,16 @@ def stored_in(run: Run) -> list[str]:
     found = [
         run.detail,
         run.why,
+        run.name,
+        run.approval and run.approval.note,
         run.launch.last_error,
         run.teardown.last_error,
         run.observed.pending_confirmation and run.observed.pending_confirmation.detail,
         *run.training.unreliable_metrics.values(),
     ]
     found += [text for one in run.training.health.open_findings for text in (one.what, one.evidence, one.advice)]
-    return [text for text in found if isinstance(text, str) and text]
+    texts = [text for text in found if isinstance(text, str) and text]
+    return [*texts, *map(escape, texts)]
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -360,7 +364,7 @@ def test_the_workspaces_language_is_that_of_cards_and_of_those_who_chose_none(
     bot = Bot(store, playground, slack, language="zh-CN")
     bot.say("language en", user=BEN)
     bot.running()
-    assert "*运行中*" in bot.card()
+    assert "*smoke-0001 正在运行*" in bot.card()
     assert "正在启动" in bot.say("launch smoke", user=LEA)
     assert "Launching" in bot.say("launch smoke", user=BEN)
 
