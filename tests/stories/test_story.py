@@ -228,7 +228,7 @@ def test_a_card_in_a_channel_that_the_bot_may_not_write_in_comes_as_a_direct_mes
     direct = bot.run().messages.thread_channel
     assert direct is not None
     assert direct.startswith("D")
-    assert "I may not write in #secret, so I tell you here." in bot.reads(channel=direct)
+    assert "I'm not in #secret, so I'm posting here." in bot.reads(channel=direct)
     assert "smoke" not in bot.reads(channel=SECRET)
 
 
