@@ -169,8 +169,8 @@ def test_an_outside_that_does_not_answer_changes_nothing_and_is_said_once(bot: B
     assert "No status since " in bot.card()
     bot.cloud.answers = True
     bot.ticks(5, seconds=30)
-    assert bot.reads().count("No status since") == 1
-    assert bot.reads().count("It can be seen again since") == 1
+    assert bot.reads().count(": no status since ") == 1
+    assert bot.reads().count(": status is back since ") == 1
     assert "No status since" not in bot.card()
 
 
