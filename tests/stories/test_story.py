@@ -322,8 +322,8 @@ def test_of_two_bots_on_one_store_one_acts_and_speaks_and_both_answer(bot: Bot) 
     assert [second.reads().count(words) for words in ("Requested", "was stopped by", "machines confirmed gone")] == [
         1,
         3,
-        1,
-    ]  # the end is on the card, in the thread and the channel; what is left of it is on the card
+        3,
+    ]  # the end, and what is left of it, are on the card, in the thread and the channel
 
 
 def test_a_launch_that_arrives_after_its_stop_is_removed(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,7 +181,8 @@ def describe_removal(run: Run) -> Markup:
 
 
 def end_message(run: Run, now: datetime, log: str) -> Message | None:
-    """Return the notice of the end, for the thread and the channel: one sentence, and the curve of a success.
+    """Return the notice of the end, for the thread and the channel: one sentence, the curve of a success, where the
+    model is, and whether the machines are gone.
 
     The card has the numbers; Slack notifies people of no edit, so the notice mentions the owner. The channel reads that
     a launch was declined in the answer to the question to the approvers, so this notice is for the thread alone.
@@ -198,6 +199,10 @@ def end_message(run: Run, now: datetime, log: str) -> Message | None:
         *([chart_block] if chart_block else []),
         *([section(join_parts("\n", instructions))] if (instructions := list_instructions(run)) else []),
     ]
+    if run.launch.first_requested_at:
+        blocks.append(
+            context(join_parts(" · ", [failure_views.render_remaining_checkpoint(run, now), describe_removal(run)]))
+        )
     text = join_parts(" · ", [strip_bold(head), why, metrics_line(run.training.progress)])
     charts = (chart,) if chart and chart_block else ()
     is_answered = run.reason in (Reason.REFUSED, Reason.NOT_APPROVED)
