@@ -142,7 +142,7 @@ def many(folder: Path, make: Callable[[Path], object]) -> None:
         ),
         pytest.param(
             lambda folder: (folder / "/".join("x" * (MAX_PATH_DEPTH + 2))).mkdir(parents=True),
-            "deeper than",
+            "a path that is too long or too deep",
             id="depth",
         ),
     ],

@@ -375,18 +375,18 @@ def test_a_cluster_whose_files_are_broken_is_not_seen_and_the_others_are(machine
 @pytest.mark.parametrize(
     ("task", "why"),
     [
-        pytest.param({"resources": {"accelerators": "H100:1"}}, "accelerators (H100:1)", id="accelerators"),
+        pytest.param({"resources": {"accelerators": "H100:1"}}, "needs H100:1; this machine has no", id="accelerators"),
         pytest.param({"resources": {"image_id": "docker:x"}}, "a container image (docker:x)", id="an image"),
         pytest.param({"resources": {"infra": "k8s"}}, "the infra k8s", id="another infra"),
         pytest.param({"file_mounts": {"/c": {"source": "s3://x"}}}, "`volume=NAME` to keep files here", id="a bucket"),
-        pytest.param({"num_nodes": 9}, "9 nodes, and this machine runs 8", id="too many nodes"),
+        pytest.param({"num_nodes": 9}, "9 nodes; this machine runs at most 8", id="too many nodes"),
     ],
 )
 def test_what_this_machine_cannot_do_is_refused_before_anything_starts(
     machine: Machine, task: dict[str, Any], why: str
 ) -> None:
     assert why in str(machine.cloud.explain_refusal(task) or "")
-    with pytest.raises(UserError, match="It asks for"):
+    with pytest.raises(UserError, match="It needs"):
         machine.cloud.launch(LaunchOrder(NAME, task))
     assert machine.look() == Observation()
 

@@ -400,7 +400,7 @@ def test_a_mention_is_answered_to_all_in_the_workspaces_language_and_refused_in_
     bot.mention("launch smoke")
     assert "正在启动" in bot.told()
     bot.mention("launch smoke --dry-run")
-    assert "Dry run, nothing is started." in bot.reads(user=BEN)
+    assert "*This would launch.* The dry run starts nothing." in bot.reads(user=BEN)
 
 
 def test_a_language_chosen_by_a_mention_is_the_persons_own_affair(bot: Bot) -> None:
