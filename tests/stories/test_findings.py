@@ -84,7 +84,7 @@ def test_a_training_that_makes_no_step_is_told_of_and_healed_by_the_next(bot: Bo
     assert bot.reads().count("[Mute this]") == 2
     trains(bot, range(20, 22), seconds=60)
     assert bot.run().training.health.open_findings == ()
-    assert "Resolved at step 21: `stall`" in bot.reads()
+    assert "Resolved at step 20: `stall`" in bot.reads()
 
 
 @pytest.mark.long

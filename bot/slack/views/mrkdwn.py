@@ -11,7 +11,7 @@ from functools import lru_cache, reduce
 from bot import i18n
 from bot.core.model.characters import clean, is_mark, to_single_line
 from bot.phrase import Phrase, Text, fill_fields
-from bot.slack.views.invisible_spaces import separate_formatting
+from bot.slack.views.invisible_spaces import CHINESE, ZERO_WIDTH_SPACE, separate_formatting
 
 TYPED_LINK = re.compile(r"<((?:https?|mailto):[^|<>]*+)(?:\|([^<>]*+))?>")
 ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
@@ -231,6 +231,10 @@ def join_parts(separator: str, parts: Iterable[object]) -> Markup:
     return Markup(separator.join(filter(None, (escape(part) for part in parts if part is not None))))
 
 
+BOLD_MARK = re.compile(rf"{ZERO_WIDTH_SPACE}\*|\*{ZERO_WIDTH_SPACE}?")
+"""Matches a mark of bold text, with the invisible space that separates it from Chinese."""
+
+
 def strip_bold(text: Markup) -> Markup:
     """Return markup without bold, for places that show plain text only.
 
@@ -238,7 +242,7 @@ def strip_bold(text: Markup) -> Markup:
     'failed in `a*b`'
     """
     parts = re.split("(`[^`]*`)", text)
-    return Markup("".join(part if part.startswith("`") else part.replace("*", "") for part in parts))
+    return Markup("".join(part if part.startswith("`") else BOLD_MARK.sub("", part) for part in parts))
 
 
 def to_literal(text: str) -> str:
@@ -340,8 +344,8 @@ def translate_text(text: str) -> Markup:
     return escape(i18n.translate_template(text))
 
 
-LATIN_SENTENCE_ENDS = (".", "!", "?")
-"""The last characters of a sentence in a language that puts a space after it."""
+CHINESE_END = re.compile(rf"{CHINESE}{ZERO_WIDTH_SPACE}?$")
+"""Matches the end of a Chinese sentence, after which there is no space."""
 
 
 def join_markup_sentences(*sentences: Text) -> Markup:
@@ -351,12 +355,12 @@ def join_markup_sentences(*sentences: Text) -> Markup:
 
 
 def join_two_sentences(before: Markup, after: Markup) -> Markup:
-    """Return two sentences, with a space after one from outside that is in English where the language has none.
+    """Return two sentences, with a space after one that is not in Chinese, such as one from outside.
 
     >>> join_two_sentences(Markup("No route to host."), Markup("I keep trying."))
     'No route to host. I keep trying.'
     """
-    if before.endswith(LATIN_SENTENCE_ENDS):
+    if CHINESE_END.search(before) is None:
         return mrkdwn("{} {}", before, after)
     return render_phrase("{before} {next}", before=before, next=after)
 

@@ -32,7 +32,7 @@ from bot.core.rules.chart_data import Chart
 from bot.core.rules.downsample import Point
 from bot.core.rules.forecast import BudgetSpent, LeaseEnding, name_budget_mute
 from bot.core.rules.report_content import DigestContent
-from bot.errors import Unavailable, UnreadableRecord, UserError
+from bot.errors import LaunchDeclined, Unavailable, UnreadableRecord, UserError
 from bot.i18n import use_language
 from bot.phrase import LANGUAGES, Phrase
 from bot.slack.views import answers, checkpoint_views, home_view, limit_notices, run_limits, run_thread
@@ -113,6 +113,7 @@ def a_task(maker: Maker) -> dict[str, Any]:
 SPECIAL: Special = {
     Block: lambda maker: section(escape(maker.text())),
     Exception: error,
+    LaunchDeclined: lambda maker: LaunchDeclined(maker.text(), maker.text(), maker.choice([NOON, None]), maker.text()),
     CommandSpec: lambda maker: maker.choice(list(COMMAND_SPECS.values())),
     MetricsHistory: history,
     ChartRenderer: lambda maker: SimpleNamespace(render=lambda chart, fallback: b"PNG"),
@@ -165,6 +166,7 @@ SPECIAL: Special = {
     "find_run": lambda maker: lambda _: None,
     "build_row": lambda maker: lambda _: [section(escape(maker.text()))],
     "build_run_list(more)": lambda maker: home_view.MORE_RUNS,
+    "rich_cell(elements)": lambda maker: parse_elements(code(maker.text())),
     "text_elements(text)": lambda maker: escape(maker.text()),
     "describe_time_left(run)": lambda maker: maker.poisoned(over_budget()),
     "find_acceptance(run)": lambda maker: let_stop(maker.text()),
