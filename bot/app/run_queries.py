@@ -25,6 +25,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_plan import RunLimits, RunPlan
 from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
+from bot.core.model.sent_message import RunMessages
 from bot.core.model.typed_text import format_inline_code, list_valid_names, unknown_name_error
 from bot.core.rules.chart_data import RunHistory
 from bot.errors import Denied, Unavailable, UnreadableRecord, UserError
@@ -277,6 +278,12 @@ class RunQueries:
     def redact_for(self, actor: Actor, visible_runs: Iterable[Run]) -> list[Run]:
         """Return these runs as the person may see them: of some only that they exist and what they cost."""
         return [run if self.visibility.can_see(actor, run) else run.redact() for run in visible_runs]
+
+    def hide_name(self, actor: Actor, run: Run | RunStub) -> Run | RunStub:
+        """Return the run without its name and the address of its card for a person who may stop it, but not see it."""
+        if isinstance(run, RunStub) or self.visibility.can_see(actor, run):
+            return run
+        return replace(run, name="", messages=RunMessages())
 
     def get_run_history(self, name: str, actor: Actor) -> RunHistory:
         """Return the run of this name with the metrics of all its steps."""

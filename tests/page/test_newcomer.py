@@ -52,7 +52,7 @@ def card_of(page: Page, run_id: str) -> Locator:
 def stop(page: Page, card: Locator) -> None:
     """Press Stop on a card, and answer its question."""
     card.get_by_role("button", name="Stop", exact=True).click()
-    page.get_by_role("button", name="Stop it").click()
+    page.get_by_role("button", name="Stop now").click()
 
 
 def test_from_a_typed_line_to_the_verified_end(opened: Opened, picture: Picture) -> None:
@@ -74,7 +74,7 @@ def test_from_a_typed_line_to_the_verified_end(opened: Opened, picture: Picture)
     card.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_role("dialog")).to_contain_text("Stop this run?")
     picture(page, "3-stop-asks-first")
-    page.get_by_role("button", name="Stop it").click()
+    page.get_by_role("button", name="Stop now").click()
     expect(card).to_contain_text("stopped")
     expect(card.get_by_role("button", name="Retry with…")).to_be_visible()
     expect(page.locator("main article", has_text="machines confirmed gone").last).to_be_visible()
@@ -101,7 +101,7 @@ def test_a_form_is_the_same_command(opened: Opened, picture: Picture) -> None:
     form.get_by_label(re.compile("^steps")).fill("3")
     form.get_by_label(re.compile("^seconds_per_step")).fill("soon")
     form.get_by_role("button", name="Launch", exact=True).click()
-    expect(form).to_contain_text("Valid: a number")
+    expect(form).to_contain_text("must be a number from 0 to 3,600 seconds")
     picture(page, "6-form-refuses-under-its-field")
     form.get_by_label(re.compile("^seconds_per_step")).fill("0.1")
     form.get_by_role("button", name="Show the command and its cost").click()
@@ -122,8 +122,8 @@ def test_the_bots_own_page_shows_runs_and_costs(opened: Opened, picture: Picture
     expect(home).to_contain_text("/h")
     picture(page, "8-home")
     home.get_by_role("button", name="Stop", exact=True).first.click()
-    page.get_by_role("button", name="Stop it").click()
-    expect(home).to_contain_text("Ended lately")
+    page.get_by_role("button", name="Stop now").click()
+    expect(home).to_contain_text("Recently finished")
     expect(home.get_by_text("You have no active run")).to_be_visible()
 
 
@@ -170,7 +170,7 @@ def test_the_keyboard_alone_launches_and_stops(opened: Opened) -> None:
     button.wait_for()
     reach(page, button)
     page.keyboard.press("Enter")
-    reach(page, page.get_by_role("button", name="Stop it"))
+    reach(page, page.get_by_role("button", name="Stop now"))
     page.keyboard.press("Enter")
     expect(card).to_contain_text("stopped")
 

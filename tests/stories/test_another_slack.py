@@ -76,10 +76,10 @@ def test_a_run_is_launched_and_told_of_to_its_end(tmp_path: Path) -> None:
             def told() -> str:
                 """The run's card and thread, once both tell of its end."""
                 messages = client.conversations_history(channel=channel)["messages"]
-                cards = [one["ts"] for one in messages if one["text"].startswith("smoke ")]
+                cards = [one["ts"] for one in messages if "smoke-" in one["text"]]
                 threads = [client.conversations_replies(channel=channel, ts=ts)["messages"] for ts in cards]
                 text = "\n".join(one["text"] for thread in threads for one in thread)
-                return text if "succeeded after" in text and "succeeded" in text.splitlines()[0] else ""
+                return text if text.count("finished") > 1 else ""
 
             found = eventually(told, log.read_text, 60)
             assert "Requested 1 node" in found

@@ -10,7 +10,7 @@ import pytest
 
 from bot.adapters.local.processes import find_marked_processes
 from tests.examples import thorough
-from tests.live import ENDLESS, QUICK, Live, keys
+from tests.live import ENDLESS, QUICK, Live
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -47,9 +47,13 @@ def test_a_failed_run_goes_on_from_its_checkpoint_as_if_nothing_had_been(live: L
     live.sees_end("failed")
     read = live.ana.reads()
     assert "`RuntimeError: asked to fail at step 30 (fail_at_step=30)` · node 0" in read
-    assert f"Model: step 20, in `volume models › {failed}/global_step_20`. Since then 9 steps and" in read
-    ts = live.ana.sees_message(lambda message: "ended" in keys(message))["ts"]
-    assert "step 20, as its log says" in live.ana.clicks("resume", ts)["confirm"]["text"]["text"]
+    assert (
+        f"Model: step 20, in `volume models › {failed}/global_step_20`. 9 steps (under $0.01) since then are lost."
+        in read
+    )
+    live.ana.can_see("[Resume from checkpoint]")
+    ts = live.card_message()["ts"]
+    assert "(step 20 in the log)" in live.ana.clicks("resume", ts)["confirm"]["text"]["text"]
     live.ana.says(f"/verl resume {failed} fail_at_step=0")
     live.sees_end("finished")
     resumed = next(run for run in live.ended() if run != failed)
@@ -93,6 +97,7 @@ def test_two_nodes_are_two_processes_while_it_trains(live: Live) -> None:
 def test_stopped_while_running_by_the_button_after_its_question(live: Live) -> None:
     live.launch(f"nodes=2 {ENDLESS}")
     live.sees_card("running · step ")
+    live.ana.can_see("[Resume from checkpoint]")
     ts = live.card_message()["ts"]
     question = live.ana.clicks("stop", ts)["confirm"]
     assert question["title"]["text"] == "Stop this run?"

@@ -333,9 +333,9 @@ def test_a_run_may_be_summed_up_by_steps_or_not_at_all(bot: Bot) -> None:
     for step in range(1, 50):
         steps(bot, step)
         bot.tick(60)
-    assert [line.split(" · ")[0] for line in summaries(bot)] == [
-        "verlbot: :bar_chart: steps 1 → 21 of 435",
-        "verlbot: :bar_chart: steps 21 → 41 of 435",
+    assert [line.split(" · ")[:2] for line in summaries(bot)] == [
+        ["verlbot: :bar_chart: smoke-0001", "steps 1 → 21 of 435"],
+        ["verlbot: :bar_chart: smoke-0001", "steps 21 → 41 of 435"],
     ]
     assert ":no_bell: The thread of `smoke-0001` gets no more summaries." in bot.say("report smoke-0001 off")
     for step in range(50, 90):

@@ -137,7 +137,7 @@ def test_without_a_controller_nothing_is_rented_until_somebody_agrees(cloud: Sky
     assert cloud.find_missing_controller({"run": "true"}) is None
     seen = cloud.observe([ClusterRef("verl-x", is_managed=True)])["verl-x"]
     assert seen == Observation(server="1 skypilot-system")  # so that it can be asked for
-    with pytest.raises(UserError, match=r"first rent a machine.*\$0\.25/h") as refusal:
+    with pytest.raises(UserError, match=r"would rent one first.*\$0\.25/h") as refusal:
         cloud.launch(order())
     assert "`controller=rent`" in str(refusal.value.hint or "")
     assert server.calls["/jobs/launch"] == 0

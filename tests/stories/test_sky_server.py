@@ -126,15 +126,15 @@ def test_its_absence_is_said_once_and_its_return_once(
     bot.say("launch smoke")
     bot.ticks(8, seconds=40)
     told = bot.reads()
-    assert told.count("Nothing can be seen of it since") == 1
-    assert told.count("The machine service has not answered since") == 2  # on its card, and once in its thread
-    assert "can be seen again" not in told
+    assert told.count("smoke-0001: no status since") == 1
+    assert told.count("SkyPilot has not answered since") == 2  # on its card, and once in its thread
+    assert "status is back" not in told
 
     server.start()
     bot.ticks(8, seconds=40)
     told = bot.reads()
-    assert told.count("Nothing can be seen of it since") == 1
-    assert told.count("It can be seen again since") == 2  # once in each thread
+    assert told.count("smoke-0001: no status since") == 1
+    assert told.count(": status is back since") == 2  # once in each thread
     assert [run.status for run in bot.service.queries.list_active()] == [RunStatus.RUNNING] * 2
     machines.stop()
 

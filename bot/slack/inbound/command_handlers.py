@@ -106,7 +106,8 @@ class Commands:
                 self.service.refuse(Act.LAUNCH, requester)
                 return answers.offer_launch_form
             case Stop():
-                return partial(answers.acknowledge_stop, self.service.stop_typed(command, requester))
+                run = self.service.stop_typed(command, requester)
+                return partial(answers.acknowledge_stop, self.service.queries.hide_name(requester.actor, run))
             case Retry() | Resume():
                 return self.relaunch(command, requester, responder)
             case Extend() | SetBudget() | SetMonthlyBudget() | Approve() | Refuse():
