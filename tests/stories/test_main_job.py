@@ -97,7 +97,6 @@ def test_two_nodes_are_two_processes_while_it_trains(live: Live) -> None:
 def test_stopped_while_running_by_the_button_after_its_question(live: Live) -> None:
     live.launch(f"nodes=2 {ENDLESS}")
     live.sees_card("running · step ")
-    live.ana.can_see("[Resume from checkpoint]")
     ts = live.card_message()["ts"]
     question = live.ana.clicks("stop", ts)["confirm"]
     assert question["title"]["text"] == "Stop this run?"
