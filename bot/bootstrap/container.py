@@ -125,6 +125,7 @@ def assemble(outside: Outside) -> Bot:
         lambda: scheduler.wake(NOTIFY),
         interactive_priority,
         lambda run: recipes.to_yaml(store.get_task(run.id)),
+        lambda: read_policy().report_only,
     )
     failing_since: dict[str, datetime] = {}
     announcer = Announcer(store, now, settings.ops_channel, lambda: scheduler.wake(NOTICES))

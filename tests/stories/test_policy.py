@@ -229,11 +229,18 @@ def test_a_smaller_budget_is_given_however_full_the_caps_are(
 def test_a_rule_in_the_shadow_tells_what_it_would_have_done_and_does_nothing(under: Made) -> None:
     bot = under(Policy(person=Caps(runs=0), report_only=("person.runs", "budget", "lease")))
     bot.running("launch smoke nodes=2 budget=2 lease=1")
-    bot.tick(1900)
-    bot.tick(1900)
+    bot.tick(1500)
+    said = bot.reads()
+    assert "has used 80% of its budget" in said
+    bot.tick(1200)
+    said += bot.reads()
+    bot.tick(1100)
     bot.ticks(2)
     assert bot.run().status == "running"
     read = bot.reads()
+    for rule in ("budget", "lease"):
+        assert f"The rule `{rule}` is report only, so the run will not be stopped." in read
+    assert "will be stopped" not in said + read
     assert read.count("would have been stopped now (budget used up).") == 1
     assert read.count("would have been stopped now (lease ended).") == 1
     assert read.count("Test rule `person.runs`: the launch of ") == 1

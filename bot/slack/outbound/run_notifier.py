@@ -78,6 +78,7 @@ class RunNotifier:
         card_period: time between two edits of a card that are not urgent.
         wake: starts the next pass now.
         render_task: returns the exact task of a run as YAML, for a file.
+        read_report_only: returns the names of the policy's rules that end no run now.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class RunNotifier:
         wake: Callable[[], None],
         priority: InteractivePriority,
         render_task: Callable[[Run], str] = lambda run: "",
+        read_report_only: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._store = store
         self._outbox = outbox
@@ -99,6 +101,7 @@ class RunNotifier:
         self._wake = wake
         self._priority = priority
         self._render_task = render_task
+        self._read_report_only = read_report_only
         self._lock = Lock()
         self._due_times: dict[str, datetime] = {}
         self._has_started = False
@@ -171,7 +174,9 @@ class RunNotifier:
             name=name_run(run.id),
             identity={"run": run.id},
             channel=run.message_channel,
-            desired=build_conversation(run, self._now(), self._store.get_log(run.id), self._find_comparable(run)),
+            desired=build_conversation(
+                run, self._now(), self._store.get_log(run.id), self._find_comparable(run), self._read_report_only()
+            ),
             sent=run.messages.sent,
             record=RunMessageRecord(self._store, run),
             fallback_user=run.requester,

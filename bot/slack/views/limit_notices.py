@@ -4,8 +4,10 @@ warning to the end. Pure: a record in, thread messages out.
 An edit notifies no person, so a short reply mentions the launcher where a later warning needs an answer.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from bot.core.model.policy import BUDGET_RULE, LEASE_RULE
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason
 from bot.core.rules.forecast import (
@@ -61,28 +63,34 @@ FORECAST_EXCEEDS_BUDGET = N_("*{run} will need {dollars}*, {over} over its budge
 FORECAST_NEEDS = N_("At this rate it will need {dollars}, {over} over budget.")
 RUNS_OUT_AT = N_("It will run out at about step {step}, {time}, and be stopped there.")
 STOPS_AT_BUDGET = N_("It will be stopped at {budget}.")
+CONTINUES = N_("The rule {rule} is report only, so the run will not be stopped.")
 FINISHES_WITHIN = N_("At this rate it will finish at {dollars}.")
 WITHIN_BUDGET = N_("*{run} is within its budget again* ({spent} of {budget}).")
 END_ACCEPTED = N_("{person} lets it stop there.")
 HOW_TO_RAISE = N_("To raise the budget: {command}")
 RAISE_QUESTION = N_("This raises the budget of {run} from {before} to {after}.")
 
-LEASE_ENDS = N_("*The lease of {run} ends at {time}*, in less than {left}. Then it will be stopped.")
+LEASE_ENDS = N_("*The lease of {run} ends at {time}*, in less than {left}.")
+STOPS_AT_LEASE_END = N_("Then it will be stopped.")
 LEASE_EXTENDED = N_("*The lease of {run} was extended*: it now ends at {time}.")
 LEASE_ENDED = N_("The lease of {run} ended at {time}.")
 ENDED_BEFORE_LEASE = N_("{run} ended before its lease did.")
 NEEDS_UNTIL = N_("At this rate it needs until {time}.")
 
 
-def list_limit_notices(run: Run, now: datetime) -> list[Message]:
-    """Return the notices about the budget and the lease, and the replies that mention the launcher."""
-    return [*list_budget_messages(run, now), *list_lease_messages(run, now)]
+def list_limit_notices(run: Run, now: datetime, report_only: Collection[str]) -> list[Message]:
+    """Return the notices about the budget and the lease, and the replies that mention the launcher.
+
+    Args:
+        report_only: names of the rules that end no run now.
+    """
+    return [*list_budget_messages(run, now, report_only), *list_lease_messages(run, now, report_only)]
 
 
 # The budget
 
 
-def list_budget_messages(run: Run, now: datetime) -> list[Message]:
+def list_budget_messages(run: Run, now: datetime, report_only: Collection[str]) -> list[Message]:
     """Return the budget's notice once it was due, and the reply that mentions the launcher."""
     spent = None if run.is_finished else find_budget_spent(run, now)
     excess = None if run.is_finished else find_excess(run, now)
@@ -90,7 +98,8 @@ def list_budget_messages(run: Run, now: datetime) -> list[Message]:
     if not (was_sent or spent or excess):
         return []
     is_accepted = run.requests.is_muted(name_budget_mute(run.limits.budget_dollars))
-    notice = build_budget_notice(run, now, spent, excess, is_accepted)
+    is_enforced = BUDGET_RULE not in report_only
+    notice = build_budget_notice(run, now, spent, excess, is_accepted, is_enforced)
     return [notice, *([] if is_accepted else list_budget_pings(run, now, spent))]
 
 
@@ -109,15 +118,16 @@ def find_excess(run: Run, now: datetime) -> Forecast | None:
 
 
 def build_budget_notice(
-    run: Run, now: datetime, spent: BudgetSpent | None, excess: Forecast | None, is_accepted: bool
+    run: Run, now: datetime, spent: BudgetSpent | None, excess: Forecast | None, is_accepted: bool, is_enforced: bool
 ) -> Message:
     """Return the notice at its present warning, with buttons while a person can still decide."""
-    text = mrkdwn(":moneybag: {}", describe_budget(run, now, spent, excess, is_accepted))
+    text = mrkdwn(":moneybag: {}", describe_budget(run, now, spent, excess, is_accepted, is_enforced))
     is_open = not run.is_finished and bool(spent or excess) and not (spent and spent.percent >= 100)
     command = code(f"/verl budget {run.id} {RAISE_FACTOR * run.limits.budget_dollars:g}")
     blocks = [section(mrkdwn("{} {}", text, mention(run.requester)) if is_open else text)]
     if is_open:
-        blocks += [context(render_phrase(HOW_TO_RAISE, command=command)), actions(*budget_buttons(run, is_accepted))]
+        buttons = budget_buttons(run, is_accepted or not is_enforced)
+        blocks += [context(render_phrase(HOW_TO_RAISE, command=command)), actions(*buttons)]
     return Message(
         BUDGET_NOTICE,
         text,
@@ -136,9 +146,9 @@ def name_budget_warning(run: Run, spent: BudgetSpent | None, excess: Forecast | 
 
 
 def describe_budget(
-    run: Run, now: datetime, spent: BudgetSpent | None, excess: Forecast | None, is_accepted: bool
+    run: Run, now: datetime, spent: BudgetSpent | None, excess: Forecast | None, is_accepted: bool, is_enforced: bool
 ) -> Markup:
-    """Return what is used of the budget, what the run needs, and where it will be stopped."""
+    """Return what is used of the budget, what the run needs, and where it will be stopped, if it will be."""
     about = {
         "run": wording.link_run(run),
         "spent": wording.format_dollars(run.cost(now) or 0.0),
@@ -148,8 +158,9 @@ def describe_budget(
         return render_phrase(
             STOPPED_BY_BUDGET if run.reason is Reason.BUDGET_EXCEEDED else ENDED_WITHIN_BUDGET, **about
         )
+    continues = Markup() if is_enforced else render_phrase(CONTINUES, rule=code(BUDGET_RULE))
     if spent and spent.percent >= 100:
-        return render_phrase(BUDGET_USED_UP, **about)
+        return join_markup_sentences(render_phrase(BUDGET_USED_UP, **about), continues)
     if not (spent or excess):
         return join_markup_sentences(render_phrase(WITHIN_BUDGET, **about), describe_needs(run, now, excess))
     head = (
@@ -159,7 +170,7 @@ def describe_budget(
     )
     needs = describe_needs(run, now, excess) if spent else Markup()
     accepted = find_acceptance(run) if is_accepted else Markup()
-    return join_markup_sentences(head, needs, describe_stop(run, now, excess), accepted)
+    return join_markup_sentences(head, needs, continues or describe_stop(run, now, excess), accepted)
 
 
 def describe_excess(run: Run, excess: Forecast | None) -> dict[str, Markup]:
@@ -237,18 +248,19 @@ def int_or_zero(word: str) -> int:
 # The lease
 
 
-def list_lease_messages(run: Run, now: datetime) -> list[Message]:
+def list_lease_messages(run: Run, now: datetime, report_only: Collection[str]) -> list[Message]:
     """Return the lease's notice once it was due, and the reply that mentions the launcher shortly before the end."""
     warning = None if run.is_finished or run.launch.first_requested_at is None else check_lease_end(run, now)
     if warning is None and LEASE_NOTICE not in run.messages.sent:
         return []
-    return [build_lease_notice(run, now, warning), *list_lease_pings(run, warning)]
+    notice = build_lease_notice(run, now, warning, is_enforced=LEASE_RULE not in report_only)
+    return [notice, *list_lease_pings(run, warning)]
 
 
-def build_lease_notice(run: Run, now: datetime, warning: LeaseEnding | None) -> Message:
+def build_lease_notice(run: Run, now: datetime, warning: LeaseEnding | None, is_enforced: bool) -> Message:
     """Return the notice at its present warning. Each of its buttons extends only the lease that it was shown with."""
     end = run.lease_ends_at or now
-    text = mrkdwn(":alarm_clock: {}", describe_lease(run, now, warning, end))
+    text = mrkdwn(":alarm_clock: {}", describe_lease(run, now, warning, end, is_enforced))
     blocks = [section(mrkdwn("{} {}", text, mention(run.requester)) if warning else text)]
     if warning:
         extend = [extend_button(run, end, hours) for hours in EXTENSIONS_HOURS]
@@ -265,13 +277,17 @@ def build_lease_notice(run: Run, now: datetime, warning: LeaseEnding | None) -> 
     )
 
 
-def describe_lease(run: Run, now: datetime, warning: LeaseEnding | None, end: datetime) -> Markup:
-    """Return when the lease ends, and what the run still needs."""
+def describe_lease(run: Run, now: datetime, warning: LeaseEnding | None, end: datetime, is_enforced: bool) -> Markup:
+    """Return when the lease ends, whether the run is stopped then, and what it still needs."""
     about = {"run": wording.link_run(run), "time": date_and_time(end, now)}
+    continues = Markup() if is_enforced else render_phrase(CONTINUES, rule=code(LEASE_RULE))
+    if warning and now >= end:
+        return join_markup_sentences(render_phrase(LEASE_ENDED, **about), continues)
     if warning:
         left = wording.format_duration(warning.within)
         needed = describe_time_needed(run, estimate_end(run.training.progress, now), end, now)
-        return join_markup_sentences(render_phrase(LEASE_ENDS, left=left, **about), needed)
+        stop = continues or render_phrase(STOPS_AT_LEASE_END)
+        return join_markup_sentences(render_phrase(LEASE_ENDS, left=left, **about), stop, needed)
     if not run.is_finished:
         return render_phrase(LEASE_EXTENDED, **about)
     return render_phrase(LEASE_ENDED if run.reason is Reason.LEASE_EXPIRED else ENDED_BEFORE_LEASE, **about)

@@ -2,6 +2,7 @@
 run. Pure: a record in, thread messages out.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from bot.core.model.policy import APPROVAL_RULE, BUDGET_RULE, LEASE_RULE, Measure, Scope, cap_rule
@@ -41,11 +42,15 @@ WOULD_REFUSE = N_("Test rule {rule}: the launch of {run} would have been refused
 COST_SO_FAR = N_("Cost so far: {spent}.")
 
 
-def list_limit_messages(run: Run, now: datetime) -> list[Message]:
-    """Return the notices about the budget and the lease, and the changes of the limits with their authors."""
+def list_limit_messages(run: Run, now: datetime, report_only: Collection[str]) -> list[Message]:
+    """Return the notices about the budget and the lease, and the changes of the limits with their authors.
+
+    Args:
+        report_only: names of the rules that end no run now.
+    """
     return [
         *(limit_change_message(run, number, entry) for number, entry in enumerate(run.limits.changes, 1)),
-        *list_limit_notices(run, now),
+        *list_limit_notices(run, now, report_only),
         *(report_only_message(run, entry) for entry in run.policy_hits),
     ]
 

@@ -1,5 +1,6 @@
 """The card and the thread of a run. Pure: a record in, Slack messages out."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from bot.core.model.run import Run
@@ -46,12 +47,15 @@ MIN_OUTAGE = timedelta(minutes=2)
 """Minimum length of an outage that is reported."""
 
 
-def build_conversation(run: Run, now: datetime, log: str, previous: Run | None = None) -> list[Message]:
+def build_conversation(
+    run: Run, now: datetime, log: str, previous: Run | None = None, report_only: Collection[str] = ()
+) -> list[Message]:
     """Return every message of the run as Slack should show it now: what Slack lacks of them is sent next.
 
     Args:
         log: the last stored lines of the run's log.
         previous: the run that a succeeded one is compared with, if there is one.
+        report_only: names of the policy's rules that end no run now.
     """
     notices = [
         launching_message(run),
@@ -65,7 +69,7 @@ def build_conversation(run: Run, now: datetime, log: str, previous: Run | None =
     notices += [
         *build_approval_messages(run),
         end_message(run, now, log),
-        *list_limit_messages(run, now),
+        *list_limit_messages(run, now, report_only),
         *list_monthly_budget_messages(run),
         *build_health_messages(run, now),
         *build_cluster_alerts(run),
