@@ -38,7 +38,7 @@ from bot.core.rules.actions import (
     SaveLog,
     SetAutostop,
 )
-from bot.core.rules.decide import decide
+from bot.core.rules.decide import decide, must_record_first
 from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.i18n import use_language
 from bot.phrase import LANGUAGES, Phrase, plural_phrase
@@ -693,3 +693,12 @@ def test_no_single_look_ends_a_run_whose_cluster_may_stand() -> None:
     for run, seen in product(runs, looks):
         action = decide(run, seen, at(10), RULES)
         assert not isinstance(action, Close | Provision), (run.status, seen)
+
+
+@pytest.mark.parametrize(
+    ("planned", "is_first"), [pytest.param("", True, id="unknown"), pytest.param("k8s", False, id="as planned")]
+)
+def test_where_a_run_is_is_recorded_before_its_end(planned: str, is_first: bool) -> None:
+    """A setup that fails in the first look would otherwise be counted at no place."""
+    run = launching(infra=planned)
+    assert must_record_first(run, up(JobState.FAILED_SETUP, infra="this machine")) is is_first

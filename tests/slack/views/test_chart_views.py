@@ -112,3 +112,8 @@ def read_all(language: str) -> str:
             found = Message("1.0", "C0TRAIN", workspace.bot, answer["text"], answer["blocks"])
             parts.append("\n".join([f"━━ {name}", "", *written(workspace, found), ""]))
     return "\n".join(parts)
+
+
+def test_saves_name_the_newest_checkpoint_and_count_none() -> None:
+    assert chart_views.describe_saves([20.0, 40.0, 500.0]) == "newest checkpoint: step 500"
+    assert chart_views.describe_saves([]) == ""

@@ -126,3 +126,9 @@ def test_hostile_text_never_breaks_an_answer() -> None:
         check_message(answer["text"], answer["blocks"])
         # The cells of a table are plain text, in which nothing is live.
         assert "<!channel>" not in str([block for block in answer["blocks"] if not is_table(block)])
+
+
+def test_idle_times_below_a_second_are_no_sentence_without_an_end() -> None:
+    brief = replace(OVER, running_at=at(0.3), finished_at=at(0.6), closed_at=at(0.9))
+    assert cost_views.describe_idle_time(brief, NOW) == ""
+    assert "*Idle*" in cost_views.describe_idle_time(replace(brief, closed_at=at(9)), NOW)
