@@ -61,7 +61,7 @@ def test_from_a_typed_line_to_the_verified_end(opened: Opened, picture: Picture)
     began = time.monotonic()
     _, card = launched(page, "/verl launch smoke nodes=2")
     seen = {"to the first card": time.monotonic() - began}
-    expect(card).to_contain_text("reward")
+    expect(card).to_contain_text("Reward")
     seen["to the first reward on the card"] = time.monotonic() - began
     (PICTURES / "seconds.json").write_text(json.dumps(seen, indent=2))
 
@@ -76,7 +76,7 @@ def test_from_a_typed_line_to_the_verified_end(opened: Opened, picture: Picture)
     picture(page, "3-stop-asks-first")
     page.get_by_role("button", name="Stop now").click()
     expect(card).to_contain_text("stopped")
-    expect(card.get_by_role("button", name="Retry with…")).to_be_visible()
+    expect(card.get_by_role("button", name="Retry with changes…")).to_be_visible()
     expect(page.locator("main article", has_text="machines confirmed gone").last).to_be_visible()
     picture(page, "4-ended")
 
