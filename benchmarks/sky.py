@@ -18,7 +18,7 @@ from bot.app.log_ingest import LogTailer
 from bot.app.rate_limits import InteractivePriority
 from bot.app.reconciler import Reconciler
 from bot.core.model.run import Run
-from bot.core.rules.reconcile_timings import ReconcileTimings
+from bot.core.rules.actions import ReconcileTimings
 from tests.adapters.beds import client_environment
 from tests.doubles.cloud import FakeCloud
 from tests.doubles.sky_server import SkyServer

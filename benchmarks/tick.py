@@ -12,7 +12,7 @@ from bot.app.log_ingest import LogTailer
 from bot.app.rate_limits import InteractivePriority
 from bot.app.reconciler import Reconciler
 from bot.core.model.run import Run
-from bot.core.rules.reconcile_timings import ReconcileTimings
+from bot.core.rules.actions import ReconcileTimings
 from tests.doubles.cloud import FakeCloud
 
 TICKS = 5

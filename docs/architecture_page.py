@@ -109,7 +109,7 @@ missing. None of these waits for another; each may die at any point, and begins 
    workspace (`core/model/policy.py`, read by `adapters/files/policy_files.py`).
 2. At the launch, `core/rules/admission.py` reserves the run's budget in the ledger (`core/model/ledger.py`,
    `adapters/redis/ledger_store.py`): what is reserved cannot be spent twice.
-3. The price of the machines comes from SkyPilot or from the team's price table (`core/model/price_table.py`), and is
+3. The price of the machines comes from SkyPilot or from the team's price table (`core/model/resources.py`), and is
    recorded with its source. `core/rules/costs.py` and `core/rules/forecast.py` reckon what the run has cost and will
    cost.
 4. `core/rules/decide.py` ends a run whose budget is spent; `app/cost_service.py` warns when a monthly budget is nearly

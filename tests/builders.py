@@ -7,17 +7,15 @@ from typing import Any
 
 from bot.core.model.cluster import ClusterState, Ending, JobState, Observation, RequestState
 from bot.core.model.cluster_requests import LaunchRequests, TeardownRequests
-from bot.core.model.money import Rate
+from bot.core.model.money import Rate, Spending
 from bot.core.model.observed_cluster import ObservedCluster
 from bot.core.model.parameter import Parameter, ParameterKind
 from bot.core.model.people import MEMBERS, Grants, Role
 from bot.core.model.recipe import CheckpointSettings, Recipe, build_common_parameters
 from bot.core.model.run import Run
-from bot.core.model.run_plan import RunLimits, RunPlan
-from bot.core.model.run_requests import RunRequests
+from bot.core.model.run_plan import RunLimits, RunPlan, RunRequests
 from bot.core.model.run_state import RunStatus
 from bot.core.model.sent_message import RunMessages
-from bot.core.model.spending import Spending
 from bot.core.model.training_state import TrainingState
 from bot.errors import UserError
 

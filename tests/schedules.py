@@ -23,7 +23,7 @@ from bot.app.reconciler import Reconciler
 from bot.core.model.audit import replay_events, snapshot_run
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
-from bot.core.rules.reconcile_timings import ReconcileTimings
+from bot.core.rules.actions import ReconcileTimings
 from slack_playground.faults import Fault, Trouble
 from tests.builders import NOON, a_run, change_run
 from tests.doubles.sky_server import SkyServer

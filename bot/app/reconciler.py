@@ -32,6 +32,7 @@ from bot.core.rules.actions import (
     PostponeAutostop,
     Provision,
     RaiseAlarm,
+    ReconcileTimings,
     RecordObservation,
     RecordPolicyHit,
     RequestTeardown,
@@ -42,7 +43,6 @@ from bot.core.rules.actions import (
 from bot.core.rules.admission import AdmissionCheck, admit_all
 from bot.core.rules.apply_action import apply_action, requeue_after
 from bot.core.rules.decide import decide
-from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.errors import BeingStopped, ClusterNameInUse, Unavailable, UnreadableRecord, UserError
 from bot.phrase import Phrase
 

@@ -13,7 +13,7 @@ from bot.core.model.audit import BOT, AuditEvent
 from bot.core.model.cluster import Observation
 from bot.core.model.run_state import Reason
 from bot.core.model.run_stub import RunStub
-from bot.core.rules.reconcile_timings import ReconcileTimings
+from bot.core.rules.actions import ReconcileTimings
 from bot.core.rules.unreadable_record import UnreadableRun, UnreadableRunStep, decide_unreadable_step
 from bot.errors import BeingStopped, Unavailable, UnreadableRecord, UnwritableRecord, UserError
 from bot.phrase import N_, Phrase, Text, join_sentences

@@ -56,14 +56,13 @@ from bot.slack.inbound.socket_mode import SocketConnection
 from bot.slack.outbound.chart_publisher import ChartPublisher
 from bot.slack.outbound.clock_watch import ClockWatch, fetch_time
 from bot.slack.outbound.cluster_notifier import OrphanNotifier
-from bot.slack.outbound.directory import SlackDirectory
+from bot.slack.outbound.directory import SlackDirectory, find_time_zone
 from bot.slack.outbound.home_publisher import HomePublisher
 from bot.slack.outbound.notice_sender import NoticeSender
 from bot.slack.outbound.outbox import Outbox
 from bot.slack.outbound.report_notifier import ReportPublisher
 from bot.slack.outbound.run_notifier import RunNotifier
 from bot.slack.outbound.table_publisher import TablePublisher
-from bot.slack.outbound.time_zones import find_time_zone
 from bot.slack.outbound.web_client import BotIdentity
 
 log = logging.getLogger(__name__)

@@ -10,9 +10,8 @@ from redis import Redis
 
 from bot.adapters.checkpoint_downloads import CheckpointDownloads
 from bot.adapters.disk_space import GIGABYTE
-from bot.adapters.files import finding_rules, price_list
+from bot.adapters.files import finding_rules, team_files
 from bot.adapters.files.recipe_files import RecipeFolder
-from bot.adapters.files.secret_patterns import read_patterns
 from bot.adapters.local.accounts import (
     BOT_USER,
     UNPRIVILEGED_USER,
@@ -40,8 +39,8 @@ from bot.core.model.bot_clock import is_same_boot
 from bot.core.model.finding import HealthRules
 from bot.core.model.policy import Policy
 from bot.core.model.run_state import SummaryInterval
+from bot.core.rules.actions import ReconcileTimings
 from bot.core.rules.admission import AdmissionCheck, admit_run
-from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.core.rules.save_grace import CheckpointGrace
 from bot.errors import Unavailable, UserError
 from bot.runtime.secret_filter import SecretFilter
@@ -72,7 +71,7 @@ def build_secret_filter(settings: Settings) -> SecretFilter:
     Raises:
         UserError: the team's own patterns are not valid.
     """
-    patterns = read_patterns(settings.secret_patterns) if settings.secret_patterns else None
+    patterns = team_files.read_patterns(settings.secret_patterns) if settings.secret_patterns else None
     own = {word for value in settings.own_secrets for word in (extract_passwords(value) if "://" in value else {value})}
     masking_filter = SecretFilter(settings.secrets, own, patterns)
     for recipe in RecipeFolder(settings.recipes_dir).list_valid_recipes():
@@ -153,7 +152,7 @@ def build_sky_cloud(settings: Settings, now: Now) -> SkyCloud:
         SdkWorker(settings.sky_environment, settings.sky_call_seconds, settings.sky_calls_at_once, CALL_SHARES),
         now,
         secrets=settings.secrets,
-        price_table=price_list.read_prices(settings.prices) if settings.prices else None,
+        price_table=team_files.read_prices(settings.prices) if settings.prices else None,
         slurm_containers=settings.slurm_containers,
         start_server=settings.sky_start_server,
         job_period=timedelta(seconds=settings.sky_job_seconds),

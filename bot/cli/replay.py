@@ -19,11 +19,10 @@ from bot.core.frameworks import FRAMEWORK, LogParser
 from bot.core.model.cluster_requests import LaunchRequests
 from bot.core.model.history import merge_rows
 from bot.core.model.metrics import LogEvent, StepMetrics
-from bot.core.model.money import Rate
+from bot.core.model.money import Rate, Spending
 from bot.core.model.run import Run
 from bot.core.model.run_plan import RunLimits, RunPlan
 from bot.core.model.run_state import RunStatus
-from bot.core.model.spending import Spending
 from bot.core.rules.forecast import build_forecast
 from bot.errors import UserError
 from bot.runtime.secret_filter import GENERAL_FILTER

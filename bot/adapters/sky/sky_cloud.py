@@ -30,8 +30,8 @@ from bot.core.model.launch_plan import ClusterRef, LaunchOrder, find_missing_sec
 from bot.core.model.managed_job import JobsController, is_managed
 from bot.core.model.money import Bill, Rate
 from bot.core.model.orphan import ListedCluster
-from bot.core.model.price_table import PriceTable, look_up_rate
 from bot.core.model.recipe import Task, parse_accelerators
+from bot.core.model.resources import PriceTable, look_up_rate
 from bot.core.rules.log_lines import MAX_READ_BYTES
 from bot.errors import ClusterNameInUse, Unavailable, UserError
 from bot.phrase import N_, Phrase, Text, join_list

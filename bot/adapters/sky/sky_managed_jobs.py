@@ -21,8 +21,8 @@ from bot.core.model.cluster import Observation
 from bot.core.model.launch_plan import ClusterRef
 from bot.core.model.managed_job import JobsController
 from bot.core.model.orphan import ListedCluster
-from bot.core.model.price_table import PriceTable, look_up_rate
 from bot.core.model.recipe import Task
+from bot.core.model.resources import PriceTable, look_up_rate
 from bot.core.rules.log_lines import MAX_READ_BYTES
 from bot.errors import Unavailable
 from bot.phrase import Text

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from bot.adapters import host_diagnostics
-from bot.adapters.files import finding_rules, policy_files, price_list
+from bot.adapters.files import finding_rules, policy_files, team_files
 from bot.adapters.files.recipe_files import RecipeFolder
-from bot.adapters.files.secret_patterns import read_patterns
 from bot.adapters.local.accounts import account_name
 from bot.adapters.redis import store_diagnostics
 from bot.adapters.sky import sdk_queries as sky_vitals
@@ -131,7 +130,7 @@ class CheckContext:
         if table is not None:
             yield DoctorCheck(
                 (installation_checks.PRICES_FILE,),
-                partial(self.check_file, installation_checks.PRICES_FILE, table, price_list.read_prices),
+                partial(self.check_file, installation_checks.PRICES_FILE, table, team_files.read_prices),
             )
 
     def list_socket_mode_checks(self) -> Iterator[DoctorCheck]:
@@ -186,7 +185,7 @@ class CheckContext:
                 yield warning(SETTINGS, f"{name} is not a setting", advice)
         if self.settings.secret_patterns:
             try:
-                read_patterns(self.settings.secret_patterns)
+                team_files.read_patterns(self.settings.secret_patterns)
             except UserError as error:
                 yield failure(SETTINGS, str(error), error.hint)
         if not self.problems:

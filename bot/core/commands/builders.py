@@ -32,7 +32,7 @@ from bot.core.commands.command import (
 from bot.core.model.audit import BOT, AuditFilter
 from bot.core.model.policy import Scope
 from bot.core.model.run_filter import STATE_TESTS, RunFilter, parse_since
-from bot.core.model.typed_amount import parse_budget
+from bot.core.model.typed_quantities import parse_budget, parse_timespan
 from bot.core.model.typed_text import (
     ParsedArguments,
     format_inline_code,
@@ -40,7 +40,6 @@ from bot.core.model.typed_text import (
     parse_whole_option,
     unknown_name_error,
 )
-from bot.core.model.typed_time import parse_timespan
 from bot.errors import UserError
 from bot.phrase import LANGUAGES, Phrase, join_list
 

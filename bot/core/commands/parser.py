@@ -8,11 +8,10 @@ from bot.core.commands.command import Command, ShowHelp, ShowWelcome
 from bot.core.commands.specs import COMMAND_SPECS, RUN_COMMANDS, CommandSpec
 from bot.core.masking.masker import SHAPE_MASKER, Masker
 from bot.core.model import typed_text
+from bot.core.model.characters import to_half_width
 from bot.core.model.metrics import is_metric_word
-from bot.core.model.typed_amount import parse_amount
-from bot.core.model.typed_characters import to_half_width
+from bot.core.model.typed_quantities import parse_amount, parse_timespan
 from bot.core.model.typed_text import ParsedArguments, describe_override_refusal, format_inline_code, unknown_name_error
-from bot.core.model.typed_time import parse_timespan
 from bot.errors import Denied, UserError
 from bot.phrase import N_, Phrase, Text, join_sentences
 

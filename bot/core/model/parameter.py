@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.core.model.typed_amount import HOW_TO_WRITE_AMOUNTS, parse_amount
+from bot.core.model.typed_quantities import HOW_TO_WRITE_AMOUNTS, parse_amount, parse_timespan
 from bot.core.model.typed_text import format_inline_code, is_full_match
-from bot.core.model.typed_time import parse_timespan
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, Text, join_alternatives
 

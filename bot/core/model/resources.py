@@ -1,10 +1,12 @@
-"""The resources that a task requests, as SkyPilot writes them: `any_of`, accelerators, nodes. Pure."""
+"""The resources that a task requests, as SkyPilot writes them, and what they cost by the team's price table. Pure."""
 
 from collections.abc import Iterable, Mapping
 from math import ceil
 from typing import Any
 
-from bot.core.model.recipe import Task
+from bot.core.model.money import Rate
+from bot.core.model.recipe import Accelerators, Task
+from bot.phrase import N_
 
 
 def list_resources(task: Task) -> list[Mapping[str, Any]]:
@@ -71,3 +73,32 @@ def get_cloud_name(choice: Mapping[str, Any]) -> str:
     """
     name = str(choice.get("infra") or choice.get("cloud") or "").partition("/")[0].lower()
     return {"k8s": "kubernetes", "*": ""}.get(name, name)
+
+
+ANY_INFRA = "*"
+"""The infra whose prices apply if no other line fits."""
+
+WHOLE_NODE = "node"
+"""The name of a whole node without accelerators."""
+
+PRICE_SOURCE = N_("the price table")
+
+PriceTable = Mapping[str, Mapping[str, float]]
+"""Dollars per hour, by infra and then by accelerator: `{"k8s": {"H100": 2.5, "node": 0.4}}`."""
+
+
+def look_up_rate(table: PriceTable, infra: str, accelerators: Accelerators | None, nodes: int) -> Rate | None:
+    """Return the hourly rate of so many nodes; None if the table has no price.
+
+    >>> table = {"k8s": {"H100": 2.5}, "*": {"node": 0.5}}
+    >>> look_up_rate(table, "k8s/east", Accelerators("H100", 8), 2)
+    Rate(dollars_per_hour=40.0, source='the price table')
+    >>> look_up_rate(table, "slurm", None, 2), look_up_rate(table, "slurm", Accelerators("H100", 8), 2)
+    (Rate(dollars_per_hour=1.0, source='the price table'), None)
+    """
+    name, count = (accelerators.name.lower(), accelerators.count) if accelerators else (WHOLE_NODE, 1)
+    for place in (infra, infra.partition("/")[0], ANY_INFRA):
+        prices = {kind.lower(): dollars for kind, dollars in table.get(place, {}).items()}
+        if prices.get(name):
+            return Rate(prices[name] * count * nodes, PRICE_SOURCE)
+    return None

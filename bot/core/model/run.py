@@ -14,13 +14,11 @@ from bot.core.model.cluster import JobState, Observation, is_forgotten
 from bot.core.model.cluster_requests import LaunchRequests, TeardownRequests
 from bot.core.model.failure import FailureSummary
 from bot.core.model.launch_plan import ClusterRef
-from bot.core.model.money import Bill, BudgetOverrun, BudgetThreshold, Rate
+from bot.core.model.money import Bill, BudgetOverrun, BudgetThreshold, Rate, Spending
 from bot.core.model.observed_cluster import ObservedCluster
-from bot.core.model.run_plan import RunLimits, RunPlan
-from bot.core.model.run_requests import RunRequests
+from bot.core.model.run_plan import RunLimits, RunPlan, RunRequests
 from bot.core.model.run_state import Approval, PolicyHit, Reason, RunLimit, RunStatus
 from bot.core.model.sent_message import CARD_KEY, RunMessages
-from bot.core.model.spending import Spending
 from bot.core.model.training_state import TrainingState
 from bot.phrase import Text
 

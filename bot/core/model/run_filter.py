@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
-from bot.core.model.typed_time import parse_timespan
+from bot.core.model.typed_quantities import parse_timespan
 
 DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 """The days of a week; three letters of a name are enough."""

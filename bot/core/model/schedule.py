@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Literal
 
-from bot.core.model.typed_characters import to_half_width
+from bot.core.model.characters import to_half_width
+from bot.core.model.typed_quantities import parse_time_of_day, parse_timespan
 from bot.core.model.typed_text import format_inline_code
-from bot.core.model.typed_time import parse_time_of_day, parse_timespan
 from bot.errors import UserError
 from bot.phrase import N_, Phrase
 

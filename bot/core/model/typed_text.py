@@ -11,9 +11,17 @@ from typing import Any
 
 import re2
 
-from bot.core.model.characters import INVISIBLE, describe_character, to_single_line
+from bot.core.model.characters import (
+    CLOSING_QUOTES,
+    DASHES,
+    EQUALS_SIGNS,
+    INVISIBLE,
+    WORD_SEPARATORS,
+    describe_character,
+    separates_words,
+    to_single_line,
+)
 from bot.core.model.near_names import find_near_names
-from bot.core.model.typed_characters import CLOSING_QUOTES, DASHES, EQUALS_SIGNS, WORD_SEPARATORS, separates_words
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, Text, join_list, join_sentences
 

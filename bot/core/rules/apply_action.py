@@ -18,6 +18,7 @@ from bot.core.rules.actions import (
     PostponeAutostop,
     Provision,
     RaiseAlarm,
+    ReconcileTimings,
     RecordObservation,
     RecordOnlyAction,
     RecordPolicyHit,
@@ -27,7 +28,6 @@ from bot.core.rules.actions import (
     WaitForCheckpoint,
 )
 from bot.core.rules.end_causes import find_requested_end
-from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.core.rules.save_grace import rescue_deadline
 
 

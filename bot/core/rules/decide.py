@@ -24,6 +24,7 @@ from bot.core.rules.actions import (
     PostponeAutostop,
     Provision,
     RaiseAlarm,
+    ReconcileTimings,
     RecordObservation,
     RequestTeardown,
     SaveLog,
@@ -39,7 +40,6 @@ from bot.core.rules.end_causes import (
     find_requested_end,
     to_reason,
 )
-from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.core.rules.save_grace import (
     REASONS_OF_PROGRAM_END,
     STARTED_JOB_STATES,

@@ -16,10 +16,10 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.actions import (
     BeginTeardown,
+    ReconcileTimings,
     RecordPolicyHit,
     SetAutostop,
 )
-from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.phrase import Phrase, Text
 
 

@@ -12,7 +12,7 @@ from typing import Self
 from bot.core.model.bot_clock import has_passed
 from bot.core.model.cluster import Observation, RequestState
 from bot.core.model.run_stub import RunStub
-from bot.core.rules.reconcile_timings import ReconcileTimings
+from bot.core.rules.actions import ReconcileTimings
 from bot.phrase import Text
 
 

@@ -36,9 +36,9 @@ from bot.phrase import Phrase
 from bot.runtime.failure_isolation import report_once
 from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer, post_direct_message
 from bot.slack.outbound.chart_publisher import ChartPublisher
+from bot.slack.outbound.directory import find_time_zone
 from bot.slack.outbound.file_uploads import render_upload_failure, upload_file, upload_patiently
 from bot.slack.outbound.table_publisher import TablePublisher
-from bot.slack.outbound.time_zones import find_time_zone
 from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain
 from bot.slack.views import answers, audit_views, chart_views, cost_views, schedule_views
 from bot.slack.views.message import Answer, Responder, build_text_answer

@@ -1,4 +1,4 @@
-"""Slack's data on people and channels, cached in bounded memory and never waited for long."""
+"""Slack's data on people, with their time zones, and on channels: cached in bounded memory, never waited for long."""
 
 import logging
 import time
@@ -12,8 +12,9 @@ from typing import Any, Generic, TypeVar
 
 from slack_sdk import WebClient
 
+from bot.app.report_service import canonical_name
 from bot.core.model.people import Channel, ChannelKind, Person, PersonKind
-from bot.errors import Unavailable
+from bot.errors import Unavailable, UserError
 from bot.phrase import N_, Phrase
 from bot.slack.outbound.web_client import (
     BotIdentity,
@@ -313,3 +314,20 @@ def classify_channel(description: JsonObject) -> ChannelKind:
     if description.get("is_im"):
         return ChannelKind.DIRECT
     return ChannelKind.PRIVATE if description.get("is_private") or description.get("is_mpim") else ChannelKind.PUBLIC
+
+
+log = logging.getLogger(__name__)
+
+
+def find_time_zone(client: WebClient, user: str) -> str | None:
+    """Return a person's time zone in Slack; None where Slack does not give one."""
+    try:
+        with classify_slack_errors():
+            response = client.users_info(user=user)
+        zone = (response.get("user") or {}).get("tz")
+        return canonical_name(str(zone)) if zone else None
+    except (SlackRejected, SlackRateLimited, SlackUncertain) as error:
+        log.warning("Slack does not tell the time zone of %s: %s", user, error)
+    except UserError as error:
+        log.warning("Slack has an unknown time zone of %s: %s", user, error)
+    return None

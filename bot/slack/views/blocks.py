@@ -1,11 +1,9 @@
 """Blocks of a message, and how much of them Slack accepts. Pure."""
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from typing import Any
 
 from bot.i18n import translate
-from bot.slack.views.chart_labels import make_distinct
 from bot.slack.views.mrkdwn import (
     Markup,
     count_utf16_units,
@@ -32,8 +30,6 @@ MAX_OVERFLOW_OPTIONS = 5
 MAX_INPUT_CHARACTERS, MAX_HINT_CHARACTERS = 3_000, 2_000
 MAX_CONFIRM_TITLE_CHARACTERS, MAX_CONFIRM_TEXT_CHARACTERS, MAX_CONFIRM_BUTTON_CHARACTERS = 100, 300, 30
 MAX_VIEW_TITLE_CHARACTERS, MAX_VIEW_METADATA_CHARACTERS = 24, 3_000
-CHART, MAX_CHART_CAPTION_CHARACTERS = "data_visualization", 50
-IMAGE, MAX_ALT_TEXT_CHARACTERS = "image", 2_000
 
 EMPTY_TEXT = "–"
 """The text in place of an empty one, which Slack refuses."""
@@ -125,43 +121,6 @@ def plain_cell(text: str) -> Block:
 def rich_cell(elements: list[Block]) -> Block:
     """Return a cell of a table with links, people, times, emoji or code in it."""
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}
-
-
-def line_chart(
-    title: str, x_label: str, y_label: str, labels: Sequence[str], series: Sequence[tuple[str, Sequence[float]]]
-) -> Block:
-    """Return a chart of lines, each with one value per label; numbers that are not finite are drawn as 0."""
-    categories, names = make_distinct(labels), make_distinct([name for name, _ in series])
-    series_data = [
-        {
-            "name": name,
-            "data": [
-                {"label": label, "value": value if isfinite(value) else 0.0}
-                for label, value in zip(categories, values, strict=True)
-            ],
-        }
-        for name, (_, values) in zip(names, series, strict=True)
-    ]
-    axes = {"categories": categories, "x_label": chart_caption(x_label), "y_label": chart_caption(y_label)}
-    return {
-        "type": CHART,
-        "title": chart_caption(title),
-        "chart": {"type": "line", "series": series_data, "axis_config": axes},
-    }
-
-
-def chart_caption(text: str) -> str:
-    """Return the title of a chart or of an axis."""
-    return to_plain_line(text, MAX_CHART_CAPTION_CHARACTERS) or EMPTY_TEXT
-
-
-def picture(file: str, alt_text: str) -> Block:
-    """Return a block that shows an uploaded picture."""
-    return {
-        "type": IMAGE,
-        "slack_file": {"id": file},
-        "alt_text": to_plain_line(alt_text, MAX_ALT_TEXT_CHARACTERS) or EMPTY_TEXT,
-    }
 
 
 # controls and forms

@@ -11,8 +11,7 @@ from bot.core.rules.chart_data import build_progress_chart
 from bot.phrase import N_
 from bot.slack.views import failure_views, wording
 from bot.slack.views.blocks import Block, context, fields_section, output_block, section
-from bot.slack.views.card_settings import list_card_settings
-from bot.slack.views.card_title import render_title
+from bot.slack.views.card_title import list_card_settings, render_title
 from bot.slack.views.checkpoint_views import format_bytes, list_instructions
 from bot.slack.views.finding_views import render_open_findings, render_unreliable_metrics
 from bot.slack.views.message import Message, build_native_chart

@@ -14,15 +14,13 @@ from bot.core.rules.chart_table import build_table, is_cut, is_smoothed
 from bot.i18n import render
 from bot.phrase import Phrase
 from bot.slack.views.blocks import (
-    CHART,
     EMPTY_TEXT,
-    IMAGE,
     Block,
     fit_blocks,
     fit_message_text,
-    line_chart,
     section,
 )
+from bot.slack.views.chart_blocks import CHART, IMAGE, line_chart
 from bot.slack.views.mrkdwn import (
     Markup,
     to_literal,

@@ -12,8 +12,13 @@ from bot.slack.views import wording
 from bot.slack.views.approval_views import build_approval_blocks, is_awaiting_approval
 from bot.slack.views.blocks import Block, actions, context, fields_section, section, section_with
 from bot.slack.views.card_buttons import build_menu, card_buttons
-from bot.slack.views.card_settings import describe_origin, list_card_settings
-from bot.slack.views.card_title import choose_color, render_title, render_title_text
+from bot.slack.views.card_title import (
+    choose_color,
+    describe_origin,
+    list_card_settings,
+    render_title,
+    render_title_text,
+)
 from bot.slack.views.ended_card import build_ended_blocks
 from bot.slack.views.finding_views import render_open_findings
 from bot.slack.views.managed_job_views import describe_managed_job

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
 from bot.core.model.run_plan import RunLimits, RunPlan
-from bot.slack.views.blocks import Block, line_chart
+from bot.slack.views.blocks import Block
+from bot.slack.views.chart_blocks import line_chart
 from bot.slack.views.launch_form import LaunchFormValues, build_form
 from bot.slack.views.message import Message
 from bot.slack.views.run_card import card

@@ -7,9 +7,8 @@ from bot.adapters.sky.sky_records import LaunchRecord, ManagedJobCosts, ManagedJ
 from bot.core.model.cluster import ClusterState, Ending, JobState, Observation, RequestState
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
-from bot.core.rules.actions import BeginTeardown
+from bot.core.rules.actions import BeginTeardown, ReconcileTimings
 from bot.core.rules.decide import decide
-from bot.core.rules.reconcile_timings import ReconcileTimings
 from tests.builders import NOON, launching, running
 
 NOTHING = ManagedJobSnapshot({}, {})

@@ -11,13 +11,13 @@ from bot.core.rules.actions import (
     BeginTeardown,
     Close,
     NoteMemoryLoss,
+    ReconcileTimings,
     RecordObservation,
     RecordPolicyHit,
     RequestTeardown,
     SaveLog,
 )
 from bot.core.rules.apply_action import apply_action, requeue_after
-from bot.core.rules.reconcile_timings import ReconcileTimings
 from tests.builders import at, launching, running, up
 
 TIMINGS = ReconcileTimings(teardown_confirm=timedelta(seconds=7))

@@ -33,13 +33,13 @@ from bot.core.rules.actions import (
     PostponeAutostop,
     Provision,
     RaiseAlarm,
+    ReconcileTimings,
     RecordObservation,
     RequestTeardown,
     SaveLog,
     SetAutostop,
 )
 from bot.core.rules.decide import decide, must_record_first
-from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.i18n import use_language
 from bot.phrase import LANGUAGES, Phrase, plural_phrase
 from tests.builders import GONE, NOON, NOTHING, PROVISIONING, a_run, at, change_run, launching, running, up

@@ -28,13 +28,13 @@ from bot.core.rules.actions import (
     PostponeAutostop,
     Provision,
     RaiseAlarm,
+    ReconcileTimings,
     RequestTeardown,
     SaveLog,
     SetAutostop,
 )
 from bot.core.rules.apply_action import apply_action, requeue_after
 from bot.core.rules.decide import decide
-from bot.core.rules.reconcile_timings import ReconcileTimings
 from tests.builders import NOON, a_run
 from tests.examples import examples
 

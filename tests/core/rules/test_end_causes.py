@@ -8,7 +8,7 @@ from bot.core.model.cluster import ClusterState, Ending, JobState, Observation, 
 from bot.core.model.money import BudgetOverrun
 from bot.core.model.run import Run
 from bot.core.model.run_state import PolicyHit, Reason
-from bot.core.rules.actions import BeginTeardown
+from bot.core.rules.actions import BeginTeardown, ReconcileTimings
 from bot.core.rules.end_causes import (
     find_autostop_drift,
     find_cluster_stop,
@@ -18,7 +18,6 @@ from bot.core.rules.end_causes import (
     find_requested_end,
     to_reason,
 )
-from bot.core.rules.reconcile_timings import ReconcileTimings
 from tests.builders import a_run, at, launching, running, up
 
 MONTH_RULE = "person.dollars_per_month"

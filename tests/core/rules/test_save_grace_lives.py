@@ -32,11 +32,11 @@ from bot.core.rules.actions import (
     DownloadCheckpoint,
     FindDownloadedCheckpoint,
     PostponeAutostop,
+    ReconcileTimings,
     RequestTeardown,
     SaveLog,
 )
 from bot.core.rules.decide import decide
-from bot.core.rules.reconcile_timings import ReconcileTimings
 from bot.core.rules.save_grace import CheckpointGrace
 from bot.errors import IncompleteCheckpoint, Unavailable
 from tests.builders import NOON, a_run, change_run

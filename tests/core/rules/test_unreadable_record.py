@@ -7,7 +7,7 @@ import pytest
 
 from bot.core.model.cluster import Ending, Observation, RequestState
 from bot.core.model.run_stub import RunStub
-from bot.core.rules.reconcile_timings import ReconcileTimings
+from bot.core.rules.actions import ReconcileTimings
 from bot.core.rules.unreadable_record import UnreadableRun, UnreadableRunStep, decide_unreadable_step
 from tests.builders import NOON, at, up
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.slack.views.blocks import CHART, IMAGE
+from bot.slack.views.chart_blocks import CHART, IMAGE
 from tests.slack.outbound.test_run_notifier import notices
 from tests.story import ANA, BEN, TRAINING, Bot
 

@@ -26,7 +26,7 @@ from bot.core.model.cluster import JobState
 from bot.core.model.launch_plan import build_launch_plan
 from bot.core.model.money import Rate
 from bot.core.model.parameter import Parameter, ParameterKind
-from bot.core.model.price_table import PRICE_SOURCE
+from bot.core.model.resources import PRICE_SOURCE
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason
 from bot.core.model.typed_text import MAX_LINE_CHARACTERS

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.slack.outbound.chart_modes import MAX_REFUSED_CHARTS, REFUSAL_LIFETIME, ChartMode, ChartModes
+from bot.slack.outbound.chart_publisher import MAX_REFUSED_CHARTS, REFUSAL_LIFETIME, ChartMode, ChartModes
 from tests.builders import NOON
 
 DAMAGED = "[ERROR] names of series must be unique [json-pointer:/blocks/0/chart/series]"
