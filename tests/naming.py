@@ -54,6 +54,11 @@ IRREGULAR_PARTICIPLES = frozenset(
     "told asked said spent found made taken held given kept seen left known put sent begun gone done lost meant shown "
     "drawn written chosen stood stands over".split()
 )
+WIRE_WORDS = {
+    "web_server": ["made"],  # asyncio's `connection_made`
+}
+"""Banned words that another party's names have, by module."""
+
 NO_PARTICIPLES = frozenset({"need", "feed", "embed", "speed", "exceed", "proceed"})
 
 
@@ -235,6 +240,12 @@ def find_banned(texts: Sequence[str], patterns: Sequence[str]) -> list[str]:
         for text in texts
         for match in search.finditer(without_code(text))
     ]
+
+
+def find_banned_names(module: Module) -> list[str]:
+    """Return the names of a module that have a banned word, those that another party gives aside."""
+    banned = set(read_word_lists()["identifiers"]) - set(WIRE_WORDS.get(module.path.stem, ()))
+    return [name for name in sorted(module.identifiers) if banned & set(words_of(name))]
 
 
 def without_code(text: str) -> str:

@@ -10,6 +10,7 @@ from tests.naming import (
     Function,
     Module,
     find_banned,
+    find_banned_names,
     find_duplicates,
     find_number_pairs,
     is_imperative,
@@ -17,7 +18,6 @@ from tests.naming import (
     read_modules,
     read_word_lists,
     without_bad_examples,
-    words_of,
 )
 
 CODE = [*read_modules("bot"), *read_modules("playground/slack_playground")]
@@ -25,11 +25,6 @@ BOT = [module for module in CODE if module.path.parts[0] == "bot"]
 DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 MAX_MODULE_LINES = 400
 PROSE = read_word_lists()["prose"]
-
-WIRE_WORDS = {
-    "web_server": ["made"],  # asyncio's `connection_made`
-}
-"""Banned words that another party's names have, by module."""
 
 
 def test_a_class_has_a_name_of_its_own() -> None:
@@ -43,11 +38,7 @@ def test_a_module_has_a_name_of_its_own_and_not_the_plural_of_anothers() -> None
 
 
 def test_no_name_has_a_banned_word() -> None:
-    def find(module: Module) -> list[str]:
-        banned = set(read_word_lists()["identifiers"]) - set(WIRE_WORDS.get(module.path.stem, ()))
-        return [name for name in sorted(module.identifiers) if banned & set(words_of(name))]
-
-    assert collect(find) == {}
+    assert collect(find_banned_names) == {}
 
 
 def test_no_function_is_named_by_a_participle() -> None:
