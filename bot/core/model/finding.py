@@ -220,12 +220,14 @@ class ValidationResult:
     Attributes:
         at: Unix seconds when it was read.
         reward: the median reward of the twenty steps up to it, None if too few have one.
+        key: the training's own name of the value; empty in records of older versions.
     """
 
     step: int
     at: float
     value: float
     reward: float | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

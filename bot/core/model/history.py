@@ -211,9 +211,9 @@ def choose_new_columns(columns: Sequence[str], names: Iterable[str], keys: Metri
     existing, validation_count = set(columns), sum(map(keys.is_validation, columns))
     new_columns: list[str] = []
 
-    def get_priority(key: str) -> tuple[int, str]:
-        # Validations are sorted by name, because the first of them is the one that is shown.
-        return keys.rank(key), key if keys.is_validation(key) else ""
+    def get_priority(key: str) -> tuple[int | str, ...]:
+        # Validations are sorted by rank, because the first of them is the one that is shown.
+        return keys.rank(key), *(keys.order(key) or (key if keys.is_validation(key) else "",))
 
     for key in sorted((key for key in dict.fromkeys(names) if key not in existing), key=get_priority):
         is_full = len(existing) + len(new_columns) >= MAX_METRICS or (

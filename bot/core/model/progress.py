@@ -172,7 +172,7 @@ class Progress:
         step: the last finished step, or None before the first.
         total_steps: the number of steps, if the run reported it.
         metrics: the newest finite value of each of a few keys; a key that a step does not mention keeps its value.
-        reward, validation: the newest ones.
+        reward, validation: the newest ones; validation_key: the training's own key of that validation.
         validated_step: the step of the newest validation.
         checkpoint: the folder of the newest checkpoint; checkpoint_step: its step.
         from_zero: whether the first step is number 0, as in old versions of trainers.
@@ -199,6 +199,7 @@ class Progress:
     skips: int = 0
     reward: float | None = None
     validation: float | None = None
+    validation_key: str | None = None
 
     @property
     def last_step(self) -> int | None:
@@ -234,7 +235,7 @@ class Progress:
         """
         progress = self
         for event in events:
-            progress = progress._record_event(event, keys, (*keys.outcome_prefixes, *metric_prefixes))
+            progress = progress._record_event(event, keys, metric_prefixes)
         return progress
 
     def _record_event(self, event: LogEvent, keys: MetricKeys, metric_prefixes: tuple[str, ...]) -> Self:
@@ -254,13 +255,13 @@ class Progress:
     def _record_step(self, row: StepMetrics, keys: MetricKeys, metric_prefixes: tuple[str, ...]) -> Self:
         """Return the progress after one step, or after a validation, which a training may log on a line of its own."""
         finite_values = {
-            key: value for key, value in row.values.items() if key.startswith(metric_prefixes) and isfinite(value)
+            key: value
+            for key, value in row.values.items()
+            if isfinite(value) and (keys.is_outcome(key) or key.startswith(metric_prefixes))
         }
-        reward, validation, seconds = (
-            keys.find(row, MetricWord.REWARD),
-            keys.find_validation(row.values),
-            keys.find_seconds(row),
-        )
+        reward, seconds = keys.find(row, MetricWord.REWARD), keys.find_seconds(row)
+        validation_key = self._choose_validation_key(row, keys)
+        validation = None if validation_key is None else row.values[validation_key]
         is_training_step = keys.is_training_step(row)
         metrics = select_metrics({**self.metrics, **finite_values}, keys)
         progress = replace(
@@ -268,13 +269,19 @@ class Progress:
             step=row.step,
             metrics=metrics,
             reward=self.reward if reward is None else reward,
-            validation=keys.find_validation(metrics),
             rewards=self.rewards if reward is None else self.rewards.with_point(row.step, reward),
         )
         if validation is not None:
             validations = self.validations.with_point(row.step, validation)
             totals = progress.training_totals.record_validation(validation)
-            progress = replace(progress, validated_step=row.step, validations=validations, training_totals=totals)
+            progress = replace(
+                progress,
+                validation=validation,
+                validation_key=validation_key,
+                validated_step=row.step,
+                validations=validations,
+                training_totals=totals,
+            )
         step_times = self.step_times
         if row.step == self.step and step_times:  # more of the same step
             step_times = (
@@ -294,12 +301,21 @@ class Progress:
             progress, step_times=step_times, from_zero=from_zero, stepped_at=stepped_at, training_totals=totals
         )
 
+    def _choose_validation_key(self, row: StepMetrics, keys: MetricKeys) -> str | None:
+        """Return the key of the validation to show after a row; None where the row has none, or none that ranks before
+        what another line about the same step has reported.
+        """
+        key = keys.find_validation_key(row.values)
+        if key is None or self.validation_key is None or row.step != self.validated_step:
+            return key
+        return None if keys.order(self.validation_key) < keys.order(key) else key
+
 
 def select_metrics(metrics: Mapping[str, float], keys: MetricKeys) -> Mapping[str, float]:
-    """Return the metrics, or the few most important ones: of validations the first in alphabetical order."""
+    """Return the metrics, or the few most important ones: of validations those of the lowest rank."""
     if len(metrics) <= MAX_METRICS:
         return metrics
-    validations = sorted(key for key in metrics if key.startswith(keys.validation))
-    others = sorted((key for key in metrics if not key.startswith(keys.validation)), key=keys.rank)
+    validations = sorted(filter(keys.is_result, metrics), key=keys.order)
+    others = sorted((key for key in metrics if not keys.is_result(key)), key=keys.rank)
     selected = {*validations[:MAX_METRICS], *others[:MAX_METRICS]}
     return {key: value for key, value in metrics.items() if key in selected}

@@ -17,22 +17,30 @@ from bot.core.model.recipe import Task
 from bot.phrase import Text
 
 
+def find_no_source(_key: str) -> str:
+    """Return the name of the data behind a result, for a framework whose keys have none."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class MetricKeys:
     """The keys under which a framework logs the metrics that the bot speaks of, newest first.
 
     Attributes:
         by_word: by the word that people use.
-        validation: beginnings of the keys of validation metrics.
         validation_rows: beginnings of all keys of a validation, those that are no result too.
+        rank_validation: returns the rank of a key among the results of a validation, of which the lowest is shown; None
+            where the key is no result.
+        find_validation_source: returns the name of the data that a result was measured on; empty where it has none.
         step_part: beginning of the keys of the seconds of a step's parts; empty if there are none.
         validation_seconds, checkpoint_seconds: how long a validation and a checkpoint took.
         known: the keys that the bot itself uses.
     """
 
     by_word: Mapping[str, tuple[str, ...]]
-    validation: tuple[str, ...]
     validation_rows: tuple[str, ...]
+    rank_validation: Callable[[str], tuple[int | str, ...] | None]
+    find_validation_source: Callable[[str], str] = find_no_source
     step_part: str = ""
     validation_seconds: tuple[str, ...] = ()
     checkpoint_seconds: tuple[str, ...] = ()
@@ -41,10 +49,14 @@ class MetricKeys:
     def __post_init__(self) -> None:
         object.__setattr__(self, "known", frozenset(key for keys in self.by_word.values() for key in keys))
 
-    @property
-    def outcome_prefixes(self) -> tuple[str, ...]:
-        """Return the beginnings of the keys that tell how a training goes: reward, score and validation."""
-        return (*self.by_word[MetricWord.REWARD], *self.by_word[MetricWord.SCORE], *self.validation)
+    def is_outcome(self, key: str) -> bool:
+        """Return whether a key tells how a training goes: reward, score or the result of a validation."""
+        names = (*self.by_word[MetricWord.REWARD], *self.by_word[MetricWord.SCORE])
+        return key in names or self.is_result(key)
+
+    def is_result(self, key: str) -> bool:
+        """Return whether a key is the result of a validation."""
+        return self.rank_validation(key) is not None
 
     def find(self, row: StepMetrics, word: str) -> float | None:
         """Return the finite value of a metric; None if the step does not have it."""
@@ -71,12 +83,25 @@ class MetricKeys:
         return min(seconds, MAX_STEP_SECONDS) if seconds else None
 
     def find_validation(self, values: Mapping[str, float]) -> float | None:
-        """Return the first validation metric in alphabetical order, of the newest kind that there is."""
-        for beginning in self.validation:
-            keys = sorted(key for key, value in values.items() if key.startswith(beginning) and isfinite(value))
-            if keys:
-                return values[keys[0]]
-        return None
+        """Return the result of a validation that is shown and judged: the finite one of the lowest rank."""
+        key = self.find_validation_key(values)
+        return None if key is None else values[key]
+
+    def find_validation_key(self, values: Mapping[str, float]) -> str | None:
+        """Return the key of that result; None where there is none."""
+        return min(
+            (key for key in values if isfinite(values[key]) and self.is_result(key)), key=self.order, default=None
+        )
+
+    def order(self, key: str) -> tuple[int | str, ...]:
+        """Return the rank of a result, for sorting; of another key, none."""
+        return self.rank_validation(key) or ()
+
+    def list_validations(self, values: Mapping[str, float]) -> Mapping[str, float]:
+        """Return the result of each data source, by its key, in the order of their ranks."""
+        results = sorted((key for key in values if isfinite(values[key]) and self.is_result(key)), key=self.order)
+        by_source = {self.find_validation_source(key): key for key in reversed(results)}
+        return {key: values[key] for key in results if by_source[self.find_validation_source(key)] == key}
 
     def rank(self, key: str) -> int:
         """Return the rank of a key where there is no room for all: keys that the bot uses, training, validation, the
@@ -86,7 +111,7 @@ class MetricKeys:
             return 0
         if not self.is_validation(key):
             return 1
-        return 2 if key.startswith(self.validation) else 3
+        return 2 if self.is_result(key) else 3
 
     def limit(self, values: Mapping[str, float]) -> Mapping[str, float]:
         """Return the values, or of more than `MAX_KEYS` the most important ones."""

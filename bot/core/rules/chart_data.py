@@ -38,9 +38,8 @@ def find_available_metrics(history: MetricsHistory, keys: MetricKeys = FRAMEWORK
     """Return the words for which the run has numbers, each with the training's key."""
     own = history.keys
     keys_by_word = {word: next((key for key in names if key in own), None) for word, names in keys.by_word.items()}
-    validations = [key for beginning in keys.validation for key in own if key.startswith(beginning)]
-    # Of the validations, the first key of the newest kind represents all.
-    keys_by_word[MetricWord.VALIDATION] = next(iter(validations), None)
+    # Of the validations, the one that the card shows represents all.
+    keys_by_word[MetricWord.VALIDATION] = min(filter(keys.is_result, own), key=keys.order, default=None)
     return {word: key for word, key in keys_by_word.items() if key}
 
 
@@ -50,7 +49,7 @@ def find_metric(word: str, history: MetricsHistory, keys: MetricKeys = FRAMEWORK
     if (key := words.get(word.lower())) and (series := history.get_series(key)):
         return Metric(word.lower(), DISPLAY_NAMES[word.lower()], series, word.lower() == MetricWord.VALIDATION)
     if (key := own.get(word.lower())) and (series := history.get_series(key)):
-        return Metric(key, key, series, key.startswith(keys.validation))
+        return Metric(key, key, series, keys.is_result(key))
     return None
 
 

@@ -27,6 +27,7 @@ from bot.slack.views.mrkdwn import (
 )
 from bot.slack.views.progress_views import (
     describe_reward,
+    describe_sources,
     describe_validation,
     format_number,
     further_metrics_line,
@@ -99,7 +100,7 @@ def list_further_lines(run: Run) -> list[Markup]:
 def list_end_fields(run: Run, now: datetime, previous: Run | None) -> list[Markup]:
     """Return the facts of a finished training, each under its name: only those that are known."""
     values = (
-        (N_("Validation"), describe_best_validation(run)),
+        (N_("Validation"), join_parts("\n", [describe_best_validation(run), describe_sources(run.training.progress)])),
         (N_("Reward"), describe_reward(run.training.progress)),
         (N_("Compared with the last run"), describe_comparison(run, previous, now)),
         (N_("Model"), describe_model_briefly(run)),

@@ -12,8 +12,7 @@ from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.mrkdwn import Markup, code, date_and_time, escape, join_parts, mrkdwn, render_phrase
 
-NAMED_METRICS = FRAMEWORK.keys.outcome_prefixes
-"""Metrics that have a word of their own."""
+KEYS = FRAMEWORK.keys
 
 MIN_STEPS_FOR_FORECAST = 2
 """Minimum steps before an end is forecast: the first one compiles and warms up."""
@@ -84,7 +83,9 @@ def further_metrics_line(progress: Progress, metrics: tuple[str, ...], unreliabl
         unreliable: keys of metrics whose values mean nothing.
     """
     further = [
-        key for key in progress.metrics if metrics and key.startswith(metrics) and not key.startswith(NAMED_METRICS)
+        key
+        for key in progress.metrics
+        if metrics and key.startswith(metrics) and not KEYS.is_outcome(key)  # which have words of their own
     ]
     values = {
         key: render_phrase("unknown") if key in unreliable else format_number(progress.metrics[key])
@@ -122,6 +123,37 @@ def describe_validation(progress: Progress) -> Markup:
     return render_phrase(
         "{value} (step {step})", value=format_number(progress.validation), step=progress.validated_step
     )
+
+
+def describe_validations(progress: Progress) -> list[Markup]:
+    """Return the newest validation, and the results of the other data sources where there are several."""
+    return [describe_validation(progress), describe_sources(progress)]
+
+
+MAX_SHOWN_SOURCES = 3
+"""Maximum data sources beside the one that is judged: a field of the card has room for as many."""
+
+OTHER_SOURCES = N_("{source} counts, the first of {count} data sources; {others}")
+
+
+def describe_sources(progress: Progress) -> Markup:
+    """Return which of several data sources counts, with the results of others; empty where there is one at most."""
+    results = KEYS.list_validations(progress.metrics)
+    if progress.validation_key is None or progress.validation_key not in results or len(results) < 2:
+        return Markup()
+    others = [key for key in results if key != progress.validation_key]
+    shown = [mrkdwn("{} {}", name_source(key), format_number(results[key])) for key in others[:MAX_SHOWN_SOURCES]]
+    return render_phrase(
+        OTHER_SOURCES,
+        source=name_source(progress.validation_key),
+        count=len(results),
+        others=join_parts(", ", [*shown, *(["…"] if len(others) > len(shown) else [])]),
+    )
+
+
+def name_source(key: str) -> Markup:
+    """Return the name of the data that a result was measured on, or its key where that names none."""
+    return code(KEYS.find_validation_source(key) or key)
 
 
 def format_number(value: float) -> str:

@@ -35,7 +35,7 @@ from bot.slack.views.mrkdwn import (
 from bot.slack.views.progress_views import (
     MIN_STEPS_FOR_FORECAST,
     describe_reward,
-    describe_validation,
+    describe_validations,
     format_progress_bar,
     progress_line,
 )
@@ -152,7 +152,7 @@ def list_fields(run: Run, now: datetime) -> list[Markup]:
         mrkdwn("*{}*\n{}", render_phrase(name), value)
         for name, value in (
             (N_("Reward"), describe_reward(run.training.progress)),
-            (N_("Validation"), describe_validation(run.training.progress)),
+            (N_("Validation"), join_parts("\n", describe_validations(run.training.progress))),
             (N_("Cost"), describe_card_cost(run, now)),
             (N_("Machines"), describe_card_machines(run)),
         )

@@ -79,7 +79,7 @@ TOY = Framework(
             MetricWord.SECONDS: ("sec",),
             MetricWord.ENTROPY: ("ent",),
         },
-        validation=("eval",),
+        rank_validation=lambda key: (0, key) if key.startswith("eval") else None,
         validation_rows=("eval",),
     ),
     reader=ToyReader(),

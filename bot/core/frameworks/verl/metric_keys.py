@@ -1,4 +1,7 @@
-"""The keys that verl has given each metric, newest first (verl 0.1 to 0.9)."""
+"""The keys that verl and its forks have given each metric, newest first (verl 0.1 to 0.10)."""
+
+import re
+from functools import lru_cache
 
 from bot.core.model.metrics import MetricWord
 from bot.core.model.training_framework import MetricKeys
@@ -16,11 +19,103 @@ TOOLS = ("tool_call_counts/mean",)
 SECONDS = ("timing_s/step", "perf/time_per_step")
 THROUGHPUT = ("perf/throughput",)
 
-VALIDATION_METRICS = ("val-core/", "val/test_score/")
-"""Beginnings of the keys of validation metrics, newest first."""
-
 VALIDATION_PREFIXES = ("val-", "val/")
 """Beginnings of all keys of a validation; verl's SFT trainer has `val/loss`."""
+
+CORE_PREFIX = "val-core/"
+"""Beginning of the keys that verl itself holds to be a validation's result, since verl 0.3."""
+
+RESULT_WORDS = ("acc", "accuracy", "success_rate", "test_score", "reward", "score", "reward_score", "overall_reward")
+"""Parts of a key that name what a validation measures, the most telling first: verl's own, verl-agent's, EasyR1's."""
+
+RESULT_ENDINGS = ("_success_rate", "_accuracy", "_acc", "_score", "_reward")
+"""Endings of such parts where a task has given them a name of its own."""
+
+ANSWERS_STATISTIC = re.compile(r"(mean|avg|pass|maj|best|worst)@(\d{1,9})", re.IGNORECASE)
+"""Matches a part that says how a number was made of several answers to each prompt."""
+
+STATISTICS = ("mean", "maj", "pass", "best", "worst")
+"""How a number may be made of several answers, the most sober first: the best of 32 flatters, and the worst hides."""
+
+PLAIN_PARTS = ("mean", "avg")
+"""Parts of a key that say nothing beside the result."""
+
+ValidationRank = tuple[int, int, int, str, int, str]
+"""What orders the results of one validation: kind, word, statistic, data source, answers, key."""
+
+
+@lru_cache(maxsize=4096)
+def rank_validation(key: str) -> ValidationRank | None:
+    """Return the rank of a key among the results of a validation; None where it is no result. The lowest rank is shown.
+
+    A mean over the answers comes before a majority, the best and the worst of them; verl's own choice of results
+    before older names; of several data sources the first in alphabetical order; of several means the one over the most
+    answers. Spreads, losses and counts are no results.
+
+    >>> keys = ["val-core/aime/acc/best@32/mean", "val-core/aime/acc/mean@32", "val-core/math/acc/mean@32"]
+    >>> min(keys, key=rank_validation), rank_validation("val-core/aime/acc/best@32/std")
+    ('val-core/aime/acc/mean@32', None)
+    >>> min(["val/text/test_score", "val/success_rate"], key=rank_validation), rank_validation("val/loss")
+    ('val/success_rate', None)
+    """
+    if not key.startswith((CORE_PREFIX, "val/")) or key.endswith(("/std", "/loss")):
+        return None
+    is_core = key.startswith(CORE_PREFIX)
+    parts = key.split("/")[1:]
+    word = min(map(rank_result_word, parts))
+    if not is_core and word > len(RESULT_WORDS):
+        return None
+    statistic, answers = rank_statistic(parts)
+    return (0 if is_core else 1, word, statistic, find_validation_source(key), -answers, key)
+
+
+def rank_result_word(part: str) -> int:
+    """Return how well a part of a key names a result; more than the number of result words where it names none.
+
+    >>> rank_result_word("acc"), rank_result_word("test_score"), rank_result_word("webshop_task_score")
+    (0, 3, 8)
+    """
+    # verl-agent adds to one name which other metric it is not.
+    name = part.partition(" ")[0]
+    if name in RESULT_WORDS:
+        return RESULT_WORDS.index(name)
+    return len(RESULT_WORDS) + (not name.endswith(RESULT_ENDINGS))
+
+
+def rank_statistic(parts: list[str]) -> tuple[int, int]:
+    """Return the rank of how a number was made of several answers, and of how many.
+
+    >>> rank_statistic(["acc", "mean@32"]), rank_statistic(["acc"]), rank_statistic(["pass@1"])
+    ((0, 32), (0, 1), (0, 1))
+    >>> rank_statistic(["acc", "maj@32", "mean"]) < rank_statistic(["acc", "best@32", "mean"])
+    True
+    """
+    match = next((found for part in parts if (found := ANSWERS_STATISTIC.fullmatch(part))), None)
+    if match is None:
+        return 0, 1
+    name, answers = match[1].lower(), int(match[2])
+    if name in PLAIN_PARTS or answers == 1:  # of a single answer, each statistic is the mean
+        return 0, answers
+    return STATISTICS.index(name), answers
+
+
+def find_validation_source(key: str) -> str:
+    """Return the data source of a result, by its own name; empty where the key names none.
+
+    >>> (find_validation_source("val-core/openai/gsm8k/acc/mean@32"), find_validation_source("val/text/test_score"),
+    ...  find_validation_source("val/test_score/openai/gsm8k"), find_validation_source("val/success_rate"))
+    ('openai/gsm8k', 'text', 'openai/gsm8k', '')
+    """
+    parts = key.split("/")[1:]
+    named = [
+        part
+        for part in parts
+        if rank_result_word(part) > len(RESULT_WORDS)
+        and not ANSWERS_STATISTIC.fullmatch(part)
+        and part not in PLAIN_PARTS
+    ]
+    return "/".join(named)
+
 
 VERL_KEYS = MetricKeys(
     by_word={
@@ -37,8 +132,9 @@ VERL_KEYS = MetricKeys(
         MetricWord.SECONDS: SECONDS,
         MetricWord.THROUGHPUT: THROUGHPUT,
     },
-    validation=VALIDATION_METRICS,
     validation_rows=VALIDATION_PREFIXES,
+    rank_validation=rank_validation,
+    find_validation_source=find_validation_source,
     step_part="timing/",  # old versions report only the time of the parts
     validation_seconds=("timing_s/testing", "timing/testing"),
     checkpoint_seconds=("timing_s/save_checkpoint", "timing/save_checkpoint"),

@@ -25,15 +25,28 @@ def add_validations(
     earlier_indexes = (at for at in range(len(rows) - 1, -1, -1) if rows[at].at < since)
     # Start one row earlier, because a training may report a validation after its step.
     first = 0 if known_validations and not validations else next(earlier_indexes, 0)
-    for row in (row for row in rows[first:] if row.step <= newest):
-        if (value := keys.find_validation(row.values)) is not None and (
-            not validations or row.step > validations[-1].step
-        ):
-            validations = (
-                *validations,
-                ValidationResult(row.step, row.at, value, measure_reward_at(rows, row.step, keys)),
-            )
+    for index, row in enumerate(rows):
+        is_new = index >= first or row.at >= since  # a validation may come late, after rows of later steps
+        if is_new and row.step <= newest and (result := read_validation(rows, row, keys)):
+            validations = append_validation(validations, result)
     return validations[-MAX_VALIDATIONS:]
+
+
+def read_validation(rows: Sequence[StepMetrics], row: StepMetrics, keys: MetricKeys) -> ValidationResult | None:
+    """Return the validation that a row reports, by the number that its card shows; None where it reports none."""
+    key = keys.find_validation_key(row.values)
+    if key is None:
+        return None
+    return ValidationResult(row.step, row.at, row.values[key], measure_reward_at(rows, row.step, keys), key)
+
+
+def append_validation(validations: tuple[ValidationResult, ...], new: ValidationResult) -> tuple[ValidationResult, ...]:
+    """Return the validations with a later one; unchanged where it is known. Numbers under another key are dropped,
+    because they measure something else.
+    """
+    if not validations or new.step > validations[-1].step:
+        return (*(known for known in validations if known.key in ("", new.key)), new)
+    return validations
 
 
 def measure_reward_at(rows: Sequence[StepMetrics], step: int, keys: MetricKeys) -> float | None:

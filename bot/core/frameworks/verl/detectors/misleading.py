@@ -5,7 +5,7 @@ from itertools import islice
 from math import isnan
 
 from bot.core.frameworks.verl.detectors.policy_loss import REFERENCE_KL, UPDATE_KL
-from bot.core.frameworks.verl.metric_keys import CUT, VALIDATION_METRICS
+from bot.core.frameworks.verl.metric_keys import CUT, VERL_KEYS
 from bot.core.model.metrics import StepMetrics
 from bot.phrase import Phrase, Text
 
@@ -89,6 +89,5 @@ def explain_zero_distance(rows: Sequence[StepMetrics]) -> Mapping[str, Text]:
 
 def explain_validation_padding(row: StepMetrics) -> Mapping[str, Text]:
     """Return why a validation metric that is not a number says nothing: it is padding."""
-    beginnings = (*VALIDATION_METRICS, "val-aux/")
-    keys = [key for key, value in row.values.items() if key.startswith(beginnings) and isnan(value)]
+    keys = [key for key, value in row.values.items() if VERL_KEYS.is_validation(key) and isnan(value)]
     return {key: Phrase("There was no validation at this step.") for key in keys}

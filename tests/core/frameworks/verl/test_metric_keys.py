@@ -1,0 +1,71 @@
+"""Which number of a validation is shown and judged, and which are no results."""
+
+import pytest
+
+from bot.core.frameworks.verl.metric_keys import VERL_KEYS
+from bot.core.model.history import MAX_VALIDATION_METRICS, choose_new_columns
+from bot.core.model.metrics import StepMetrics
+from bot.core.model.progress import Progress
+from bot.core.rules.health.validation_history import add_validations
+
+AIME = "val-core/AIME2024/acc"
+
+
+@pytest.mark.parametrize(
+    ("keys", "shown"),
+    [
+        pytest.param([f"{AIME}/best@32/mean", f"{AIME}/maj@32/mean", f"{AIME}/mean@32"], f"{AIME}/mean@32", id="mean"),
+        pytest.param([f"{AIME}/best@32/mean", f"{AIME}/maj@32/mean"], f"{AIME}/maj@32/mean", id="majority before best"),
+        pytest.param([f"{AIME}/best@8/mean", f"{AIME}/best@8/std"], f"{AIME}/best@8/mean", id="best before its spread"),
+        pytest.param([f"{AIME}/mean@4", f"{AIME}/mean@32"], f"{AIME}/mean@32", id="over the most answers"),
+        pytest.param(
+            ["val/test_score/x/pass@16", "val/test_score/x/pass@1", "val/test_score/x/pass@1/std"],
+            "val/test_score/x/pass@1",
+            id="the pass rate of one answer",
+        ),
+        pytest.param(
+            ["val-core/b/acc/mean@8", "val-core/a/acc/best@8/mean", "val-core/c/acc/mean@8"],
+            "val-core/b/acc/mean@8",
+            id="of several sources the first that has a mean",
+        ),
+        pytest.param(
+            ["val/text/test_score", "val/tool_call_count/mean", "val/success_rate", "val/shop_task_score (not that)"],
+            "val/success_rate",
+            id="verl-agent's",
+        ),
+        pytest.param(["val/pick_success_rate", "val/steps"], "val/pick_success_rate", id="a task's own rate"),
+        pytest.param(["val/format_reward", "val/reward_score"], "val/reward_score", id="EasyR1's"),
+        pytest.param(["val/test_score/a", "val-core/b/reward/mean@1"], "val-core/b/reward/mean@1", id="the newer name"),
+        pytest.param(["val-aux/num_turns/mean", "val/loss", "val-aux/a/reward/std@4"], None, id="no result"),
+    ],
+)
+def test_one_number_of_a_validation_is_shown_by_rule(keys: list[str], shown: str | None) -> None:
+    values = {key: 0.1 * position for position, key in enumerate(keys)}
+    assert VERL_KEYS.find_validation_key(values) == shown
+    assert Progress().record_events([StepMetrics(1, values)], VERL_KEYS).validation_key == shown
+    found = add_validations((), [StepMetrics(1, values, 1.0)], 0.0, VERL_KEYS)
+    assert [result.key for result in found] == ([shown] if shown else [])
+
+
+def test_each_data_source_has_its_own_number() -> None:
+    values = {f"{AIME}/mean@32": 0.1, f"{AIME}/best@32/mean": 0.4, "val-core/openai/gsm8k/acc/mean@32": 0.7}
+    assert dict(VERL_KEYS.list_validations(values)) == {
+        f"{AIME}/mean@32": 0.1,
+        "val-core/openai/gsm8k/acc/mean@32": 0.7,
+    }
+
+
+def test_a_second_line_about_a_step_shows_another_number_only_if_that_ranks_before() -> None:
+    lines = [{f"{AIME}/maj@8/mean": 0.3}, {f"{AIME}/mean@8": 0.2}, {f"{AIME}/best@8/mean": 0.4}]
+    found = Progress().record_events([StepMetrics(5, values) for values in lines], VERL_KEYS)
+    assert (found.validation, found.validation_key) == (0.2, f"{AIME}/mean@8")
+
+
+def test_numbers_under_another_name_are_not_compared_with_earlier_ones() -> None:
+    rows = [StepMetrics(1, {f"{AIME}/best@8/mean": 0.6}, 1.0), StepMetrics(2, {f"{AIME}/mean@8": 0.2}, 2.0)]
+    assert [result.value for result in add_validations((), rows, 0.0, VERL_KEYS)] == [0.2]
+
+
+def test_the_number_that_is_shown_has_a_column_however_many_there_are() -> None:
+    many = [f"val-core/a{n:04}/acc/best@8/mean" for n in range(2 * MAX_VALIDATION_METRICS)]
+    assert "val-core/z/acc/mean@8" in choose_new_columns([], [*many, "val-core/z/acc/mean@8"], VERL_KEYS)
