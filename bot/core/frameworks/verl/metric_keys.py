@@ -90,7 +90,8 @@ def rank_statistic(parts: list[str]) -> tuple[int, int]:
     >>> rank_statistic(["acc", "maj@32", "mean"]) < rank_statistic(["acc", "best@32", "mean"])
     True
     """
-    match = next((found for part in parts if (found := ANSWERS_STATISTIC.fullmatch(part))), None)
+    matches = (ANSWERS_STATISTIC.fullmatch(part) for part in parts)
+    match = next(filter(None, matches), None)
     if match is None:
         return 0, 1
     name, answers = match[1].lower(), int(match[2])
