@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from bot.adapters.sky.refusal_advice import describe_error
 from bot.adapters.sky.remote_output import decode_end
-from bot.adapters.sky.sdk_client import describe_error
 from bot.adapters.sky.sdk_clusters import remove_skypilot_lines
 from bot.adapters.sky.sdk_jobs import remove_no_log_message
 from bot.core.frameworks.verl.log_grammar import parse_json_metrics, parse_pairs

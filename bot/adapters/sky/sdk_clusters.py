@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from bot.adapters.sky.mapping import CLUSTER_STATES, REQUEST_STATES
+from bot.adapters.sky.refusal_advice import describe_error
+from bot.adapters.sky.refusal_text import ANSI
 from bot.adapters.sky.remote_output import read_end
-from bot.adapters.sky.sdk_client import ANSI, describe_error, is_no_answer, sdk_without_retries, translate_errors
+from bot.adapters.sky.sdk_client import is_no_answer, sdk_without_retries, translate_errors
 from bot.adapters.sky.sky_records import ClusterRecord, ClusterSnapshot, JobRecord, LaunchRecord, ServerInfo
 from bot.core.model.cluster import AutostopSetting, ClusterState, JobState, RequestState
 from bot.core.model.recipe import Task

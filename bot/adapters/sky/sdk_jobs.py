@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from bot.adapters.sky.mapping import CANCELLING, FAILED_CONTROLLER, FINAL_STATES, REQUEST_STATES, is_done
+from bot.adapters.sky.refusal_advice import describe_error
+from bot.adapters.sky.refusal_text import ANSI
 from bot.adapters.sky.remote_output import read_end
 from bot.adapters.sky.sdk_client import (
-    ANSI,
-    describe_error,
     fetch_server_identity,
     sdk_without_retries,
     translate_errors,

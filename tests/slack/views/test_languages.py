@@ -14,7 +14,7 @@ from bot.adapters.local.supervisor import describe_failure
 from bot.adapters.redis.connection import create_client
 from bot.adapters.redis.redis_store import RedisStore
 from bot.adapters.sky import mapping
-from bot.adapters.sky.sdk_client import ADVICE, describe_error
+from bot.adapters.sky.refusal_advice import CAUSE_ADVICE, KIND_ADVICE, describe_error
 from bot.adapters.sky.task_builder import find_slurm_refusal
 from bot.app.log_selection import LogExcerpt
 from bot.app.run_queries import LaunchPreview
@@ -32,7 +32,7 @@ from bot.core.model.run_state import Reason
 from bot.core.model.typed_text import MAX_LINE_CHARACTERS
 from bot.errors import Unavailable, UserError
 from bot.i18n import render, use_language
-from bot.phrase import LANGUAGES
+from bot.phrase import LANGUAGES, Phrase
 from bot.slack.inbound.modals import to_view
 from bot.slack.views import answers, help_views, home_view, launch_form, log_excerpt, run_thread
 from bot.slack.views.launch_form import LaunchFormValues
@@ -190,7 +190,8 @@ SENTENCES: dict[str, Callable[[], str]] = {
     "on several": lambda: render(describe_failure("run", 0, "", [1, 2])),
     "gone": lambda: render(mapping.map_cluster_ending(())[1] or ""),
     "no containers": lambda: render(find_slurm_refusal({"resources": {"image_id": "x", "ports": 1}}) or ""),
-    **{f"advice: {kind}": partial(advised, kind) for kind in ADVICE},
+    **{f"advice: {kind}": partial(advised, kind) for kind in KIND_ADVICE},
+    **{f"advice: {cause}": partial(render, Phrase(advice, cloud="`AWS`")) for cause, advice in CAUSE_ADVICE.items()},
 }
 
 VIEWS: dict[str, Callable[[], dict[str, Any]]] = {

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.adapters.sky.sdk_client import describe_error
+from bot.adapters.sky.refusal_advice import describe_error
 from bot.adapters.sky.sdk_clusters import remove_skypilot_lines
 from bot.core.model.log_text import MAX_LINE_CHARACTERS
 from bot.core.model.metrics import (
