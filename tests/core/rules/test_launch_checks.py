@@ -1,0 +1,108 @@
+"""Settings that would fail on rented machines: refused before the launch, with what would work."""
+
+from typing import Any
+
+import pytest
+
+from bot.core.model.launch_plan import LaunchPlan, build_launch_plan
+from bot.core.model.parameter import Parameter, ParameterKind
+from bot.core.model.recipe import BatchRule
+from bot.core.rules.launch_checks import find_even_sizes, refuse_failing_settings
+from tests.builders import a_recipe, refusal_of
+
+KEYS = {"trainer": frozenset({"total_epochs", "logger", "nnodes"}), "data": frozenset({"max_prompt_length"})}
+BATCH = Parameter(
+    name="batch", kind=ParameterKind.INTEGER, meaning="prompts of a step", target="envs.BATCH", default="64"
+)
+SAMPLES = Parameter(
+    name="samples", kind=ParameterKind.INTEGER, meaning="answers to a prompt", target="envs.SAMPLES", default="4"
+)
+
+
+def plan(*overrides: str, rule: BatchRule | None = None, task: dict[str, Any] | None = None) -> LaunchPlan:
+    """Return the plan of a launch with two nodes of eight GPUs, a batch of 100 and three samples."""
+    recipe = a_recipe()
+    recipe = a_recipe(
+        checks_overrides=True,
+        batch_rules=(rule,) if rule else (),
+        parameters=(*recipe.parameters, BATCH, SAMPLES),
+        task=recipe.task
+        | {"envs": {**recipe.task["envs"], "BATCH": "100", "SAMPLES": "3"}, "resources": {"accelerators": "H100:8"}}
+        | (task or {}),
+    )
+    return build_launch_plan(recipe, [("nodes", "2")], overrides, "toy-7f3a")
+
+
+def refuse(launch: LaunchPlan) -> str:
+    """Return what the refusal of a launch says; empty where it may be launched."""
+    refusal = refusal_of(lambda: refuse_failing_settings(launch, KEYS))
+    return f"{refusal} {refusal.hint}" if refusal else ""
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        pytest.param("trainer.total_epochs=3", id="a setting that verl has"),
+        pytest.param("trainer.logger[0]=console", id="an entry of a list"),
+        pytest.param("trainer.logger.more.below=1", id="what is below a setting"),
+        pytest.param("~trainer.logger", id="a setting taken out"),
+        pytest.param("+mine.own=1", id="a new setting"),
+        pytest.param("++trainer.own=1", id="a setting that is added or changed"),
+        pytest.param("hydra.run.dir=x", id="Hydra's own"),
+        pytest.param("model/base=small", id="a choice of a group"),
+        pytest.param("actor@first=small", id="a group in another place"),
+    ],
+)
+def test_what_verl_or_hydra_would_take_is_launched(override: str) -> None:
+    assert refuse(plan(override)) == ""
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        pytest.param("trainr.logger=x", "Did you mean `trainer`?", id="a mistyped beginning"),
+        pytest.param("trainer.total_epoch=3", "Did you mean `trainer.total_epochs`?", id="a mistyped setting"),
+        pytest.param("zzz=1", "It has settings such as `data`, `trainer`.", id="no beginning that is near"),
+        pytest.param("~data.zzzzzz", "`data.max_prompt_length`", id="nothing near to take out"),
+    ],
+)
+def test_a_setting_that_verl_does_not_know_is_refused_with_those_that_it_has(override: str, said: str) -> None:
+    refusal = refuse(plan(override))
+    assert said in refusal
+    assert "write `+` before it" in refusal
+
+
+def test_a_recipe_that_does_not_check_takes_any_override() -> None:
+    launch = build_launch_plan(a_recipe(checks_overrides=False), [], ["zzz=1"], "toy-7f3a")
+    assert refuse(launch) == ""
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        pytest.param(BatchRule(("batch",)), "must be a multiple of 16 (1 × 16 GPUs), and is 100", id="a batch"),
+        pytest.param(BatchRule(("batch",)), "`batch=96`, `batch=112`", id="the batches next to it"),
+        pytest.param(BatchRule(("batch", "samples"), 2), "must be a multiple of 32", id="a product of two"),
+        pytest.param(BatchRule(("batch",), 64, per_gpu=False), "must be a multiple of 64, and is 100", id="no GPUs"),
+        pytest.param(BatchRule(("batch",), 200, per_gpu=False), "Such as `batch=200`.", id="none below"),
+        pytest.param(BatchRule(("batch",), 50, per_gpu=False), "", id="a multiple"),
+        pytest.param(BatchRule(("model",)), "", id="what is no number is not judged"),
+    ],
+)
+def test_a_batch_that_leaves_a_remainder_is_refused_with_the_next_ones(rule: BatchRule, said: str) -> None:
+    refusal = refuse(plan(rule=rule))
+    assert said in refusal
+    assert bool(refusal) is bool(said)
+
+
+def test_a_batch_is_not_judged_while_the_number_of_gpus_is_open() -> None:
+    task = {"resources": {"any_of": [{"accelerators": "H100:8"}, {"accelerators": "L4:1"}]}}
+    assert refuse(plan(rule=BatchRule(("batch",)), task=task)) == ""
+
+
+@pytest.mark.parametrize(("size", "factor", "unit"), [(257, 1, 8), (33, 4, 16), (7, 3, 5), (1, 1, 1), (10**9, 7, 96)])
+def test_the_sizes_next_to_a_batch_divide_and_none_between_them_does(size: int, factor: int, unit: int) -> None:
+    below, above = find_even_sizes(size, factor, unit)
+    assert below <= size < above
+    assert below * factor % unit == above * factor % unit == 0
+    assert not any(between * factor % unit == 0 for between in range(below + 1, min(above, below + 1000)))
