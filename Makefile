@@ -76,7 +76,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 explore: $(READY)  ## the property tests, on new values and many of them
-	$(BIN)/pytest --quiet --hypothesis-profile=explore --timeout=3000 --numprocesses=2 tests/core tests/slack/views/test_mrkdwn.py tests/adapters/redis/test_redis_store.py
+	$(BIN)/pytest --quiet --hypothesis-profile=explore --timeout=3000 --numprocesses=2 tests/core tests/slack/views/test_mrkdwn.py tests/adapters/redis/test_codec.py
 
 threats: $(READY)  ## the guard against each threat taken away, one at a time: ONLY=id,id or FILE=logs,doors for some
 	$(BIN)/python -m tests.threats --only "$(ONLY)" --file "$(FILE)"

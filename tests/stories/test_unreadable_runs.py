@@ -10,18 +10,16 @@ from typing import cast
 import pytest
 from redis import Redis
 
-from bot.adapters.redis.codec import RUN_SCHEMA_VERSION, encode_run
-from bot.adapters.redis.connection import NOTICES, OPEN_RUNS, RESERVATIONS, RUN_RECORD, RUN_STUBS, RUN_TASK
+from bot.adapters.redis.codec import RUN_SCHEMA_VERSION
+from bot.adapters.redis.connection import OPEN_RUNS, RESERVATIONS, RUN_RECORD, RUN_STUBS, RUN_TASK
 from bot.adapters.redis.redis_store import RedisStore
 from bot.core.model.cluster import Ending, Observation
 from bot.core.model.launch_plan import ClusterRef
 from bot.core.model.people import Role
 from bot.core.model.policy import Caps, Policy
-from bot.errors import UnreadableRecord
 from slack_playground.client import PlaygroundClient
 from slack_playground.faults import Fault, Trouble
 from slack_playground.server import Playground
-from tests.builders import a_run
 from tests.story import ANA, BEN, RANDOM, TRAINING, Bot
 
 OPS = RANDOM
@@ -189,13 +187,6 @@ def test_a_stub_that_is_gone_too_leaves_the_name_of_its_cluster(bot: Bot, redis:
     assert bot.store.get_ledger().reservations == ()
 
 
-@pytest.mark.parametrize("stub", [b"{", b"[]", b'{"lease_ends_at": 1e300, "channel": 7, "dollars_per_hour": -1}'])
-def test_a_stub_that_is_spoilt_costs_only_what_it_held(store: RedisStore, redis: Redis, stub: bytes) -> None:
-    redis.hset(RUN_STUBS, RUN_ID, stub.decode())
-    found = store.get_stub(RUN_ID)
-    assert (found.cluster, found.lease_ends_at, found.channel, found.dollars_per_hour) == (CLUSTER, None, "", 0.0)
-
-
 def test_a_run_that_waits_is_settled_and_launches_nothing(bot: Bot, redis: Redis) -> None:
     bot.cloud.answers = False
     bot.say("launch smoke")
@@ -346,11 +337,6 @@ def test_a_notice_is_forgotten_after_a_month(bot: Bot, redis: Redis) -> None:
     assert bot.store.list_notices() == []
 
 
-def test_a_notice_of_another_version_is_left_out(store: RedisStore, redis: Redis) -> None:
-    redis.hset(NOTICES, "C1 x", "{")
-    assert store.list_notices() == []
-
-
 def test_a_run_that_the_tick_fails_on_is_ended_by_its_lease_all_the_same(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 lease=1")
     mistake = SimpleNamespace(ending=None, error=None, infra="", unhealthy=None)  # in the reading of SkyPilot's answers
@@ -364,14 +350,3 @@ def test_a_run_that_the_tick_fails_on_is_ended_by_its_lease_all_the_same(bot: Bo
     bot.ticks(3, seconds=10)
     assert bot.run().status == "ended"
     assert bot.store.get_ledger().reservations == ()
-
-
-def test_the_store_says_why(store: RedisStore, redis: Redis) -> None:
-    store.add(a_run(id=RUN_ID), {"run": "true"})
-    assert store.list_unreadable_runs() == []
-    redis.set(KEY, encode_run(a_run(id=RUN_ID))[:-3])
-    ((stub, why),) = store.list_unreadable_runs()
-    assert (stub.run_id, stub.requester) == (RUN_ID, "U0ANA")
-    assert "truncated" in str(why)
-    with pytest.raises(UnreadableRecord, match="smoke-0001 cannot be read"):
-        store.get(RUN_ID)

@@ -1,5 +1,6 @@
 """Whatever numbers a log tells, the run's record can be read back, and can be shown."""
 
+import json
 import math
 import random
 from datetime import timedelta
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.adapters.redis.codec import RUN_DECODER, encode_run
+from bot.adapters.redis import codec
+from bot.adapters.redis.codec import RUN_DECODER, RUN_SCHEMA_VERSION, decode_run, encode_run
 from bot.app.health_monitor import HealthMonitor
 from bot.app.log_ingest import apply_events
 from bot.core.frameworks.verl.detectors.gradient import VITAL_KEYS
@@ -25,11 +27,12 @@ from bot.core.model.metrics import (
     select_step_metrics,
 )
 from bot.core.model.run import Run
-from bot.core.model.run_state import SummaryInterval
+from bot.core.model.run_state import RunStatus, SummaryInterval
 from bot.core.rules.costs import compute_charge, compute_efficiency
+from bot.errors import UnreadableRecord
 from bot.slack.views.answers import render_run_line
 from bot.slack.views.run_thread import build_conversation
-from tests.builders import at, running
+from tests.builders import a_run, at, running
 from tests.examples import examples, thorough
 
 KEYS = (
@@ -130,3 +133,32 @@ def test_detectors_get_along_with_numbers_that_leap_between_the_extremes(seed: i
     run = after(running(), facts, 60.0)
     assert RUN_DECODER.decode(encode_run(run)).run == run
     assert build_conversation(run, at(300), "")
+
+
+def test_the_document_of_a_newer_bot_is_left_alone() -> None:
+    newer = json.dumps({"schema": RUN_SCHEMA_VERSION + 1, "run": {"something": "else"}})
+    with pytest.raises(UnreadableRecord, match="newer verlbot"):
+        decode_run(newer.encode())
+
+
+def test_the_document_of_a_bot_before_the_first_release_is_refused_with_what_to_do() -> None:
+    older = json.dumps({"schema": 1, "run": {"id": "ppo-7f3a", "owner": "U0ANA"}})
+    with pytest.raises(UnreadableRecord, match=r"an older verlbot wrote it, .* stop them here"):
+        decode_run(older.encode())
+
+
+def test_the_document_of_an_older_bot_is_brought_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    older = json.loads(encode_run(a_run())) | {"schema": RUN_SCHEMA_VERSION - 1}
+    older["run"]["person"] = older["run"].pop("requester")
+
+    def renamed(document: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
+        return {"run": {**document["run"], "requester": document["run"]["person"]}}
+
+    monkeypatch.setitem(codec.UPGRADES, RUN_SCHEMA_VERSION - 1, renamed)
+    assert decode_run(json.dumps(older).encode()) == a_run()
+
+
+@given(st.text(), st.text(), st.sampled_from(RunStatus))
+def test_any_text_survives_the_store(line: str, detail: str, status: RunStatus) -> None:
+    run = a_run(command_line=line, detail=detail, status=status)
+    assert decode_run(encode_run(run)) == run

@@ -26,11 +26,11 @@ def plan(*overrides: str, rule: BatchRule | None = None, task: dict[str, Any] | 
         checks_overrides=True,
         batch_rules=(rule,) if rule else (),
         parameters=(*recipe.parameters, BATCH, SAMPLES),
-        task=recipe.task
+        task=dict(recipe.task)
         | {"envs": {**recipe.task["envs"], "BATCH": "100", "SAMPLES": "3"}, "resources": {"accelerators": "H100:8"}}
         | (task or {}),
     )
-    return build_launch_plan(recipe, [("nodes", "2")], overrides, "toy-7f3a")
+    return build_launch_plan(recipe, (("nodes", "2"),), overrides, "toy-7f3a")
 
 
 def refuse(launch: LaunchPlan) -> str:
@@ -73,7 +73,7 @@ def test_a_setting_that_verl_does_not_know_is_refused_with_those_that_it_has(ove
 
 
 def test_a_recipe_that_does_not_check_takes_any_override() -> None:
-    launch = build_launch_plan(a_recipe(checks_overrides=False), [], ["zzz=1"], "toy-7f3a")
+    launch = build_launch_plan(a_recipe(checks_overrides=False), (), ("zzz=1",), "toy-7f3a")
     assert refuse(launch) == ""
 
 
