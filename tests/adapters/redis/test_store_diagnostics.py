@@ -51,7 +51,7 @@ def test_a_server_that_is_full_says_why_it_keeps_nothing(redis: Redis) -> None:
     try:
         assert "maxmemory" in find_write_error(redis)
     finally:
-        redis.config_set("maxmemory", usual)
+        redis.config_set("maxmemory", str(usual))
     assert find_write_error(redis) == ""
 
 
