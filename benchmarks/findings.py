@@ -17,7 +17,8 @@ from bot.core.frameworks.verl.log_parser import LogParser
 from bot.core.model.finding import HealthRules, Severity
 from bot.core.model.metrics import StepMetrics
 from bot.core.rules.health.stall import LivenessSignals, detect_stall
-from tests.core.rules.health.runs import EXPECTED, GROUPED, HEALTHY, SICK, Shape, said, simulated
+from tests.core.rules.health.healthy_runs import GROUPED, HEALTHY, Shape, simulated
+from tests.core.rules.health.runs import EXPECTED, SICK, said
 
 SEEDS, HEALTHY_SEEDS = 20, 5
 THEIR_SEEDS = 5

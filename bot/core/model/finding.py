@@ -1,16 +1,8 @@
-"""What looks sick in a training.
+"""What looks sick in a training: a finding, and the rules by which detectors judge."""
 
-A finding, the rules of its detector, the rows that it judges, and the findings of a run.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
-from math import sqrt
-from statistics import median
 
-from bot.core.model.metrics import MetricWord, StepMetrics
 from bot.phrase import Text
 
 
@@ -93,6 +85,8 @@ class HealthRules:
             None if there are no such groups, or if it is unknown.
         expects_tools: the run is meant to call tools. Without it, only a count of calls shows that there are none,
             because verl's agent loop reports two turns for every single question and answer.
+        batch_prompts: `data.train_batch_size`, None if unknown.
+        host_memory_gigabytes: the memory of one machine as the task asks for it, None if unknown.
 
         persist_steps: a finding opens after so many sick steps in a row.
         heal_steps: a finding is resolved after so many healthy steps in a row.
@@ -112,6 +106,25 @@ class HealthRules:
             steps: the two logs, below that share, fall to 0.60 at most.
         entropy_dead_share: share of the start, however it got there; the two logs end at 0.10 and 0.12.
         entropy_cliff_share: share of the entropy 20 steps earlier; the two logs fall to 0.52 at most.
+        entropy_rise, entropy_rise_nats: multiple of the start, if the entropy is also so many nats per token above it;
+            healthy runs of DAPO rise to twice the start.
+        entropy_runaway_nats: nats above the start, however it got there.
+        gap_note, gap_warning: mean difference of a token's probability in rollout and in training. verl's FAQ calls
+            less than 0.005 normal, and more than 0.01 a fault of the inference engine.
+        gap_correlation_low: Pearson's correlation of the two; healthy runs of verl 0.9.1 have 0.997.
+        gap_kl_nats: KL divergence of the two per token, either way.
+        gap_chi2_high: chi-squared divergence of the two per token.
+        gap_sample_size_low: effective share of the samples under importance weights.
+        gap_weight_high: mean importance weight, or its inverse.
+        gap_veto_share: share of sequences that a catastrophic token rules out (these five: the guide to verl's
+            rollout correction).
+        stale_versions_note, stale_versions_warning: mean number of versions of the weights between an answer and the
+            training on it; verl 0.9 drops answers at 8.
+        stale_samples_share: stale samples that wait, as a share of those that one version of the weights trains on;
+            verl's guide advises to stay below 1.
+        evicted_share_note, evicted_share_warning: share of the generated samples that are dropped because they are
+            too old; drops of 0.0003 are reported of healthy runs.
+        evicted_groups_note, evicted_groups_warning: such groups a step, where the number of generated ones is unknown.
         clip_share_high: share of tokens without gradient because of clipping (rldoctor's bound; the two logs reach
             0.009).
         spike_ratio: ratio to the median, and beyond four standard deviations of the logarithm.
@@ -120,6 +133,7 @@ class HealthRules:
         zero_gradient_share: share of steps whose gradient is exactly 0.
         dead_groups_note, dead_groups_warning: share of groups whose answers all score alike, which teach nothing:
             at 0.6, 2.5 answers are paid for each one that counts.
+        same_score_spread: spread of the advantages of a step, or of the scores, up to which all answers score the same.
         hopeless_after_steps: the two logs score below 0.02 for 25 steps before they learn.
         parts_share: share of the reward's variance from step to step, by a part that is not the task.
         parts_after_steps: such parts saturate in the first dozens of steps of every run (both: rldoctor, which
@@ -130,12 +144,27 @@ class HealthRules:
         cut_rise: rise of that share above its lowest.
         cut_high: the same without a rise, if the share does not fall: healthy runs begin with responses that are
             cut, and unlearn it.
+        cut_at_start, cut_all: the same in the first steps: a note, and a warning if no answer scores or none ends by
+            itself; the two logs begin at 0.6 at most.
+        length_shrunk_share: share of the mean response length at the start, if the reward has not risen meanwhile.
+        length_gone_share, length_gone_tokens: the same whatever the reward; the two logs end at 0.6.
+        aborted_note, aborted_warning: share of responses without a single token.
         validation_drop_share: share of the best validation, lost while the reward rose.
         validation_drop_min: and at least so much, and four times the scatter; the two logs lose 0.07 of the best single
             one at most.
         silent_tool_steps: steps without a call of a tool.
+        tools_lost_share: share of the turns, or of the calls, that a model once took, and takes no more.
+        tools_used_turns, tools_used_calls: and it took more of them than this for five steps; one question and one
+            answer are 2 turns.
         plateau_steps, plateau_gain_share: steps in which the reward gains less than this share of all that it has
             gained.
+
+        memory_full_share: share of the memory of a machine at which Ray kills workers (`RAY_memory_usage_threshold`).
+        memory_forecast_steps: a warning if the growth of the last steps fills it within so many more.
+        memory_growth_share: growth within the last sixty steps that counts as growth at all.
+        memory_doubled: where the memory of the machine is unknown: a warning at this multiple of the lowest.
+        step_time_note, step_time_warning: multiple of the seconds of a step at the start, beyond what longer
+            responses account for.
 
         stall_multiple: multiple of the run's own pace.
         stall_min_seconds: shorter silences are never reported.
@@ -149,6 +178,8 @@ class HealthRules:
     disabled: tuple[str, ...] = ()
     group_size: int | None = None
     expects_tools: bool = False
+    batch_prompts: int | None = None
+    host_memory_gigabytes: float | None = None
 
     persist_steps: int = 5
     heal_steps: int = 5
@@ -166,6 +197,24 @@ class HealthRules:
     entropy_fall: float = 2.0
     entropy_dead_share: float = 0.05
     entropy_cliff_share: float = 0.25
+    entropy_rise: float = 3.0
+    entropy_rise_nats: float = 0.5
+    entropy_runaway_nats: float = 2.0
+    gap_note: float = 0.005
+    gap_warning: float = 0.01
+    gap_correlation_low: float = 0.9
+    gap_kl_nats: float = 0.1
+    gap_chi2_high: float = 1.0
+    gap_sample_size_low: float = 0.3
+    gap_weight_high: float = 2.0
+    gap_veto_share: float = 0.1
+    stale_versions_note: float = 2.0
+    stale_versions_warning: float = 4.0
+    stale_samples_share: float = 1.0
+    evicted_share_note: float = 0.05
+    evicted_share_warning: float = 0.15
+    evicted_groups_note: float = 1.0
+    evicted_groups_warning: float = 8.0
     clip_share_high: float = 0.2
     spike_ratio: float = 10.0
     spike_count: int = 3
@@ -174,20 +223,38 @@ class HealthRules:
     zero_gradient_share: float = 0.5
     dead_groups_note: float = 0.5
     dead_groups_warning: float = 0.6
+    same_score_spread: float = 1e-6
     hopeless_after_steps: int = 50
     parts_share: float = 0.9
     parts_after_steps: int = 150
     length_growth: float = 1.5
     length_earned_share: float = 0.25
+    length_shrunk_share: float = 0.25
+    length_gone_share: float = 0.1
+    length_gone_tokens: float = 8.0
+    aborted_note: float = 0.05
+    aborted_warning: float = 0.1
     cut_note: float = 0.05
     cut_warning: float = 0.1
     cut_rise: float = 0.04
     cut_high: float = 0.3
+    cut_at_start: float = 0.9
+    cut_all: float = 0.99
     validation_drop_share: float = 0.1
     validation_drop_min: float = 0.05
     silent_tool_steps: int = 20
+    tools_lost_share: float = 0.9
+    tools_used_turns: float = 2.3
+    tools_used_calls: float = 0.2
     plateau_steps: int = 100
     plateau_gain_share: float = 0.03
+
+    memory_full_share: float = 0.95
+    memory_forecast_steps: int = 500
+    memory_growth_share: float = 0.1
+    memory_doubled: float = 1.5
+    step_time_note: float = 1.5
+    step_time_warning: float = 2.0
 
     stall_multiple: float = 4.0
     stall_min_seconds: float = 300.0
@@ -196,154 +263,3 @@ class HealthRules:
     stall_checkpoint_seconds: float = 900.0
     stall_dead_multiple: float = 10.0
     stall_dead_seconds: float = 2700.0
-
-
-START_WORDS = {
-    "entropy": MetricWord.ENTROPY,
-    "gradient": MetricWord.GRADIENT,
-    "length": MetricWord.LENGTH,
-    "reward": MetricWord.REWARD,
-}
-"""Metrics whose first values are remembered as the start of a run, because its first rows are not kept."""
-
-REWARD_STEPS = 20
-"""Number of steps whose median is the reward at a validation, and now."""
-
-SMOOTHED_VALIDATIONS = 3
-"""Number of validations in one median, because a single one scatters."""
-
-
-@dataclass(frozen=True, slots=True)
-class ValidationResult:
-    """One validation, kept apart from the rows, because runs may validate less often than rows are kept.
-
-    Attributes:
-        at: Unix seconds when it was read.
-        reward: the median reward of the twenty steps up to it, None if too few have one.
-        key: the training's own name of the value; empty in records of older versions.
-    """
-
-    step: int
-    at: float
-    value: float
-    reward: float | None = None
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """How healthy a run looks to one detector at its newest row.
-
-    Attributes:
-        level: the measured value as a share of its threshold; unhealthy from 1 on.
-        what, evidence, advice: sentences, if it is unhealthy.
-        since: the row that showed it first, if that is not the first of these in a row.
-    """
-
-    level: float
-    severity: Severity = Severity.WARNING
-    what: Text = ""
-    evidence: Text = ""
-    advice: Text = ""
-    since: StepMetrics | ValidationResult | None = None
-
-
-HEALTHY = Measurement(0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class RowWindow:
-    """The last rows of a run, oldest first.
-
-    Attributes:
-        row_count: how many rows the run has had, including those that are no longer kept.
-        start: medians of its first rows, by the names of `START_WORDS`; and of its first validations, as `validation`.
-        validations: the last ones, oldest first.
-    """
-
-    rows: Sequence[StepMetrics]
-    rules: HealthRules = field(default_factory=HealthRules)
-    row_count: int = 0
-    start: Mapping[str, float] = field(default_factory=dict)
-    validations: Sequence[ValidationResult] = ()
-
-    @property
-    def newest(self) -> StepMetrics:
-        """Return the newest row."""
-        return self.rows[-1]
-
-    def get_values(self, keys: Sequence[str], last: int, back: int = 0) -> list[float]:
-        """Return the values of a metric in the last rows, or in those up to `back` rows ago; a row without it has
-        none.
-
-        >>> RowWindow([StepMetrics(step, {"a": float(step)}) for step in range(9)]).get_values(("a",), last=2, back=3)
-        [4.0, 5.0]
-        """
-        end = len(self.rows) - back
-        all_values = [row.find_first(keys) for row in self.rows[max(0, end - last) : max(0, end)]]
-        return [value for value in all_values if value is not None]
-
-    def compute_median(self, keys: Sequence[str], last: int, back: int = 0) -> float | None:
-        """Return the median of these values; None if fewer than half of the rows have one, or
-        there are too few rows."""
-        values = self.get_values(keys, last, back)
-        return median(values) if len(values) * 2 >= last else None
-
-    def compute_chunk_medians(self, keys: Sequence[str], size: int) -> list[float]:
-        """Return medians of so many values each, oldest first; the newest chunk is complete."""
-        values = self.get_values(keys, len(self.rows))
-        return [median(values[end - size : end]) for end in range(len(values) % size + size, len(values) + 1, size)]
-
-
-@dataclass(frozen=True, slots=True)
-class Detector:
-    """One way in which a run can be sick.
-
-    Attributes:
-        measure: returns None if the newest row says nothing about it.
-        persist_steps: unhealthy steps before a finding opens, in place of the usual number.
-        sign: what it looks for, in a few words for docs/findings.md.
-        thresholds: the names of its attributes of `HealthRules`.
-        advice: the phrases that its findings advise.
-    """
-
-    name: str
-    reference: str
-    measure: Callable[[RowWindow], Measurement | None]
-    persist_steps: int | None = None
-    sign: str = ""
-    thresholds: tuple[str, ...] = ()
-    advice: tuple[str, ...] = ()
-
-    def get_persist_steps(self, rules: HealthRules) -> int:
-        """Return how many unhealthy rows in a row open a finding."""
-        return self.persist_steps or rules.persist_steps
-
-
-def measure_scatter(values: Sequence[float]) -> float:
-    """Return the standard deviation about a slow drift, from the differences of neighbours; outliers have no effect.
-
-    >>> measure_scatter([1.0, 2.1, 2.9, 4.0, 500.0]) < 0.2
-    True
-    """
-    steps = [later - earlier for earlier, later in pairwise(values)]
-    centre = median(steps) if steps else 0.0
-    return 1.4826 / sqrt(2) * median([abs(step - centre) for step in steps]) if steps else 0.0
-
-
-def format_number(value: float) -> str:
-    """Return a number with about three digits.
-
-    >>> format_number(0.12345), format_number(1234.5), format_number(12.0), format_number(3.4e38)
-    ('0.123', '1234', '12', '3.4e+38')
-    """
-    return f"{value:.0f}" if 100 <= abs(value) < 1e9 else f"{value:.3g}"
-
-
-def format_percent(share: float) -> str:
-    """Return a share in percent.
-
-    >>> format_percent(0.256), format_percent(0.004)
-    ('26%', '0.4%')
-    """
-    return f"{share * 100:.0f}%" if share >= 0.01 or not share else f"{share * 100:.1g}%"

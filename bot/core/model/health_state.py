@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from bot.core.model.finding import Finding, ValidationResult
+from bot.core.model.finding import Finding
+from bot.core.model.measurement import ValidationResult
 from bot.core.model.metrics import StepMetrics
 
 MAX_RESOLVED_FINDINGS = 16

@@ -11,7 +11,8 @@ from typing import Protocol, Self
 
 from bot.core.model.checkpoint_paths import CheckpointLayout
 from bot.core.model.failure import FailureKind
-from bot.core.model.finding import Detector, HealthRules
+from bot.core.model.finding import HealthRules
+from bot.core.model.measurement import Detector
 from bot.core.model.metrics import MAX_KEYS, MAX_STEP_SECONDS, LogEvent, MetricWord, StepMetrics, TrainingPhase
 from bot.core.model.recipe import Task
 from bot.phrase import Text

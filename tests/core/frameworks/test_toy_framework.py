@@ -11,10 +11,11 @@ from bot.core.frameworks.verl.definition import VERL
 from bot.core.model.checkpoint import CheckpointListing
 from bot.core.model.checkpoint_paths import CheckpointLayout
 from bot.core.model.failure import FailureKind
-from bot.core.model.finding import Detector, HealthRules, Measurement, RowWindow
+from bot.core.model.finding import HealthRules
 from bot.core.model.health_state import HealthState
 from bot.core.model.history import MetricsHistory, choose_new_columns
 from bot.core.model.launch_plan import is_switched_off
+from bot.core.model.measurement import Detector, Measurement, RowWindow
 from bot.core.model.metrics import (
     CheckpointSaved,
     LogEvent,

@@ -12,7 +12,7 @@ from bot.core.masking.masker import SHAPE_MASKER
 from bot.core.masking.secret_shapes import MASKED
 from bot.core.model.metrics import StepMetrics
 from bot.runtime.secret_filter import GENERAL_MASKER
-from tests.core.rules.health.runs import dapo, reward_model, small
+from tests.core.rules.health.healthy_runs import dapo, reward_model, small
 from tests.secret_corpus import Dice, Planted, corpus
 
 CORPUS = list(corpus(seed=1, each=3))

@@ -68,6 +68,7 @@ REMEDIES: Mapping[FailureKind, str] = {
 """Keys of phrases, whose only field is the run."""
 
 GROUP_SIZE_SETTING = re.compile(r"\bactor_rollout_ref\.rollout\.n=[\"'{$]*+(\w{1,64})")
+BATCH_SETTING = re.compile(r"\bdata\.train_batch_size=[\"'{$]*+(\w{1,64})")
 ESTIMATOR_SETTING = re.compile(r"\balgorithm\.adv_estimator=[\"']?(\w+)")
 TOOLS_SETTING = re.compile(r"\brollout\.multi_turn\.(?:function_tool_path|tool_config_path)=[\"']?([^\s\"']*)")
 GROUPED_ESTIMATORS = ("grpo", "rloo", "reinforce_plus_plus_baseline")
@@ -76,7 +77,10 @@ GROUPED_ESTIMATORS = ("grpo", "rloo", "reinforce_plus_plus_baseline")
 EMPTY_VALUES = ("", "null", "None")
 
 MAX_GROUP_SIZE_DIGITS = 9
-"""Maximum digits of a group's size."""
+"""Maximum digits of a group's size, and of a batch's."""
+
+MEMORY_REQUEST = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(?:GB)?\+?", re.IGNORECASE)
+"""What a task asks of a machine's memory, in gigabytes; SkyPilot gives it that much or more."""
 
 
 def adapt_rules(task: Task, rules: HealthRules) -> HealthRules:
@@ -88,19 +92,34 @@ def adapt_rules(task: Task, rules: HealthRules) -> HealthRules:
     (8, False)
     """
     script = str(task.get("run") or "")
-    sizes = GROUP_SIZE_SETTING.findall(script)
-    size = str((task.get("envs") or {}).get(sizes[-1], sizes[-1])) if sizes else ""
-    is_grouped = (
-        find_last_value(ESTIMATOR_SETTING, script) in GROUPED_ESTIMATORS
-        and len(size) <= MAX_GROUP_SIZE_DIGITS
-        and size.isdecimal()
-        and int(size) > 1
-    )
+    size = find_last_number(GROUP_SIZE_SETTING, script, task)
+    is_grouped = find_last_value(ESTIMATOR_SETTING, script) in GROUPED_ESTIMATORS and (size or 0) > 1
     return replace(
         rules,
-        group_size=int(size) if is_grouped else None,
+        group_size=size if is_grouped else None,
         expects_tools=find_last_value(TOOLS_SETTING, script) not in EMPTY_VALUES,
+        batch_prompts=find_last_number(BATCH_SETTING, script, task) or None,
+        host_memory_gigabytes=find_memory(task),
     )
+
+
+def find_last_number(pattern: re.Pattern[str], script: str, task: Task) -> int | None:
+    """Return the last value of a setting, which may be the name of a variable of the task; None if it is no number."""
+    name = find_last_value(pattern, script)
+    value = str((task.get("envs") or {}).get(name, name))
+    return int(value) if len(value) <= MAX_GROUP_SIZE_DIGITS and value.isdecimal() else None
+
+
+def find_memory(task: Task) -> float | None:
+    """Return the gigabytes of memory that a task asks of each machine; None if it does not say.
+
+    >>> find_memory({"resources": {"memory": "128+"}}), find_memory({"resources": {"memory": 64}}), find_memory({})
+    (128.0, 64.0, None)
+    """
+    resources = task.get("resources")
+    request = resources.get("memory") if isinstance(resources, Mapping) else None
+    match = MEMORY_REQUEST.fullmatch(str(request or "").strip())
+    return float(match[1]) or None if match else None
 
 
 def find_last_value(pattern: re.Pattern[str], script: str) -> str:

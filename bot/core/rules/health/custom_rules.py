@@ -4,7 +4,8 @@ from dataclasses import replace
 from math import isfinite
 
 from bot.core.frameworks import FRAMEWORK
-from bot.core.model.finding import HEALTHY, Detector, HealthRules, Measurement, MetricRule, RowWindow, format_number
+from bot.core.model.finding import HealthRules, MetricRule
+from bot.core.model.measurement import HEALTHY, Detector, Measurement, RowWindow, format_number
 from bot.core.model.recipe import Task
 from bot.core.model.training_framework import Framework
 from bot.phrase import Phrase, Text, plural_phrase

@@ -5,21 +5,24 @@ from dataclasses import replace
 from statistics import median
 
 from bot.core.frameworks import FRAMEWORK
-from bot.core.model.finding import (
+from bot.core.model.finding import Finding, HealthRules, Severity
+from bot.core.model.health_state import HealthState, Streak
+from bot.core.model.measurement import (
     SMOOTHED_VALIDATIONS,
     START_WORDS,
     Detector,
-    Finding,
-    HealthRules,
     Measurement,
     RowWindow,
-    Severity,
+    format_number,
 )
-from bot.core.model.health_state import HealthState, Streak
 from bot.core.model.metrics import StepMetrics
 from bot.core.model.training_framework import Framework, MetricKeys
 from bot.core.rules.health.custom_rules import build_detector
 from bot.core.rules.health.validation_history import add_validations
+from bot.phrase import Phrase, Text, join_list, join_sentences
+
+MAX_NAMED_METRICS = 4
+"""Maximum metrics that one finding names with their values."""
 
 
 def judge(
@@ -41,10 +44,30 @@ def judge(
     state = replace(state, step=row.step, at=row.at, row_count=row_count, start=start, validations=validations)
     window = RowWindow(rows, rules, row_count, start, validations)
     detectors = (*framework.detectors, *map(build_detector, rules.team_rules))
-    for item in detectors:
-        if item.name not in rules.disabled and (measurement := item.measure(window)) is not None:
-            state = update_streak(state, item, measurement, window)
+    measured = [
+        (item, measurement)
+        for item in detectors
+        if item.name not in rules.disabled and (measurement := item.measure(window)) is not None
+    ]
+    silent = find_consequences(measured, state, rules)
+    for item, measurement in measured:
+        is_silent = measurement.severity.rank <= silent.get(item.name, -1)
+        state = update_streak(state, item, measurement, window, is_silent)
     return heal_abandoned_findings(state, detectors, window)
+
+
+def find_consequences(
+    measured: Sequence[tuple[Detector, Measurement]], state: HealthState, rules: HealthRules
+) -> Mapping[str, int]:
+    """Return the findings that others explain, each with the rank of the gravest cause: only what is graver is said."""
+    ranks: dict[str, int] = {}
+    for detector, measurement in measured:
+        streak = state.streaks.get(detector.name, Streak())
+        is_long_enough = streak.unhealthy_rows + 1 >= detector.get_persist_steps(rules)
+        if measurement.level >= 1 and (is_long_enough or state.find_open(detector.name)):
+            rank = measurement.severity.rank
+            ranks.update((name, max(rank, ranks.get(name, -1))) for name in measurement.explains)
+    return ranks
 
 
 def measure_start(
@@ -67,14 +90,22 @@ def compute_medians(rows: Sequence[StepMetrics], keys: MetricKeys) -> Mapping[st
     return {name: median(values) for name, values in present_by_name.items() if values}
 
 
-def update_streak(state: HealthState, detector: Detector, measurement: Measurement, window: RowWindow) -> HealthState:
-    """Return the state after the measurement of one detector: between unhealthy and healthy, nothing changes."""
+def update_streak(
+    state: HealthState, detector: Detector, measurement: Measurement, window: RowWindow, is_silent: bool
+) -> HealthState:
+    """Return the state after the measurement of one detector: between unhealthy and healthy, nothing changes.
+
+    Args:
+        is_silent: whether another finding explains what was measured.
+    """
     if measurement.level >= 1:
-        return on_unhealthy(state, detector, measurement, window)
+        return on_unhealthy(state, detector, measurement, window, is_silent)
     return on_healthy(state, detector, measurement.level < window.rules.healthy_below, window)
 
 
-def on_unhealthy(state: HealthState, detector: Detector, measurement: Measurement, window: RowWindow) -> HealthState:
+def on_unhealthy(
+    state: HealthState, detector: Detector, measurement: Measurement, window: RowWindow, is_silent: bool
+) -> HealthState:
     """Return the state after an unhealthy row: with a longer streak, and an open finding if it is due."""
     streak, open_finding = state.streaks.get(detector.name, Streak()), state.find_open(detector.name)
     if not streak.unhealthy_rows:
@@ -84,9 +115,11 @@ def on_unhealthy(state: HealthState, detector: Detector, measurement: Measuremen
     state = replace(state, streaks={**state.streaks, detector.name: streak})
     # A graver finding replaces a milder one of the same name at once.
     if open_finding and measurement.severity.rank > open_finding.severity.rank:
-        return state.with_finding(to_finding(detector, measurement, open_finding.since_step, open_finding.since_at))
-    if not open_finding and is_due(streak, detector, measurement, state, window.rules):
-        return state.with_finding(to_finding(detector, measurement, streak.since_step, streak.since_at))
+        return state.with_finding(
+            to_finding(detector, measurement, open_finding.since_step, open_finding.since_at, window.newest)
+        )
+    if not open_finding and not is_silent and is_due(streak, detector, measurement, state, window.rules):
+        return state.with_finding(to_finding(detector, measurement, streak.since_step, streak.since_at, window.newest))
     return state
 
 
@@ -122,18 +155,28 @@ def on_healthy(state: HealthState, detector: Detector, is_healthy: bool, window:
     return replace(state, streaks=streaks)
 
 
-def to_finding(detector: Detector, measurement: Measurement, since_step: int, since_at: float) -> Finding:
-    """Return the finding of a detector and its measurement."""
+def to_finding(
+    detector: Detector, measurement: Measurement, since_step: int, since_at: float, row: StepMetrics
+) -> Finding:
+    """Return the finding of a detector and its measurement at a row."""
     return Finding(
         detector.name,
         measurement.severity,
         since_step,
         since_at,
         measurement.what,
-        measurement.evidence,
+        join_sentences(measurement.evidence, name_metrics(detector, row)),
         measurement.advice,
         detector.reference,
     )
+
+
+def name_metrics(detector: Detector, row: StepMetrics) -> Text:
+    """Return a sentence with the metrics that a detector judges and their values at a row; empty without any."""
+    named = [f"`{key}` {format_number(row.values[key])}" for key in detector.metrics if key in row.values]
+    if not named:
+        return ""
+    return Phrase("At step {step}: {metrics}.", step=row.step, metrics=join_list(named[:MAX_NAMED_METRICS]))
 
 
 def heal_abandoned_findings(state: HealthState, detectors: Sequence[Detector], window: RowWindow) -> HealthState:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.core.model.finding import REWARD_STEPS, RowWindow, ValidationResult
+from bot.core.model.measurement import REWARD_STEPS, RowWindow, ValidationResult
 from bot.core.model.metrics import MetricWord, StepMetrics
 from bot.core.model.training_framework import MetricKeys
 

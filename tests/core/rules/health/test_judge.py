@@ -1,13 +1,16 @@
 """A finding is said once it lasts, taken back once it is over, and does not flap: whatever the numbers do."""
 
+from dataclasses import replace
 from itertools import groupby, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.finding import Finding, HealthRules, MetricRule, Severity
 from bot.core.model.health_state import MAX_RESOLVED_FINDINGS, HealthState
+from bot.core.model.measurement import HEALTHY, Detector, Measurement
 from bot.core.model.metrics import StepMetrics
 from bot.core.rules.health.judge import judge
 from tests.core.rules.health.runs import streamed
@@ -140,3 +143,36 @@ def test_it_becomes_graver_in_place() -> None:
     watch = judge(told[:3], watch, grave)
     assert [(one.severity, one.since_step) for one in watch.open_findings] == [(Severity.STOP, 2)]
     assert judge(told, watch, mild).open_findings == watch.open_findings
+
+
+def explained(cause_severity: Severity, consequence_severity: Severity) -> str:
+    """Which findings are open after twelve rows in which both are unhealthy, by their initials."""
+    cause = Measurement(1.0, cause_severity, "Cut.", explains=("vanished",))
+    consequence = Measurement(1.0, consequence_severity, "Vanished.")
+    detectors = (
+        Detector("vanished", "", lambda _: consequence, persist_steps=6),
+        Detector("cut", "", lambda window: cause if window.newest.step < 10 else HEALTHY, persist_steps=6),
+    )
+    framework = replace(FRAMEWORK, detectors=detectors)
+    told = [StepMetrics(step, {"other": 1.0}, 1000.0 + step) for step in range(1, 31)]
+    opened = [{one.name[0] for one in watch.open_findings} for watch in streamed(told, HealthRules(), framework)]
+    return "".join(sorted(opened[8])) + " " + "".join(sorted(opened[-1]))
+
+
+@pytest.mark.parametrize(
+    ("cause", "consequence", "open_then_later"),
+    [
+        pytest.param(Severity.WARNING, Severity.WARNING, "c v", id="the cause speaks, and the rest once it is over"),
+        pytest.param(Severity.WARNING, Severity.NOTE, "c v", id="a milder consequence is silent"),
+        pytest.param(Severity.NOTE, Severity.WARNING, "cv v", id="a graver consequence speaks all the same"),
+    ],
+)
+def test_one_sickness_is_said_once(cause: Severity, consequence: Severity, open_then_later: str) -> None:
+    assert explained(cause, consequence) == open_then_later
+
+
+def test_a_finding_names_the_metrics_that_it_rests_on_and_their_values() -> None:
+    clipped = [StepMetrics(step, {"actor/pg_clipfrac": 0.25}) for step in range(1, 41)]
+    finding = list(streamed(clipped))[-1].find_open("clip-saturation")
+    assert finding is not None
+    assert str(finding.evidence).endswith("At step 19: `actor/pg_clipfrac` 0.25.")

@@ -15,18 +15,8 @@ from bot.core.model.finding import HealthRules, Severity
 from bot.core.model.health_state import HealthState
 from bot.core.model.metrics import StepMetrics
 from bot.core.rules.health.judge import judge
-from tests.core.rules.health.runs import (
-    EXPECTED,
-    GROUPED,
-    HEALTHY,
-    SICK,
-    Shape,
-    lost,
-    said,
-    said_of,
-    simulated,
-    streamed,
-)
+from tests.core.rules.health.healthy_runs import GROUPED, HEALTHY, Shape, simulated
+from tests.core.rules.health.runs import EXPECTED, SICK, lost, said, said_of, streamed
 from tests.examples import thorough
 
 SEEDS = thorough((0, 1), usual=1)
@@ -215,3 +205,34 @@ def test_a_row_that_is_judged_twice_changes_nothing_and_one_that_a_resumed_run_r
     assert judge(rows, watch, HealthRules()) is watch
     again = [*rows[:30], replace(rows[30], at=rows[-1].at + 600)]
     assert judge(again, watch, HealthRules()).step == rows[30].step
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        pytest.param("all cut from the first step", ["truncation"], id="all cut"),
+        pytest.param("no variance over several arms", ["no-variance"], id="several arms"),
+    ],
+)
+def test_of_what_follows_from_a_sickness_nothing_is_said(kind: str, expected: list[str]) -> None:
+    assert [one.finding.name for one in said(SICK[kind][1](0), GROUPED)][:1] == expected
+    names = {one.finding.name for one in said(SICK[kind][1](0), GROUPED)}
+    assert not names & {"gradient-vanished", "hopeless-groups", "saturated-groups"}
+
+
+def test_answers_that_are_all_cut_from_the_first_step_are_said_within_ten_steps() -> None:
+    assert said(SICK["all cut from the first step"][1](0))[0].step <= 10
+
+
+def test_a_gradient_that_was_never_finite_is_no_reason_to_resume() -> None:
+    never, later = said(lost(0)(0))[0].finding, said(lost(120)(0))[0].finding
+    assert "Resume" not in str(never.advice)
+    assert "attn_implementation" in str(never.advice)
+    assert "Resume from a checkpoint before that step" in str(later.advice)
+
+
+def test_a_reward_that_falls_has_not_plateaued() -> None:
+    rises = [0.3 + 0.002 * min(step, 150) for step in range(200)]
+    falls = [0.6 - 0.001 * step for step in range(200)]
+    rows = [StepMetrics(step, {"critic/rewards/mean": value}, float(step)) for step, value in enumerate(rises + falls)]
+    assert [one.finding for one in said(rows) if one.finding.name == "plateau" and one.step > 260] == []

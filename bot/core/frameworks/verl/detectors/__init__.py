@@ -2,43 +2,74 @@
 
 from bot.core.frameworks.verl.detectors.gradient import (
     GRADIENT_SPIKES_ADVICE,
+    NEVER_FINITE_ADVICE,
     NOT_FINITE_ADVICE,
     VANISHED_GRADIENT_ADVICE,
     detect_gradient_spikes,
     detect_not_a_number,
     detect_vanished_gradient,
 )
+from bot.core.frameworks.verl.detectors.machine import (
+    MEMORY,
+    MEMORY_ADVICE,
+    STEP_TIME_ADVICE,
+    detect_memory_growth,
+    detect_slow_steps,
+)
 from bot.core.frameworks.verl.detectors.policy_loss import (
     CLIP_SATURATION_ADVICE,
+    CLIPPED_TOKENS,
+    ENTROPY_RISE_ADVICE,
     EXPLORATION_ADVICE,
+    REFERENCE_KL,
     REFERENCE_KL_ADVICE,
+    UPDATE_KL,
     UPDATE_KL_ADVICE,
     detect_clip_saturation,
     detect_entropy_collapse,
+    detect_entropy_rise,
     detect_kl_blow_up,
 )
 from bot.core.frameworks.verl.detectors.response import (
+    ABORTED_ADVICE,
+    LENGTH_COLLAPSE_ADVICE,
     LENGTH_GROWTH_ADVICE,
-    SILENT_TOOLS_ADVICE,
     TRUNCATION_ADVICE,
+    detect_aborted_responses,
+    detect_length_collapse,
     detect_length_growth,
-    detect_silent_tools,
     detect_truncation,
 )
 from bot.core.frameworks.verl.detectors.reward import (
     EASY_PROMPTS_ADVICE,
     HARD_PROMPTS_ADVICE,
+    NO_VARIANCE_ADVICE,
     PLATEAU_ADVICE,
     REWARD_COLLAPSE_ADVICE,
     REWARD_PARTS_ADVICE,
     detect_hopeless_groups,
+    detect_no_variance,
     detect_plateau,
     detect_reward_collapse,
     detect_reward_parts,
     detect_saturated_groups,
 )
+from bot.core.frameworks.verl.detectors.rollout_gap import GAP_KEYS, ROLLOUT_GAP_ADVICE, detect_rollout_gap
+from bot.core.frameworks.verl.detectors.staleness import (
+    EVICTION_ADVICE,
+    STALE_SAMPLES_ADVICE,
+    STALENESS_KEYS,
+    detect_stale_samples,
+)
+from bot.core.frameworks.verl.detectors.tools import (
+    CALLS,
+    DROPPED_TOOLS_ADVICE,
+    SILENT_TOOLS_ADVICE,
+    detect_silent_tools,
+)
 from bot.core.frameworks.verl.detectors.validation import VALIDATION_FALL_ADVICE, detect_validation_fall
-from bot.core.model.finding import Detector
+from bot.core.frameworks.verl.metric_keys import ABORTED, CUT, ENTROPY, GRADIENT, LENGTH, REWARD, SCORE, SECONDS, TURNS
+from bot.core.model.measurement import Detector
 
 DAPO_PAPER = "https://arxiv.org/abs/2503.14476"
 OVEROPTIMIZATION_PAPER = "https://arxiv.org/abs/2210.10760"
@@ -51,7 +82,7 @@ DETECTORS = (
         persist_steps=1,
         sign="a gradient, a loss, a reward or an entropy that is NaN or infinite",
         thresholds=("nan_steps_to_stop",),
-        advice=(NOT_FINITE_ADVICE,),
+        advice=(NOT_FINITE_ADVICE, NEVER_FINITE_ADVICE),
     ),
     Detector(
         "reward-collapse",
@@ -60,6 +91,7 @@ DETECTORS = (
         sign="most of what the reward had gained is gone",
         thresholds=("reward_lost_share", "reward_lost_steps_to_stop"),
         advice=(REWARD_COLLAPSE_ADVICE,),
+        metrics=REWARD,
     ),
     Detector(
         "kl-blow-up",
@@ -68,6 +100,7 @@ DETECTORS = (
         sign="the policy drifts far from its reference, or one update is too large",
         thresholds=("kl_high", "kl_extreme", "ppo_kl_high"),
         advice=(REFERENCE_KL_ADVICE, UPDATE_KL_ADVICE),
+        metrics=(*REFERENCE_KL, *UPDATE_KL),
     ),
     Detector(
         "entropy-collapse",
@@ -76,6 +109,52 @@ DETECTORS = (
         sign="answers lose their variety: nearly all of it, or much within a few steps",
         thresholds=("entropy_low_share", "entropy_fall", "entropy_dead_share", "entropy_cliff_share"),
         advice=(EXPLORATION_ADVICE,),
+        metrics=ENTROPY,
+    ),
+    Detector(
+        "entropy-rise",
+        DAPO_PAPER,
+        detect_entropy_rise,
+        sign="answers turn into noise: much more entropy than at the start",
+        thresholds=("entropy_rise", "entropy_rise_nats", "entropy_runaway_nats"),
+        advice=(ENTROPY_RISE_ADVICE,),
+        metrics=ENTROPY,
+    ),
+    Detector(
+        "stale-samples",
+        "https://verl.readthedocs.io/en/latest/advance/fully_async.html",
+        detect_stale_samples,
+        persist_steps=10,
+        sign="an asynchronous training that learns from answers of outdated weights, or drops many of them",
+        thresholds=(
+            "stale_versions_note",
+            "stale_versions_warning",
+            "stale_samples_share",
+            "evicted_share_note",
+            "evicted_share_warning",
+            "evicted_groups_note",
+            "evicted_groups_warning",
+        ),
+        advice=(STALE_SAMPLES_ADVICE, EVICTION_ADVICE),
+        metrics=STALENESS_KEYS,
+    ),
+    Detector(
+        "rollout-mismatch",
+        "https://verl.readthedocs.io/en/latest/faq/faq.html",
+        detect_rollout_gap,
+        sign="rollout and training disagree on the probabilities of the same tokens",
+        thresholds=(
+            "gap_note",
+            "gap_warning",
+            "gap_correlation_low",
+            "gap_kl_nats",
+            "gap_chi2_high",
+            "gap_sample_size_low",
+            "gap_weight_high",
+            "gap_veto_share",
+        ),
+        advice=(ROLLOUT_GAP_ADVICE,),
+        metrics=GAP_KEYS,
     ),
     Detector(
         "clip-saturation",
@@ -85,6 +164,7 @@ DETECTORS = (
         sign="many tokens get no gradient because they are clipped",
         thresholds=("clip_share_high",),
         advice=(CLIP_SATURATION_ADVICE,),
+        metrics=CLIPPED_TOKENS,
     ),
     Detector(
         "gradient-spikes",
@@ -94,6 +174,17 @@ DETECTORS = (
         sign="the gradient norm spikes repeatedly",
         thresholds=("spike_ratio", "spike_count", "spike_steps"),
         advice=(GRADIENT_SPIKES_ADVICE,),
+        metrics=GRADIENT,
+    ),
+    Detector(
+        "no-variance",
+        DAPO_PAPER,
+        detect_no_variance,
+        persist_steps=15,
+        sign="all answers of a step score the same, in one training or in several of a job",
+        thresholds=("same_score_spread",),
+        advice=(NO_VARIANCE_ADVICE,),
+        metrics=(*SCORE, *REWARD),
     ),
     Detector(
         "gradient-vanished",
@@ -103,6 +194,7 @@ DETECTORS = (
         sign="the gradient's norm is a small share of what it was, or often exactly 0",
         thresholds=("vanished_gradient_share", "zero_gradient_share"),
         advice=(VANISHED_GRADIENT_ADVICE,),
+        metrics=GRADIENT,
     ),
     Detector(
         "saturated-groups",
@@ -112,6 +204,7 @@ DETECTORS = (
         sign="answers to a prompt all score alike: too easy to learn from",
         thresholds=("dead_groups_note", "dead_groups_warning"),
         advice=(EASY_PROMPTS_ADVICE,),
+        metrics=SCORE,
     ),
     Detector(
         "hopeless-groups",
@@ -121,6 +214,7 @@ DETECTORS = (
         sign="answers to a prompt all score alike: too hard to learn from",
         thresholds=("dead_groups_note", "dead_groups_warning", "hopeless_after_steps"),
         advice=(HARD_PROMPTS_ADVICE,),
+        metrics=SCORE,
     ),
     Detector(
         "reward-parts",
@@ -139,6 +233,7 @@ DETECTORS = (
         sign="the reward grows while validations fall",
         thresholds=("validation_drop_share", "validation_drop_min"),
         advice=(VALIDATION_FALL_ADVICE,),
+        metrics=REWARD,
     ),
     Detector(
         "length-growth",
@@ -148,23 +243,65 @@ DETECTORS = (
         sign="answers become longer without becoming better",
         thresholds=("length_growth", "length_earned_share"),
         advice=(LENGTH_GROWTH_ADVICE,),
+        metrics=LENGTH,
+    ),
+    Detector(
+        "length-collapse",
+        "https://arxiv.org/abs/2310.03716",
+        detect_length_collapse,
+        persist_steps=10,
+        sign="answers shrink to nothing",
+        thresholds=("length_shrunk_share", "length_gone_share", "length_gone_tokens"),
+        advice=(LENGTH_COLLAPSE_ADVICE,),
+        metrics=LENGTH,
+    ),
+    Detector(
+        "aborted-responses",
+        "https://verl.readthedocs.io/en/latest/advance/agent_loop.html",
+        detect_aborted_responses,
+        sign="the rollout aborts many answers before their first token",
+        thresholds=("aborted_note", "aborted_warning"),
+        advice=(ABORTED_ADVICE,),
+        metrics=ABORTED,
     ),
     Detector(
         "truncation",
         DAPO_PAPER,
         detect_truncation,
         sign="many answers are cut",
-        thresholds=("cut_note", "cut_warning", "cut_rise", "cut_high"),
+        thresholds=("cut_note", "cut_warning", "cut_rise", "cut_high", "cut_at_start", "cut_all"),
         advice=(TRUNCATION_ADVICE,),
+        metrics=CUT,
     ),
     Detector(
         "silent-tools",
         "https://verl.readthedocs.io/en/latest/sglang_multiturn/multiturn.html",
         detect_silent_tools,
         persist_steps=1,
-        sign="a multi-turn run whose tools are never called",
-        thresholds=("silent_tool_steps",),
-        advice=(SILENT_TOOLS_ADVICE,),
+        sign="a multi-turn run whose tools are never called, or no longer",
+        thresholds=("silent_tool_steps", "tools_lost_share", "tools_used_turns", "tools_used_calls"),
+        advice=(SILENT_TOOLS_ADVICE, DROPPED_TOOLS_ADVICE),
+        metrics=(*CALLS, *TURNS),
+    ),
+    Detector(
+        "memory-growth",
+        "https://docs.ray.io/en/latest/ray-core/scheduling/ray-oom-prevention.html",
+        detect_memory_growth,
+        persist_steps=5,
+        sign="main memory grows from step to step; it says at which step it is full",
+        thresholds=("memory_full_share", "memory_forecast_steps", "memory_growth_share", "memory_doubled"),
+        advice=(MEMORY_ADVICE,),
+        metrics=MEMORY,
+    ),
+    Detector(
+        "slow-steps",
+        "https://verl.readthedocs.io/en/latest/perf/perf_tuning.html",
+        detect_slow_steps,
+        persist_steps=10,
+        sign="steps take longer than at the start, beyond what longer answers account for",
+        thresholds=("step_time_note", "step_time_warning"),
+        advice=(STEP_TIME_ADVICE,),
+        metrics=SECONDS,
     ),
     Detector(
         "plateau",
@@ -174,5 +311,6 @@ DETECTORS = (
         sign="the reward has not risen for a long time: a note, only in the thread",
         thresholds=("plateau_steps", "plateau_gain_share"),
         advice=(PLATEAU_ADVICE,),
+        metrics=REWARD,
     ),
 )

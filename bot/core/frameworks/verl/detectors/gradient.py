@@ -5,7 +5,8 @@ from math import exp, isfinite, log
 from statistics import median
 
 from bot.core.frameworks.verl.metric_keys import GRADIENT, REWARD, SCORE
-from bot.core.model.finding import HEALTHY, Measurement, RowWindow, Severity, format_number, format_percent
+from bot.core.model.finding import Severity
+from bot.core.model.measurement import HEALTHY, Measurement, RowWindow, format_number, format_percent
 from bot.core.model.metrics import StepMetrics
 from bot.phrase import N_, Phrase, join_list, plural_phrase
 
@@ -28,6 +29,12 @@ NOT_FINITE_ADVICE = N_(
     " `trainer.resume_from_path`) with a lower `actor_rollout_ref.actor.optim.lr`, and look for rewards that"
     " are not finite."
 )
+NEVER_FINITE_ADVICE = N_(
+    "It was never finite, so that no checkpoint is sound: this is a fault of the configuration. Try another attention"
+    " kernel (`+actor_rollout_ref.model.override_config.attn_implementation=sdpa`), another precision"
+    " (`actor_rollout_ref.actor.fsdp_config.dtype`), smaller micro-batches without padding"
+    " (`actor_rollout_ref.model.use_remove_padding`), and check the batch for rewards that are not finite."
+)
 GRADIENT_SPIKES_ADVICE = N_(
     "Lower `actor_rollout_ref.actor.grad_clip` or `actor_rollout_ref.actor.optim.lr`, and read the answers of"
     " those steps (`trainer.rollout_data_dir`): a few prompts or an extreme reward are the usual cause."
@@ -37,6 +44,15 @@ VANISHED_GRADIENT_ADVICE = N_(
     "(`algorithm.filter_groups.enable=True` of verl's DAPO trainer). Or check whether "
     "`actor_rollout_ref.actor.optim.lr` has decayed to 0."
 )
+
+
+NAN_EXPLAINS = (
+    "reward-collapse", "kl-blow-up", "entropy-collapse", "entropy-rise", "clip-saturation", "gradient-spikes",
+    "gradient-vanished", "no-variance", "saturated-groups", "hopeless-groups", "reward-parts", "validation-falls",
+    "length-growth", "length-collapse", "aborted-responses", "truncation", "silent-tools", "plateau",
+    "rollout-mismatch",
+)  # fmt: skip
+"""Whatever a training does whose weights are not numbers follows from that."""
 
 
 def list_non_finite_keys(row: StepMetrics) -> list[str]:
@@ -69,9 +85,16 @@ def detect_not_a_number(window: RowWindow) -> Measurement | None:
             value=str(window.newest.values[keys[0]]),
             step=window.newest.step,
         ),
-        Phrase(NOT_FINITE_ADVICE),
+        Phrase(NEVER_FINITE_ADVICE if was_never_finite(window, streak) else NOT_FINITE_ADVICE),
         window.rows[-streak],
+        explains=NAN_EXPLAINS if dead else (),
     )
+
+
+def was_never_finite(window: RowWindow, streak: int) -> bool:
+    """Return whether no step before the last `streak` ones had a finite gradient, from the first step of the run on."""
+    before = window.rows[: len(window.rows) - streak]
+    return window.rows[0].step <= 1 and all(row.find_first(GRADIENT) is None for row in before)
 
 
 def detect_gradient_spikes(window: RowWindow) -> Measurement | None:
@@ -142,4 +165,5 @@ def detect_vanished_gradient(window: RowWindow) -> Measurement | None:
             steps=len(values),
         ),
         Phrase(VANISHED_GRADIENT_ADVICE),
+        explains=("plateau",),
     )

@@ -3,7 +3,8 @@
 from statistics import median
 
 from bot.core.frameworks.verl.metric_keys import ENTROPY
-from bot.core.model.finding import Measurement, RowWindow, Severity, format_number, format_percent
+from bot.core.model.finding import Severity
+from bot.core.model.measurement import Measurement, RowWindow, format_number, format_percent
 from bot.phrase import N_, Phrase
 
 REFERENCE_KL = ("actor/kl_loss", "actor/reward_kl_penalty", "critic/kl")
@@ -13,6 +14,11 @@ CLIPPED_TOKENS = ("actor/pg_clipfrac",)
 EXPLORATION_ADVICE = N_(
     "Raise `actor_rollout_ref.actor.clip_ratio_high` to 0.28 with `actor_rollout_ref.actor.clip_ratio_low` at 0.2, set"
     " `actor_rollout_ref.actor.policy_loss.loss_mode=kl_cov`, or give `actor_rollout_ref.actor.entropy_coeff` 0.001."
+)
+ENTROPY_RISE_ADVICE = N_(
+    "Set `actor_rollout_ref.actor.entropy_coeff=0`, lower `actor_rollout_ref.actor.optim.lr` or"
+    " `actor_rollout_ref.actor.clip_ratio_high`, and read answers (`trainer.rollout_data_dir`): text that becomes noise"
+    " is not learned back. Resume from a checkpoint before the rise."
 )
 REFERENCE_KL_ADVICE = N_(
     "Raise `actor_rollout_ref.actor.kl_loss_coef` (with `actor_rollout_ref.actor.use_kl_loss=True`) or"
@@ -115,6 +121,31 @@ def detect_entropy_collapse(window: RowWindow) -> Measurement | None:
             before=format_number(now * measure_entropy_fall(window, 60, now)),
         ),
         Phrase(EXPLORATION_ADVICE),
+    )
+
+
+def detect_entropy_rise(window: RowWindow) -> Measurement | None:
+    """Measure whether entropy runs away upwards: answers become noise. A moderate rise is exploration."""
+    rules, start, now = window.rules, window.start.get("entropy"), window.compute_median(ENTROPY, 10)
+    if start is None or start < 0 or now is None or window.newest.find_first(ENTROPY) is None:
+        return None
+    risen = now - start
+    ratio = compute_ratio(now, rules.entropy_rise * start)
+    level = max(min(ratio, risen / rules.entropy_rise_nats), risen / rules.entropy_runaway_nats)
+    if level < 1:
+        return Measurement(max(level, 0.0))
+    return Measurement(
+        level,
+        Severity.WARNING,
+        Phrase("Entropy runs away upwards: answers turn into noise."),
+        Phrase(
+            "Entropy is {now}; it began at {start}, and was {before} 60 steps ago.",
+            now=format_number(now),
+            start=format_number(start),
+            before=format_number(now * measure_entropy_fall(window, 60, max(now, 1e-9))),
+        ),
+        Phrase(ENTROPY_RISE_ADVICE),
+        explains=("plateau", "clip-saturation"),
     )
 
 

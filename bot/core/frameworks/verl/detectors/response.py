@@ -1,10 +1,11 @@
-"""Detectors of sick responses: ever longer, cut off, or without calls of the available tools."""
+"""Detectors of sick responses: ever longer, ever shorter, empty, or cut off."""
 
 from bot.core.frameworks.verl.detectors.misleading import find_hidden_length_limit
 from bot.core.frameworks.verl.detectors.policy_loss import compute_ratio
 from bot.core.frameworks.verl.detectors.validation import measure_gains
-from bot.core.frameworks.verl.metric_keys import CUT, LENGTH, TOOLS, TURNS
-from bot.core.model.finding import HEALTHY, Measurement, RowWindow, Severity, format_number, format_percent
+from bot.core.frameworks.verl.metric_keys import ABORTED, CUT, LENGTH, REWARD
+from bot.core.model.finding import Severity
+from bot.core.model.measurement import HEALTHY, Measurement, RowWindow, format_number, format_percent, measure_scatter
 from bot.phrase import N_, Phrase
 
 LENGTH_GROWTH_ADVICE = N_(
@@ -15,11 +16,19 @@ TRUNCATION_ADVICE = N_(
     "Raise `data.max_response_length` (and `actor_rollout_ref.rollout.max_model_len`), or penalize length before "
     "the limit (`+reward.reward_kwargs.overlong_buffer_cfg.enable=True`)."
 )
-SILENT_TOOLS_ADVICE = N_(
-    "Check that `actor_rollout_ref.rollout.multi_turn.tool_config_path` names the tools,"
-    " `actor_rollout_ref.rollout.multi_turn.format` is how this model writes calls,"
-    " `data.return_raw_chat=True`, and that the prompt says when to call."
+LENGTH_COLLAPSE_ADVICE = N_(
+    "Read a few answers (`trainer.rollout_data_dir`): a length penalty that outweighs the task"
+    " (`reward.reward_kwargs.overlong_buffer_cfg.penalty_factor`), a reward for empty answers or a wrong end token"
+    " teach this. Resume from a checkpoint before the fall."
 )
+ABORTED_ADVICE = N_(
+    "Responses without a token were aborted by the rollout: check its log for requests that fail or time out, prompts"
+    " longer than `actor_rollout_ref.rollout.max_model_len`, and the limits of turns"
+    " (`actor_rollout_ref.rollout.multi_turn.max_assistant_turns`)."
+)
+
+SHORTAGE_EXPLAINS = ("no-variance", "hopeless-groups", "gradient-vanished", "reward-collapse")
+"""What follows from answers that are empty, nearly empty, or all cut."""
 
 
 def detect_length_growth(window: RowWindow) -> Measurement | None:
@@ -62,22 +71,105 @@ def detect_length_growth(window: RowWindow) -> Measurement | None:
     )
 
 
-def detect_truncation(window: RowWindow) -> Measurement | None:
-    """Measure responses that are cut off, and graded as if the model had ended them."""
-    rules, now = window.rules, window.compute_median(CUT, 20)
-    if now is None or window.newest.find_first(CUT) is None or find_hidden_length_limit(window.rows):
+def detect_length_collapse(window: RowWindow) -> Measurement | None:
+    """Measure responses that shrink to nothing. Shorter ones with a better reward are concise, down to a bound."""
+    rules, start, now = window.rules, window.start.get("length"), window.compute_median(LENGTH, 10)
+    if not start or start <= 0 or now is None or window.newest.find_first(LENGTH) is None:
         return None
-    if now < rules.healthy_below * min(rules.cut_note, rules.cut_high):
-        return HEALTHY
-    lowest, before = min(window.compute_chunk_medians(CUT, 20), default=now), window.compute_median(CUT, 20, back=50)
-    rising = min(now / rules.cut_note, (now - lowest) / rules.cut_rise)
-    high = now / rules.cut_high if before is not None and now >= 0.9 * before and window.row_count > 70 else 0.0
-    level = max(rising, high)
+    gone = rules.length_gone_share * start / max(now, 1e-9)
+    if start >= 4 * rules.length_gone_tokens:
+        gone = max(gone, rules.length_gone_tokens / max(now, 1e-9))
+    is_better = has_better_reward(window)
+    level = min(gone if is_better else max(gone, rules.length_shrunk_share * start / max(now, 1e-9)), 1e3)
     if level < 1:
         return Measurement(level)
     return Measurement(
         level,
-        Severity.WARNING if now >= rules.cut_warning else Severity.NOTE,
+        Severity.NOTE if is_better else Severity.WARNING,
+        Phrase("Responses shrink to nothing."),
+        Phrase(
+            "The mean response has {now} tokens, {start} at the start.",
+            now=format_number(now),
+            start=format_number(start),
+        ),
+        Phrase(LENGTH_COLLAPSE_ADVICE),
+        explains=(*SHORTAGE_EXPLAINS, "entropy-collapse", "silent-tools"),
+    )
+
+
+def has_better_reward(window: RowWindow) -> bool:
+    """Return whether the reward is higher than at the start by more than it scatters."""
+    start, now = window.start.get("reward"), window.compute_median(REWARD, 10)
+    noise = measure_scatter(window.get_values(REWARD, 50))
+    return start is not None and now is not None and now - start > max(noise, 0.05 * abs(start))
+
+
+def detect_aborted_responses(window: RowWindow) -> Measurement | None:
+    """Measure responses without a single token."""
+    rules, now = window.rules, window.compute_median(ABORTED, 5)
+    if now is None or window.newest.find_first(ABORTED) is None:
+        return None
+    level = now / rules.aborted_note
+    if level < 1:
+        return Measurement(max(level, 0.0))
+    return Measurement(
+        level,
+        Severity.WARNING if now >= rules.aborted_warning else Severity.NOTE,
+        Phrase("The rollout aborts responses before their first token, and training counts them as answers."),
+        Phrase("{share} of the responses of the last {steps} steps are empty.", share=format_percent(now), steps=5),
+        Phrase(ABORTED_ADVICE),
+        explains=(*SHORTAGE_EXPLAINS, "length-collapse") if now >= 0.5 else ("length-collapse",),
+    )
+
+
+def detect_truncation(window: RowWindow) -> Measurement | None:
+    """Measure responses that are cut off, and graded as if the model had ended them."""
+    rules = window.rules
+    if window.newest.find_first(CUT) is None or find_hidden_length_limit(window.rows):
+        return None
+    now = window.compute_median(CUT, min(20, len(window.rows)))
+    if now is None:
+        return None
+    if now < rules.healthy_below * min(rules.cut_note, rules.cut_high):
+        return HEALTHY
+    lowest = min(window.compute_chunk_medians(CUT, 20), default=now)
+    if len(window.rows) < 20:
+        return measure_early_cuts(window, now)
+    level = max(measure_cut_level(window, now, lowest), now / rules.cut_at_start)
+    if level < 1:
+        return Measurement(level)
+    is_grave = now >= rules.cut_warning if measure_cut_level(window, now, lowest) >= 1 else is_all_cut(window)
+    return report_truncation(window, level, now, lowest, is_grave)
+
+
+def measure_cut_level(window: RowWindow, now: float, lowest: float) -> float:
+    """Return how far the share of cut responses is beyond its bounds: after a rise, or high and not falling."""
+    rules, before = window.rules, window.compute_median(CUT, 20, back=50)
+    rising = min(now / rules.cut_note, (now - lowest) / rules.cut_rise)
+    high = now / rules.cut_high if before is not None and now >= 0.9 * before and window.row_count > 70 else 0.0
+    return max(rising, high)
+
+
+def measure_early_cuts(window: RowWindow, now: float) -> Measurement:
+    """Measure whether nearly all responses of the first steps are cut."""
+    level = now / window.rules.cut_at_start
+    return report_truncation(window, level, now, now, is_all_cut(window)) if level >= 1 else Measurement(level)
+
+
+def is_all_cut(window: RowWindow) -> bool:
+    """Return whether all responses of the last steps are cut, or nearly all and none of them scores."""
+    shares = window.get_values(CUT, 20)
+    best = window.get_values(("critic/score/max",), 20)
+    worst = window.get_values(("critic/score/min",), 20)
+    none_scores = bool(best) and bool(worst) and max(best) == min(worst)
+    return min(shares) >= window.rules.cut_all or none_scores
+
+
+def report_truncation(window: RowWindow, level: float, now: float, lowest: float, is_grave: bool) -> Measurement:
+    """Return a measurement of cut responses with its words."""
+    return Measurement(
+        level,
+        Severity.WARNING if is_grave else Severity.NOTE,
         Phrase("Responses are cut off, so the reward measures the length limit, not the answer."),
         Phrase(
             "{share} of the responses are cut off at full length; the lowest share was {lowest}.",
@@ -85,31 +177,5 @@ def detect_truncation(window: RowWindow) -> Measurement | None:
             lowest=format_percent(max(lowest, 0.0)),
         ),
         Phrase(TRUNCATION_ADVICE),
-    )
-
-
-def detect_silent_tools(window: RowWindow) -> Measurement | None:
-    """Measure the recent steps without a call of a tool."""
-    rules = window.rules
-    calls, turns = window.get_values(TOOLS, rules.silent_tool_steps), window.get_values(TURNS, rules.silent_tool_steps)
-    silent = [value <= 0.01 for value in calls]
-    if not calls and rules.expects_tools:
-        silent = [value <= 2.0 for value in turns]
-    if len(silent) < rules.silent_tool_steps or window.newest.find_first((*TOOLS, *TURNS)) is None:
-        return None
-    level = sum(silent) / rules.silent_tool_steps
-    if level < 1:
-        return Measurement(level)
-    return Measurement(
-        level,
-        Severity.WARNING,
-        Phrase("The model calls no tools, so it learns to work without them."),
-        Phrase(
-            "{calls} calls per answer in the last {steps} steps.",
-            calls=format_number(max(calls)),
-            steps=rules.silent_tool_steps,
-        )
-        if calls
-        else Phrase("No answer had a second turn in the last {steps} steps.", steps=rules.silent_tool_steps),
-        Phrase(SILENT_TOOLS_ADVICE),
+        explains=(*SHORTAGE_EXPLAINS, "length-growth", "plateau") if now >= window.rules.cut_at_start else (),
     )

@@ -1,17 +1,11 @@
 """Detectors of sick rewards: lost again, equal for all answers, dominated by the wrong part, or at rest."""
 
 import re
+from math import isfinite
 
 from bot.core.frameworks.verl.metric_keys import REWARD, SCORE
-from bot.core.model.finding import (
-    HEALTHY,
-    Measurement,
-    RowWindow,
-    Severity,
-    format_number,
-    format_percent,
-    measure_scatter,
-)
+from bot.core.model.finding import Severity
+from bot.core.model.measurement import HEALTHY, Measurement, RowWindow, format_number, format_percent, measure_scatter
 from bot.phrase import N_, Phrase
 
 REWARD_PART_KEY = re.compile(r"(?:rewards?|critic/score|critic/rewards)/([^/]+)/mean|reward/([^/]+)")
@@ -32,6 +26,11 @@ REWARD_COLLAPSE_ADVICE = N_(
     "Resume from a checkpoint before the fall (`trainer.resume_mode=resume_path`, `trainer.resume_from_path`)"
     " with a lower `actor_rollout_ref.actor.optim.lr` or a higher `actor_rollout_ref.actor.kl_loss_coef`; look"
     " at `response_length/mean` and `actor/grad_norm` of those steps."
+)
+NO_VARIANCE_ADVICE = N_(
+    "Print the scores of twenty answers by hand: a reward function that returns the same for all of them"
+    " (`reward.custom_reward_function.path`) is the usual cause. If they are right, choose prompts of which some"
+    " answers succeed, or raise `actor_rollout_ref.rollout.n`."
 )
 REWARD_PARTS_ADVICE = N_(
     "Give that part less weight in the reward function (`reward.custom_reward_function.path`), or none once it is met."
@@ -69,7 +68,39 @@ def detect_reward_collapse(window: RowWindow) -> Measurement | None:
             best=format_number(best),
         ),
         Phrase(REWARD_COLLAPSE_ADVICE),
+        explains=("plateau",),
     )
+
+
+def detect_no_variance(window: RowWindow) -> Measurement | None:
+    """Measure whether all answers of a step score the same, so that it teaches nothing.
+
+    One row is enough, and its neighbours are counted by the judge: a job that runs several trainings one after the
+    other begins again at its first step.
+    """
+    spread, score = measure_spread(window), window.newest.find_first((*SCORE, *REWARD))
+    if spread is None or score is None:
+        return None
+    if spread > window.rules.same_score_spread:
+        return HEALTHY
+    return Measurement(
+        1.0,
+        Severity.WARNING,
+        Phrase("All answers of a step score the same, so there is no gradient and nothing to learn."),
+        Phrase("Every answer of step {step} scores {score}.", step=window.newest.step, score=format_number(score)),
+        Phrase(NO_VARIANCE_ADVICE),
+        explains=("gradient-vanished", "hopeless-groups", "saturated-groups", "plateau"),
+    )
+
+
+def measure_spread(window: RowWindow) -> float | None:
+    """Return by how much the advantages of the newest step differ, or the scores if there are no advantages."""
+    values = window.newest.values
+    for name in ("critic/advantages", "critic/score", "critic/rewards"):
+        low, high = values.get(f"{name}/min"), values.get(f"{name}/max")
+        if low is not None and high is not None and isfinite(high - low):
+            return high - low
+    return None
 
 
 def estimate_dead_group_share(window: RowWindow) -> float | None:
@@ -139,6 +170,7 @@ def measure_dead_groups(window: RowWindow, easy: bool) -> Measurement | None:
             share=format_percent(share),
         ),
         Phrase(EASY_PROMPTS_ADVICE if easy else HARD_PROMPTS_ADVICE),
+        explains=("plateau", "gradient-vanished"),
     )
 
 
@@ -186,6 +218,9 @@ def detect_plateau(window: RowWindow) -> Measurement | None:
     small_gain = max(
         rules.plateau_gain_share * total_gain, 0.5 * measure_scatter(window.get_values(REWARD, rules.plateau_steps))
     )
+    # A reward that falls is not at rest.
+    if gain < -small_gain:
+        return HEALTHY
     level = min(small_gain / gain, 2.0) if gain > 0 else 2.0
     if level < 1:
         return Measurement(level)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from statistics import median
 
 from bot.core.frameworks.verl.metric_keys import REWARD, VERL_KEYS
-from bot.core.model.finding import (
+from bot.core.model.finding import Severity
+from bot.core.model.measurement import (
     HEALTHY,
     REWARD_STEPS,
     SMOOTHED_VALIDATIONS,
     Measurement,
     RowWindow,
-    Severity,
     ValidationResult,
     format_number,
     measure_scatter,

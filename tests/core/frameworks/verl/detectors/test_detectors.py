@@ -7,15 +7,11 @@ import pytest
 
 from bot.core.frameworks import FRAMEWORK
 from bot.core.frameworks.verl.detectors import DETECTORS
-from bot.core.model.finding import Detector, HealthRules, Measurement, RowWindow
+from bot.core.model.finding import HealthRules
+from bot.core.model.measurement import Detector, Measurement, RowWindow
 from bot.core.rules.health.stall import STALL_NAME
-from tests.core.rules.health.runs import (
-    GROUPED,
-    HEALTHY,
-    HEALTHY_BY_DETECTOR,
-    SICK_BY_DETECTOR,
-    said,
-)
+from tests.core.rules.health.healthy_runs import GROUPED, HEALTHY, HEALTHY_BY_DETECTOR
+from tests.core.rules.health.runs import SICK_BY_DETECTOR, said
 
 NAMES = [detector.name for detector in DETECTORS]
 PAGE = Path(__file__).parents[5] / "docs" / "findings.md"

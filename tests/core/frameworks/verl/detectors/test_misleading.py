@@ -6,7 +6,8 @@ import pytest
 
 from bot.core.frameworks.verl.detectors.misleading import find_unreliable_metrics
 from bot.core.model.metrics import StepMetrics
-from tests.core.rules.health.runs import Shape, said
+from tests.core.rules.health.healthy_runs import Shape
+from tests.core.rules.health.runs import said
 
 CUT, LONGEST, KL = "response_length/clip_ratio", "response_length/max", "actor/kl_loss"
 

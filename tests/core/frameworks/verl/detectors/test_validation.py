@@ -3,7 +3,8 @@
 import pytest
 
 from bot.core.frameworks.verl.detectors.validation import detect_validation_fall
-from bot.core.model.finding import Severity, ValidationResult
+from bot.core.model.finding import Severity
+from bot.core.model.measurement import ValidationResult
 from tests.core.frameworks.verl.detectors.windows import verdict, window
 
 REWARD, VALIDATION = "critic/rewards/mean", "val-core/x/acc/mean@1"

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.core.model.finding import HealthRules, Measurement, RowWindow, Severity, ValidationResult
+from bot.core.model.finding import HealthRules, Severity
+from bot.core.model.measurement import Measurement, RowWindow, ValidationResult
 from bot.core.model.metrics import StepMetrics
 
 
