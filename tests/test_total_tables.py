@@ -11,11 +11,12 @@ from typing import TypeGuard
 import pytest
 
 import bot
-from bot.core.model.failure import PATTERNS_BY_KIND, FailureKind
+from bot.core.model.failure import FailureKind
 from bot.core.model.people import PersonKind
 from bot.core.model.run_state import Reason
 from bot.core.rules.end_causes import REASON_BY_RULE
-from bot.core.rules.failure_diagnosis import EXIT_CODES, EXIT_PATTERNS
+from bot.core.rules.failure_exits import KINDS_BY_EXIT_CODE
+from bot.core.rules.failure_search import TEXT_ROWS
 from bot.slack.views.outcome_labels import SAVING_LABELS
 from bot.slack.views.rescue_views import SAVE_GRACE_REASONS
 
@@ -27,9 +28,6 @@ WITHOUT_WAIT = frozenset(Reason) - {
 }
 """Reasons of an end that is observed, not requested: nothing is left that could save."""
 
-TOLD_BY_LOG = frozenset(FailureKind) - {FailureKind.KILLED, FailureKind.CRASHED}
-"""Failures that print what happened; the others leave an exit code alone."""
-
 Partial = tuple[frozenset[Enum], str]
 
 EXCEPTIONS: Mapping[str, Partial] = {
@@ -37,12 +35,6 @@ EXCEPTIONS: Mapping[str, Partial] = {
         frozenset({PersonKind.STRANGER, PersonKind.BOT, PersonKind.DEACTIVATED}),
         "a policy file has no word for all of them: strangers are granted a role by their ids, the others get none",
     ),
-    "bot.core.model.failure.PATTERNS_BY_KIND": (
-        frozenset({FailureKind.KILLED, FailureKind.CRASHED}),
-        "a signal kills a process before it prints a line; `EXIT_CODES` knows these",
-    ),
-    "bot.core.rules.failure_diagnosis.EXIT_CODES": (TOLD_BY_LOG, "the log tells of these, no exit code does"),
-    "bot.core.rules.failure_diagnosis.EXIT_PATTERNS": (TOLD_BY_LOG, "the log tells of these, no exit code does"),
     "bot.slack.views.outcome_labels.SAVING_LABELS": (WITHOUT_WAIT, "only a requested end waits for a checkpoint"),
     "bot.slack.views.rescue_views.SAVE_GRACE_REASONS": (WITHOUT_WAIT, "only a requested end waits for a checkpoint"),
 }
@@ -112,9 +104,10 @@ def test_the_tables_are_found() -> None:
     assert len(TABLES) >= 20
 
 
-def test_every_kind_of_failure_is_known_by_its_line_or_by_its_exit_code() -> None:
-    assert {*PATTERNS_BY_KIND, *EXIT_CODES} == set(FailureKind)
-    assert set(EXIT_CODES) == set(EXIT_PATTERNS)
+def test_every_kind_of_failure_is_known_by_a_text_or_by_what_it_follows() -> None:
+    known = {kind for _, _, kind, _ in TEXT_ROWS[True]}
+    assert known | {FailureKind.TEARDOWN} == set(FailureKind)
+    assert set(KINDS_BY_EXIT_CODE.values()) <= known
 
 
 def test_an_end_that_waits_for_a_checkpoint_has_a_word_in_both_places() -> None:

@@ -1,75 +1,141 @@
-"""A failure in a few words, and the patterns by which failures are known."""
+"""A failure in a few words: what kind it is of, the line that shows it, and whether another try helps."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class FailureKind(StrEnum):
-    """Patterns of failure that have a likely cause (how runs die)."""
+    """Kinds of failure, by their cause (how runs die)."""
 
     GPU_MEMORY = "gpu_memory"
+    ROLLOUT_MEMORY = "rollout_memory"  # the engine wants more of a GPU than is free
+    CACHE_BLOCKS = "cache_blocks"  # no room for the KV cache
     NODE_MEMORY = "node_memory"
+    SHARED_MEMORY = "shared_memory"  # /dev/shm
+    OBJECT_STORE_FULL = "object_store_full"
     NCCL_TIMEOUT = "nccl_timeout"
     NCCL_ERROR = "nccl_error"
+    RENDEZVOUS = "rendezvous"  # not all ranks met
+    CUDA_ERROR = "cuda_error"
+    GPU_HARDWARE = "gpu_hardware"
+    GPU_UNSUPPORTED = "gpu_unsupported"
+    NO_GPU = "no_gpu"
+    DEVICE_MISMATCH = "device_mismatch"
+    NODE_LOST = "node_lost"
+    RAY_UNREACHABLE = "ray_unreachable"
+    UNSCHEDULABLE = "unschedulable"  # Ray waits for CPUs or GPUs that the cluster lacks
+    TOO_FEW_GPUS = "too_few_gpus"
     WORKER_DIED = "worker_died"
-    DISK_FULL = "disk_full"
-    HUGGING_FACE = "hugging_face"
-    WANDB = "wandb"
-    DATA_MISSING = "data_missing"
-    OVERRIDE = "override"
-    BATCH_SIZE = "batch_size"
     KILLED = "killed"
+    TERMINATED = "terminated"
     CRASHED = "crashed"
+    ROLLOUT_FAILED = "rollout_failed"
+    ROLLOUT_HANG = "rollout_hang"
+    PORT_IN_USE = "port_in_use"
+    NETWORK = "network"
+    DISK_FULL = "disk_full"
+    PERMISSION_DENIED = "permission_denied"
+    FILE_MISSING = "file_missing"
+    DATA_MISSING = "data_missing"
+    DATA_INVALID = "data_invalid"
+    PROMPT_TOO_LONG = "prompt_too_long"
+    CONTEXT_LENGTH = "context_length"
+    BATCHED_TOKENS = "batched_tokens"
+    SEQUENCE_LIMIT = "sequence_limit"
+    FILTERED_GROUPS = "filtered_groups"
+    REWARD_FUNCTION = "reward_function"
+    HUGGING_FACE = "hugging_face"
+    MODEL_UNKNOWN = "model_not_found"
+    MODEL_UNSUPPORTED = "model_unsupported"
+    REMOTE_CODE = "remote_code"
+    CHAT_TEMPLATE = "chat_template"
+    WANDB = "wandb"
+    OVERRIDE = "override"
+    CONFIG_KEY = "config_key"
+    RECIPE_CHECK = "recipe_check"
+    BATCH_SIZE = "batch_size"
+    MICRO_BATCH = "micro_batch"
+    TENSOR_PARALLEL = "tensor_parallel"
+    SEQUENCE_PARALLEL = "sequence_parallel"
+    CHECKPOINT_MISSING = "checkpoint_missing"
+    CHECKPOINT_MISMATCH = "checkpoint_mismatch"
+    CHECKPOINT_CORRUPT = "checkpoint_corrupt"
+    LIBRARY_MISMATCH = "library_mismatch"
+    MISSING_MODULE = "missing_module"
+    PACKAGE_UNAVAILABLE = "package_unavailable"
+    BUILD_FAILED = "build_failed"
+    NAN_LOSS = "nan_loss"
+    TEARDOWN = "teardown"  # after the last step
+    DIVISION_BY_ZERO = "division_by_zero"
+    ASSERTION = "assertion"
+    RUNTIME_ERROR = "runtime_error"
+    EXCEPTION = "exception"
 
 
-PATTERNS_BY_KIND: Mapping[FailureKind, Sequence[tuple[str, ...]]] = {
-    FailureKind.NODE_MEMORY: [
-        (r"ray\.exceptions\.OutOfMemoryError|node running low on memory|killed due to memory pressure",)
-    ],
-    FailureKind.GPU_MEMORY: [(r"CUDA out of memory|torch(\.cuda)?\.OutOfMemoryError|CUDA error: out of memory",)],
-    FailureKind.NCCL_TIMEOUT: [(r"watchdog caught collective operation timeout",)],
-    FailureKind.NCCL_ERROR: [(r"NCCL error\b|ncclSystemError|ncclUnhandledCudaError|ncclInternalError",)],
-    FailureKind.DISK_FULL: [(r"no space left on device",)],
-    FailureKind.HUGGING_FACE: [(r"401 Client Error|GatedRepoError",), (r"access to model ", r" is restricted")],
-    FailureKind.WANDB: [(r"wandb: ERROR|wandb\.\S{0,60}?Error\b",)],
-    FailureKind.DATA_MISSING: [(r"(FileNotFoundError|no such file or directory)\b", r"\.parquet")],
-    FailureKind.OVERRIDE: [(r"ConfigCompositionException|could not override '|OverrideParseException",)],
-    FailureKind.BATCH_SIZE: [(r"AssertionError", r"batch_size|batch size|equal chunk|DataProto|divisible")],
-    FailureKind.WORKER_DIED: [(r"ActorDiedError|WorkerCrashedError|RayActorError|a worker died or was killed",)],
-}
-"""For each kind the expressions that its line matches: all of one sequence, one after the other. The first match
-counts, so the more specific come first. The text between two expressions belongs to neither, because it would be
-matched again from each place where the first of them may begin."""
-
-COMPILED_PATTERNS = [
-    (kind, [[re.compile(pattern, re.IGNORECASE) for pattern in sequence] for sequence in sequences])
-    for kind, sequences in PATTERNS_BY_KIND.items()
-]
+UNKNOWN_CAUSES = frozenset({FailureKind.ASSERTION, FailureKind.RUNTIME_ERROR, FailureKind.EXCEPTION})
+"""Kinds that name the class of an error and not its cause."""
 
 
-def classify_failure(text: str) -> FailureKind | None:
-    """Return the failure pattern that a line matches; None if it matches none.
+class RetryEffect(StrEnum):
+    """Whether the same launch may succeed at another try."""
 
-    >>> (classify_failure("AssertionError: only support equal chunk."),
-    ...  classify_failure("only support equal chunk: AssertionError"))
-    (<FailureKind.BATCH_SIZE: 'batch_size'>, None)
+    HELPS = "helps"
+    DOES_NOT_HELP = "does_not_help"
+    UNKNOWN = "unknown"
+    NOT_NEEDED = "not_needed"  # the training was complete
+
+
+@dataclass(frozen=True, slots=True)
+class FailureCause:
+    """What a kind of failure means.
+
+    Attributes:
+        sentence: the likely cause; key of a phrase without fields.
+        retry: whether another try as it is helps.
     """
-    for kind, sequences in COMPILED_PATTERNS:
-        if any(occur_in_order(sequence, text) for sequence in sequences):
-            return kind
-    return None
+
+    sentence: str
+    retry: RetryEffect
 
 
-def occur_in_order(patterns: Iterable[re.Pattern[str]], text: str) -> bool:
-    """Return whether the text contains the patterns one after the other."""
+@dataclass(frozen=True, slots=True)
+class FailureTexts:
+    """Texts by which failures of a kind are known.
+
+    Attributes:
+        texts: in lower case, separated by ` | `. ` … ` is between parts that follow one another; `^` marks the
+            beginning of a line.
+        in_any_line: whether other lines than those of exceptions count.
+    """
+
+    kind: FailureKind
+    texts: str
+    in_any_line: bool = False
+
+
+def contains_in_order(line: str, text: str) -> bool:
+    """Return whether a line in lower case contains the parts of a text of `FailureTexts` one after the other.
+
+    >>> contains_in_order("access to model x is restricted", "access to model … is restricted")
+    True
+    >>> contains_in_order("not killed", "^killed")
+    False
+    """
+    if text[0] == "^":
+        beginning, _, text = text[1:].partition(" … ")
+        return line.startswith(beginning) and (not text or contains_in_order(line, text))
+    return text in line if "…" not in text else contains_parts(line, text.split(" … "))
+
+
+def contains_parts(line: str, parts: Iterable[str]) -> bool:
+    """Return whether a line contains texts one after the other."""
     end = 0
-    for pattern in patterns:
-        matched = pattern.search(text, end)
-        if matched is None:
+    for part in parts:
+        end = line.find(part, end)
+        if end < 0:
             return False
-        end = matched.end()
+        end += len(part)
     return True
 
 
@@ -79,7 +145,7 @@ class FailureSummary:
 
     Attributes:
         error: its line in the log, such as `torch.OutOfMemoryError: CUDA out of memory. …`.
-        kind: the pattern that it matches; None if only the line is known.
+        kind: what it is of; None if only Ray's line about a failed task is known.
         node: the number of the node that it was on, if there are several and the log says.
         address: that node's IP, if the log gives only that.
         rank: rank of the process among all that train, if torch gives it.

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Protocol, Self
 
 from bot.core.model.checkpoint_paths import CheckpointLayout
-from bot.core.model.failure import FailureKind
+from bot.core.model.failure import FailureKind, FailureTexts
 from bot.core.model.finding import HealthRules
 from bot.core.model.measurement import Detector
 from bot.core.model.metrics import MAX_KEYS, MAX_STEP_SECONDS, LogEvent, MetricWord, StepMetrics, TrainingPhase
@@ -151,6 +151,37 @@ class StallAdvice:
 
 
 @dataclass(frozen=True, slots=True)
+class FailureReading:
+    """How a framework's own errors are known, and what it survives.
+
+    Attributes:
+        causes: texts of its errors, the more specific first.
+        consequences: texts of errors that follow from others.
+        survived: what it prints before an error that it goes on after.
+        find_completion: returns True for a line by which the training has done all its steps, False for one by which a
+            training begins, else None.
+    """
+
+    causes: tuple[FailureTexts, ...]
+    consequences: tuple[FailureTexts, ...]
+    survived: tuple[str, ...]
+    find_completion: Callable[[str], bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What to try after a kind of failure.
+
+    Attributes:
+        sentence: in the framework's own option names; key of a phrase, whose only field is the run.
+        changes: overrides with which *Retry with changes* is filled in.
+    """
+
+    sentence: str
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Framework:
     """One framework for training.
 
@@ -164,7 +195,8 @@ class Framework:
         find_unreliable_metrics: returns why metrics of the last rows mean nothing, by key.
         checkpoint_interval_option, validation_interval_option: the settings that say how often it saves and validates.
         adapt_rules: returns the rules for the runs of a task, by its settings.
-        remedies: what to try after a failure; keys of phrases, whose only field is the run.
+        failures: how its errors are read.
+        remedies: what to try after a failure.
         stall_advice: what to look at in its settings when no step comes.
         option_keys: the settings that its program knows: the second words of each first word.
     """
@@ -180,6 +212,7 @@ class Framework:
     checkpoint_interval_option: str
     validation_interval_option: str
     adapt_rules: Callable[[Task, HealthRules], HealthRules]
-    remedies: Mapping[FailureKind, str]
+    failures: FailureReading
+    remedies: Mapping[FailureKind, Remedy]
     stall_advice: StallAdvice
     option_keys: Mapping[str, frozenset[str]]

@@ -4,8 +4,9 @@ import re
 from datetime import datetime
 
 from bot.core.frameworks import FRAMEWORK
-from bot.core.model.failure import FailureKind, FailureSummary
+from bot.core.model.failure import FailureSummary, RetryEffect
 from bot.core.model.run import Run
+from bot.core.rules.failure_causes import CAUSES_BY_KIND
 from bot.core.rules.failure_diagnosis import diagnose
 from bot.core.rules.save_grace import compute_loss
 from bot.phrase import N_
@@ -24,24 +25,12 @@ from bot.slack.views.mrkdwn import (
 MAX_ERROR_CHARACTERS = 200
 """Maximum characters of an error in a headline; the excerpt has more."""
 
-CAUSE_PHRASES = {
-    FailureKind.GPU_MEMORY: N_("A GPU ran out of memory."),
-    FailureKind.NODE_MEMORY: N_("A node ran out of memory, and Ray killed a worker."),
-    FailureKind.NCCL_TIMEOUT: N_("A GPU stopped responding, and NCCL timed out waiting for it."),
-    FailureKind.NCCL_ERROR: N_("The GPUs could not communicate with each other."),
-    FailureKind.WORKER_DIED: N_("A worker was killed, most likely out of memory."),
-    FailureKind.DISK_FULL: N_("A disk is full."),
-    FailureKind.HUGGING_FACE: N_("Hugging Face denied access to a model or dataset."),
-    FailureKind.WANDB: N_("Weights & Biases refused the request or could not be reached."),
-    FailureKind.DATA_MISSING: N_("A data file is missing."),
-    FailureKind.OVERRIDE: N_("Hydra rejected one of the overrides."),
-    FailureKind.BATCH_SIZE: N_("The batch size does not divide evenly among the GPUs."),
-    FailureKind.KILLED: N_("The machine killed the process (exit code 137), most likely out of memory."),
-    FailureKind.CRASHED: N_(
-        "The process crashed outside Python (exit code 139), most likely because of an incompatible driver or library."
-    ),
+RETRY_PHRASES = {
+    RetryEffect.HELPS: N_("A retry as it is can help."),
+    RetryEffect.DOES_NOT_HELP: N_("A retry as it is fails again."),
+    RetryEffect.UNKNOWN: N_("Whether a retry as it is helps is unknown."),
+    RetryEffect.NOT_NEEDED: N_("No retry is needed."),
 }
-
 NO_CHECKPOINT_SEEN = N_("No checkpoint was saved, so nothing can be recovered ({amount}).")
 NO_CHECKPOINT_UNLESS_STORED = N_(
     "The log shows no checkpoint. Unless there is one in {place}, nothing can be recovered ({amount})."
@@ -88,11 +77,14 @@ def render_failure_location(failure: FailureSummary) -> Markup:
 
 
 def render_failure_advice(run: Run, failure: FailureSummary | None) -> Markup:
-    """Return the likely cause and the remedy; empty for an unknown error, because nothing is guessed."""
+    """Return the likely cause, the remedy, and whether a retry helps; empty where no kind is known."""
     if failure is None or failure.kind is None:
         return Markup()
+    cause = CAUSES_BY_KIND[failure.kind]
     return join_markup_sentences(
-        render_phrase(CAUSE_PHRASES[failure.kind]), render_phrase(FRAMEWORK.remedies[failure.kind], run=run.id)
+        render_phrase(cause.sentence),
+        render_phrase(FRAMEWORK.remedies[failure.kind].sentence, run=run.id),
+        render_phrase(RETRY_PHRASES[cause.retry]),
     )
 
 

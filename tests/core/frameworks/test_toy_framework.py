@@ -25,7 +25,7 @@ from bot.core.model.metrics import (
     select_step_metrics,
 )
 from bot.core.model.progress import Progress
-from bot.core.model.training_framework import Framework, MetricKeys, StallAdvice
+from bot.core.model.training_framework import FailureReading, Framework, MetricKeys, Remedy, StallAdvice
 from bot.core.rules.chart_data import build_metric_chart, build_reward_chart, find_available_metrics
 from bot.core.rules.health.custom_rules import adapt_rules
 from bot.core.rules.health.judge import judge
@@ -92,7 +92,8 @@ TOY = Framework(
     checkpoint_interval_option="save",
     validation_interval_option="check",
     adapt_rules=lambda task, rules: replace(rules, expects_tools="tools" in str(task.get("run"))),
-    remedies=dict.fromkeys(FailureKind, "Try `{run}` again."),
+    failures=FailureReading((), (), (), lambda line: None),
+    remedies=dict.fromkeys(FailureKind, Remedy("Try `{run}` again.")),
     stall_advice=StallAdvice("Look at the toy.", "It is busy.", "It does not begin."),
     option_keys={},
 )

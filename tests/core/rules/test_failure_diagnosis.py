@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.core.model.failure import FailureKind, FailureSummary
 from bot.core.rules.failure_diagnosis import diagnose
+from bot.core.rules.failure_search import RANK_KINDS
 from bot.core.rules.log_lines import MAX_DISPLAY_CHARACTERS
 
 FRAMES = '  File "/verl/trainer.py", line 42, in fit\n    batch = self.next()\n'
@@ -64,8 +65,8 @@ PATTERNS = [
         "AssertionError: real_train_batch_size (30) must be divisible by minimal possible batch size (4)",
     ),
     (FailureKind.BATCH_SIZE, "AssertionError: only support equal chunk. Got size of DataProto 31 and chunk 4."),
-    (None, "RuntimeError: asked to fail at step 3 (fail_at_step=3)"),
-    (None, "my.own.StrangeError: whatever"),
+    (FailureKind.RUNTIME_ERROR, "RuntimeError: asked to fail at step 3 (fail_at_step=3)"),
+    (FailureKind.EXCEPTION, "my.own.StrangeError: whatever"),
 ]
 
 
@@ -120,6 +121,7 @@ def test_of_a_traceback_the_line_at_its_end_counts_and_what_led_to_it_is_shown()
     found = diagnose(f"{ONE}{STEP}\n{traceback('KeyError', ONE)}\n{ONE}bye")
     assert found == FailureSummary(
         "KeyError",
+        FailureKind.EXCEPTION,
         excerpt=(STEP, "Traceback (most recent call last):", *FRAMES.splitlines(), "KeyError", "bye"),
     )
 
@@ -184,16 +186,20 @@ def test_a_failure_of_vllms_engine_is_read_through_its_logger() -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("kind", "line"),
     [
-        "verl recipe: BATCH_SIZE (6) must be a multiple of 8, four times the number of GPUs.",
-        "ERROR: No matching distribution found for verl[vllm]==0.9.1",
+        (
+            FailureKind.RECIPE_CHECK,
+            "verl recipe: BATCH_SIZE (6) must be a multiple of 8, four times the number of GPUs.",
+        ),
+        (FailureKind.PACKAGE_UNAVAILABLE, "ERROR: No matching distribution found for verl[vllm]==0.9.1"),
     ],
+    ids=["recipe", "pip"],
 )
-def test_what_a_recipe_and_pip_say_before_they_give_up_is_an_error(line: str) -> None:
+def test_what_a_recipe_and_pip_say_before_they_give_up_is_an_error(kind: FailureKind, line: str) -> None:
     found = diagnose(f"(setup pid=3) working\n(setup pid=3) {line}\n(setup pid=4, ip=10.0.0.2) {line}", nodes=2)
     assert found is not None
-    assert (found.error, found.kind) == (line, None)
+    assert (found.error, found.kind) == (line, kind)
 
 
 @pytest.mark.parametrize(
@@ -236,6 +242,13 @@ def test_no_log_breaks_it(log: str, nodes: int) -> None:
 PREFIXES = st.sampled_from(["", ONE, HEAD, WORKER, HEAD + RAY, "(TaskRunner pid=3) ", f"{HEAD}[rank0]: "])
 NOISE = st.lists(st.sampled_from(["ready", STEP, "10%|█  | 1/9", "  indented", "WARNING: slow"]), max_size=6)
 RAISED = st.sampled_from([line for _, line in PATTERNS if not line.startswith(("wandb: ", "[rank"))])
+CAUSES = st.sampled_from(
+    [
+        line
+        for kind, line in PATTERNS
+        if kind is not FailureKind.WORKER_DIED and kind not in RANK_KINDS and not line.startswith("wandb: ")
+    ]
+)
 
 
 def coloured(text: str) -> str:
@@ -243,8 +256,8 @@ def coloured(text: str) -> str:
     return "\n".join(f"\x1b[36m{line.replace(') ', ')' + chr(27) + '[0m ', 1)}" for line in text.split("\n"))
 
 
-@given(RAISED, NOISE, PREFIXES, st.lists(st.tuples(PREFIXES, RAISED), max_size=4), st.booleans())
-def test_the_first_error_stays_first_whatever_prefixes_it_has_and_who_else_fails_of_it(
+@given(CAUSES, NOISE, PREFIXES, st.lists(st.tuples(PREFIXES, RAISED), max_size=4), st.booleans())
+def test_the_first_cause_stays_first_whatever_prefixes_it_has_and_who_else_fails_of_it(
     error: str, before: list[str], prefix: str, others: list[tuple[str, str]], colours: bool
 ) -> None:
     alone = diagnose(traceback(error))

@@ -9,11 +9,12 @@ from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.frameworks.verl.option_keys import OPTION_KEYS
 from bot.core.frameworks.verl.options import (
     CHECKPOINT_INTERVAL_OPTION,
-    REMEDIES,
     STALL_ADVICE,
     VALIDATION_INTERVAL_OPTION,
     adapt_rules,
 )
+from bot.core.frameworks.verl.remedies import REMEDIES
+from bot.core.frameworks.verl.verl_errors import READING
 from bot.core.model.checkpoint_paths import CheckpointLayout
 from bot.core.model.training_framework import Framework
 
@@ -29,6 +30,7 @@ VERL = Framework(
     checkpoint_interval_option=CHECKPOINT_INTERVAL_OPTION,
     validation_interval_option=VALIDATION_INTERVAL_OPTION,
     adapt_rules=adapt_rules,
+    failures=READING,
     remedies=REMEDIES,
     stall_advice=STALL_ADVICE,
     option_keys=OPTION_KEYS,

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot.core.model.failure import FailureKind
 from bot.core.model.finding import HealthRules
 from bot.core.model.recipe import Task
 from bot.core.model.training_framework import StallAdvice
@@ -27,45 +26,6 @@ NO_FIRST_STEP_ADVICE = N_(
     "or a long first validation (`trainer.val_before_train=False`)."
 )
 STALL_ADVICE = StallAdvice(SILENT_LOG_ADVICE, BUSY_LOG_ADVICE, NO_FIRST_STEP_ADVICE)
-
-REMEDIES: Mapping[FailureKind, str] = {
-    FailureKind.GPU_MEMORY: N_(
-        "Lower `actor_rollout_ref.actor.ppo_max_token_len_per_gpu` (without dynamic batches "
-        "`ppo_micro_batch_size_per_gpu`), or `actor_rollout_ref.rollout.gpu_memory_utilization`."
-    ),
-    FailureKind.NODE_MEMORY: N_(
-        "Use machines with more memory (`memory` in the recipe), or keep weights on the GPUs: "
-        "`actor_rollout_ref.actor.fsdp_config.param_offload=False`."
-    ),
-    FailureKind.NCCL_TIMEOUT: N_(
-        "Check what the other ranks printed: `/verl logs {run} grep=error`. If a step simply takes that long, "
-        "raise `actor_rollout_ref.nccl_timeout` (seconds)."
-    ),
-    FailureKind.NCCL_ERROR: N_(
-        "NCCL prints why with `NCCL_DEBUG: INFO` among the `envs` of the recipe. An admin can also launch it with "
-        "`+ray_kwargs.ray_init.runtime_env.env_vars.NCCL_DEBUG=INFO`."
-    ),
-    FailureKind.WORKER_DIED: N_(
-        "Check what it printed before: `/verl logs {run} lines=500`. Or use machines with more memory (`memory` in "
-        "the recipe)."
-    ),
-    FailureKind.DISK_FULL: N_(
-        "Keep fewer checkpoints, `trainer.max_actor_ckpt_to_keep=1`, or write them to a `volume=` or `bucket=`."
-    ),
-    FailureKind.HUGGING_FACE: N_("Accept its terms on its page, and give the bot an `HF_TOKEN`."),
-    FailureKind.WANDB: N_("Check the bot's `WANDB_API_KEY`, or do without: `trainer.logger=[console,file]`."),
-    FailureKind.DATA_MISSING: N_(
-        "`data.train_files` and `data.val_files` say where they are; the recipe's setup must put them on every node."
-    ),
-    FailureKind.OVERRIDE: N_("Check the spelling; a `+` before the key adds a key that verl's config does not have."),
-    FailureKind.BATCH_SIZE: N_(
-        "Make `data.train_batch_size` × `actor_rollout_ref.rollout.n` a multiple of the number of GPUs, and "
-        "`data.train_batch_size` at least `actor_rollout_ref.actor.ppo_mini_batch_size`."
-    ),
-    FailureKind.KILLED: N_("Use machines with more memory (`memory` in the recipe)."),
-    FailureKind.CRASHED: N_("Launch it with the recipe's own image, or on other machines."),
-}
-"""Keys of phrases, whose only field is the run."""
 
 GROUP_SIZE_SETTING = re.compile(r"\bactor_rollout_ref\.rollout\.n=[\"'{$]*+(\w{1,64})")
 BATCH_SETTING = re.compile(r"\bdata\.train_batch_size=[\"'{$]*+(\w{1,64})")

@@ -4,19 +4,10 @@ import re
 
 import pytest
 
-from bot.core.frameworks.verl.options import REMEDIES, STALL_ADVICE, adapt_rules
-from bot.core.model.failure import FailureKind
+from bot.core.frameworks.verl.options import STALL_ADVICE, adapt_rules
 from bot.core.model.finding import HealthRules
-from bot.phrase import Phrase
 
 OPTION = re.compile(r"`\+?((?:actor_rollout_ref|data|trainer|algorithm|reward|ray_kwargs)\.[\w.]+)")
-
-
-@pytest.mark.parametrize("kind", FailureKind)
-def test_a_remedy_names_the_run_and_no_other_field(kind: FailureKind) -> None:
-    text = str(Phrase(REMEDIES[kind], run="ppo-7f3a"))
-    assert "{" not in text
-    assert text.endswith(".")
 
 
 def test_advice_for_a_stall_names_options_of_verl() -> None:

@@ -1,0 +1,126 @@
+"""verl's own errors (0.1 to 0.9): how they are known, what follows from them, and what verl survives.
+
+The texts are those of its assertions and checks (sources: `trainer/ppo/ray_trainer.py`, `trainer/ppo/v1`,
+`workers/config`, `utils/config.py`, `utils/seqlen_balancing.py`, `utils/dataset`, `protocol.py` and the recipe DAPO).
+"""
+
+import re
+
+from bot.core.model.failure import FailureKind, FailureTexts
+from bot.core.model.training_framework import FailureReading
+
+CAUSES = (
+    FailureTexts(
+        FailureKind.RECIPE_CHECK,
+        "^verl recipe: ",
+    ),
+    FailureTexts(
+        FailureKind.FILTERED_GROUPS,
+        "generated too many. please check | max_num_gen_batches",
+    ),
+    FailureTexts(
+        FailureKind.TOO_FEW_GPUS,
+        "total available gpus … less than total desired | cannot be satisfied in this ray cluster | "
+        "no enough nodes for request | total available npus … less than total desired",
+    ),
+    FailureTexts(
+        FailureKind.SEQUENCE_PARALLEL,
+        "first dimension of the tensor should be divisible by tensor parallel size | "
+        "when using sequence parallelism | divisible by ulysses | ulysses sequence size | "
+        "sequence length … divisible by | seq_len … divisible by",
+    ),
+    FailureTexts(
+        FailureKind.TENSOR_PARALLEL,
+        "rollout world_size … is not divisible by | divisible by infer_tp | "
+        "n_gpus … must be divisible by model_parallel_size | "
+        "gpus_per_node should be divisible by tensor_model_parallel_size | must be divisible by gpus_per_node | "
+        "tensor parallel size should be less than or equal to the world size | "
+        "megatron … world_size … divisible | expert_parallel_size must be equal | "
+        "expert_parallel_size == self.tensor_model_parallel_size",
+    ),
+    FailureTexts(
+        FailureKind.MICRO_BATCH,
+        "please set at least one of … micro_batch_size | you have set both … micro_batch_size",
+    ),
+    FailureTexts(
+        FailureKind.SEQUENCE_LIMIT,
+        "max_token_len must be greater than the sequence length",
+    ),
+    FailureTexts(
+        FailureKind.BATCH_SIZE,
+        "train_batch_size | real_train_batch_size | mini_batch_size … must be | mini_batch_size … divisible | "
+        "mini_batch_size … should be larger than | micro_batch_size … must be | micro_batch_size … should be | "
+        "only support equal chunk | assertionerror … dataproto | divisible by chunks | "
+        "divisible by force_group_size | batch size … must be divisible | batch_size … must be divisible | "
+        "batch size … not divisible | must be divisible by … batch size | requires num_uid_groups | "
+        "assertionerror: … % … != 0",
+    ),
+    FailureTexts(
+        FailureKind.PROMPT_TOO_LONG,
+        "sequence_length= … is larger than | prompt_length … is larger than | is longer than max_prompt_length",
+    ),
+    FailureTexts(
+        FailureKind.CONTEXT_LENGTH,
+        "model context length | maximum context length",
+    ),
+    FailureTexts(
+        FailureKind.REWARD_FUNCTION,
+        "reward function is not implemented | reward function … not found | reward function ' | "
+        "compute_score()  | custom_reward_function",
+    ),
+    FailureTexts(
+        FailureKind.DATA_INVALID,
+        "keyerror: 'prompt' | keyerror: 'data_source' | keyerror: 'reward_model' | keyerror: 'ground_truth' | "
+        "keyerror: 'extra_info' | keyerror: 'raw_prompt' | dataloader is empty!",
+    ),
+    FailureTexts(
+        FailureKind.CHECKPOINT_MISSING,
+        "filenotfounderror … global_step_ | no such file or directory … global_step_ | "
+        "past a valid checkpoint path | must specify the global_steps | resume_from_path … does not exist | "
+        "checkpoint path does not exist",
+    ),
+    FailureTexts(
+        FailureKind.CONFIG_KEY,
+        "rollout mode 'sync' has been removed | invalid loss_agg_mode | unsupported loss mode | must be one of",
+    ),
+)
+CONSEQUENCES = (
+    # verl's V1 trainer, after every rollout of a step has raised
+    FailureTexts(
+        FailureKind.ROLLOUT_FAILED,
+        "no materializable trajectories",
+    ),
+)
+SURVIVED = (
+    "Error in _run_prompt",
+    "Error in reward_fn",
+    "Error in extracting tool call",
+    "Error when executing tool",
+    "Error aborting request",
+    "Failed to decode tool call",
+    "Failed to parse",
+)
+"""What verl logs of a rollout, a reward or a tool that fails; the training goes on without it."""
+
+COMPLETED_BAR = re.compile(r"Training Progress: {1,3}\d{1,3}%\|[^|]{0,200}\| {0,9}(\d{1,9})/(\d{1,9}) \[")
+
+
+def find_completion(line: str) -> bool | None:
+    """Return True where a line shows that all steps are done, False where a training begins, else None.
+
+    verl 0.9.1 saves and validates the last step before either line is printed.
+
+    >>> find_completion("Training Progress: 100%|###| 116/116 [2:53:01<00:00, 88.20s/it]")
+    True
+    """
+    if "Final validation metrics" in line:
+        return True
+    if "Total training steps:" in line:
+        return False
+    if "Training Progress:" not in line or (match := COMPLETED_BAR.search(line)) is None:
+        return None
+    done, total = int(match[1]), int(match[2])
+    return None if 0 < done < total else done > 0
+
+
+READING = FailureReading(CAUSES, CONSEQUENCES, SURVIVED, find_completion)

@@ -1,0 +1,219 @@
+"""What each kind of failure means, and whether the same launch may succeed at another try."""
+
+from collections.abc import Mapping
+
+from bot.core.model.failure import FailureCause, FailureKind, RetryEffect
+from bot.phrase import N_
+
+CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
+    FailureKind.GPU_MEMORY: FailureCause(N_("A GPU ran out of memory."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.ROLLOUT_MEMORY: FailureCause(
+        N_("The rollout engine wants more GPU memory than is free: another process holds it."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.CACHE_BLOCKS: FailureCause(
+        N_("The rollout engine has no GPU memory left for its KV cache."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.NODE_MEMORY: FailureCause(N_("A node ran out of main memory."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.SHARED_MEMORY: FailureCause(
+        N_("The shared memory (`/dev/shm`) of a node is too small."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.OBJECT_STORE_FULL: FailureCause(
+        N_("Ray's object store is too small for a batch."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.NCCL_TIMEOUT: FailureCause(
+        N_("A GPU stopped responding, and NCCL timed out waiting for it."),
+        RetryEffect.UNKNOWN,
+    ),
+    FailureKind.NCCL_ERROR: FailureCause(N_("The GPUs could not communicate with each other."), RetryEffect.UNKNOWN),
+    FailureKind.RENDEZVOUS: FailureCause(
+        N_("Some processes of the training did not find the others in time."),
+        RetryEffect.HELPS,
+    ),
+    FailureKind.CUDA_ERROR: FailureCause(
+        N_("A CUDA kernel failed: an index out of range, a faulty kernel or a faulty GPU."),
+        RetryEffect.UNKNOWN,
+    ),
+    FailureKind.GPU_HARDWARE: FailureCause(N_("A GPU is faulty, or another process holds it."), RetryEffect.HELPS),
+    FailureKind.GPU_UNSUPPORTED: FailureCause(
+        N_("The installed libraries do not support this type of GPU."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.NO_GPU: FailureCause(
+        N_("A process found no GPU that it can use, or the driver is too old."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.DEVICE_MISMATCH: FailureCause(N_("The code mixes tensors of two devices."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.NODE_LOST: FailureCause(
+        N_("A node was lost: preempted, restarted or cut off from the network."),
+        RetryEffect.HELPS,
+    ),
+    FailureKind.RAY_UNREACHABLE: FailureCause(N_("A node could not reach Ray's head."), RetryEffect.HELPS),
+    FailureKind.UNSCHEDULABLE: FailureCause(
+        N_("Ray waited for more CPUs or GPUs than the cluster has."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.TOO_FEW_GPUS: FailureCause(
+        N_("Ray has fewer GPUs than the settings ask for: a node did not join, or the numbers do not fit."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.WORKER_DIED: FailureCause(
+        N_("A worker died, and the log does not say why; most likely the node ran out of memory."),
+        RetryEffect.UNKNOWN,
+    ),
+    FailureKind.KILLED: FailureCause(
+        N_("The machine killed the process (SIGKILL, exit code 137), most likely out of memory."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.TERMINATED: FailureCause(
+        N_("Something outside the training ended it (SIGTERM, exit code 143): a preemption, a time limit or a person."),
+        RetryEffect.HELPS,
+    ),
+    FailureKind.CRASHED: FailureCause(
+        N_(
+            "The process crashed outside Python, most likely because of an incompatible driver or "
+            "library; this is not about memory."
+        ),
+        RetryEffect.UNKNOWN,
+    ),
+    FailureKind.ROLLOUT_FAILED: FailureCause(
+        N_("The rollout engine failed, and the log does not show why."),
+        RetryEffect.UNKNOWN,
+    ),
+    FailureKind.ROLLOUT_HANG: FailureCause(
+        N_("A worker or the rollout engine did not answer in time."),
+        RetryEffect.UNKNOWN,
+    ),
+    FailureKind.PORT_IN_USE: FailureCause(
+        N_("A port is in use: by what an earlier run left, or by two servers on one port."),
+        RetryEffect.HELPS,
+    ),
+    FailureKind.NETWORK: FailureCause(
+        N_("A server could not be reached, or refused too many requests."),
+        RetryEffect.HELPS,
+    ),
+    FailureKind.DISK_FULL: FailureCause(N_("A disk is full."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.PERMISSION_DENIED: FailureCause(
+        N_("The process may not write or read a path."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.FILE_MISSING: FailureCause(N_("A file is missing."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.DATA_MISSING: FailureCause(N_("A data file is missing."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.DATA_INVALID: FailureCause(
+        N_("The data files are empty or damaged, or a column is missing."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.PROMPT_TOO_LONG: FailureCause(N_("A prompt is longer than the limit."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.CONTEXT_LENGTH: FailureCause(
+        N_("The model's context is shorter than prompt plus response."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.BATCHED_TOKENS: FailureCause(
+        N_("The rollout engine may batch fewer tokens than one sequence has."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.SEQUENCE_LIMIT: FailureCause(
+        N_("A sequence is longer than the limit of tokens for a GPU."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.FILTERED_GROUPS: FailureCause(
+        N_("Nearly all groups were filtered out: the prompts are too hard or too easy for the model."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.REWARD_FUNCTION: FailureCause(
+        N_("verl has no reward function for the data, or it failed."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.HUGGING_FACE: FailureCause(
+        N_("Hugging Face denied access to a model or dataset."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.MODEL_UNKNOWN: FailureCause(
+        N_("Hugging Face does not know the model: its name is misspelt, or it is private."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.MODEL_UNSUPPORTED: FailureCause(
+        N_("The installed libraries do not know this model's architecture."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.REMOTE_CODE: FailureCause(
+        N_("The model has code of its own, which may not run."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.CHAT_TEMPLATE: FailureCause(
+        N_("The tokenizer's chat template is missing, or rejects the prompts."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.WANDB: FailureCause(
+        N_("Weights & Biases refused the request or could not be reached."),
+        RetryEffect.UNKNOWN,
+    ),
+    FailureKind.OVERRIDE: FailureCause(N_("Hydra rejected one of the overrides."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.CONFIG_KEY: FailureCause(
+        N_("A setting does not exist in this version of verl: the script and verl do not fit."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.RECIPE_CHECK: FailureCause(
+        N_("The recipe rejected its parameters before the training."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.BATCH_SIZE: FailureCause(
+        N_("The batch size does not divide evenly among the GPUs."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.MICRO_BATCH: FailureCause(
+        N_("verl has no micro-batch size, or two of them."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.TENSOR_PARALLEL: FailureCause(
+        N_(
+            "The number of GPUs, or the model, cannot be divided by the size of a parallel group; this is "
+            "not about the batch."
+        ),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.SEQUENCE_PARALLEL: FailureCause(
+        N_("Sequence parallelism cannot split the sequences or heads evenly; this is not about the batch."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.CHECKPOINT_MISSING: FailureCause(
+        N_("The checkpoint to resume from is missing or incomplete, or another number of GPUs wrote it."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.CHECKPOINT_MISMATCH: FailureCause(
+        N_("The checkpoint is of another model, or of another parallel layout."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.CHECKPOINT_CORRUPT: FailureCause(
+        N_("A file of weights is damaged or only half written."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.LIBRARY_MISMATCH: FailureCause(
+        N_("Two installed libraries do not fit each other, such as flash-attn built for another torch."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.MISSING_MODULE: FailureCause(
+        N_("A Python package or a program is not installed."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.PACKAGE_UNAVAILABLE: FailureCause(
+        N_("pip found no version of a package that fits the others."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.BUILD_FAILED: FailureCause(N_("pip could not build a package."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.NAN_LOSS: FailureCause(N_("The loss is not a number (NaN)."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.TEARDOWN: FailureCause(
+        N_("All steps were done: the training was complete, then a process failed while it shut down."),
+        RetryEffect.NOT_NEEDED,
+    ),
+    FailureKind.DIVISION_BY_ZERO: FailureCause(N_("The code divided by zero."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.ASSERTION: FailureCause(
+        N_("A check in the code failed; its cause is unknown."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.RUNTIME_ERROR: FailureCause(N_("The cause of this error is unknown."), RetryEffect.UNKNOWN),
+    FailureKind.EXCEPTION: FailureCause(N_("The cause of this exception is unknown."), RetryEffect.UNKNOWN),
+}

@@ -1,0 +1,205 @@
+"""Texts by which failures of programs are known: of Python, packages, models, data, files and the network.
+
+They come after the framework's own, in the order that counts: the first kind that occurs is a line's. (Sources: the
+messages of CPython, torch 2, transformers 4, huggingface_hub, vLLM, Megatron-LM, OmegaConf, requests, git and apt.)
+"""
+
+from collections.abc import Sequence
+
+from bot.core.model.failure import FailureKind, FailureTexts
+
+LAST_TEXTS: Sequence[FailureTexts] = (
+    FailureTexts(
+        FailureKind.WANDB,
+        "^wandb: error",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.WANDB,
+        "^wandb. … error",
+    ),
+    FailureTexts(
+        FailureKind.DEVICE_MISMATCH,
+        "to be on the same device | and weight type … should be the same | expected device … but got device",
+    ),
+    FailureTexts(
+        FailureKind.NAN_LOSS,
+        "contains either `inf`, `nan` | returned nan values in its | found invalid values … nan | loss is nan | "
+        "nan loss | nan detected in loss | loss is not finite | nan or inf in loss",
+    ),
+    FailureTexts(
+        FailureKind.MODEL_UNKNOWN,
+        "repositorynotfounderror | revisionnotfounderror | is not a valid model identifier | "
+        "incorrect path_or_model_id | hfvalidationerror | does not appear to have a file named | "
+        "entrynotfounderror | no file named … found in directory | can't load tokenizer for | "
+        "offlinemodeisenabled",
+    ),
+    FailureTexts(
+        FailureKind.HUGGING_FACE,
+        "401 client error | 403 client error … huggingface | ^invalid user token",
+    ),
+    FailureTexts(
+        FailureKind.NETWORK,
+        "429 client error | too many requests | 500 server error | 502 server error | 503 server error | "
+        "504 server error | returned error: 429 | returned error: 50 | connection reset by peer | "
+        "connectionreseterror | connectionrefusederror | connectionabortederror | connectionerror | "
+        "clientconnectorerror | clientoserror | serverdisconnectederror | remotedisconnected | protocolerror | "
+        "chunkedencodingerror | incompleteread | readtimeout | connecttimeout | read timed out | "
+        "connection timed out | max retries exceeded | temporary failure in name resolution | "
+        "name or service not known | failed to resolve | could not resolve host | gaierror | sslerror | "
+        "unexpected_eof_while_reading | we couldn't connect to 'https:// | localentrynotfounderror | "
+        "unable to access 'https:// | rpc failed; curl | early eof",
+    ),
+    FailureTexts(
+        FailureKind.NETWORK,
+        "could not resolve host | returned error: 429 | returned error: 50 | ^fatal: unable to access | "
+        "^error: rpc failed; curl | ^e: failed to fetch | ^e: unable to fetch | failed to download … timed out",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.REMOTE_CODE,
+        "trust_remote_code=true | contains custom code which must be executed",
+    ),
+    FailureTexts(
+        FailureKind.MODEL_UNSUPPORTED,
+        "does not recognize this architecture | model architectures … are not supported | "
+        "unrecognized model in | unrecognized configuration class | has no vllm implementation | "
+        "failed to be inspected",
+    ),
+    FailureTexts(
+        FailureKind.CHAT_TEMPLATE,
+        "chat_template is not set | cannot use chat template | jinja2.exceptions.",
+    ),
+    FailureTexts(
+        FailureKind.GPU_UNSUPPORTED,
+        "flashattention only supports ampere | only supported on gpus with compute capability | "
+        "not supported on this gpu",
+    ),
+    FailureTexts(
+        FailureKind.CHECKPOINT_MISMATCH,
+        "error(s) in loading state_dict | missing key(s) in state_dict | unexpected key(s) in state_dict | "
+        "size mismatch for | size mismatch between saved | missing key in checkpoint state_dict | "
+        "doesn't match the size of optimizer's group | has a different number of parameter groups | "
+        "loaded state dict contains a parameter group",
+    ),
+    FailureTexts(
+        FailureKind.CHECKPOINT_CORRUPT,
+        "pytorchstreamreader failed | failed finding central directory | invalid load key | unpicklingerror | "
+        "eoferror: ran out of input | the file might be corrupted | error while deserializing header | "
+        "invalid header | metadataincompletebuffer",
+    ),
+    FailureTexts(
+        FailureKind.SEQUENCE_PARALLEL,
+        "first dimension of the tensor should be divisible by tensor parallel size | ulysses | sequence parallel",
+    ),
+    FailureTexts(
+        FailureKind.TENSOR_PARALLEL,
+        "attention heads … divisible by | divisible by tensor parallel size | "
+        "divisible by tensor_model_parallel_size | divisible by tensor-model-parallel-size | "
+        "divisible by tp_size | is not divisible by tensor_model_parallel_size | "
+        "num_attention_heads … divisible | num_query_groups … divisible | num_query_groups … multiple | "
+        "kv heads … divisible | world size … is larger than the number of available gpus | "
+        "required gpus exceeds the total number of available gpus | number of layers … divisible by pipeline | "
+        "num_layers … divisible by pipeline | pipeline_model_parallel_size | is not divisible … parallel | "
+        "parallel size … is not divisible",
+    ),
+    FailureTexts(
+        FailureKind.PROMPT_TOO_LONG,
+        "prompt length of … is longer than | prompt (length … is longer than | prompt length … is longer than | "
+        "maximum context length is … however, you requested | is longer than the model's context length | "
+        "exceeds the maximum allowed length | exceeds the model's maximum context length | "
+        "exceeds model's maximum context length | max_tokens must be at least 1, got",
+    ),
+    FailureTexts(
+        FailureKind.BATCHED_TOKENS,
+        "max_num_batched_tokens … is smaller than | max_num_batched_tokens is smaller than",
+    ),
+    FailureTexts(
+        FailureKind.CONTEXT_LENGTH,
+        "is greater than the derived max_model_len | greater than the derived context_length | indexing errors | "
+        "unable to determine model context length | context length should be greater than",
+    ),
+    FailureTexts(
+        FailureKind.DATA_MISSING,
+        "filenotfounderror … .parquet | no such file or directory … .parquet | filenotfounderror … .jsonl | "
+        "datafilesnotfounderror | datasetnotfounderror | unable to find … .parquet | couldn't find a dataset | "
+        "couldn't find any data file",
+    ),
+    FailureTexts(
+        FailureKind.DATA_INVALID,
+        "dataloader is empty | got num_samples=0 | parquet magic bytes | arrowinvalid | datasetgenerationerror | "
+        "dataset is empty | jsondecodeerror",
+    ),
+    FailureTexts(
+        FailureKind.CHECKPOINT_MISSING,
+        "filenotfounderror … .pt' | filenotfounderror … .distcp | filenotfounderror … checkpoint | "
+        "checkpointexception | cannot find checkpoint",
+    ),
+    FailureTexts(
+        FailureKind.CONFIG_KEY,
+        "is not in struct | unexpected keyword argument | instantiationexception | error in call to target | "
+        "error locating target | configattributeerror | configkeyerror | missingmandatoryvalue | "
+        "interpolationkeyerror | interpolationresolutionerror | omegaconf.errors.validationerror",
+    ),
+    FailureTexts(
+        FailureKind.CONFIG_KEY,
+        "error: unrecognized arguments:",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.PACKAGE_UNAVAILABLE,
+        "no matching distribution found | could not find a version that satisfies | resolutionimpossible | "
+        "conflicting dependencies | no solution found when resolving | unable to locate package",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.MISSING_MODULE,
+        "modulenotfounderror | no module named | packagenotfounderror | seems to be not installed | "
+        "requires the following packages that were not found | distributionnotfound",
+    ),
+    FailureTexts(
+        FailureKind.LIBRARY_MISMATCH,
+        "undefined symbol | cannot import name | version `glibc | cannot open shared object file | "
+        "binary incompatibility | is not compatible with this build | compiled using numpy 1.x | "
+        "version mismatch: the cluster was started with | for a normal functioning of this module | "
+        "partially initialized module | versionconflict | mismatched versions",
+    ),
+    FailureTexts(
+        FailureKind.PERMISSION_DENIED,
+        "permissionerror | permission denied | read-only file system | operation not permitted",
+    ),
+    FailureTexts(
+        FailureKind.PERMISSION_DENIED,
+        "permission denied (publickey",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.FILE_MISSING,
+        "filenotfounderror | no such file or directory | notadirectoryerror",
+    ),
+    FailureTexts(
+        FailureKind.FILE_MISSING,
+        "can't open file '",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.ROLLOUT_HANG,
+        "gettimeouterror | asyncio.exceptions.timeouterror | ^timeouterror",
+    ),
+    FailureTexts(
+        FailureKind.DIVISION_BY_ZERO,
+        "zerodivisionerror",
+    ),
+    FailureTexts(
+        FailureKind.NODE_MEMORY,
+        "^memoryerror",
+    ),
+    FailureTexts(
+        FailureKind.ASSERTION,
+        "^assertionerror",
+    ),
+    FailureTexts(
+        FailureKind.RUNTIME_ERROR,
+        "^runtimeerror",
+    ),
+)
