@@ -26,8 +26,9 @@ TIME_INTERVALS = (
 SHARE_BOUNDS = (0.0, 1.0)
 """Bounds of the y axis for values that are shares, such as the reward of a task that is solved or not."""
 
-MIN_RELATIVE_INTERVAL = 1e-12
-"""Minimum distance of two positions as a share of the largest: closer ones are the same number once rounded."""
+MIN_RELATIVE_SPAN = 1e-9
+"""Minimum width of an axis as a share of its largest number: of a narrower one, some of a hundred positions are equal
+once they are rounded to twelve digits."""
 
 
 def choose_positions(low: float, high: float, max_count: int, axis: str = STEP_AXIS) -> tuple[float, ...]:
@@ -47,7 +48,7 @@ def choose_positions(low: float, high: float, max_count: int, axis: str = STEP_A
 def choose_interval(low: float, high: float, max_count: int, axis: str = STEP_AXIS) -> float | None:
     """Return the smallest round distance of which at most `max_count` multiples lie in the range; None for none."""
     span = high - low
-    if not isfinite(span) or span <= max(abs(low), abs(high)) * MIN_RELATIVE_INTERVAL or max_count < 2:
+    if not isfinite(span) or span <= max(abs(low), abs(high)) * MIN_RELATIVE_SPAN or max_count < 2:
         return None
     smallest = span / max_count
     intervals = (interval for interval in list_intervals(smallest, axis) if isfinite(interval))

@@ -45,43 +45,6 @@ def test_validation_that_begins_late_says_in_its_name_where() -> None:
     assert table.lines[1][1] == tuple(0.4 if step >= 80 else 0.2 for step in table.xs)
 
 
-@pytest.mark.parametrize(
-    ("axis", "points", "labels"),
-    [
-        pytest.param(
-            STEP_AXIS, ((10, 0.1), (42, 0.2), (98, 0.3), (147, 0.4), (260, 0.5)), [*map(str, range(20, 261, 20))],
-            id="steps that were kept unevenly",
-        ),
-        pytest.param(
-            DOLLAR_AXIS, ((0.001892, 0.1), (0.009572, 0.2), (0.01725, 0.3), (0.0251, 0.4), (0.04, 0.5)),
-            [f"${cents / 1000:.3f}" for cents in range(2, 41, 2)],
-            id="parts of a cent",
-        ),
-        pytest.param(
-            DOLLAR_AXIS, tuple((dollars, 0.1) for dollars in range(0, 100, 10)),
-            [f"${dollars}" for dollars in range(0, 91, 5)],
-            id="dollars",
-        ),
-        pytest.param(
-            TIME_AXIS, tuple((6.7 * at, 0.1) for at in range(13)), [f"{at} s" for at in range(0, 81, 5)], id="seconds"
-        ),
-        pytest.param(
-            TIME_AXIS, tuple((600.0 * at, 0.1) for at in range(13)), [f"{at} min" for at in range(0, 121, 10)],
-            id="minutes",
-        ),
-        pytest.param(
-            TIME_AXIS, tuple((3600.0 * at, 0.1) for at in range(30)), [f"{at} h" for at in range(0, 29, 2)], id="hours"
-        ),
-    ],
-)  # fmt: skip
-def test_the_axis_has_round_labels_at_even_distances(
-    axis: str, points: tuple[tuple[float, float], ...], labels: list[str]
-) -> None:
-    table = table_of(line_of(*points), axis=axis)
-    assert table is not None
-    assert list(table.labels) == labels
-
-
 def test_a_line_between_kept_points_is_straight() -> None:
     table = table_of(line_of((0, 0.0), (10, 1.0), (40, 4.0), (90, 9.0), (100, 10.0)))
     assert table is not None
