@@ -1,9 +1,12 @@
-"""When a sickness is found, beside rldoctor's first report of the same steps; and what is said of healthy runs."""
+"""When a sickness is found, beside rldoctor's first report of the same steps; and what is said of healthy runs.
+
+VERLBOT_ROWS names the rows to measure, by parts of their names, with commas between them: all of them if it is empty.
+"""
 
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from statistics import median
@@ -31,6 +34,8 @@ THEIRS = {
     "no difference in any group": "gradient_pathology",
 }
 """Which of its detectors speaks of our own sicknesses; of the others none does."""
+
+ROWS = tuple(filter(None, os.environ.get("VERLBOT_ROWS", "").split(",")))
 
 TOGETHER = {"truncation": ("truncation", "length-growth")}
 """Where it has one detector for what we have two."""
@@ -82,11 +87,13 @@ def of_ours(rows: Callable[[int], list[StepMetrics]], seed: int) -> Told:
 
 def measure() -> None:
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        simulations = {name: [pool.submit(of_theirs, name, seed) for seed in range(SEEDS)] for name in EXPECTED}
-        own = {name: [pool.submit(of_sick, name, seed) for seed in range(SEEDS)] for name in SICK}
-        healthy = {name: [pool.submit(of_healthy, name, seed) for seed in range(HEALTHY_SEEDS)] for name in HEALTHY}
-        print(f"{'':34}{'us':>9}{'':>9}{'':>7}  {'the same seeds: us':>20}{'rldoctor':>16}")
-        print(f"{'falls ill with':34}{'found':>9}{'at step':>9}{'stop':>7}  {'at step':>20}{'found':>9}{'at step':>9}")
+        simulations = {name: [pool.submit(of_theirs, name, seed) for seed in range(SEEDS)] for name in chosen(EXPECTED)}
+        own = {name: [pool.submit(of_sick, name, seed) for seed in range(SEEDS)] for name in chosen(SICK)}
+        healthy = {
+            name: [pool.submit(of_healthy, name, seed) for seed in range(HEALTHY_SEEDS)] for name in chosen(HEALTHY)
+        }
+        print(f"{'':42}{'us':>9}{'':>9}{'':>7}  {'the same seeds: us':>20}{'rldoctor':>16}")
+        print(f"{'falls ill with':42}{'found':>9}{'at step':>9}{'stop':>7}  {'at step':>20}{'found':>9}{'at step':>9}")
         told = [one.result() for futures in simulations.values() for one in futures]
         for name, futures in simulations.items():
             names = TOGETHER.get(name, (EXPECTED[name],))
@@ -94,14 +101,22 @@ def measure() -> None:
         for name, futures in own.items():
             expected = (THEIRS[name],) if name in THEIRS else ()
             row(name, (SICK[name][0],), expected, [one.result() for one in futures])
-        stalls()
+        if not ROWS:
+            stalls()
         print(f"\n{'runs that go well: warnings a run, all that say stop':62}{'us':>12}{'rldoctor':>14}")
         for name, futures in healthy.items():
             peace(name, [one.result() for one in futures])
+    if ROWS:
+        return
     for name, text in logs("critic/rewards/mean"):
         of_log(name, text)
     print(f"\none step costs us {median(one.seconds for one in told) * 1e3:.1f} ms", end="")
     print(f", and rldoctor's live mode {median(one.their_seconds for one in told if one.their_seconds) * 1e3:.1f} ms")
+
+
+def chosen(names: Iterable[str]) -> list[str]:
+    """The rows that are asked for."""
+    return [name for name in names if not ROWS or any(part in name for part in ROWS)]
 
 
 def of_sick(name: str, seed: int) -> Told:
@@ -118,7 +133,7 @@ def row(name: str, expected: Sequence[str], their_expected: Sequence[str], told:
     stops = sum(any(severity == Severity.STOP for _, severity, _ in one.ours) for one in told)
     their_part = f"{share(its):>9}{middle(its):>9}" if their_expected else f"{'no such':>18}"
     same = middle(mine[:THEIR_SEEDS])
-    print(f"{name:34}{share(mine):>9}{middle(mine):>9}{stops:>7}  {same:>20}{their_part}")
+    print(f"{name:42}{share(mine):>9}{middle(mine):>9}{stops:>7}  {same:>20}{their_part}")
 
 
 def first(found: Sequence[tuple[str, str, int]], names: Sequence[str]) -> int | None:
@@ -144,7 +159,7 @@ def stalls() -> None:
         looks = (30 * look for look in range(1, 200))
         waits.append(next((wait for wait in looks if detect_stall(rows, last + wait, quiet, HealthRules())), None))
     known = [wait for wait in waits if wait]
-    print(f"{'stands still (steps of 57 s)':34}{share(waits):>9}{median(known):>7.0f} s{'':27}{'no such':>18}")
+    print(f"{'stands still (steps of 57 s)':42}{share(waits):>9}{median(known):>7.0f} s{'':27}{'no such':>18}")
 
 
 def peace(name: str, told: Sequence[Told]) -> None:

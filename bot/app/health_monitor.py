@@ -12,7 +12,7 @@ from bot.core.model.metrics import StepMetrics
 from bot.core.model.recipe import Task
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
-from bot.core.model.training_framework import Framework
+from bot.core.model.training_framework import Framework, MetricKeys
 from bot.core.rules.health.custom_rules import adapt_rules
 from bot.core.rules.health.judge import judge
 from bot.core.rules.health.stall import LivenessSignals, compute_dead_seconds, detect_stall
@@ -37,6 +37,16 @@ class HealthUpdate:
 
     health: HealthState
     unreliable_metrics: Mapping[str, Text]
+
+
+def completes_step(earlier: StepMetrics, row: StepMetrics, keys: MetricKeys) -> bool:
+    """Return whether a row brings the first metrics of its step that the bot knows.
+
+    The fully asynchronous trainer logs its rollouts on a line of their own before those of the training, and some
+    trainers log a validation first.
+    """
+    is_first = keys.known.isdisjoint(earlier.values) and not keys.known.isdisjoint(row.values)
+    return earlier.step == row.step and is_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,8 @@ class HealthMonitor:
         for count, row in enumerate(new, 1):
             if count % CHUNK_ROWS == 0 and not has_time():
                 break
+            if window and completes_step(window[-1], row, self.framework.keys):
+                health = health.reopen_step()
             window = merge_rows([*window[-WINDOW_ROWS:], row])
             health = judge(window, health, rules, self.framework)
             # A step of training disproves a stall.

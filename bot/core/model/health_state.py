@@ -68,6 +68,10 @@ class HealthState:
         """
         return self.step is not None and row.step <= self.step and (row.step == self.step or row.at <= self.at)
 
+    def reopen_step(self) -> Self:
+        """Return the state before its newest step, so that the rest of that step's metrics is judged too."""
+        return self if self.step is None else replace(self, step=self.step - 1, row_count=max(self.row_count - 1, 0))
+
     def find_open(self, name: str) -> Finding | None:
         """Return the open finding of this name, or None."""
         return next((finding for finding in self.open_findings if finding.name == name), None)
