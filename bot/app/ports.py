@@ -13,6 +13,7 @@ from bot.core.model.managed_job import JobsController
 from bot.core.model.money import Rate
 from bot.core.model.orphan import ListedCluster
 from bot.core.model.recipe import Recipe, Task
+from bot.core.model.rollout import FilePart, FilePosition, RunFolder, SampleBatch, SampleRequest
 from bot.core.model.run import Run
 from bot.core.rules.chart_data import Chart
 from bot.phrase import Text
@@ -132,7 +133,32 @@ class CheckpointSource(Protocol):
         """
 
 
-class Cloud(TaskEstimator, JobControl, ClusterControl, CheckpointSource, Protocol):
+class RunFileSource(Protocol):
+    """The files that a run's program writes beside its checkpoints, read where they are."""
+
+    def read_samples(self, cluster: ClusterRef, folder: RunFolder, request: SampleRequest) -> SampleBatch:
+        """Return samples of a step; without a step in it, where no file of it exists. May take seconds.
+
+        At most 256 KB leave the cluster, whatever the size of the file.
+
+        Raises:
+            UserError: the folder can never be read from here.
+            Unavailable: it cannot be read now; or ever, where the cluster is gone.
+        """
+
+    def read_new_metrics(self, cluster: ClusterRef, folder: RunFolder, prefix: str, position: FilePosition) -> FilePart:
+        """Return the lines that the newest file of metrics has beyond a place; none where there is no such file.
+
+        Args:
+            prefix: the beginning of the names of these files.
+
+        Raises:
+            UserError: the folder can never be read from here.
+            Unavailable: it cannot be read now.
+        """
+
+
+class Cloud(TaskEstimator, JobControl, ClusterControl, CheckpointSource, RunFileSource, Protocol):
     """Machines: SkyPilot's, or this machine's processes.
 
     Every call has its own deadline. Each may raise Unavailable: there is no answer, and nothing is known; and

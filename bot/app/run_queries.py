@@ -99,6 +99,7 @@ def new_run(plan: LaunchPlan, requester: Requester, now: datetime, policy: Polic
             checkpoint_store=plan.checkpoint_store,
             checkpoints_ephemeral=plan.checkpoints_ephemeral,
             checkpoint_folder=plan.checkpoints,
+            files=plan.recipe.files,
             resumes=plan.recipe.checkpoints is not None and plan.recipe.checkpoints.resume != "",
             missing_safeguards=find_missing_safeguards(plan, FRAMEWORK),
             metrics=plan.recipe.metrics,

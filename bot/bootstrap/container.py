@@ -4,6 +4,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
+from secrets import randbits
 
 from bot.adapters.redis.embedded import EmbeddedValkey
 from bot.app.access_control import AccessControl
@@ -24,6 +25,7 @@ from bot.app.reconciler import Reconciler
 from bot.app.report_service import ReportService, load_zone
 from bot.app.run_queries import RunQueries
 from bot.app.run_service import RunService
+from bot.app.sample_reader import SampleReader
 from bot.app.scheduler import Scheduler
 from bot.app.unreadable_runs import UnreadableRunReconciler
 from bot.bootstrap.bot import HOMES, NOTICES, NOTIFY, ORPHANS, REPORTS, SWEEP, TICK, UNREADABLE, Bot
@@ -52,6 +54,7 @@ from bot.slack.inbound.listeners import Listeners, build_app
 from bot.slack.inbound.modals import Modals
 from bot.slack.inbound.query_handlers import AuditCommands, ChartCommands, CostCommands, ReportCommands
 from bot.slack.inbound.requesters import Requesters
+from bot.slack.inbound.sample_commands import SampleCommands
 from bot.slack.inbound.socket_mode import SocketConnection
 from bot.slack.outbound.chart_publisher import ChartPublisher
 from bot.slack.outbound.clock_watch import ClockWatch, fetch_time
@@ -232,6 +235,9 @@ def assemble(outside: Outside) -> Bot:
         cost_commands,
         audit_commands,
         list_commands,
+        SampleCommands(
+            queries, SampleReader(masked_cloud, partial(randbits, 31)), slack, background, language_preferences
+        ),
     )
     requesters = Requesters(service, access)
     buttons = ButtonListeners(service, slack, background, commands, modals, home_publisher, requesters)

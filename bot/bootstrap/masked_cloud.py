@@ -13,6 +13,7 @@ from bot.core.model.managed_job import JobsController
 from bot.core.model.money import Rate
 from bot.core.model.orphan import ListedCluster
 from bot.core.model.recipe import Task
+from bot.core.model.rollout import FilePart, FilePosition, RolloutSample, RunFolder, SampleBatch, SampleRequest
 from bot.errors import Unavailable, UserError
 from bot.phrase import Text, map_outside_text
 from bot.runtime.secret_filter import SecretFilter
@@ -78,6 +79,16 @@ class MaskingCloud:
     def list_downloads(self, checkpoint: CheckpointRef) -> Mapping[int, DownloadProgress]:
         return self._call(lambda: self._cloud.list_downloads(checkpoint))
 
+    def read_samples(self, cluster: ClusterRef, folder: RunFolder, request: SampleRequest) -> SampleBatch:
+        """Return the samples with every text masked. A text that was cut may begin or end within a secret."""
+        batch = self._call(lambda: self._cloud.read_samples(cluster, folder, request))
+        return replace(batch, samples=tuple(map(self._mask_sample, batch.samples)))
+
+    def read_new_metrics(self, cluster: ClusterRef, folder: RunFolder, prefix: str, position: FilePosition) -> FilePart:
+        """Return the new lines; only numbers of them are kept, and their keys are masked as a log's are."""
+        part = self._call(lambda: self._cloud.read_new_metrics(cluster, folder, prefix, position))
+        return replace(part, text=self._mask(part.text))
+
     def tear_down(self, cluster: ClusterRef) -> Text | None:
         return self._mask_text(self._call(lambda: self._cloud.tear_down(cluster)))
 
@@ -130,6 +141,19 @@ class MaskingCloud:
             error=self._mask_text(observation.error),
             infra=self._mask(observation.infra),
             unhealthy=self._mask_text(observation.unhealthy),
+        )
+
+    def _mask_sample(self, sample: RolloutSample) -> RolloutSample:
+        def mask(text: str) -> str:
+            return self._secrets.mask(text, cut=sample.is_cut)
+
+        return replace(
+            sample,
+            prompt=mask(sample.prompt),
+            answer=mask(sample.answer),
+            truth=mask(sample.truth),
+            tool_calls=tuple(map(mask, sample.tool_calls)),
+            details={mask(key): mask(value) for key, value in sample.details.items()},
         )
 
     def _learn_secrets(self, task: Task) -> None:

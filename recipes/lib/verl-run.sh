@@ -11,7 +11,7 @@ fail() {
 # bash's arithmetic would run a command hidden in a number, so call it before any arithmetic.
 check_numbers() {
   local name
-  for name in "$@" WORKERS_TIMEOUT_SECONDS SKYPILOT_NUM_NODES SKYPILOT_NUM_GPUS_PER_NODE SKYPILOT_NODE_RANK; do
+  for name in "$@" SAMPLE_STEPS WORKERS_TIMEOUT_SECONDS SKYPILOT_NUM_NODES SKYPILOT_NUM_GPUS_PER_NODE SKYPILOT_NODE_RANK; do
     case "${!name}" in
       '' | *[!0-9]* | 0?*) fail "$name must be a whole number, not '${!name}'." ;;
     esac
@@ -50,8 +50,23 @@ open_run_folder() {
   fi
 }
 
+# Keeps the files of samples of the newest steps alone: with long answers, each has hundreds of megabytes.
+prune_samples() {
+  local folder file
+  local files
+  while sleep 20; do
+    for folder in "$run_dir/rollouts" "$run_dir/validations"; do
+      mapfile -t files < <(find "$folder" -maxdepth 1 -name '*.jsonl' -printf '%f\n' 2>/dev/null | sort -rn)
+      for file in "${files[@]:$SAMPLE_STEPS}"; do
+        rm -f -- "$folder/$file"
+      done
+    done
+  done
+}
+
 ray_log="$(mktemp)"
 ray_pid=''
+pruner_pid=''
 
 start_ray() {
   ray start "$@" --node-ip-address "$node_ip" --num-gpus "$SKYPILOT_NUM_GPUS_PER_NODE" \
@@ -59,8 +74,11 @@ start_ray() {
   ray_pid=$!
 }
 
-# Ends the Ray that start_ray started, and no other: `ray stop` would end SkyPilot's too.
+# Ends the pruning of samples, and the Ray that start_ray started, and no other: `ray stop` would end SkyPilot's too.
 stop_ray() {
+  if [ -n "$pruner_pid" ]; then
+    kill "$pruner_pid" 2>/dev/null || true
+  fi
   if [ -n "$ray_pid" ]; then
     kill "$ray_pid" 2>/dev/null || true
     wait "$ray_pid" || true
@@ -105,6 +123,10 @@ PY
 join_nodes() {
   trap stop_ray EXIT
   trap 'exit 143' INT TERM
+  if [ "$SAMPLE_STEPS" -gt 0 ]; then
+    prune_samples >/dev/null 2>&1 &
+    pruner_pid=$!
+  fi
   # 6379 is every Ray's default and 6380 that of SkyPilot's own Ray; its dashboard agent has 52365.
   local node_ips
   mapfile -t node_ips <<<"$SKYPILOT_NODE_IPS"
@@ -136,6 +158,10 @@ join_nodes() {
 # train WORD…: runs verl with these settings; the last of one name counts. With save_freq and test_freq on, verl
 # saves and validates after the last step too.
 train() {
+  local samples=()
+  if [ "$SAMPLE_STEPS" -gt 0 ]; then
+    samples=(trainer.rollout_data_dir="$run_dir/rollouts" trainer.validation_data_dir="$run_dir/validations")
+  fi
   python3 -m verl.trainer.main_ppo \
     trainer.nnodes="$SKYPILOT_NUM_NODES" \
     trainer.n_gpus_per_node="$SKYPILOT_NUM_GPUS_PER_NODE" \
@@ -148,5 +174,6 @@ train() {
     trainer.project_name=verlbot \
     trainer.experiment_name="$VERLBOT_RUN_ID" \
     trainer.logger="[$loggers]" \
+    "${samples[@]}" \
     "$@"
 }

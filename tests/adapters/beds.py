@@ -70,6 +70,12 @@ def tear(home: Path, name: str) -> None:
     (home / "models" / name / "global_step_4" / "actor" / "model_world_size_2_rank_0.pt").write_text("half of ")
 
 
+def write(home: Path, path: str, text: str) -> None:
+    """A program writes a file below its folder of models."""
+    (home / "models" / path).parent.mkdir(parents=True, exist_ok=True)
+    (home / "models" / path).write_text(text)
+
+
 def read(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
@@ -126,6 +132,9 @@ class Bed(Protocol):
 
     def tear(self, name: str) -> None:
         """Let a disk have been full before all of it was written."""
+
+    def write(self, name: str, path: str, text: str) -> None:
+        """Let the head's program write a file below its folder of models."""
 
     def fetched(self, where: str) -> dict[str, str]:
         """What was fetched: the text of each file."""
@@ -201,6 +210,9 @@ class FakeBed:
 
     def tear(self, name: str) -> None:
         self.cloud.torn[4] = "A part of it is missing."
+
+    def write(self, name: str, path: str, text: str) -> None:
+        self.cloud.write_file(name, path, text)
 
     def fetched(self, where: str) -> dict[str, str]:
         """It keeps no files."""
@@ -290,6 +302,9 @@ class LocalBed(RealBed):
 
     def tear(self, name: str) -> None:
         tear(ClusterDirectory(self.folder / "local", name).node_folder(0) / "home", name)
+
+    def write(self, name: str, path: str, text: str) -> None:
+        write(ClusterDirectory(self.folder / "local", name).node_folder(0) / "home", path, text)
 
     def stop(self) -> None:
         for state in (self.folder / "local" / "clusters").glob("*"):
@@ -386,6 +401,9 @@ class DoubleBed:
     def tear(self, name: str) -> None:
         tear(self.hosts / name, name)
 
+    def write(self, name: str, path: str, text: str) -> None:
+        write(self.hosts / name, path, text)
+
     def fetched(self, where: str) -> dict[str, str]:
         return read(Path(where))
 
@@ -420,6 +438,9 @@ class SlurmBed(RealBed):
 
     def tear(self, name: str) -> None:
         tear(self.home_of(name), name)
+
+    def write(self, name: str, path: str, text: str) -> None:
+        write(self.home_of(name), path, text)
 
     def another_cloud(self) -> SkyCloud:
         return SkyCloud(

@@ -1,5 +1,6 @@
 """The contract of a cloud, kept by the fake, by local processes, and by SkyPilot on its double and on a scheduler."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -14,6 +15,15 @@ from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import ClusterState, Ending, JobState, Observation, RequestState, is_forgotten
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder
 from bot.core.model.orphan import ListedCluster
+from bot.core.model.rollout import (
+    FilePart,
+    FilePosition,
+    RunFolder,
+    SampleBatch,
+    SampleOrder,
+    SampleRequest,
+    ScoreSpread,
+)
 from bot.errors import BeingStopped, ClusterNameInUse, IncompleteCheckpoint, Unavailable, UserError
 from tests.adapters.beds import SAVED, Bed, DoubleBed, FakeBed, ForgetfulBed, LocalBed, ManagedBed, SlurmBed
 from tests.slurm.bed import standing
@@ -221,6 +231,42 @@ def test_a_job_that_is_ended_leaves_its_cluster_and_what_it_has_saved(bed: Bed) 
     assert (seen.job, seen.cluster) == (JobState.CANCELLED, ClusterState.UP)
     assert bed.cloud.list_checkpoints(watched, shelf) == CheckpointListing((4,), 4)
     bed.cloud.cancel_job(ClusterRef("verl-never", job_id=None))
+
+
+def test_samples_of_a_step_are_read_where_they_are_and_the_newest_step_is_the_default(bed: Bed) -> None:
+    bed.launch(bed.x, nodes=2)
+    until(bed, bed.x, lambda seen: seen.job is JobState.RUNNING)
+    bed.checkpoint(bed.x)
+    folder = RunFolder(CheckpointRef("~/models", f"{bed.x}/rollouts", 2))
+    assert bed.cloud.read_samples(ClusterRef(bed.x), folder, SampleRequest()) == SampleBatch()
+    for step in (3, 20):
+        rows = [{"input": "6*7", "output": str(answer), "score": answer / 10, "step": step} for answer in range(9)]
+        bed.write(bed.x, f"{bed.x}/rollouts/{step}.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    newest = bed.cloud.read_samples(ClusterRef(bed.x), folder, SampleRequest(order=SampleOrder.BEST, count=2))
+    assert (newest.step, newest.steps, newest.total) == (20, (3, 20), 9)
+    assert [(sample.number, sample.answer, sample.score) for sample in newest.samples] == [(9, "8", 0.8), (8, "7", 0.7)]
+    assert newest.scores == ScoreSpread(9, 0.0, pytest.approx(0.4), 0.8)
+    early = bed.cloud.read_samples(ClusterRef(bed.x), folder, SampleRequest(3, SampleOrder.WORST, 1))
+    assert (early.step, [sample.answer for sample in early.samples]) == (3, ["0"])
+    missing = bed.cloud.read_samples(ClusterRef(bed.x), folder, SampleRequest(4))
+    assert (missing.step, missing.steps, missing.samples) == (None, (3, 20), ())
+
+
+def test_of_a_file_of_metrics_only_new_complete_lines_are_read(bed: Bed) -> None:
+    bed.launch(bed.x)
+    until(bed, bed.x, lambda seen: seen.job is JobState.RUNNING)
+    bed.checkpoint(bed.x)
+    folder, start = RunFolder(CheckpointRef("~/models", bed.x)), FilePosition()
+    assert bed.cloud.read_new_metrics(ClusterRef(bed.x), folder, "metrics", start) == FilePart(start)
+    bed.write(bed.x, f"{bed.x}/metrics-1.jsonl", '{"step":1}\n{"st')
+    first = bed.cloud.read_new_metrics(ClusterRef(bed.x), folder, "metrics", start)
+    assert first.text == '{"step":1}\n'
+    assert bed.cloud.read_new_metrics(ClusterRef(bed.x), folder, "metrics", first.position).text == ""
+    bed.write(bed.x, f"{bed.x}/metrics-1.jsonl", '{"step":1}\n{"step":2}\n')
+    second = bed.cloud.read_new_metrics(ClusterRef(bed.x), folder, "metrics", first.position)
+    assert (second.text, second.has_more) == ('{"step":2}\n', False)
+    bed.write(bed.x, f"{bed.x}/metrics-2.jsonl", '{"step":1}\n')
+    assert bed.cloud.read_new_metrics(ClusterRef(bed.x), folder, "metrics", second.position).text == '{"step":1}\n'
 
 
 def fetched(bed: Bed, checkpoint: CheckpointRef) -> DownloadProgress:

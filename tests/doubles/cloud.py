@@ -1,8 +1,10 @@
 """A cloud in memory, whose clusters come and go when a test says so. Held to the same contract as the real ones."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from statistics import fmean
 from threading import Lock
 
 from bot.core.frameworks import FRAMEWORK
@@ -22,6 +24,7 @@ from bot.core.model.managed_job import JobsController, is_managed
 from bot.core.model.money import Rate
 from bot.core.model.orphan import ListedCluster
 from bot.core.model.recipe import Task
+from bot.core.model.rollout import FilePart, FilePosition, RunFolder, SampleBatch, SampleOrder, SampleRequest
 from bot.errors import BeingStopped, ClusterNameInUse, IncompleteCheckpoint, Unavailable, UserError
 from tests.builders import NOON
 
@@ -53,6 +56,7 @@ class FakeCloud:
         saved: the step that each names as its newest checkpoint; unnamed: steps that are there beside it, or alone.
         torn: why the checkpoint of a step is not whole.
         kept: whole checkpoints on the bot's machine by folder and step, such as those that have come unseen.
+        files: what each cluster's program has written, by path below the folder of checkpoints.
         stopped: whether the bot has let go of it; cut_off, cuts_off_removals: whether looks, or removals, are.
         deadlines: what each launch was told of its end.
         comes_up_at_once: whether a launched cluster is up with its job running at the next look.
@@ -94,6 +98,7 @@ class FakeCloud:
     unnamed: dict[str, tuple[int, ...]] = field(default_factory=dict)
     torn: dict[int, str] = field(default_factory=dict)
     kept: dict[str, dict[int, DownloadProgress]] = field(default_factory=dict)
+    files: dict[str, dict[str, str]] = field(default_factory=dict)
     stopped: bool = False
     cut_off: bool = False
     cuts_off_removals: bool = False
@@ -208,6 +213,39 @@ class FakeCloud:
 
     def list_downloads(self, checkpoint: CheckpointRef) -> Mapping[int, DownloadProgress]:
         return self.kept.get(checkpoint.name, {})
+
+    def read_samples(self, watched: ClusterRef, folder: RunFolder, request: SampleRequest) -> SampleBatch:
+        self._reach(watched)
+        texts = {
+            int(path.rpartition("/")[2].removesuffix(".jsonl")): text
+            for path, text in self.files.get(watched.cluster, {}).items()
+            if path.rpartition("/")[0] == folder.location.name
+        }
+        step = max(texts, default=None) if request.step is None else request.step
+        if step not in texts:
+            return SampleBatch(steps=tuple(sorted(texts)))
+        rows = [json.loads(line) for line in texts[step].splitlines()]
+        picked = [{"number": number, "fields": row} for number, row in enumerate(rows, 1)]
+        picked.sort(key=lambda one: one["fields"].get("score") or 0.0, reverse=request.order is SampleOrder.BEST)
+        scores = [row["score"] for row in rows if "score" in row]
+        spread = {"count": len(scores), "low": min(scores), "high": max(scores), "mean": fmean(scores)}
+        answer = {"step": step, "steps": sorted(texts), "total": len(rows), "share": 1.0, "scores": spread}
+        return FRAMEWORK.samples.parse({**answer, "samples": picked[: request.count]})
+
+    def read_new_metrics(self, watched: ClusterRef, folder: RunFolder, prefix: str, position: FilePosition) -> FilePart:
+        self._reach(watched)
+        beginning = f"{folder.location.name}/{prefix}"
+        names = sorted(path for path in self.files.get(watched.cluster, {}) if path.startswith(beginning))
+        if not names:
+            return FilePart(position)
+        text = self.files[watched.cluster][names[-1]]
+        begin = position.offset if position.name == names[-1] and position.offset <= len(text) else 0
+        end = text.rfind("\n") + 1
+        return FilePart(FilePosition(names[-1], "", max(begin, end)), text[begin:end])
+
+    def write_file(self, cluster: str, path: str, text: str) -> None:
+        """The program of a cluster writes a file below its folder of checkpoints."""
+        self.files.setdefault(cluster, {})[path] = text
 
     def _reach(self, watched: ClusterRef) -> None:
         self._answer()

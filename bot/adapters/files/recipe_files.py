@@ -13,8 +13,10 @@ import yaml
 from bot.adapters.files.recipe_library import insert_library, list_versions
 from bot.adapters.files.yaml_reader import check_json_compatible, describe_error, load_yaml
 from bot.core.frameworks import FRAMEWORK
+from bot.core.model.checkpoint_paths import SAFE_PATH_PART
 from bot.core.model.parameter import Parameter, ParameterKind
 from bot.core.model.recipe import BatchRule, CheckpointSettings, Recipe, Task, build_common_parameters
+from bot.core.model.rollout import OutputFiles
 from bot.core.model.typed_text import compile_pattern, format_inline_code, unknown_name_error
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, Text
@@ -41,6 +43,21 @@ class CheckpointsYaml(msgspec.Struct, forbid_unknown_fields=True):
     variable: str
     mount: str
     resume: str = ""
+
+
+FileName = Annotated[str, msgspec.Meta(pattern=rf"^{SAFE_PATH_PART.pattern}$", max_length=100)]
+
+
+class OutputFilesYaml(msgspec.Struct, forbid_unknown_fields=True):
+    """The files in a run's own folder; the fields are those of `OutputFiles`."""
+
+    samples: FileName | None = None
+    validation_samples: FileName | None = None
+    metrics: FileName | None = None
+
+    def to_model(self) -> OutputFiles:
+        """Return the files as the core knows them."""
+        return OutputFiles(self.samples or "", self.validation_samples or "", self.metrics or "")
 
 
 class BatchRuleYaml(msgspec.Struct, forbid_unknown_fields=True):
@@ -115,6 +132,7 @@ class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
     batches: list[BatchRuleYaml] = []
     secrets: dict[str, str] = {}
     checkpoints: CheckpointsYaml | None = None
+    files: OutputFilesYaml | None = None
 
 
 class RecipeFolder:
@@ -181,6 +199,8 @@ def parse_recipe(name: str, text: str, folder: Path | None = None) -> Recipe:
     check_no_secret_values(name, task)
     layout = metadata.checkpoints
     checkpoints = CheckpointSettings(layout.variable, layout.mount, layout.resume) if layout else None
+    if metadata.files and not layout:
+        raise invalid_recipe_error(name, Phrase("`{place}.files` needs `checkpoints` too", place=METADATA_PATH))
     if layout and layout.resume:
         read_task_value(name, task, f"envs.{layout.resume}")
     own_parameters = tuple(build_parameter(name, key, entry, task) for key, entry in metadata.parameters.items())
@@ -199,6 +219,7 @@ def parse_recipe(name: str, text: str, folder: Path | None = None) -> Recipe:
         metrics=tuple(metadata.metrics),
         findings_off=tuple(metadata.findings_off),
         checkpoints=checkpoints,
+        files=metadata.files.to_model() if metadata.files else OutputFiles(),
         task=task,
     )
 

@@ -19,6 +19,7 @@ from bot.adapters.checkpoint_downloads import CheckpointDownloads, DownloadTask
 from bot.adapters.local import local_checkpoints
 from bot.adapters.local.accounts import SystemAccount
 from bot.adapters.local.local_nodes import collect_environment
+from bot.adapters.local.local_run_files import list_readings
 from bot.adapters.local.processes import (
     SUPERVISOR_MODULE,
     find_marked_processes,
@@ -29,6 +30,7 @@ from bot.adapters.local.processes import (
 )
 from bot.adapters.local.state_files import ClusterDirectory, LocalClusterState, SupervisorOrder
 from bot.adapters.local.supervisor import CANCEL_SIGNAL, NAME_IN_USE, describe_exit
+from bot.adapters.node_requests import collect_metrics, collect_samples
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import AutostopSetting, ClusterState, Ending, JobState, Observation, RequestState
@@ -37,6 +39,7 @@ from bot.core.model.managed_job import JobsController, is_managed
 from bot.core.model.money import Rate
 from bot.core.model.orphan import ListedCluster
 from bot.core.model.recipe import Task
+from bot.core.model.rollout import FilePart, FilePosition, RunFolder, SampleBatch, SampleRequest
 from bot.core.rules.log_lines import MAX_READ_BYTES
 from bot.errors import Unavailable, UserError
 from bot.phrase import N_, Phrase, Text, join_list, plural_phrase
@@ -210,6 +213,12 @@ class LocalCloud:
 
     def list_downloads(self, checkpoint: CheckpointRef) -> Mapping[int, DownloadProgress]:
         return self._downloads.find_downloaded(checkpoint)
+
+    def read_samples(self, cluster: ClusterRef, folder: RunFolder, request: SampleRequest) -> SampleBatch:
+        return collect_samples(list_readings(self._root, cluster.cluster, folder), request)
+
+    def read_new_metrics(self, cluster: ClusterRef, folder: RunFolder, prefix: str, position: FilePosition) -> FilePart:
+        return collect_metrics(list_readings(self._root, cluster.cluster, folder), prefix, position)
 
     def _locate_node_folders(
         self, cluster: ClusterRef, checkpoint: CheckpointRef

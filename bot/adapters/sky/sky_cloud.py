@@ -8,6 +8,7 @@ from math import ceil
 from threading import Event
 
 from bot.adapters.checkpoint_downloads import CheckpointDownloads, DownloadTask
+from bot.adapters.node_requests import collect_metrics, collect_samples
 from bot.adapters.sky import sdk_clusters, sdk_queries
 from bot.adapters.sky.job_poller import JobPoller
 from bot.adapters.sky.mapping import compute_cluster_bill, map_absent_cluster, map_existing_cluster, parse_managed_id
@@ -22,6 +23,7 @@ from bot.adapters.sky.sky_records import (
     JobRecord,
     LaunchRecord,
 )
+from bot.adapters.sky.sky_run_files import RemoteRunFolder
 from bot.adapters.sky.task_builder import complete_task, find_local_paths, find_slurm_refusal
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef
@@ -32,6 +34,7 @@ from bot.core.model.money import Bill, Rate
 from bot.core.model.orphan import ListedCluster
 from bot.core.model.recipe import Task, parse_accelerators
 from bot.core.model.resources import PriceTable, look_up_rate
+from bot.core.model.rollout import FilePart, FilePosition, RunFolder, SampleBatch, SampleRequest
 from bot.core.rules.log_lines import MAX_READ_BYTES
 from bot.errors import ClusterNameInUse, Unavailable, UserError
 from bot.phrase import N_, Phrase, Text, join_list
@@ -208,11 +211,32 @@ class SkyCloud:
         return RemoteCheckpoint(
             cluster.cluster,
             checkpoint,
-            lambda name: self._worker.call(sdk_queries.write_ssh_config, name),
+            self._find_ssh_config,
             self._environment,
             self._ssh,
             self._stopping,
         )
+
+    def read_samples(self, cluster: ClusterRef, folder: RunFolder, request: SampleRequest) -> SampleBatch:
+        return collect_samples(self._remote_folder(cluster, folder).list_readings(), request)
+
+    def read_new_metrics(self, cluster: ClusterRef, folder: RunFolder, prefix: str, position: FilePosition) -> FilePart:
+        return collect_metrics(self._remote_folder(cluster, folder).list_readings(), prefix, position)
+
+    def _remote_folder(self, cluster: ClusterRef, folder: RunFolder) -> RemoteRunFolder:
+        """Return the folder on the cluster's nodes.
+
+        Raises:
+            UserError: it is a managed job, whose machines only its controller reaches.
+        """
+        if cluster.is_managed:
+            raise UserError(Phrase("SkyPilot gives no access to the machines of a managed job."))
+        return RemoteRunFolder(
+            cluster.cluster, folder, self._find_ssh_config, self._environment, self._ssh, self._stopping
+        )
+
+    def _find_ssh_config(self, name: str) -> str:
+        return self._worker.call(sdk_queries.write_ssh_config, name)
 
     def tear_down(self, cluster: ClusterRef) -> Text | None:
         if cluster.is_managed:

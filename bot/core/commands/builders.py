@@ -8,6 +8,7 @@ from bot.core.commands.aliases import LANGUAGE_ALIASES
 from bot.core.commands.command import (
     COMPARE_AXES,
     COST_SCOPES,
+    DEFAULT_SAMPLES,
     FOLLOW_FLAG,
     MAX_LEASE_HOURS,
     PICTURE_FLAG,
@@ -27,10 +28,12 @@ from bot.core.commands.command import (
     ShowCost,
     ShowLogs,
     ShowRunBudget,
+    ShowSamples,
     Stop,
 )
 from bot.core.model.audit import BOT, AuditFilter
 from bot.core.model.policy import Scope
+from bot.core.model.rollout import MAX_SAMPLES, SampleOrder
 from bot.core.model.run_filter import STATE_TESTS, RunFilter, parse_since
 from bot.core.model.typed_quantities import parse_budget, parse_timespan
 from bot.core.model.typed_text import (
@@ -50,6 +53,15 @@ DEFAULT_AUDIT_DAYS = 1
 """Days that an audit covers where the person gives no span."""
 
 MAX_AUDIT_PERIOD = timedelta(days=9_999)
+
+MAX_STEP = 10**9 - 1
+"""Maximum number of a step that can be typed."""
+
+VALIDATION_WORD = "validation"
+"""The word for samples of a validation."""
+
+SAMPLE_WORDS = (*SampleOrder, VALIDATION_WORD)
+"""The words that `/verl samples` accepts beside the name of a run."""
 
 MAX_CHARTS = 2
 """Maximum charts in a message: Slack draws no more (docs.slack.dev, data visualization block)."""
@@ -119,6 +131,28 @@ def build_logs_command(arguments: ParsedArguments) -> ShowLogs:
         node=parse_whole_option(arguments, "node", 0, 999) if arguments.get_option("node") is not None else None,
         follow=FOLLOW_FLAG in arguments.flags,
         raw=RAW_FLAG in arguments.flags,
+    )
+
+
+def build_samples_command(arguments: ParsedArguments) -> ShowSamples:
+    """Return the command for samples: one word for the order, and `validation`, in any order.
+
+    Raises:
+        UserError: a word is neither, or two orders are given.
+    """
+    words = [word.lower() for word in arguments.names[1:]]
+    orders = [word for word in dict.fromkeys(words) if word != VALIDATION_WORD]
+    if orders and orders[0] not in list(SampleOrder):
+        word = format_inline_code(orders[0])
+        raise UserError(Phrase("I didn't understand {word}.", word=word), list_valid_names(SAMPLE_WORDS))
+    if len(orders) > 1:
+        raise UserError(Phrase("Give one of `best`, `worst` and `random`."), Phrase("Such as `best step=40`."))
+    return ShowSamples(
+        arguments.names[0],
+        parse_whole_option(arguments, "step", 0, MAX_STEP) if arguments.get_option("step") is not None else None,
+        SampleOrder(orders[0]) if orders else SampleOrder.RANDOM,
+        parse_whole_option(arguments, "n", 1, MAX_SAMPLES) if arguments.get_option("n") else DEFAULT_SAMPLES,
+        is_validation=VALIDATION_WORD in words,
     )
 
 

@@ -13,6 +13,7 @@ from bot.core.commands.report_command import (
 )
 from bot.core.model.audit import AuditFilter
 from bot.core.model.policy import Scope
+from bot.core.model.rollout import SampleOrder
 from bot.core.model.run_filter import EVERY_RUN, RunFilter
 
 WORKSPACE_LANGUAGE = "workspace"
@@ -100,6 +101,26 @@ class ShowLogs:
     def line_count(self) -> int:
         """Return the number of lines to show."""
         return self.lines or DEFAULT_LOG_LINES
+
+
+DEFAULT_SAMPLES = 5
+"""Samples that are shown by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSamples:
+    """Show what a run's model answered in a step, best, worst or random answers.
+
+    Attributes:
+        step: None for the newest one with samples.
+        is_validation: whether answers of a validation are meant.
+    """
+
+    run: str
+    step: int | None = None
+    order: SampleOrder = SampleOrder.RANDOM
+    count: int = DEFAULT_SAMPLES
+    is_validation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +318,7 @@ Command = (
     | ListRuns
     | ShowCost
     | ShowLogs
+    | ShowSamples
     | ShowChart
     | CompareRuns
     | Stop
@@ -335,6 +357,8 @@ def is_read_only(command: Command) -> bool:
             return True
         case ListReports() | ShowReport() | ListRecipes() | DescribeRecipe() | ShowHelp():
             return True
+        case ShowSamples():  # the thread of the run gets them
+            return False
         case ShowHistory() | ShowAudit() | ShowRunBudget() | ShowWelcome():
             return True
         case (

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 from bot.core.commands.aliases import GREETINGS, find_language_of, resolve_command_word
+from bot.core.commands.builders import SAMPLE_WORDS
 from bot.core.commands.command import Command, ShowHelp, ShowWelcome
 from bot.core.commands.specs import COMMAND_SPECS, RUN_COMMANDS, CommandSpec
 from bot.core.masking.masker import SHAPE_MASKER, Masker
@@ -193,6 +194,8 @@ def omits_run(names: tuple[str, ...], spec: CommandSpec) -> bool:
             return not names or parse_timespan(" ".join(names), "h") is not None
         case "budget":
             return len(names) > 0 and looks_like_amount(names[0])
+        case "samples":
+            return not names or names[0].lower() in SAMPLE_WORDS
         case "compare":
             return len(names) < 2
     return len(names) < max(len(spec.required), 1) or (spec.variadic is not None and is_metric_word(names[0]))

@@ -15,6 +15,7 @@ from bot.core.commands.builders import (
     build_list_command,
     build_logs_command,
     build_plot_command,
+    build_samples_command,
     build_set_language_command,
     build_stop_command,
 )
@@ -117,7 +118,7 @@ def build_decline_command(arguments: ParsedArguments) -> Refuse:
 
 
 RUN_COMMANDS = (
-    *("status", "logs", "plot", "compare", "stop", "artifacts", "retry", "resume"),
+    *("status", "logs", "samples", "plot", "compare", "stop", "artifacts", "retry", "resume"),
     *("extend", "budget", "approve", "decline", "cost", "history"),
 )
 COMMAND_SPECS: dict[str, CommandSpec] = {
@@ -165,6 +166,19 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
             required=("RUN",),
             options={"lines": "N", "grep": "TEXT", "node": "K"},
             flags=(FOLLOW_FLAG, RAW_FLAG),
+        ),
+        CommandSpec(
+            "samples",
+            N_(
+                "Post what the model answered in a step to the run's thread: prompt, answer, score and tool calls. "
+                "`best`, `worst` or `random` (default) chooses; `validation` takes those of a validation."
+            ),
+            "samples ppo-7f3a worst step=40 n=3",
+            build_samples_command,
+            required=("RUN",),
+            takes_more=True,
+            names="RUN [best|worst|random] [validation]",
+            options={"step": "N", "n": "5"},
         ),
         CommandSpec(
             "plot",

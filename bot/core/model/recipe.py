@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.core.model.managed_job import RENT_WORD
 from bot.core.model.parameter import Parameter, ParameterKind
+from bot.core.model.rollout import OutputFiles
 from bot.core.model.typed_text import unknown_name_error
 from bot.phrase import N_
 
@@ -61,6 +62,7 @@ class Recipe:
         metrics: keys, or beginnings of keys, that the message at the end shows.
         findings_off: names of findings that are meaningless for it.
         checkpoints: where they are written, or None if the recipe writes none.
+        files: what else its program writes beside them.
         task: the task that SkyPilot runs.
     """
 
@@ -77,6 +79,7 @@ class Recipe:
     metrics: tuple[str, ...]
     findings_off: tuple[str, ...] = ()
     checkpoints: CheckpointSettings | None
+    files: OutputFiles = field(default_factory=OutputFiles)
     task: Task
 
     def find_parameter(self, name: str) -> Parameter:

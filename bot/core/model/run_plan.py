@@ -3,12 +3,13 @@
 A plan never changes; people may change limits. Listeners write requests, and the tick reads them.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Self
 
 from bot.core.model.launch_plan import Safeguard
 from bot.core.model.policy import UNRESTRICTED
+from bot.core.model.rollout import OutputFiles
 from bot.core.model.run_state import LimitChange, Mute, RunLimit, SummaryInterval
 from bot.core.model.sent_message import LogFollow
 
@@ -24,6 +25,7 @@ class RunPlan:
         checkpoint_store: the bucket or volume that outlives the cluster; checkpoints_ephemeral: checkpoints have no
             such store.
         checkpoint_folder: the folder of its checkpoints on each node, as its task names it; empty if it has none.
+        files: what else its program writes beside them.
         resumes: whether its recipe can resume from a checkpoint of another run.
         missing_safeguards: the safeguards that it runs without.
         metrics: beginnings of the metric keys that the end shows; secrets: names of those that the task gets.
@@ -40,6 +42,7 @@ class RunPlan:
     checkpoint_store: str | None = None
     checkpoints_ephemeral: bool = False
     checkpoint_folder: str = ""
+    files: OutputFiles = field(default_factory=OutputFiles)
     resumes: bool = False
     missing_safeguards: tuple[Safeguard, ...] = ()
     metrics: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ one stands in a folder of `bot/core/frameworks`.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from bot.core.model.checkpoint_paths import CheckpointLayout
 from bot.core.model.failure import FailureKind, FailureTexts
@@ -15,6 +15,7 @@ from bot.core.model.finding import HealthRules
 from bot.core.model.measurement import Detector
 from bot.core.model.metrics import MAX_KEYS, MAX_STEP_SECONDS, LogEvent, MetricWord, StepMetrics, TrainingPhase
 from bot.core.model.recipe import Task
+from bot.core.model.rollout import SampleBatch
 from bot.phrase import Text
 
 
@@ -182,6 +183,21 @@ class Remedy:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """How a framework writes samples and metrics into files.
+
+    Attributes:
+        score_keys: the keys of a sample's score, the first that is there counts.
+        parse: returns the samples in the answer of a node's reader.
+        parse_metrics: returns the rows of a file of metrics from its lines, and the Unix seconds when they were read.
+    """
+
+    score_keys: tuple[str, ...]
+    parse: Callable[[Mapping[str, Any]], SampleBatch]
+    parse_metrics: Callable[[str, float], Sequence[StepMetrics]]
+
+
+@dataclass(frozen=True, slots=True)
 class Framework:
     """One framework for training.
 
@@ -198,6 +214,7 @@ class Framework:
         failures: how its errors are read.
         remedies: what to try after a failure.
         stall_advice: what to look at in its settings when no step comes.
+        samples: how it writes samples and metrics into files.
         option_keys: the settings that its program knows: the second words of each first word.
     """
 
@@ -215,4 +232,5 @@ class Framework:
     failures: FailureReading
     remedies: Mapping[FailureKind, Remedy]
     stall_advice: StallAdvice
+    samples: OutputFormat
     option_keys: Mapping[str, frozenset[str]]

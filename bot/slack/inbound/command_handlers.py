@@ -37,6 +37,7 @@ from bot.core.commands.command import (
     ShowHistory,
     ShowLogs,
     ShowRunBudget,
+    ShowSamples,
     ShowStatus,
     ShowWelcome,
     Stop,
@@ -56,6 +57,7 @@ from bot.i18n import set_language, use_language
 from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer
 from bot.slack.inbound.list_commands import ListCommands
 from bot.slack.inbound.query_handlers import AuditCommands, ChartCommands, CostCommands, ReportCommands
+from bot.slack.inbound.sample_commands import SampleCommands
 from bot.slack.outbound.file_uploads import render_upload_failure, upload_to_thread
 from bot.slack.outbound.home_publisher import HomePublisher
 from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain
@@ -73,8 +75,8 @@ class Commands:
     Attributes:
         client: uploads files; background: computes answers that take longer than an acknowledgement;
             home_publisher: updates the App Home pages; language_preferences: the language of each person;
-            chart_commands, report_commands, cost_commands, audit_commands, list_commands: execute the commands of their
-            kinds.
+            chart_commands, report_commands, cost_commands, audit_commands, list_commands,
+            sample_commands: execute the commands of their kinds.
     """
 
     service: RunService
@@ -87,6 +89,7 @@ class Commands:
     cost_commands: CostCommands
     audit_commands: AuditCommands
     list_commands: ListCommands
+    sample_commands: SampleCommands
 
     def answer(self, command: Command, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Execute a command. Return a function that renders its answer.
@@ -116,7 +119,16 @@ class Commands:
                 return self.show_budget(command, requester)
             case SetLanguage(language):
                 return self.choose_language(language, requester.user)
-            case ShowLogs() | ShowChart() | CompareRuns() | ShowCost() | ShowHistory() | ShowAudit() | Forget():
+            case (
+                ShowLogs()
+                | ShowSamples()
+                | ShowChart()
+                | CompareRuns()
+                | ShowCost()
+                | ShowHistory()
+                | ShowAudit()
+                | Forget()
+            ):
                 return self.answer_slow_command(command, requester, responder)
             case ListReports() | ShowReport() | AddReport() | ChangeReport() | RemoveReport() | SetSummaryInterval():
                 return self.report_commands.answer(command, requester, responder)
@@ -155,7 +167,7 @@ class Commands:
 
     def answer_slow_command(
         self,
-        command: ShowLogs | ShowChart | CompareRuns | ShowCost | ShowHistory | ShowAudit | Forget,
+        command: ShowLogs | ShowSamples | ShowChart | CompareRuns | ShowCost | ShowHistory | ShowAudit | Forget,
         requester: Requester,
         responder: Responder,
     ) -> DeferredAnswer:
@@ -163,6 +175,8 @@ class Commands:
         match command:
             case ShowLogs():
                 return self.show_log(command, requester, responder)
+            case ShowSamples():
+                return self.sample_commands.answer(command, requester, responder)
             case ShowChart() | CompareRuns():
                 return self.chart_commands.answer(command, requester, responder)
             case ShowCost():

@@ -9,11 +9,13 @@ from typing import Any
 from slack_sdk import WebClient
 from slack_sdk.web import SlackResponse
 
+from bot.core.model.run import Run
 from bot.slack.outbound.conversation import Conversation
+from bot.slack.outbound.file_uploads import NO_THREAD
 from bot.slack.outbound.refusals import MALFORMED_CODES
 from bot.slack.outbound.web_client import PARSE_MODE, SlackRejected, classify_slack_errors
 from bot.slack.views.blocks import Block, fit_blocks, fit_message_text
-from bot.slack.views.message import Message, is_chart
+from bot.slack.views.message import CARD, Answer, Message, is_chart
 from bot.slack.views.mrkdwn import join_parts, to_literal
 from bot.slack.views.tables import is_table, replace_tables
 
@@ -51,6 +53,19 @@ def send_message(
         unfurl_links=False,
     )
     return str(response["ts"]), str(response["channel"])
+
+
+def post_to_thread(client: WebClient, run: Run, answer: Answer) -> None:
+    """Post a message that a person asked for to a run's thread.
+
+    Raises:
+        SlackRejected: the run has no thread, or Slack takes no message there.
+        SlackRateLimited, SlackUncertain: it may not have arrived.
+    """
+    card = run.messages.sent.get(CARD)
+    if card is None or card.ts is None:
+        raise SlackRejected(NO_THREAD)
+    call_slack(client.chat_postMessage, channel=run.message_channel, thread_ts=card.ts, **answer, unfurl_links=False)
 
 
 def build_content(messages: Sequence[Message], render_blocks: BlockRenderer) -> dict[str, Any]:

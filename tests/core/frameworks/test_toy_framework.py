@@ -25,7 +25,8 @@ from bot.core.model.metrics import (
     select_step_metrics,
 )
 from bot.core.model.progress import Progress
-from bot.core.model.training_framework import FailureReading, Framework, MetricKeys, Remedy, StallAdvice
+from bot.core.model.rollout import SampleBatch
+from bot.core.model.training_framework import FailureReading, Framework, MetricKeys, OutputFormat, Remedy, StallAdvice
 from bot.core.rules.chart_data import build_metric_chart, build_reward_chart, find_available_metrics
 from bot.core.rules.health.custom_rules import adapt_rules
 from bot.core.rules.health.judge import judge
@@ -95,6 +96,7 @@ TOY = Framework(
     failures=FailureReading((), (), (), lambda line: None),
     remedies=dict.fromkeys(FailureKind, Remedy("Try `{run}` again.")),
     stall_advice=StallAdvice("Look at the toy.", "It is busy.", "It does not begin."),
+    samples=OutputFormat((), lambda answer: SampleBatch(), lambda text, at: []),
     option_keys={},
 )
 LOG = "".join(f"it={step} ret={0.1 * step:.1f} sec=60 ent=0.5\n" for step in range(1, 6))

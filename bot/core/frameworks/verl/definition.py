@@ -14,9 +14,10 @@ from bot.core.frameworks.verl.options import (
     adapt_rules,
 )
 from bot.core.frameworks.verl.remedies import REMEDIES
+from bot.core.frameworks.verl.rollout_files import SCORE_KEYS, parse_metrics_file, parse_samples
 from bot.core.frameworks.verl.verl_errors import READING
 from bot.core.model.checkpoint_paths import CheckpointLayout
-from bot.core.model.training_framework import Framework
+from bot.core.model.training_framework import Framework, OutputFormat
 
 VERL = Framework(
     name="verl",
@@ -33,5 +34,6 @@ VERL = Framework(
     failures=READING,
     remedies=REMEDIES,
     stall_advice=STALL_ADVICE,
+    samples=OutputFormat(SCORE_KEYS, parse_samples, parse_metrics_file),
     option_keys=OPTION_KEYS,
 )

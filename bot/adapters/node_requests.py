@@ -1,0 +1,82 @@
+"""Requests for a run's files to the reader on its nodes, and its answers as values."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from bot.core.frameworks import FRAMEWORK
+from bot.core.model.rollout import MAX_SAMPLE_BYTES, FilePart, FilePosition, SampleBatch, SampleRequest
+from bot.errors import Unavailable
+from bot.phrase import N_, Phrase
+
+Request = Mapping[str, Any]
+NodeReading = Callable[[Request], Mapping[str, Any]]
+"""Returns the answer of one node's reader to a request."""
+
+FILE_UNREADABLE = N_("Its files could not be read: {why}")
+
+MAX_METRICS_BYTES = 196_608
+"""Maximum bytes of new metrics in one read: twenty steps of a training with many validation sources."""
+
+
+def collect_samples(nodes: Iterable[NodeReading], request: SampleRequest) -> SampleBatch:
+    """Return samples from the first node that has a file of the step; the head is asked first.
+
+    Raises:
+        Unavailable: no node has it, and one could not be read.
+    """
+    message = {
+        "reader": "samples",
+        "step": request.step,
+        "order": str(request.order),
+        "count": request.count,
+        "seed": request.seed,
+        "score_keys": list(FRAMEWORK.samples.score_keys),
+        "max_bytes": MAX_SAMPLE_BYTES,
+    }
+    best = SampleBatch()
+    for batch in (FRAMEWORK.samples.parse(ask(node, message)) for node in nodes):
+        if batch.step is not None:
+            return batch
+        best = max(best, batch, key=lambda batch: batch.steps)
+    return best
+
+
+def collect_metrics(nodes: Iterable[NodeReading], prefix: str, position: FilePosition) -> FilePart:
+    """Return the new lines of a file of metrics from the first node that has one; none where no node has one.
+
+    Raises:
+        Unavailable: a node could not be read.
+    """
+    message = {
+        "reader": "metrics",
+        "prefix": prefix,
+        "name": position.name,
+        "identity": position.identity,
+        "offset": position.offset,
+        "max_bytes": MAX_METRICS_BYTES,
+    }
+    return next((parse_part(answer) for node in nodes if (answer := ask(node, message))), FilePart(position))
+
+
+def ask(node: NodeReading, message: Request) -> Mapping[str, Any]:
+    """Return the answer of one node.
+
+    Raises:
+        Unavailable: its reader could not read a file.
+    """
+    answer = node(message)
+    if why := answer.get("error"):
+        raise Unavailable(Phrase(FILE_UNREADABLE, why=str(why)))
+    return answer
+
+
+def parse_part(answer: Mapping[str, Any]) -> FilePart:
+    """Return the new lines in an answer.
+
+    Raises:
+        Unavailable: the answer is not complete.
+    """
+    match answer:
+        case {"name": str(name), "identity": str(identity), "offset": int(offset), "text": str(text), "more": more}:
+            return FilePart(FilePosition(name, identity, offset), text, bool(more))
+    raise Unavailable(Phrase(FILE_UNREADABLE, why="JSON"))

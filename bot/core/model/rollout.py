@@ -1,0 +1,149 @@
+"""Samples of what a model answered in a step, and the files of a run that hold them. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bot.core.model.checkpoint_paths import CheckpointRef
+
+MAX_SAMPLES = 20
+"""Maximum samples of one answer: of more, each would be cut to a few lines."""
+
+MAX_SAMPLE_BYTES = 196_608
+"""Maximum bytes of samples that leave a node at once; with what a login prints, less than 256 KB."""
+
+
+class SampleOrder(StrEnum):
+    """Which samples of a step are shown."""
+
+    BEST = "best"
+    WORST = "worst"
+    RANDOM = "random"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFiles:
+    """The files that a recipe's program writes into a run's own folder, beside its checkpoints.
+
+    Attributes:
+        samples, validation_samples: the folders with a file of samples for each step; empty for none.
+        metrics: the beginning of the names of its files of metrics, one JSON document a line; empty for none.
+    """
+
+    samples: str = ""
+    validation_samples: str = ""
+    metrics: str = ""
+
+    def get_samples_folder(self, is_validation: bool) -> str:
+        """Return the folder of the samples of training or of validation; empty for none."""
+        return self.validation_samples if is_validation else self.samples
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """A folder below a run's own folder.
+
+    Attributes:
+        location: its path, the same on each node.
+        store: the bucket or volume that it is in, in words; None for the disks of the cluster.
+    """
+
+    location: CheckpointRef
+    store: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRequest:
+    """Which samples of a step a person wants.
+
+    Attributes:
+        step: None for the newest one.
+        seed: of the random choice; the same seed gives the same samples.
+    """
+
+    step: int | None = None
+    order: SampleOrder = SampleOrder.RANDOM
+    count: int = 5
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutSample:
+    """One prompt with the model's answer.
+
+    Attributes:
+        number: its place in the step's file, from 1.
+        score: None if it has none, or one that is no number.
+        truth: the expected answer; empty if the file names none.
+        tool_calls: the tools that the answer calls, in order; a call without a readable name is empty.
+        details: what else the file says of it, by key.
+        is_cut: whether its texts are cut, each in its middle.
+    """
+
+    number: int
+    prompt: str
+    answer: str
+    score: float | None = None
+    truth: str = ""
+    tool_calls: tuple[str, ...] = ()
+    details: Mapping[str, str] = field(default_factory=dict)
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSpread:
+    """The scores of all samples of a step that have one."""
+
+    count: int
+    low: float
+    mean: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class SampleBatch:
+    """Samples of one step.
+
+    Attributes:
+        step: None where the requested step has no file, or where there is no file at all.
+        steps: the steps that have a file, the newest ones, in order.
+        total: how many samples the step's file has, of the part that was read.
+        read_share: the share of the file that was read in time, from 0 to 1.
+        scores: None if no sample has a score.
+    """
+
+    step: int | None = None
+    steps: tuple[int, ...] = ()
+    total: int = 0
+    read_share: float = 1.0
+    scores: ScoreSpread | None = None
+    samples: tuple[RolloutSample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FilePosition:
+    """Where the next read of a run's file of metrics begins.
+
+    Attributes:
+        name: the file; empty before the first read.
+        identity: tells the file from a later one of the same name.
+        offset: bytes that were read.
+    """
+
+    name: str = ""
+    identity: str = ""
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """New complete lines of a run's file of metrics.
+
+    Attributes:
+        position: after them.
+        has_more: whether more complete lines follow.
+    """
+
+    position: FilePosition
+    text: str = ""
+    has_more: bool = False
