@@ -81,6 +81,9 @@ class HealthMonitor:
             if window and completes_step(window[-1], row, self.framework.keys):
                 health = health.reopen_step()
             window = merge_rows([*window[-WINDOW_ROWS:], row])
+            # A step may be logged on several lines, and after a validation: its own line is judged.
+            if not self.framework.keys.is_training_step(window[-1]):
+                continue
             health = judge(window, health, rules, self.framework)
             # A step of training disproves a stall.
             if self.framework.keys.is_training_step(row) and (stall := health.find_open(STALL_KEY)):

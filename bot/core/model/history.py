@@ -169,8 +169,8 @@ def get_value(point: tuple[int, float]) -> float:
 def merge_rows(rows: Iterable[StepMetrics]) -> tuple[StepMetrics, ...]:
     """Return the rows as the training had them.
 
-    Several lines about one step become one row. Where the training resumed from an earlier step, the rows of that step
-    and of those after it are replaced by the later ones.
+    Several lines about one step become one row, also where one of them comes late. Where the training resumed from an
+    earlier step, the rows of that step and of those after it are replaced by the later ones.
 
     >>> [(row.step, dict(row.values)) for row in merge_rows([StepMetrics(1, {"a": 1}), StepMetrics(2, {"a": 2}),
     ...     StepMetrics(2, {"b": 3})])]
@@ -178,17 +178,45 @@ def merge_rows(rows: Iterable[StepMetrics]) -> tuple[StepMetrics, ...]:
     >>> steps = enumerate([1, 2, 3, 2])
     >>> [(row.step, row.values["a"]) for row in merge_rows(StepMetrics(step, {"a": at}) for at, step in steps)]
     [(1, 0), (2, 3)]
+    >>> [(row.step, dict(row.values)) for row in merge_rows([StepMetrics(1, {"a": 1}), StepMetrics(2, {"a": 2}),
+    ...     StepMetrics(1, {"b": 3})])]
+    [(1, {'a': 1, 'b': 3}), (2, {'a': 2})]
     """
     ordered: list[StepMetrics] = []
     for row in rows:
+        if (late := find_late_index(ordered, row)) is not None:
+            ordered[late] = merge_lines(ordered[late], row)
+            continue
         # The training resumed from an earlier step, so the later steps are void.
         while ordered and ordered[-1].step > row.step:
             ordered.pop()
         if ordered and ordered[-1].step == row.step:
-            ordered[-1] = StepMetrics(row.step, merge_values(ordered[-1].values, row.values), row.at)
+            ordered[-1] = merge_lines(ordered[-1], row)
         else:
             ordered.append(row)
     return tuple(ordered)
+
+
+MAX_LATE_STEPS = 16
+"""Maximum steps by which a line may come late: an asynchronous trainer logs a validation once it is done, some versions
+of the weights later."""
+
+
+def find_late_index(ordered: Sequence[StepMetrics], row: StepMetrics) -> int | None:
+    """Return the index of the earlier step that a line adds new metrics to; None for a line about the newest step, and
+    where the training reports a step again, because that repeats its metrics.
+    """
+    if not ordered or row.step >= ordered[-1].step:
+        return None
+    for index in range(len(ordered) - 1, max(len(ordered) - 1 - MAX_LATE_STEPS, -1), -1):
+        if ordered[index].step == row.step:
+            return None if ordered[index].values.keys() & row.values.keys() else index
+    return None
+
+
+def merge_lines(earlier: StepMetrics, later: StepMetrics) -> StepMetrics:
+    """Return one row for two lines about one step."""
+    return StepMetrics(earlier.step, merge_values(earlier.values, later.values), later.at)
 
 
 def merge_values(earlier: Mapping[str, float], later: Mapping[str, float]) -> Mapping[str, float]:

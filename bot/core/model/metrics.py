@@ -23,6 +23,8 @@ class MetricWord(StrEnum):
     ABORTED = "aborted"
     TURNS = "turns"
     TOOLS = "tools"
+    LOSS = "loss"
+    VALIDATION_LOSS = "val_loss"
     SECONDS = "seconds"
     THROUGHPUT = "throughput"
 
@@ -39,6 +41,8 @@ DISPLAY_NAMES: Mapping[str, str] = {
     MetricWord.ABORTED: N_("share of aborted responses"),
     MetricWord.TURNS: N_("turns"),
     MetricWord.TOOLS: N_("tool calls"),
+    MetricWord.LOSS: N_("loss"),
+    MetricWord.VALIDATION_LOSS: N_("validation loss"),
     MetricWord.SECONDS: N_("seconds per step"),
     MetricWord.THROUGHPUT: N_("tokens per second and GPU"),
 }
@@ -144,11 +148,16 @@ class TotalSteps:
 
 @dataclass(frozen=True, slots=True)
 class ProgressBar:
-    """A progress bar: how many steps are done, and how many seconds one takes."""
+    """A progress bar: how many steps are done, and how many seconds one takes.
+
+    Attributes:
+        is_estimate: whether the total is that of whole epochs, so that a total which the log has named counts.
+    """
 
     steps_done: int
     total_steps: int
     seconds_per_step: float
+    is_estimate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

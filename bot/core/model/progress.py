@@ -172,6 +172,7 @@ class Progress:
         step: the last finished step, or None before the first.
         total_steps: the number of steps, if the run reported it.
         metrics: the newest finite value of each of a few keys; a key that a step does not mention keeps its value.
+        loss, validation_loss: the newest ones, of a training without a reward; losses: the former over the steps.
         reward, validation: the newest ones; validation_key: the training's own key of that validation.
         validated_step: the step of the newest validation.
         checkpoint: the folder of the newest checkpoint; checkpoint_step: its step.
@@ -200,6 +201,14 @@ class Progress:
     reward: float | None = None
     validation: float | None = None
     validation_key: str | None = None
+    loss: float | None = None
+    validation_loss: float | None = None
+    losses: Sparkline = field(default_factory=Sparkline)
+
+    @property
+    def curve(self) -> Sparkline:
+        """Return the curve by which the training is judged: of the reward, or of the loss where it has no reward."""
+        return self.rewards if self.rewards.points else self.losses
 
     @property
     def last_step(self) -> int | None:
@@ -245,8 +254,9 @@ class Progress:
                 return self._record_step(event, keys, metric_prefixes)
             case TotalSteps(steps):
                 return replace(self, total_steps=steps)
-            case ProgressBar(_, total, seconds):
-                return replace(self, total_steps=total, bar_seconds=seconds)
+            case ProgressBar(_, total, seconds, is_estimate):
+                known_total = (is_estimate and self.total_steps) or total
+                return replace(self, total_steps=known_total, bar_seconds=seconds)
             case CheckpointSaved(folder, step):
                 return replace(self, checkpoint=folder, checkpoint_step=step)
             case TrainingResumed(step):
@@ -260,16 +270,21 @@ class Progress:
             if isfinite(value) and (keys.is_outcome(key) or key.startswith(metric_prefixes))
         }
         reward, seconds = keys.find(row, MetricWord.REWARD), keys.find_seconds(row)
+        loss, validation_loss = keys.find(row, MetricWord.LOSS), keys.find(row, MetricWord.VALIDATION_LOSS)
         validation_key = self._choose_validation_key(row, keys)
         validation = None if validation_key is None else row.values[validation_key]
         is_training_step = keys.is_training_step(row)
         metrics = select_metrics({**self.metrics, **finite_values}, keys)
         progress = replace(
             self,
-            step=row.step,
+            step=self._choose_step(row, is_training_step, validation),
             metrics=metrics,
             reward=self.reward if reward is None else reward,
             rewards=self.rewards if reward is None else self.rewards.with_point(row.step, reward),
+            loss=self.loss if loss is None else loss,
+            validation_loss=self.validation_loss if validation_loss is None else validation_loss,
+            losses=self.losses if loss is None else self.losses.with_point(row.step, loss),
+            step_times=self._record_time(row.step, seconds if is_training_step else None, validation is not None),
         )
         if validation is not None:
             validations = self.validations.with_point(row.step, validation)
@@ -282,24 +297,30 @@ class Progress:
                 validations=validations,
                 training_totals=totals,
             )
-        step_times = self.step_times
-        if row.step == self.step and step_times:  # more of the same step
-            step_times = (
-                *step_times[:-1],
-                replace(
-                    step_times[-1], includes_validation=step_times[-1].includes_validation or validation is not None
-                ),
-            )
-        elif is_training_step and seconds is not None:
-            step_times = (*step_times, StepTime(seconds, validation is not None))[-PACED_STEPS:]
         # A validation alone is not a step: it changes neither the totals nor the time of the last step.
         if not is_training_step:
-            return replace(progress, step_times=step_times)
+            return progress
         from_zero, stepped_at = self.from_zero or row.step == 0, row.at or self.stepped_at
         totals = progress.training_totals.record_step(row.step, seconds or 0.0)
-        return replace(
-            progress, step_times=step_times, from_zero=from_zero, stepped_at=stepped_at, training_totals=totals
-        )
+        return replace(progress, from_zero=from_zero, stepped_at=stepped_at, training_totals=totals)
+
+    def _choose_step(self, row: StepMetrics, is_training_step: bool, validation: float | None) -> int | None:
+        """Return the last finished step after a row: a validation may be logged late, and other lines before their
+        step.
+        """
+        if is_training_step:
+            return row.step
+        return self.step if validation is None else max(row.step, self.step or 0)
+
+    def _record_time(self, step: int, seconds: float | None, is_validated: bool) -> tuple[StepTime, ...]:
+        """Return the durations of the last steps after one more line, which may be about the last step again."""
+        if step == self.training_totals.last_step and self.step_times:
+            last = self.step_times[-1]
+            included = last.includes_validation or is_validated
+            return (*self.step_times[:-1], replace(last, includes_validation=included))
+        if seconds is None:
+            return self.step_times
+        return (*self.step_times, StepTime(seconds, is_validated))[-PACED_STEPS:]
 
     def _choose_validation_key(self, row: StepMetrics, keys: MetricKeys) -> str | None:
         """Return the key of the validation to show after a row; None where the row has none, or none that ranks before

@@ -214,6 +214,7 @@ class ProgressSnapshot:
     reward: float | None
     validation: float | None
     dollars: float | None
+    loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

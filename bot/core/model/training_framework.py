@@ -18,6 +18,9 @@ from bot.core.model.recipe import Task
 from bot.core.model.rollout import SampleBatch
 from bot.phrase import Text
 
+OUTCOME_WORDS = (MetricWord.REWARD, MetricWord.SCORE, MetricWord.LOSS, MetricWord.VALIDATION_LOSS)
+"""The metrics beside validations that tell how a training goes."""
+
 
 def find_no_source(_key: str) -> str:
     """Return the name of the data behind a result, for a framework whose keys have none."""
@@ -35,6 +38,7 @@ class MetricKeys:
             where the key is no result.
         find_validation_source: returns the name of the data that a result was measured on; empty where it has none.
         step_part: beginning of the keys of the seconds of a step's parts; empty if there are none.
+        side_rows: beginnings of keys that are logged on lines of their own beside the step's.
         validation_seconds, checkpoint_seconds: how long a validation and a checkpoint took.
         known: the keys that the bot itself uses.
     """
@@ -43,6 +47,7 @@ class MetricKeys:
     validation_rows: tuple[str, ...]
     rank_validation: Callable[[str], tuple[int | str, ...] | None]
     find_validation_source: Callable[[str], str] = find_no_source
+    side_rows: tuple[str, ...] = ()
     step_part: str = ""
     validation_seconds: tuple[str, ...] = ()
     checkpoint_seconds: tuple[str, ...] = ()
@@ -52,9 +57,8 @@ class MetricKeys:
         object.__setattr__(self, "known", frozenset(key for keys in self.by_word.values() for key in keys))
 
     def is_outcome(self, key: str) -> bool:
-        """Return whether a key tells how a training goes: reward, score or the result of a validation."""
-        names = (*self.by_word[MetricWord.REWARD], *self.by_word[MetricWord.SCORE])
-        return key in names or self.is_result(key)
+        """Return whether a key tells how a training goes: reward, score, loss or the result of a validation."""
+        return any(key in self.by_word.get(word, ()) for word in OUTCOME_WORDS) or self.is_result(key)
 
     def is_result(self, key: str) -> bool:
         """Return whether a key is the result of a validation."""
@@ -69,8 +73,11 @@ class MetricKeys:
         return key.startswith(self.validation_rows)
 
     def is_training_step(self, row: StepMetrics) -> bool:
-        """Return whether it is a training step, and not a validation alone."""
-        return not all(map(self.is_validation, row.values))
+        """Return whether it is a training step, and not a validation alone or a line beside the step's."""
+        return not all(
+            self.is_validation(key) or key in self.validation_seconds or key.startswith(self.side_rows)
+            for key in row.values
+        )
 
     def find_seconds(self, row: StepMetrics) -> float | None:
         """Return how long the step took, or its parts together where only they are logged.

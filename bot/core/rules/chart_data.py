@@ -65,14 +65,16 @@ def get_metric(word: str, history: MetricsHistory, run_id: str, keys: MetricKeys
 
 
 def choose_reward(history: MetricsHistory, keys: MetricKeys = FRAMEWORK.keys) -> Metric | None:
-    """Return the metric by which the run is judged: the reward, or else the score, or else the validation."""
-    words = (MetricWord.REWARD, MetricWord.SCORE, MetricWord.VALIDATION)
+    """Return the metric by which the run is judged: the reward, or else the score, the validation, or the loss."""
+    words = (MetricWord.REWARD, MetricWord.SCORE, MetricWord.VALIDATION, MetricWord.LOSS)
     return next((candidate for word in words if (candidate := find_metric(word, history, keys))), None)
 
 
-def get_validation_series(history: MetricsHistory, keys: MetricKeys = FRAMEWORK.keys) -> MetricSeries:
-    """Return the steps and values of the validation; empty where there is none."""
-    validation = find_metric(MetricWord.VALIDATION, history, keys)
+def get_validation_series(
+    history: MetricsHistory, keys: MetricKeys = FRAMEWORK.keys, word: str = MetricWord.VALIDATION
+) -> MetricSeries:
+    """Return the steps and values of the validation, or of its loss; empty where there is none."""
+    validation = find_metric(word, history, keys)
     return validation.series if validation else ()
 
 
@@ -146,7 +148,8 @@ def build_reward_chart(run: Run, history: MetricsHistory, keys: MetricKeys = FRA
     reward = choose_reward(history, keys)
     if reward is None:
         return None
-    validation = () if reward.word == MetricWord.VALIDATION else get_validation_series(history, keys)
+    word = MetricWord.VALIDATION_LOSS if reward.word == MetricWord.LOSS else MetricWord.VALIDATION
+    validation = () if reward.word == word else get_validation_series(history, keys, word)
     return build_run_chart(run, reward, history, keys, validation)
 
 
@@ -160,9 +163,10 @@ def build_metric_chart(run: Run, history: MetricsHistory, word: str, keys: Metri
 
 
 def build_progress_chart(run: Run) -> Chart:
-    """Return the chart of the reward that the run's own record has: few points, and no store to read."""
+    """Return the chart of the reward or loss that the run's own record has: few points, and no store to read."""
     progress = run.training.progress
-    reward = Metric("reward", DISPLAY_NAMES["reward"], progress.rewards.points)
+    word = MetricWord.LOSS if progress.curve is progress.losses else MetricWord.REWARD
+    reward = Metric(word, DISPLAY_NAMES[word], progress.curve.points)
     lines = (build_line(reward), *build_validation_lines(progress.validations.points))
     marks = () if progress.checkpoint_step is None else (float(progress.checkpoint_step),)
     return build_chart(run, reward, lines, marks)

@@ -170,7 +170,7 @@ def ends_soon(run: Run, now: datetime) -> bool:
 def take_snapshot(run: Run, now: datetime) -> ProgressSnapshot:
     """Return a snapshot of the progress now."""
     progress = run.training.progress
-    return ProgressSnapshot(now, progress.step, progress.reward, progress.validation, run.cost(now))
+    return ProgressSnapshot(now, progress.step, progress.reward, progress.validation, run.cost(now), progress.loss)
 
 
 def prepare_summary(run: Run, now: datetime, default_interval: SummaryInterval) -> Run:

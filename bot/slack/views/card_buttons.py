@@ -38,7 +38,7 @@ def card_buttons(run: Run, previous: Run | None = None) -> list[Block]:
         return build_success_buttons(run, previous)
     if run.is_finished:
         return build_end_buttons(run)
-    plot = [button(render_phrase("Plot"), SHOW_CHART, run.id)] if run.training.progress.rewards.points else []
+    plot = [button(render_phrase("Plot"), SHOW_CHART, run.id)] if run.training.progress.curve.points else []
     if run.requests.stop_requested_by and not run.checkpoint_rescue.save_grace:
         return [*logs, *plot]
     return [*logs, *plot, stop_button(run)]

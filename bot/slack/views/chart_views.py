@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from bot.core.model.metrics import MetricWord
 from bot.core.rules.chart_data import Chart, ChartLine, RunHistory, choose_reward, get_validation_series
 from bot.core.rules.downsample import render_sparkline
 from bot.core.rules.relaunch import SettingDifference, find_differences
@@ -98,7 +99,8 @@ def describe_progress(run_history: RunHistory, now: datetime) -> Markup:
     run, reward = run_history.run, choose_reward(run_history.history)
     parts = [mrkdwn("{} {}", code(run.id), wording.describe_state(run))]
     if reward:
-        step, best = max(reward.series, key=lambda point: (point[1], -point[0]))
+        sign = -1 if reward.word == MetricWord.LOSS else 1  # of losses the lowest is best
+        step, best = max(reward.series, key=lambda point: (sign * point[1], -point[0]))
         last = format_number(reward.series[-1][1])
         parts.append(mrkdwn("{} {} {}", translate_text(reward.name), render_sparkline(reward.series), last))
         parts.append(render_phrase("best {value} (step {step})", value=format_number(best), step=step))

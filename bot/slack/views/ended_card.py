@@ -26,6 +26,7 @@ from bot.slack.views.mrkdwn import (
     strip_bold,
 )
 from bot.slack.views.progress_views import (
+    describe_loss,
     describe_reward,
     describe_sources,
     describe_validation,
@@ -102,6 +103,7 @@ def list_end_fields(run: Run, now: datetime, previous: Run | None) -> list[Marku
     values = (
         (N_("Validation"), join_parts("\n", [describe_best_validation(run), describe_sources(run.training.progress)])),
         (N_("Reward"), describe_reward(run.training.progress)),
+        (N_("Loss"), describe_loss(run.training.progress)),
         (N_("Compared with the last run"), describe_comparison(run, previous, now)),
         (N_("Model"), describe_model_briefly(run)),
     )

@@ -68,6 +68,8 @@ def metrics_line(progress: Progress, metrics: tuple[str, ...] = (), unreliable: 
                 [render_phrase("reward {value}", value=format_number(reward)), TREND_ARROWS[progress.rewards.trend]],
             )
         )
+    if progress.reward is None and progress.loss is not None:
+        parts.append(render_phrase("loss {value}", value=describe_loss(progress)))
     if (validation := progress.validation) is not None:
         parts.append(
             render_phrase("val {value} (step {step})", value=format_number(validation), step=progress.validated_step)
@@ -112,6 +114,16 @@ def describe_reward(progress: Progress) -> Markup:
     if progress.reward is None:
         return Markup()
     return join_parts(" ", [format_number(progress.reward), TREND_ARROWS[progress.rewards.trend]])
+
+
+def describe_loss(progress: Progress) -> Markup:
+    """Return the loss of a training without a reward, with its trend and that of the validation; empty for none."""
+    if progress.loss is None or progress.reward is not None:
+        return Markup()
+    value = join_parts(" ", [format_number(progress.loss), TREND_ARROWS[progress.losses.trend]])
+    if progress.validation_loss is None:
+        return value
+    return join_parts(", ", [value, render_phrase("validation {value}", value=format_number(progress.validation_loss))])
 
 
 def describe_validation(progress: Progress) -> Markup:
@@ -209,6 +221,7 @@ def list_metric_changes(before: ProgressSnapshot, now: ProgressSnapshot) -> list
     metrics = [
         (N_("reward {value}"), before.reward, now.reward),
         (N_("val {value}"), before.validation, now.validation),
+        (N_("loss {value}"), before.loss, None if now.reward is not None else now.loss),
     ]
     return [
         render_phrase(phrase, value=format_change(previous, value))

@@ -34,6 +34,7 @@ from bot.slack.views.mrkdwn import (
 )
 from bot.slack.views.progress_views import (
     MIN_STEPS_FOR_FORECAST,
+    describe_loss,
     describe_reward,
     describe_validations,
     format_progress_bar,
@@ -152,6 +153,7 @@ def list_fields(run: Run, now: datetime) -> list[Markup]:
         mrkdwn("*{}*\n{}", render_phrase(name), value)
         for name, value in (
             (N_("Reward"), describe_reward(run.training.progress)),
+            (N_("Loss"), describe_loss(run.training.progress)),
             (N_("Validation"), join_parts("\n", describe_validations(run.training.progress))),
             (N_("Cost"), describe_card_cost(run, now)),
             (N_("Machines"), describe_card_machines(run)),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bot.core.model.progress import Progress
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules.forecast import build_forecast
@@ -56,13 +57,20 @@ def build_run_cells(run: Run, now: datetime, show_person: Callable[[str], Markup
         describe_steps_done(run),
         join_parts(" ", [escape(format_number(progress.reward)), TREND_ARROWS[progress.rewards.trend]])
         if progress.reward is not None
-        else Markup(),
+        else describe_loss_briefly(progress),
         escape(format_number(progress.validation)) if progress.validation is not None else Markup(),
         describe_end_time(run, now),
         describe_cost_of_budget(run, now),
         show_person(run.requester),
         describe_age(run, now),
     ]
+
+
+def describe_loss_briefly(progress: Progress) -> Markup:
+    """Return the loss for the column of the rewards, by its name; empty where there is none."""
+    if progress.loss is None:
+        return Markup()
+    return render_phrase("loss {value}", value=format_number(progress.loss))
 
 
 def build_unshown_cells(run: Run) -> list[Markup]:

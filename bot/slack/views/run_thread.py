@@ -116,23 +116,23 @@ def running_message(run: Run) -> Message | None:
     return thread_notice("running", mrkdwn(":large_blue_circle: {}", text))
 
 
+REWARD_CURVE = N_("Reward {curve} from {first} to {last}")
+LOSS_CURVE = N_("Loss {curve} from {first} to {last}")
 VALUE_AT_STEP = N_("{value} (step {step})")
 
 
 def chart_message(run: Run) -> Message | None:
     """Return the reward over the steps, in one message of the thread; as text too, for people without charts."""
-    chart, points = build_progress_chart(run), run.training.progress.rewards.points
+    progress = run.training.progress
+    chart, points = build_progress_chart(run), progress.curve.points
     chart_block = build_native_chart(chart)
     if chart_block is None or not points:
         return None
     first, last = (
         render_phrase(VALUE_AT_STEP, value=format_number(value), step=step) for step, value in (points[0], points[-1])
     )
-    parts = [
-        render_phrase(
-            "Reward {curve} from {first} to {last}", curve=run.training.progress.rewards.bars, first=first, last=last
-        )
-    ]
+    phrase = LOSS_CURVE if progress.curve is progress.losses else REWARD_CURVE
+    parts = [render_phrase(phrase, curve=progress.curve.bars, first=first, last=last)]
     if validation := run.training.progress.validations.points:
         step, value = validation[-1]
         parts.append(render_phrase("val {value} (step {step})", value=format_number(value), step=step))

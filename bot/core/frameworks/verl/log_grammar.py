@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import takewhile
-from math import inf
+from math import inf, nan
+from typing import TypeGuard
 
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.log_text import MAX_LINE_CHARACTERS
@@ -26,6 +27,15 @@ from bot.core.model.metrics import (
 STEP_LINE = re.compile(r"(?:^|[)\]] ?)step:(\d{1,9}) - (.+)")
 """Matches a step line at the beginning of a line, or where Ray's prefix or tqdm's bar has just ended."""
 
+STEP_TEXT = re.compile(r"step:(\d{1,9}) - (.+)")
+LOGGING_STAMP = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
+
+MAX_STAMP_CHARACTERS = 160
+"""Maximum characters that Python's logging puts before a message: time, level, logger, file and line."""
+
+STAMP_ENDINGS = ("-", "|", ":", "]", "INFO")
+"""What ends these."""
+
 NUMBER = r"[+-]?(?>\d++(?:\.\d*+)?(?:e[+-]?\d++)?|nan|inf)"
 WRAPPED_NUMBER = re.compile(rf"(\S+?):[A-Za-z_][\w.]*+\(({NUMBER})[^()]*+\)", re.IGNORECASE)
 """A pair whose number is as numpy 2 and torch print it: `np.float64(0.5)`, `tensor(0.5, device='cuda:0')`."""
@@ -36,16 +46,27 @@ NUMPY_NUMBER = re.compile(rf"np\.\w++\(({NUMBER})\)", re.IGNORECASE)
 GLUED_PAIR = re.compile(rf"([A-Za-z_]\S*?):(?:np\.\w++\()?({NUMBER})\)?(?![\d.e])", re.IGNORECASE)
 """A pair with other text right behind it. A number that may have been cut is not a match."""
 
+REMARK = re.compile(r"\([\w ]{1,60}\)")
 NON_NUMERIC_VALUES = ("None", "True", "False")
-DICT_PAIR = re.compile(rf"'([^']++)':\s*+(?:np\.\w++\()?({NUMBER})", re.IGNORECASE)
 VALIDATION_METRICS_LINE = re.compile(r"(?:Initial|Final) validation metrics: (.*)")
 PROGRESS_BAR_LINE = re.compile(
-    r"Training Progress:[^|]{0,20}\|[^|]{0,200}\| {0,9}(\d{1,9})/(\d{1,9}) \[[^<\]]{0,40}<[^,\]]{0,40},"
-    r" {0,9}(\d{1,9}(?:\.\d{1,9})?)(s/it|it/s)"
+    r"(?:Training Progress|Running step|Epoch (?P<epoch>\d{1,9})/(?P<epochs>\d{1,9})):[^|]{0,20}\|[^|]{0,200}\|"
+    r" {0,9}(?P<done>\d{1,9})/(?P<total>\d{1,9}) \[[^<\]]{0,40}<[^,\]]{0,40},"
+    r" {0,9}(?P<rate>\d{1,9}(?:\.\d{1,9})?|\?)(?P<unit>s/it|it/s)"
 )
+"""Matches tqdm's bar: verl's, EasyR1's, and that of one epoch of the SFT trainers."""
+
 TOTAL_STEPS_LINE = re.compile(r"Total training steps: (\d{1,9})\b|Total steps: (\d{1,9}), num_warmup_steps")
-CHECKPOINT_LINE = re.compile(r"(?:local_global_step_folder: |Saving checkpoint to )(\S{0,1024}global_step_(\d{1,9}))\b")
-RESUME_LINE = re.compile(r"Resuming from \S{0,1024}global_step_(\d{1,9})\b|Setting global step to (\d{1,9})\b")
+CHECKPOINT_LINE = re.compile(
+    r"(?:local_global_step_folder: |Saving checkpoint to:? {1,4})(\S{0,1024}global_step_(\d{1,9}))\b"
+)
+RESUME_LINE = re.compile(
+    r"Resuming from {1,4}\S{0,1024}global_step_(\d{1,9})\b"
+    r"|Setting global step to (\d{1,9})\b(?:.{0,80}?\bcurrent_param_version to (\d{1,9})\b)?"
+)
+"""Matches a resumption. The fully asynchronous trainer counts versions of the weights in its lines and folders, and
+says beside them which step of its own that is."""
+
 
 MAX_STEP = 10**9
 """Exclusive upper bound of a step: larger numbers are not steps."""
@@ -61,7 +82,22 @@ def find_step(line: str) -> re.Match[str] | None:
     >>> found and (found[1], found[2])
     ('3', 'a:1')
     """
-    return STEP_LINE.search(line) if "step:" in line else None
+    if "step:" not in line:
+        return None
+    return STEP_LINE.search(line) or find_logged_step(line)
+
+
+def find_logged_step(line: str) -> re.Match[str] | None:
+    """Return the match of a step line that a program printed through Python's logging; None for other lines.
+
+    >>> found = find_logged_step("2026-11-30 14:20:51,566 - trainer - INFO - step:3 - a:1")
+    >>> found and found[1]
+    '3'
+    """
+    start = line.find("step:", 0, MAX_STAMP_CHARACTERS)
+    if start < 0 or not LOGGING_STAMP.match(line) or not line[:start].rstrip().endswith(STAMP_ENDINGS):
+        return None
+    return STEP_TEXT.match(line, start)
 
 
 def parse_pairs(text: str) -> dict[str, float]:
@@ -152,37 +188,47 @@ def is_short_metric_key(text: str) -> bool:
 
 
 def has_key_form(text: str) -> bool:
-    """Return whether a text begins with a letter or an underscore and contains no space."""
-    return bool(text) and (text[0].isalpha() or text[0] == "_") and not any(map(str.isspace, text))
+    """Return whether a text begins with a letter or an underscore and contains no space.
+
+    A key with a slash may end in a remark in brackets, as one of verl-agent's does.
+
+    >>> has_key_form("val/shop_score (not success_rate)"), has_key_form("a (b)"), has_key_form("the answer")
+    (True, False, False)
+    """
+    name, _, remark = text.partition(" ")
+    if remark and not ("/" in name and REMARK.fullmatch(remark)):
+        return False
+    return bool(name) and (name[0].isalpha() or name[0] == "_") and not any(map(str.isspace, name))
 
 
 def parse_json_metrics(line: str, read_at: float) -> StepMetrics | None:
     """Return the metrics of a line of verl's file logger: `{"step": 3, "data": {"critic/score/mean": 0.5}}`.
 
+    The logger writes null for a value that is not a number.
+
     >>> parse_json_metrics('{"step": 3, "data": {"a/b": 0.5, "c/d": null, "e/f": 1' + "0" * 400 + "}}", 0.0)
-    StepMetrics(step=3, values={'a/b': 0.5, 'e/f': inf}, at=0.0)
+    StepMetrics(step=3, values={'a/b': 0.5, 'c/d': nan, 'e/f': inf}, at=0.0)
     """
     try:
         record = json.loads(line)
-        values = {key: to_float(value) for key, value in record["data"].items() if isinstance(value, (int, float))}
+        values = {key: to_float(value) for key, value in record["data"].items() if is_json_number(value)}
         step = int(record["step"])
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     return StepMetrics(step, VERL_KEYS.limit(values), read_at) if 0 <= step < MAX_STEP else None
 
 
-def to_float(value: float) -> float:
+def is_json_number(value: object) -> TypeGuard[float | None]:
+    """Return whether a value of JSON is a number, or the null that stands for not-a-number."""
+    return value is None or isinstance(value, (int, float))
+
+
+def to_float(value: float | None) -> float:
     """Return a JSON number as a float. A JSON integer too large for a float becomes infinite."""
     try:
-        return float(value)
+        return nan if value is None else float(value)
     except OverflowError:
-        return inf if value > 0 else -inf
-
-
-def parse_dict_metrics(block: str, step: int, read_at: float) -> StepMetrics | None:
-    """Return the validation metrics that pprint has written in braces; None where there are none."""
-    values = {normalize_key(key): float(value) for key, value in DICT_PAIR.findall(block)}
-    return StepMetrics(step, VERL_KEYS.limit(values), read_at) if values else None
+        return inf if (value or 0) > 0 else -inf
 
 
 def parse_event(line: str) -> TotalSteps | ProgressBar | CheckpointSaved | TrainingResumed | None:
@@ -192,20 +238,27 @@ def parse_event(line: str) -> TotalSteps | ProgressBar | CheckpointSaved | Train
     """
     line = line[:MAX_LINE_CHARACTERS]
     if match := PROGRESS_BAR_LINE.search(line):
-        rate = float(match[3])
-        return ProgressBar(int(match[1]), int(match[2]), rate if match[4] == "s/it" else 1 / rate if rate else 0.0)
+        return parse_bar(match)
     if match := TOTAL_STEPS_LINE.search(line):
         return TotalSteps(int(match[1] or match[2]))
     if match := RESUME_LINE.search(line):
-        return TrainingResumed(int(match[1] or match[2]))
+        return TrainingResumed(int(match[1] or match[3] or match[2]))
     if match := CHECKPOINT_LINE.search(line):
         return CheckpointSaved(match[1], int(match[2]))
     return None
 
 
-def normalize_key(key: str) -> str:
-    """Return the key that verl's step lines use. The oldest verl leaves a part of it out here."""
-    return f"val/{key}" if key.startswith("test_score/") else key
+def parse_bar(match: re.Match[str]) -> TotalSteps | ProgressBar | None:
+    """Return what a bar shows: of one epoch, how many steps all have. One without a pace shows the total alone."""
+    done, total, unit = int(match["done"]), int(match["total"]), match["unit"]
+    if match["rate"] == "?":
+        return None if match["epoch"] else TotalSteps(total)
+    rate = float(match["rate"])
+    seconds = rate if unit == "s/it" else 1 / rate if rate else 0.0
+    if not match["epoch"]:
+        return ProgressBar(done, total, seconds)
+    done, total = done + (int(match["epoch"]) - 1) * total, int(match["epochs"]) * total
+    return ProgressBar(done, total, seconds, is_estimate=True) if 0 <= done <= total < MAX_STEP else None
 
 
 def select_verl_keys(keys: Iterable[str]) -> list[str]:

@@ -3,30 +3,34 @@ checkpoints.
 
 verl prints one line a step, `step:12 - key:value - …`, behind the prefixes of Ray and SkyPilot, between tqdm's bars,
 and sometimes joined to the text of another process. It also prints the model's answers, and they may look like
-anything. So a line counts as a step only if the whole grammar matches and its keys are those that the run prints.
+anything. So a line counts as a step only if the whole grammar matches, its keys are verl's or those that the run
+prints, and its step follows the last one. The fully asynchronous trainer prints several kinds of line a step.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from bot.core.frameworks.verl.log_blocks import STEP_HEADING, MetricsBlock, parse_block
 from bot.core.frameworks.verl.log_grammar import (
     MIN_VERL_KEYS,
     VALIDATION_METRICS_LINE,
     find_step,
-    parse_dict_metrics,
     parse_event,
     parse_json_metrics,
     parse_pairs,
     select_verl_keys,
 )
-from bot.core.frameworks.verl.metric_keys import VALIDATION_PREFIXES, VERL_KEYS
+from bot.core.frameworks.verl.metric_keys import VERL_KEYS, count_family_keys, is_own_line
 from bot.core.model.log_text import strip_prefixes
 from bot.core.model.metrics import LogEvent, StepMetrics, TrainingResumed
 
 LINE_MARKS = (
     "step:",
     "Training Progress:",
+    "Running step:",
+    "Epoch ",
+    "Step ",
     "Total training steps:",
     "Total steps:",
     "global_step_",
@@ -43,6 +47,16 @@ MAX_LINE_CHARACTERS = 1_048_576 + 4_096
 """Maximum characters of a line: a megabyte and the prefixes. Most of verl's lines have some thousands, but 14
 validation sources with 32 answers each print 136 KB."""
 
+FIRST_STEPS = (0, 1)
+"""Steps with which a program begins."""
+
+MAX_LATE_STEPS = 8
+"""Maximum steps by which a validation may come late: the fully asynchronous trainer logs it once it is done."""
+
+MIN_UNQUOTED_KEYS = 16
+"""Minimum keys of verl's on a line by which it is a step's and no answer's, where a sample has begun and its end was
+not printed."""
+
 REMEMBERED_KEYS = 256
 """Maximum keys of a row that are remembered to recognise the run's later rows; verl has about eighty."""
 
@@ -55,10 +69,11 @@ class LogParser:
 
     Attributes:
         partial_line: half a line, whose other half comes with the next piece.
-        block: validation metrics that are spread over several lines, and whose end has not come yet.
+        block: metrics that are spread over several lines, and whose end has not come yet.
         sampling: whether the lines are the model's answers.
         step: of the last row, or of the checkpoint that the training resumed from.
-        keys: of the last row of a training step.
+        keys: of the last row of the longest kind that the run prints, without validations.
+        other_keys: of the last row of another kind.
         unfamiliar_keys: keys of a line that looked like a row but did not belong to the run.
     """
 
@@ -68,6 +83,7 @@ class LogParser:
     step: int | None = None
     keys: tuple[str, ...] = ()
     unfamiliar_keys: tuple[str, ...] = ()
+    other_keys: tuple[str, ...] = ()
 
     def parse(self, text: str, at: float = 0.0) -> tuple[Self, list[LogEvent]]:
         r"""Return the parser for the next piece, and the events of all lines that this piece completes.
@@ -87,7 +103,7 @@ class LogParser:
         reader = replace(self, partial_line=text[end : end + MAX_LINE_CHARACTERS + 1], block="")
         events: list[LogEvent] = []
         lines = LineScanner(text, end)
-        block = ValidationBlock(self.block)
+        block = MetricsBlock(self.block)
         while line := lines.next_line() if block else lines.next_marked_line():
             if len(line) <= MAX_LINE_CHARACTERS:
                 reader = reader.parse_line(strip_prefixes(line), at, events, block)
@@ -105,7 +121,7 @@ class LogParser:
         """Return the events of the last line, because no further text will complete it."""
         return self.parse("\n", at) if self.partial_line else (self, [])
 
-    def parse_line(self, line: str, at: float, events: list[LogEvent], block: "ValidationBlock") -> Self:
+    def parse_line(self, line: str, at: float, events: list[LogEvent], block: "MetricsBlock") -> Self:
         """Return the parser after one complete line without prefixes, and append the line's events to `events`."""
         if block and not self._ends_block(line, at, events, block):
             return self
@@ -121,6 +137,9 @@ class LogParser:
         # A model's answer may look like any other line.
         if self.sampling:
             return self
+        if STEP_HEADING.fullmatch(line.rstrip()):
+            block.begin(line.rstrip())
+            return self
         if metrics_match := VALIDATION_METRICS_LINE.search(line):
             block.begin()
             self._ends_block(metrics_match[1], at, events, block)
@@ -129,16 +148,14 @@ class LogParser:
         if event is None:
             return self
         events.append(event)
-        return replace(self, step=event.step, keys=()) if isinstance(event, TrainingResumed) else self
+        return replace(self, step=event.step, keys=(), other_keys=()) if isinstance(event, TrainingResumed) else self
 
-    def _ends_block(self, line: str, at: float, events: list[LogEvent], block: "ValidationBlock") -> bool:
-        """Add a line to validation metrics in braces. Return whether it is not part of them, and still has to be
-        parsed.
-        """
-        if find_step(line):  # another line interrupts the block
+    def _ends_block(self, line: str, at: float, events: list[LogEvent], block: "MetricsBlock") -> bool:
+        """Add a line to metrics in braces. Return whether it is not part of them, and still has to be parsed."""
+        if find_step(line) or block.is_foreign(line):  # another line interrupts the block
             block.end()
             return True
-        if (text := block.add_line(line)) and (row := parse_dict_metrics(text, self.step or 0, at)):
+        if (text := block.add_line(line)) and (row := parse_block(text, self.step or 0, at)):
             events.append(row)
         return False
 
@@ -153,11 +170,26 @@ class LogParser:
 
     def _belongs_to_run(self, row: StepMetrics) -> bool:
         """Return whether the run prints such rows: the model's answer may look like one."""
+        if self.keys and shares_keys(row, self.keys):
+            return True
+        count = count_family_keys(row.values)
+        # Before a run has shown its keys, nothing but their number tells its step from an answer.
+        if self.sampling:
+            return not self.keys and count >= MIN_UNQUOTED_KEYS
+        if self.other_keys and shares_keys(row, self.other_keys):
+            return True
         if not VERL_KEYS.is_training_step(row):
-            return not self.sampling and (self.step is None or row.step in (self.step, self.step + 1))
+            return self.step is None or self.step - MAX_LATE_STEPS <= row.step <= self.step + 1
         if not self.keys:
-            return not self.sampling
-        return shares_keys(row, self.keys) or (not self.sampling and self._is_new_program(row))
+            return True
+        return self._is_plausible(row, count) or self._is_new_program(row)
+
+    def _is_plausible(self, row: StepMetrics, family_count: int) -> bool:
+        """Return whether a row of a kind that the run has not printed before is verl's, by its keys and its step."""
+        is_next = self.step is None or row.step in (self.step, self.step + 1)
+        if family_count >= MIN_VERL_KEYS:
+            return is_next or row.step in FIRST_STEPS
+        return is_next and is_own_line(row.values)
 
     def _is_new_program(self, row: StepMetrics) -> bool:
         """Return whether another program has started to train in the same job: it printed two lines of its own in
@@ -170,59 +202,22 @@ class LogParser:
         )
 
     def _record_row(self, row: StepMetrics) -> Self:
-        keys = self.keys
-        if VERL_KEYS.is_training_step(row) and tuple(row.values) != keys:
-            # Validation keys are left out, because not every row has them.
-            keys = tuple(key for key in row.values if not key.startswith(VALIDATION_PREFIXES))[:REMEMBERED_KEYS]
-        return replace(self, step=row.step, keys=keys, unfamiliar_keys=(), sampling=False)
+        # Validation keys are left out, because not every row has them.
+        keys = tuple(key for key in row.values if not VERL_KEYS.is_validation(key))[:REMEMBERED_KEYS]
+        is_late = self.step is not None and row.step < self.step and not VERL_KEYS.is_training_step(row)
+        reader = replace(self, step=self.step if is_late else row.step, unfamiliar_keys=(), sampling=False)
+        if not keys or keys in (self.keys, self.other_keys):
+            return reader
+        if not self.keys or shares_keys(row, self.keys):
+            return replace(reader, keys=keys)
+        if len(keys) > len(self.keys) and not (self.other_keys and shares_keys(row, self.other_keys)):
+            return replace(reader, keys=keys, other_keys=self.keys)
+        return replace(reader, other_keys=keys)
 
 
 def shares_keys(row: StepMetrics, keys: Sequence[str]) -> bool:
     """Return whether a row has half of these keys."""
     return 2 * len(row.values.keys() & set(keys)) >= len(keys)
-
-
-class ValidationBlock:
-    """Validation metrics as pprint breaks them into lines, up to the brace that ends them.
-
-    Args:
-        text: the lines so far; empty before the block begins.
-    """
-
-    def __init__(self, text: str) -> None:
-        self._parts = [text] if text else []
-        self._size = len(text)
-        self._is_open = "{" in text
-
-    def __bool__(self) -> bool:
-        return bool(self._parts)
-
-    @property
-    def text(self) -> str:
-        return " ".join(self._parts)
-
-    def begin(self) -> None:
-        self._parts, self._size, self._is_open = [""], 0, False
-
-    def end(self) -> None:
-        self._parts, self._size, self._is_open = [], 0, False
-
-    def add_line(self, line: str) -> str | None:
-        """Add a line. Return the whole text if the line ends the block, and None if the block continues or the line is
-        not part of it.
-
-        The lines are joined once, however many there are.
-        """
-        part = line.strip().strip("()").strip('"')
-        self._parts.append(part)
-        self._size += len(part) + 1
-        self._is_open = self._is_open or "{" in part
-        complete_text = self.text if "}" in line and self._is_open else None
-        # A block opens with a brace: text before it is not part of one.
-        is_foreign = not self._is_open and bool(part)
-        if complete_text is not None or is_foreign or self._size > MAX_LINE_CHARACTERS:
-            self.end()
-        return complete_text
 
 
 class LineScanner:

@@ -1,6 +1,7 @@
 """The keys that verl and its forks have given each metric, newest first (verl 0.1 to 0.10)."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from bot.core.model.metrics import MetricWord
@@ -16,11 +17,47 @@ CUT = ("response_length/clip_ratio",)
 ABORTED = ("response/aborted_ratio",)
 TURNS = ("num_turns/mean",)
 TOOLS = ("tool_call_counts/mean",)
-SECONDS = ("timing_s/step", "perf/time_per_step")
+LOSS = ("train/loss",)
+VALIDATION_LOSS = ("val/loss",)
+SECONDS = ("timing_s/step", "perf/time_per_step", "train/time(s)")
 THROUGHPUT = ("perf/throughput",)
 
 VALIDATION_PREFIXES = ("val-", "val/")
 """Beginnings of all keys of a validation; verl's SFT trainer has `val/loss`."""
+
+SIDE_PREFIXES = ("fully_async/rollouter/", "rollouter/")
+"""Beginnings of keys that the fully asynchronous trainer logs on lines of their own, before the line of the step and
+with a validation (verl 0.7 to 0.10)."""
+
+FAMILIES = frozenset(
+    {
+        *("actor", "critic", "reward", "rewards", "response", "response_length", "prompt", "prompt_length"),
+        *("timing", "timing_s", "timing_per_token_ms", "perf", "global_seqlen", "training", "train", "batch"),
+        *("num_turns", "tool_call_counts", "fully_async", "rollouter", "rollout", "rollout_corr", "rollout_is"),
+        *("off_policy", "staleness", "sampling", "ref", "kl", "tis", "mismatch", "episode", "env", "traj", "agent"),
+        *("mtp", "distillation", "val-core", "val-aux", "val"),
+    }
+)
+"""First words of the keys of verl and its forks, by which a line is known for a step's."""
+
+OWN_LINE_FAMILIES = frozenset(("timing", "timing_s", "fully_async", "rollouter", "perf", "training"))
+"""First words of keys that verl logs on lines of their own too, a few at a time; none of them tells how a training
+goes."""
+
+
+def count_family_keys(keys: Iterable[str]) -> int:
+    """Return how many keys are of a family that verl or a fork has.
+
+    >>> count_family_keys(["actor/lr", "critic/score/mean", "answer", "so/it"])
+    2
+    """
+    return sum("/" in key and key.partition("/")[0] in FAMILIES for key in keys)
+
+
+def is_own_line(keys: Iterable[str]) -> bool:
+    """Return whether verl logs keys such as these on a line of their own, beside the step's."""
+    return all("/" in key and key.partition("/")[0] in OWN_LINE_FAMILIES for key in keys)
+
 
 CORE_PREFIX = "val-core/"
 """Beginning of the keys that verl itself holds to be a validation's result, since verl 0.3."""
@@ -130,12 +167,15 @@ VERL_KEYS = MetricKeys(
         MetricWord.ABORTED: ABORTED,
         MetricWord.TURNS: TURNS,
         MetricWord.TOOLS: TOOLS,
+        MetricWord.LOSS: LOSS,
+        MetricWord.VALIDATION_LOSS: VALIDATION_LOSS,
         MetricWord.SECONDS: SECONDS,
         MetricWord.THROUGHPUT: THROUGHPUT,
     },
     validation_rows=VALIDATION_PREFIXES,
     rank_validation=rank_validation,
     find_validation_source=find_validation_source,
+    side_rows=SIDE_PREFIXES,
     step_part="timing/",  # old versions report only the time of the parts
     validation_seconds=("timing_s/testing", "timing/testing"),
     checkpoint_seconds=("timing_s/save_checkpoint", "timing/save_checkpoint"),

@@ -11,9 +11,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.core.frameworks.verl.log_parser import LINE_MARKS, MAX_LINE_CHARACTERS, LineScanner, LogParser
+from bot.core.frameworks.verl.log_parser import (
+    LINE_MARKS,
+    MAX_LINE_CHARACTERS,
+    MIN_UNQUOTED_KEYS,
+    LineScanner,
+    LogParser,
+)
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.metrics import CheckpointSaved, LogEvent, ProgressBar, StepMetrics, TotalSteps, TrainingResumed
+from bot.core.model.progress import Progress
 from tests.examples import examples
 
 STEP = "step:3 - critic/rewards/mean:0.25 - actor/lr:1e-06"
@@ -56,6 +63,15 @@ def in_pieces(text: str, cuts: Sequence[int]) -> list[LogEvent]:
         pytest.param(STEP + " - critic/none:None - val-aux/flag:True", id="values that are no numbers"),
         pytest.param('{"step": 3, "data": {"critic/rewards/mean": 0.25, "actor/lr": 1e-06}}', id="the file logger's"),
         pytest.param(STEP + "\r", id="Windows's line end"),
+        pytest.param(f"2026-11-30T14:20:51.566275000Z {RAY}{STEP}", id="a container's stamp"),
+        pytest.param(f"2026-11-30T14:20:51.566+01:00 stdout F {RAY}{STEP}", id="containerd's"),
+        pytest.param(f"[2026-11-30 14:20:51] {STEP}", id="a stamp in brackets"),
+        pytest.param(f"2026-11-30 14:20:51,566 - trainer - INFO - {STEP}", id="logging's"),
+        pytest.param(f"Nov 30 14:20:51 node-1 verl[71]: {RAY}{STEP}", id="the system's log"),
+        pytest.param(f"verl-head-1  | {RAY}{STEP}", id="compose's"),
+        pytest.param(f"[pod/verl-0/trainer] 2026-11-30T14:20:51Z {STEP}", id="kubectl's"),
+        pytest.param(f"(raylet, ip=10.0.0.2) {STEP}", id="a process without a number"),
+        pytest.param(f"[default0]:{STEP}", id="torchrun's"),
     ],
 )
 def test_a_step_is_read_whatever_stands_around_it(line: str) -> None:
@@ -159,11 +175,67 @@ def test_json_that_is_no_step_of_verls_is_passed_over(step: str) -> None:
     assert read(f"{line}\n{STEP}\n") == [ROW]
 
 
-def test_another_program_of_the_same_job_is_read_from_its_second_line_on() -> None:
-    tuning = [f"step:{n} - train/loss:0.5 - train/lr:0.1 - train/grad_norm:1.0" for n in range(3)]
-    training = [f"step:{n} - critic/a:1 - critic/b:2 - actor/c:3 - actor/d:4" for n in range(1, 4)]
-    found = read("\n".join([*tuning, *training]) + "\n")
-    assert [fact.step for fact in found if isinstance(fact, StepMetrics)] == [0, 1, 2, 2, 3]
+TUNING = [f"step:{n} - train/loss:0.5 - train/lr:0.1 - train/grad_norm:1.0" for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("line", "steps"),
+    [
+        pytest.param("step:{} - critic/a:1 - critic/b:2 - actor/c:3 - actor/d:4", [1, 2, 3], id="verl's keys: all"),
+        pytest.param("step:{} - my/a:1 - my/b:2 - its/c:3 - its/d:4", [2, 3], id="keys of its own: from the second on"),
+    ],
+)
+def test_another_program_of_the_same_job_is_read(line: str, steps: list[int]) -> None:
+    found = read("\n".join([*TUNING, *map(line.format, range(1, 4))]) + "\n")
+    assert [fact.step for fact in found if isinstance(fact, StepMetrics)] == [0, 1, 2, *steps]
+
+
+ASYNC_SIDE = (
+    "step:{} - fully_async/rollouter/active_time:140.2 - fully_async/rollouter/version_time:151.1"
+    " - fully_async/rollouter/idle_ratio:0.07 - fully_async/rollouter/step_generated_samples:512"
+)
+ASYNC_STEP = (
+    "step:{} - actor/grad_norm:np.float64(0.12) - training/global_step:4 - critic/rewards/mean:np.float64(0.2)"
+    " - critic/score/mean:0.2 - response_length/mean:900.0 - fully_async/count/stale_samples:3 - timing_s/step:151.2"
+)
+ASYNC_VALIDATION = "step:{} - rollouter/validate_time:31.2 - val-core/math/acc/mean@1:0.25"
+
+
+def steps_of(found: Sequence[LogEvent], key: str) -> list[int]:
+    return [fact.step for fact in found if isinstance(fact, StepMetrics) and key in fact.values]
+
+
+@pytest.mark.parametrize("first", [[], [ASYNC_VALIDATION.format(0)], ["step:0 - timing_s/testing:31.2"]])
+def test_each_kind_of_line_of_the_asynchronous_trainer_is_read(first: list[str]) -> None:
+    lines = [line.format(step) for step in range(1, 9) for line in (ASYNC_SIDE, ASYNC_STEP)]
+    late = [*lines[:10], ASYNC_VALIDATION.format(2), *lines[10:]]
+    found = read("".join(f"(FullyAsyncTrainer pid=7) {line}\n" for line in [*first, *late]))
+    assert steps_of(found, "critic/rewards/mean") == list(range(1, 9))
+    assert steps_of(found, "fully_async/rollouter/idle_ratio") == list(range(1, 9))
+    assert steps_of(found, "val-core/math/acc/mean@1")[-1:] == [2]
+    progress = Progress().record_events(found, VERL_KEYS)
+    assert (progress.step, progress.validated_step, progress.seconds_per_step) == (8, 2, 151.2)
+    assert progress.training_totals.steps == 8
+    assert progress.training_totals.seconds == pytest.approx(8 * 151.2)
+
+
+@pytest.mark.parametrize(
+    "line", ["val/test_score/gsm8k:0.12", "val/test_score/gsm8k:0.12 - timing/testing:3.1", "timing/testing:3.1"]
+)
+def test_the_first_step_is_read_though_a_validation_of_the_same_number_comes_before(line: str) -> None:
+    steps = [
+        f"step:{step} - timing/gen:7.1 - critic/rewards/mean:0.12 - actor/lr:0.0 - actor/kl:0.0" for step in (0, 1)
+    ]
+    found = read("\n".join([f"step:0 - {line}", *steps]) + "\n")
+    assert steps_of(found, "critic/rewards/mean") == [0, 1]
+
+
+def test_a_sample_whose_end_is_not_printed_does_not_hide_the_steps_of_a_whole_run() -> None:
+    row = "step:{} - " + " - ".join(f"actor/metric_{n}:0.5" for n in range(MIN_UNQUOTED_KEYS))
+    assert steps_of(read(f"[prompt] one\n[response] two\n{row.format(1)}\n{row.format(2)}\n"), "actor/metric_0") == [
+        1,
+        2,
+    ]
 
 
 def test_of_a_step_line_that_is_cut_within_a_key_what_came_before_counts() -> None:
@@ -193,6 +265,31 @@ def test_braces_that_never_close_swallow_no_more_than_a_line_may_be_long() -> No
         ),
         pytest.param(
             "Saving checkpoint to /c/r/global_step_20", CheckpointSaved("/c/r/global_step_20", 20), id="saved, newer"
+        ),
+        pytest.param(
+            "Saving checkpoint to: /c/r/global_step_20", CheckpointSaved("/c/r/global_step_20", 20), id="saved by SFT"
+        ),
+        pytest.param(
+            "Epoch 2/6:  13%|█         | 8/62 [00:58<06:30,  6.40s/it]",
+            ProgressBar(70, 372, 6.4, is_estimate=True),
+            id="bar of an epoch",
+        ),
+        pytest.param(
+            "Running step:   5%|▌         | 3/60 [03:04<58:08, 61.20s/it]", ProgressBar(3, 60, 61.2), id="EasyR1's bar"
+        ),
+        pytest.param(
+            "Training Progress:   0%|          | 0/40 [00:00<?, ?it/s]", TotalSteps(40), id="bar at its start"
+        ),
+        pytest.param("Resuming from  /c/p/e/global_step_40", TrainingResumed(40), id="resumed, two blanks"),
+        pytest.param(
+            "[FullyAsyncTrainer] Setting global step to 33, current_param_version to 8",
+            TrainingResumed(8),
+            id="version",
+        ),
+        pytest.param(
+            "Setting global step to 33, local_trigger_step to 1, current_param_version to 8",
+            TrainingResumed(8),
+            id="version, after another count",
         ),
         pytest.param("Resuming from /c/p/e/global_step_40", TrainingResumed(40), id="resumed"),
         pytest.param("Setting global step to 40", TrainingResumed(40), id="resumed, by number"),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.core.frameworks.verl.log_parser import LogParser
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.history import MAX_VALIDATION_METRICS, choose_new_columns
 from bot.core.model.metrics import StepMetrics
@@ -69,3 +70,19 @@ def test_numbers_under_another_name_are_not_compared_with_earlier_ones() -> None
 def test_the_number_that_is_shown_has_a_column_however_many_there_are() -> None:
     many = [f"val-core/a{n:04}/acc/best@8/mean" for n in range(2 * MAX_VALIDATION_METRICS)]
     assert "val-core/z/acc/mean@8" in choose_new_columns([], [*many, "val-core/z/acc/mean@8"], VERL_KEYS)
+
+
+def test_a_supervised_training_is_judged_by_its_loss() -> None:
+    lines = ["step:1 - train/loss:0.79 - train/lr(1e-3):0.00027 - train/time(s):14.8", "step:1 - val/loss:0.61"]
+    lines += ["Total training steps: 372", "Epoch 1/6:   1%|█         | 2/62 [00:16<06:30,  6.40s/it]"]
+    lines += ["step:2 - train/loss:0.75 - train/lr(1e-3):0.00054 - train/time(s):7.2"]
+    progress = Progress().record_events(LogParser().parse("\n".join(lines) + "\n")[1], VERL_KEYS)
+    assert (progress.loss, progress.validation_loss, progress.curve.points) == (0.75, 0.61, ((1, 0.79), (2, 0.75)))
+    assert (progress.step, progress.last_step, progress.seconds_per_step) == (2, 372, 11.0)
+    assert (progress.reward, progress.validation) == (None, None)
+
+
+def test_where_nothing_else_says_how_many_steps_there_are_the_epochs_do() -> None:
+    bar = "Epoch 2/6:   1%|█         | 2/62 [00:16<06:30,  6.40s/it]\n"
+    progress = Progress().record_events(LogParser().parse(bar)[1], VERL_KEYS)
+    assert (progress.total_steps, progress.seconds_per_step) == (372, 6.4)
