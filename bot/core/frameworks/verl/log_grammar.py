@@ -219,7 +219,7 @@ def parse_json_metrics(line: str, read_at: float) -> StepMetrics | None:
 
 
 def is_json_number(value: object) -> TypeGuard[float | None]:
-    """Return whether a value of JSON is a number, or the null that stands for not-a-number."""
+    """Return whether a value of JSON is a number, or the null that means not-a-number."""
     return value is None or isinstance(value, (int, float))
 
 
