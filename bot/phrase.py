@@ -8,6 +8,7 @@ language, and a phrase that a run's record keeps is read by each reader in the r
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import reduce
 from gettext import NullTranslations
 
@@ -201,3 +202,21 @@ def fill_fields(translation: str, english: str, values: Mapping[str, object]) ->
         return FIELD.sub(lambda field: str(values[field[1]]), translation)
     except LookupError:
         return FIELD.sub(lambda field: str(values.get(field[1], field[0])), english)
+
+
+def describe_duration(span: timedelta) -> Phrase:
+    """Return a duration in two units at most.
+
+    >>> str(describe_duration(timedelta(seconds=80))), str(describe_duration(timedelta(minutes=132)))
+    ('1 min 20 s', '2 h 12 min')
+    """
+    seconds = max(round(span.total_seconds()), 0)
+    if seconds < 60:
+        return Phrase("{count} s", count=seconds)
+    if seconds < 600:
+        return Phrase("{minutes} min {seconds} s", minutes=seconds // 60, seconds=seconds % 60)
+    if seconds < 3600:
+        return Phrase("{count} min", count=seconds // 60)
+    if seconds % 3600 < 60:
+        return Phrase("{count} h", count=seconds // 3600)
+    return Phrase("{hours} h {minutes} min", hours=seconds // 3600, minutes=seconds % 3600 // 60)

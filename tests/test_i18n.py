@@ -42,7 +42,7 @@ def test_a_catalogue_stands_as_make_words_writes_it(language: str) -> None:
 
 def test_the_phrases_are_found_wherever_they_stand() -> None:
     found = {text for message in phrases() for text in written(message)}
-    assert "{run}: status is back since {time}." in found  # within an f-string
+    assert "{run}: status came back at {time}." in found  # within an f-string
     assert "{run} *succeeded* after {time}" in found  # marked in a table
     assert {"{count} node", "{count} nodes"} <= found
     assert "GRPO on MATH" in found  # of a recipe

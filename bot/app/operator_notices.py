@@ -68,7 +68,7 @@ MAX_NAMED_RUNS = 20
 """Maximum number of runs that a notice names."""
 
 FORGOT = N_(
-    ":rotating_light: *SkyPilot's server does not remember the clusters of {runs}.* Its database was lost, or "
+    ":rotating_light: *SkyPilot's server no longer knows the clusters of {runs}.* Its database was lost, or "
     "SKYPILOT_API_SERVER_ENDPOINT names another server. The machines may be running and billing. Until the right "
     "server answers, these runs stay open and count against the limits. When a lease ends or a person stops a "
     "run, I ask SkyPilot to remove its cluster, but cannot confirm it. Restore the server or its database; then "

@@ -40,7 +40,7 @@ NO_LEASE = N_(
 )
 NO_CLUSTER = N_("It never had a cluster. Launch it again: `/verl launch {recipe}`.")
 FORGOTTEN = N_(
-    ":rotating_light: *SkyPilot's server does not remember the cluster of `{run}`*: its database was lost, or another "
+    ":rotating_light: *SkyPilot's server no longer knows the cluster of `{run}`*: its database was lost, or another "
     "server answers. Look for machines named `{cluster}` by hand. If they are gone, type `/verl stop {run} gone=yes`."
 )
 GONE_BY_HAND = N_(

@@ -33,16 +33,16 @@ def test_sky_autostop_cancel_is_seen_and_mended_with_who_did_it(live: OnSlurm) -
     live.can_see(run_id, "card", "*running*")
     live.can_see(run_id, "card", "autostop after 5 idle min")
     live.bed.sky("autostop", "--cancel", "-y", f"verl-{run_id}")
-    told = live.ana.can_see("It is set to 5 idle min, as asked.", SECONDS)
-    assert "Its autostop was cancelled its launch outside verlbot. SkyPilot names" in told
+    told = live.ana.can_see("I set it to 5 idle minutes.", SECONDS)
+    assert "was cancelled outside verlbot. According to SkyPilot, " in told
     assert autostop_of(live.bed, f"verl-{run_id}") == "[(5, True)]"
 
 
 def test_sky_launch_by_somebody_else_is_told_of_and_removed_by_a_button(live: OnSlurm) -> None:
     name = f"by-hand-{token_hex(2)}"
     live.bed.sky("launch", "-y", "-d", "-c", name, "--infra", "slurm", "--cpus", "1", "--memory", "1", "sleep 1000")
-    live.ana.can_see(f"`{name}` is running outside verlbot", SECONDS)
+    live.ana.can_see(f"`{name}` was launched outside verlbot", SECONDS)
     message = live.ana.sees_message(lambda one: name in one["text"])
     live.ana.clicks("remove_orphan", message["ts"], confirmed=True)
     eventually(lambda: not any(job.startswith(name) for job in live.bed.queue()), live.log, SECONDS, pause_seconds=2)
-    live.ana.can_see(f"`{name}` is gone", SECONDS)
+    live.ana.can_see(f"`{name}`: machines confirmed gone.", SECONDS)

@@ -69,7 +69,7 @@ def test_an_autostop_that_is_cancelled_is_set_again_and_who_did_it_is_told_once(
     bot.ticks(3, seconds=120)
     assert bot.cloud.autostops == [5]
     assert times(bot, "was cancelled outside verlbot.") == 1
-    assert times(bot, "According to SkyPilot, `ben` did this. I set it back to 5 idle minutes. <@U0ANA>") == 1
+    assert times(bot, "According to SkyPilot, `ben` did this. I set it to 5 idle minutes. <@U0ANA>") == 1
     assert "autostop after 5 idle min" in bot.card(run_id)
 
     changed(bot.cloud, f"verl-{run_id}", autostop_minutes=600)
@@ -103,11 +103,11 @@ def test_a_cloud_that_does_not_answer_is_asked_for_the_autostop_again(bot: Bot) 
     changed(bot.cloud, f"verl-{run_id}", autostop_minutes=None)
     bot.cloud.silent_on_autostop = True
     bot.ticks(2)
-    assert "I am setting it back to 5 idle minutes." in bot.reads()
+    assert "I am setting it to 5 idle minutes." in bot.reads()
     bot.cloud.silent_on_autostop = False
     bot.ticks(2, seconds=61)
     assert bot.cloud.autostops == [5]
-    assert "I set it back to 5 idle minutes." in bot.reads()
+    assert "I set it to 5 idle minutes." in bot.reads()
 
 
 # a cluster that does not go
@@ -151,7 +151,7 @@ def test_a_cluster_that_somebody_launched_by_hand_is_told_of_at_the_first_sweep_
 ) -> None:
     by_hand(bot)
     bot.sweep()
-    assert "`dev-box` is running outside verlbot.*" in told(bot)
+    assert "`dev-box` was launched outside verlbot.*" in told(bot)
     assert "by SkyPilot user `ana`" in told(bot)
     assert "$0.00 so far at $2.00/h" in told(bot)
     bot.sweep(minutes=60)
@@ -446,7 +446,7 @@ def test_a_bot_that_dies_says_nothing_twice(store: RedisStore, playground: Playg
         bot = Bot(store, playground, slack, cloud, NOON + timedelta(minutes=minutes), ops_channel=OPS)
         by_hand(bot)
         bot.sweep()
-        assert "`dev-box` is running outside verlbot.*" in told(bot)
+        assert "`dev-box` was launched outside verlbot.*" in told(bot)
 
 
 @pytest.mark.parametrize(

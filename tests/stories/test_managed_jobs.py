@@ -92,14 +92,14 @@ def test_machines_that_go_away_are_told_once_and_counted_and_the_run_goes_on(bot
 
     shows(bot, **RECOVERING)
     bot.ticks(8, seconds=10)
-    assert "*smoke-0001 is waiting for other machines*" in bot.card()
+    assert "*smoke-0001 is waiting for new machines*" in bot.card()
     assert bot.reads().count("smoke-0001 lost its machines at ") == 1
     assert bot.run(run_id).status is RunStatus.RUNNING
 
     shows(bot, **RECOVERED, recoveries=1)
     bot.ticks(8, seconds=10)
     assert "managed job, recovered 1 time" in bot.card()
-    assert "is waiting for other machines" not in bot.card()
+    assert "is waiting for new machines" not in bot.card()
     assert bot.reads().count("smoke-0001 lost its machines at ") == 1  # the same message, which tells the rest now
     assert "It has had new ones since " in bot.reads()
     assert "and has restarted." in bot.reads()

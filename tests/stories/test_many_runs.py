@@ -88,7 +88,7 @@ def test_a_run_that_cannot_be_shown_has_a_line_and_the_others_are_shown(
     runs = [*FINE[:place], SPOILT, *FINE[place:]] if view != "compare" else [*FINE[:1], SPOILT]
     for _ in range(3):
         text = read(VIEWS[view](runs, store))
-        assert (f"{SPOILT.id}\ncannot be shown" if view == "list" else CANNOT) in text
+        assert (f"{SPOILT.id}\ncannot be shown: my own log says why" if view == "list" else CANNOT) in text
         assert all(run.id in text for run in FINE) or view in ("cost month", "compare")
         assert "3 runs" in text or view != "cost month"
         assert FINE[0].id in text or view == "cost month"

@@ -20,7 +20,7 @@ from tests.story import RANDOM, TRAINING, Bot, shown
 OPS = RANDOM
 RUN_ID, CLUSTER = "smoke-0001", "verl-smoke-0001"
 FORGOTTEN = "SkyPilot's server no longer knows smoke-0001*"
-UNKNOWN = "SkyPilot does not remember it"
+UNKNOWN = "SkyPilot no longer knows it"
 REAPPEARED = (
     "is running again. I had ended its run because SkyPilot did not show the cluster.* I will not delete it by myself"
 )
@@ -82,7 +82,7 @@ def test_the_ops_channel_hears_of_all_runs_at_once_and_when_they_are_remembered(
     bot.cloud.forget()
     bot.ticks(20, seconds=10)
     named = "`smoke-0001`, `smoke-0002`, `smoke-0003`"
-    assert bot.reads(channel=OPS).count(f"does not remember the clusters of {named}.*") == 1
+    assert bot.reads(channel=OPS).count(f"no longer knows the clusters of {named}.*") == 1
     bot.cloud.remember()
     bot.ticks(20, seconds=10)
     assert bot.reads(channel=OPS).count(f"remembers the clusters of {named} again.") == 1
@@ -269,7 +269,7 @@ def test_a_run_whose_record_cannot_be_read_keeps_its_place_too(bot: Bot, redis: 
     bot.cloud.forget()
     bot.ticks(12, seconds=20)
     assert redis.hexists(RESERVATIONS, RUN_ID)
-    assert "does not remember the cluster of `smoke-0001`" in bot.reads(channel=TRAINING)
+    assert "no longer knows the cluster of `smoke-0001`" in bot.reads(channel=TRAINING)
     bot.tick(3600)
     bot.ticks(3, seconds=120)
     assert len(bot.cloud.downs) > 1

@@ -254,7 +254,7 @@ def test_what_a_month_may_cost_is_told_of_at_each_share_once_and_then_nothing_ne
         bot.tick(3600 * hours)
         bot.check_monthly_budgets()
         bot.check_monthly_budgets()
-        used.append(re.findall(r"\*@ana has used (\d+)% of the monthly budget\* \((.*?) of", bot.reads()))
+        used.append(re.findall(r"\*(\d+)% of @ana's monthly budget is used\* \((.*?) of", bot.reads()))
     half, most = ("50", "$5.20"), ("80", "$8.00")
     assert used == [[half, half], [half, half], [most, most]]  # one notice, edited; in the channel too
     refused = bot.say("launch smoke budget=2.5")
@@ -441,7 +441,7 @@ def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_sav
     bot.say("budget workspace 1", user=LEA)
     bot.check_monthly_budgets()
     bot.ticks(2)
-    assert "monthly budget used up, saving first" in bot.card()
+    assert "monthly budget used up" in bot.card()
     assert "It keeps training until 13:10 UTC at most" in bot.reads()
     bot.ticks(2, seconds=301)
     bot.ticks(12)

@@ -98,7 +98,7 @@ def test_a_board_that_was_missed_is_told_once_and_says_that_it_is_late(bot: Bot)
     later = bot.later()
     later.ticks(30)
     assert boards_in(bot) == [on(5, 9)]
-    assert "Late: this was due 09:00 UTC." in bot.reads()
+    assert "Late: this was due at 09:00 UTC." in bot.reads()
     until(later, on(6, 10))
     assert boards_in(bot) == [on(5, 9), on(6, 9)]
 
@@ -108,7 +108,7 @@ def test_what_falls_into_the_quiet_hours_waits_for_their_end_and_is_said_once(bo
     bot.running("launch smoke lease=48 budget=1000 --yes")
     until(bot, on(3, 9))
     assert boards_in(bot) == [on(2, hour) for hour in (14, 16, 18, 20)] + [on(3, 6), on(3, 8)]
-    assert bot.reads().count("This was due 06:00 UTC, in the quiet hours.") == 1
+    assert bot.reads().count("This was due at 06:00 UTC, in the quiet hours.") == 1
 
 
 def test_a_report_that_was_taken_away_is_told_no_more(bot: Bot) -> None:

@@ -128,13 +128,13 @@ def test_its_absence_is_said_once_and_its_return_once(
     told = bot.reads()
     assert told.count("smoke-0001: no status since") == 1
     assert told.count("SkyPilot has not answered since") == 2  # on its card, and once in its thread
-    assert "status is back" not in told
+    assert "status came back" not in told
 
     server.start()
     bot.ticks(8, seconds=40)
     told = bot.reads()
     assert told.count("smoke-0001: no status since") == 1
-    assert told.count(": status is back since") == 2  # once in each thread
+    assert told.count(": status came back at") == 2  # once in each thread
     assert [run.status for run in bot.service.queries.list_active()] == [RunStatus.RUNNING] * 2
     machines.stop()
 
@@ -385,7 +385,7 @@ def test_an_autostop_that_is_cancelled_in_skypilot_is_set_again_with_who_cancell
     sweeping.ana.can_see("autostop after 5 idle min")
     server.world.autostop(f"verl-{run_id}", -1, down=False, user="ben")
     eventually(lambda: server.world.clusters[f"verl-{run_id}"].autostop == 5, sweeping.log, 30)
-    sweeping.ana.can_see("SkyPilot names `ben`. I set it back to 5 idle minutes.", 30)
+    sweeping.ana.can_see("SkyPilot names `ben`. I set it to 5 idle minutes.", 30)
     server.world.reset_autostop(f"verl-{run_id}")
     sweeping.ana.can_see("By whom is not known", 60)
     assert server.calls["/autostop"] == 2

@@ -170,7 +170,7 @@ def test_an_outside_that_does_not_answer_changes_nothing_and_is_said_once(bot: B
     bot.cloud.answers = True
     bot.ticks(5, seconds=30)
     assert bot.reads().count(": no status since ") == 1
-    assert bot.reads().count(": status is back since ") == 1
+    assert bot.reads().count(": status came back at ") == 1
     assert "No status since" not in bot.card()
 
 

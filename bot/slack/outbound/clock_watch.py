@@ -11,8 +11,7 @@ import httpx
 from bot.app.operator_notices import Announcer
 from bot.app.process_health import Clock
 from bot.core.model.bot_clock import SLEW_RATE, ClockVerdict, has_passed
-from bot.phrase import N_, Phrase, Text, join_sentences
-from bot.slack.views.wording import describe_duration
+from bot.phrase import N_, Phrase, Text, describe_duration, join_sentences
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,5 @@
 """The request for an approval, and the buttons that launch a run again. Pure."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 
 from bot.core.commands.command import Launch
@@ -42,12 +41,15 @@ from bot.slack.views.mrkdwn import (
 APPROVE, REFUSE, SHOW_TASK = "approve", "refuse", "task"
 
 NEEDS_APPROVAL = N_("*{run} needs approval* from {people} until {time}.")
-APPROVAL_CAUSE_PHRASES: Mapping[ApprovalCause, str] = {
+APPROVAL_CAUSE_PHRASES = {
     ApprovalCause.DOLLARS: N_("The run could cost up to {dollars}."),
     ApprovalCause.DAY: N_("With {person}'s other launches within a day, up to {day}."),
     ApprovalCause.GPU_HOURS: N_("It could use up to {hours} GPU-hours."),
     ApprovalCause.UNPRICED: N_("Its price is unknown, so no budget can stop it."),
 }
+COST_OF_WHOLE_LEASE = N_("Over its whole lease it would cost {dollars}; its budget is {budget}.")
+"""The cause of a launch whose price and lease allow more than its budget."""
+
 APPROVAL_GRANTED = N_("{person} has approved the launch of {run}, which may spend up to {budget}.")
 APPROVAL_DENIED = N_("{person} declined the launch of {run}.")
 APPROVAL_DENIED_BECAUSE = N_("{person} declined the launch of {run}: {reason}")
@@ -83,7 +85,7 @@ def build_approval_messages(run: Run) -> list[Message]:
         ]
     question = render_phrase(
         NEEDS_APPROVAL,
-        run=code(run.id),
+        run=wording.link_run(run),
         people=join_markup_list(map(mention_person_or_group, approval.approvers)),
         time=date(approval.until, DAY_AND_TIME),
     )
@@ -100,7 +102,7 @@ def build_approval_messages(run: Run) -> list[Message]:
 def render_approval_outcome(run: Run, approval: Approval) -> Markup:
     """Return the outcome of an approval; empty while it is open."""
     about = {
-        "run": code(run.id),
+        "run": wording.link_run(run),
         "person": mention(approval.by),
         "budget": wording.format_dollars(run.limits.budget_dollars),
     }
@@ -121,8 +123,11 @@ def build_approval_reasons(run: Run, approval: Approval) -> list[Markup]:
         "day": wording.format_dollars(approval.facts.day_dollars),
         "hours": f"{approval.facts.gpu_hours:,.0f}",
         "person": mention(run.requester),
+        "budget": wording.format_dollars(run.limits.budget_dollars),
     }
-    return [render_phrase(APPROVAL_CAUSE_PHRASES[cause], **about) for cause in approval.causes]
+    is_beyond_budget = approval.facts.dollars > run.limits.budget_dollars
+    phrases = APPROVAL_CAUSE_PHRASES | ({ApprovalCause.DOLLARS: COST_OF_WHOLE_LEASE} if is_beyond_budget else {})
+    return [render_phrase(phrases[cause], **about) for cause in approval.causes]
 
 
 def build_approval_blocks(run: Run) -> list[Block]:
@@ -143,14 +148,13 @@ def build_approval_blocks(run: Run) -> list[Block]:
 
 
 def describe_request(run: Run) -> Markup:
-    """Return who wants to launch what, on which machines, and the most that it may cost."""
-    facts = run.approval.facts if run.approval else None
+    """Return who wants to launch what, on which machines, and the budget at which it is stopped."""
     return render_phrase(
         "{person} wants to launch {recipe} on {machines}, for up to *{dollars}*.",
         person=mention(run.requester),
         recipe=code(run.recipe),
         machines=wording.describe_machines(run),
-        dollars=wording.format_dollars(facts.dollars if facts else run.limits.budget_dollars),
+        dollars=wording.format_dollars(run.limits.budget_dollars),
     )
 
 

@@ -7,6 +7,7 @@ from bot.core.model.audit import BOT, AuditEvent, AuditValue
 from bot.core.model.run import Run
 from bot.i18n import render
 from bot.phrase import N_
+from bot.slack.views import wording
 from bot.slack.views.blocks import context, section
 from bot.slack.views.message import Answer, FileUpload, build_answer, build_text_answer
 from bot.slack.views.mrkdwn import (
@@ -89,9 +90,9 @@ FIELD_PHRASES: Mapping[str, str] = {
 
 def render_run_history(run: Run, events: Sequence[AuditEvent]) -> Answer:
     """Return the events of a run, the oldest first; the last `MAX_SHOWN_EVENTS` if there are more."""
-    head = render_phrase("What people and I did to {run}.", run=code(run.id))
+    head = render_phrase("What people and I did to {run}.", run=wording.link_run(run))
     if not events:
-        return build_text_answer(render_phrase("No events are recorded for {run}.", run=code(run.id)))
+        return build_text_answer(render_phrase("No events are recorded for {run}.", run=wording.link_run(run)))
     left_out = len(events) - MAX_SHOWN_EVENTS
     notes = [
         context(render_plural("{count} earlier event is left out.", "{count} earlier events are left out.", left_out))

@@ -27,7 +27,7 @@ from bot.slack.views.mrkdwn import (
 )
 
 THRESHOLD_REACHED = {
-    Scope.PERSON: N_("*{person} has used {percent}% of the monthly budget* ({spent} of {most})."),
+    Scope.PERSON: N_("*{percent}% of {person}'s monthly budget is used* ({spent} of {most})."),
     Scope.TEAM: N_("*This channel has used {percent}% of its monthly budget* ({spent} of {most})."),
     Scope.WORKSPACE: N_("*The workspace has used {percent}% of its monthly budget* ({spent} of {most})."),
 }
@@ -148,9 +148,9 @@ def render_run_budget(run: Run, now: datetime) -> Answer:
     budget, cost = wording.format_dollars(run.limits.budget_dollars), run.cost(now)
     if cost is None:
         return build_text_answer(
-            mrkdwn(":moneybag: {}", render_phrase(BUDGET_OF_UNPRICED_RUN, run=code(run.id), budget=budget))
+            mrkdwn(":moneybag: {}", render_phrase(BUDGET_OF_UNPRICED_RUN, run=wording.link_run(run), budget=budget))
         )
-    usage = render_phrase(BUDGET_OF_RUN, run=code(run.id), spent=wording.format_dollars(cost), budget=budget)
+    usage = render_phrase(BUDGET_OF_RUN, run=wording.link_run(run), spent=wording.format_dollars(cost), budget=budget)
     change = render_phrase(HOW_TO_CHANGE_BUDGET, command=code(f"/verl budget {run.id} DOLLARS"))
     sentence = usage if run.is_finished else join_markup_sentences(usage, change)
     return build_text_answer(mrkdwn(":moneybag: {}", sentence))

@@ -80,7 +80,7 @@ def render_state_sentence(run: Run) -> Markup:
     if run.requests.stop_requested_by or run.checkpoint_rescue.save_grace:
         return render_phrase(choose_stopping_title(run), run=name)
     if run.observed.recoveries.ongoing:
-        return render_phrase("{run} is waiting for other machines", run=name)
+        return render_phrase("{run} is waiting for new machines", run=name)
     if run.status is RunStatus.LAUNCHING and run.observed.job is JobState.SETTING_UP:
         return render_phrase("{run} is being set up", run=name)
     return render_phrase(STATUS_TITLES[run.status], run=name)
@@ -112,7 +112,7 @@ def list_active_parts(run: Run) -> list[Markup]:
     grace = run.checkpoint_rescue.save_grace
     if grace and not run.requests.stop_requested_by:
         return [render_phrase(SAVING_LABELS[grace.reason])]
-    forgotten = [render_phrase("SkyPilot does not remember it")] if run.observed.memory.is_lost else []
+    forgotten = [render_phrase("SkyPilot no longer knows it")] if run.observed.memory.is_lost else []
     return [*(parts if run.requests.stop_requested_by else []), *forgotten]
 
 
@@ -130,7 +130,7 @@ def list_outcome_parts(run: Run, now: datetime) -> list[Markup]:
     )
     billing = render_phrase("machines still billing") if run.status is RunStatus.STOPPING else Markup()
     forgotten = (
-        render_phrase("SkyPilot does not remember it")
+        render_phrase("SkyPilot no longer knows it")
         if run.observed.memory.is_lost and run.status is not RunStatus.ENDED
         else Markup()
     )

@@ -46,6 +46,7 @@ def build_plot_answer(run_history: RunHistory, selected_charts: Sequence[Chart])
 
 
 SERIES_SUMMARY = N_("{metric} {curve} {last} at step {step}, between {low} and {high}")
+CONSTANT_SERIES = N_("{metric} {curve} {last} at every step")
 EMPTY_SERIES = N_("{metric}: no number yet")
 
 
@@ -56,7 +57,7 @@ def describe_series(series: ChartLine) -> Markup:
     step, last = series.points[-1]
     values = [value for _, value in series.points]
     return render_phrase(
-        SERIES_SUMMARY,
+        SERIES_SUMMARY if min(values) < max(values) else CONSTANT_SERIES,
         metric=series.name,
         curve=render_sparkline(series.points),
         last=format_number(last),
@@ -97,7 +98,7 @@ def describe_safely(run_history: RunHistory, now: datetime) -> Markup:
 def describe_progress(run_history: RunHistory, now: datetime) -> Markup:
     """Return a run's progress: what it has reached, in how many steps, how fast, and at what cost."""
     run, reward = run_history.run, choose_reward(run_history.history)
-    parts = [mrkdwn("{} {}", code(run.id), wording.describe_state(run))]
+    parts = [mrkdwn("{} {}", wording.link_run(run), wording.describe_state(run))]
     if reward:
         sign = -1 if reward.word == MetricWord.LOSS else 1  # of losses the lowest is best
         step, best = max(reward.series, key=lambda point: (sign * point[1], -point[0]))

@@ -29,7 +29,7 @@ NEWER_CHECKPOINT_LOST = N_("The newer step-{step} checkpoint was lost with the c
 NONE_COMPLETE = N_("*{run} has no complete checkpoint.* Step {step}: {why}")
 NONE_WAS_COMPLETE = N_("{run} had no complete checkpoint, so there is no model. Step {step}: {why}")
 NONE_IN_LOG = N_("The log shows no checkpoint.")
-NONE_IN_LOG_CLUSTER_UNREACHABLE = N_("The log shows no checkpoint, and I could not check the cluster: {why}")
+NONE_IN_LOG_CLUSTER_UNREACHABLE = N_("The log shows no checkpoint, and I could not check the cluster. {why}")
 NOT_KNOWN_YET = N_("I do not know yet whether {run} saved a checkpoint.")
 NEVER_KNOWN = N_(
     "I do not know whether {run} saved a checkpoint: I could not read the log to the end, and the cluster was gone "
@@ -51,9 +51,9 @@ HOW_TO_COPY = N_("To resume, copy {folder} into a volume or bucket, then: {comma
 LOST_BY_APPROVAL = N_("{person} chose to discard the step-{step} checkpoint.")
 LOST_NOT_DOWNLOADED = N_("The step-{step} checkpoint was lost with the cluster: I could not download it in time.")
 LOST_NOT_DOWNLOADED_BECAUSE = N_(
-    "The step-{step} checkpoint was lost with the cluster; I could not download it in time: {why}"
+    "The step-{step} checkpoint was lost with the cluster: I could not download it in time. {why}"
 )
-LOST_WITH_MACHINE = N_("The step-{step} checkpoint was lost with the cluster: `volume=` or `bucket=` was not set.")
+LOST_WITH_MACHINE = N_("The step-{step} checkpoint was lost with the cluster: neither `volume=` nor `bucket=` was set.")
 LOST_OUTSIDE_STORE = N_(
     "The step-{step} checkpoint was saved in {folder}, not in {place}, so it was lost with the cluster unless that "
     "folder is on other storage."

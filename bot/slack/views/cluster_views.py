@@ -29,13 +29,13 @@ from bot.slack.views.mrkdwn import (
 
 AUTOSTOP_CANCELLED = N_("The autostop of {run} was cancelled outside verlbot.")
 AUTOSTOP_CHANGED = N_("The autostop of {run} was changed outside verlbot, to {minutes} idle minutes.")
-AUTOSTOP_MISSING = N_("The cluster of {run} has no autostop.")
+AUTOSTOP_MISSING = N_("The cluster of {run} had no autostop.")
 CHANGED_BY = N_("According to SkyPilot, {person} did this.")
 CHANGED_BY_UNKNOWN = N_(
     "SkyPilot does not say who did this; SkyPilot also does it to clusters that it considers broken."
 )
-AUTOSTOP_REPAIR_PENDING = N_("I am setting it back to {minutes} idle minutes.")
-AUTOSTOP_REPAIRED = N_("I set it back to {minutes} idle minutes.")
+AUTOSTOP_REPAIR_PENDING = N_("I am setting it to {minutes} idle minutes.")
+AUTOSTOP_REPAIRED = N_("I set it to {minutes} idle minutes.")
 AUTOSTOP_UNSUPPORTED = N_("I cannot set it here, so only the lease limits the cluster: {why}")
 
 TEARDOWN_OVERDUE = N_("*{cluster} is still up* {time} after {run} ended.")
@@ -97,7 +97,7 @@ def build_teardown_alert(run: Run) -> Message | None:
     if run.teardown.overdue_since is None or run.finished_at is None or run.status is not RunStatus.STOPPING:
         return None
     about = {
-        "run": code(run.id),
+        "run": wording.link_run(run),
         "cluster": code(run.cluster),
         "time": wording.format_duration(run.teardown.overdue_since - run.finished_at),
     }
@@ -143,9 +143,9 @@ ORPHAN_HEADLINES = {
         "delete it by myself: copy the checkpoints first."
     ),
     Ownership.OUR_NAME: N_(
-        "*{cluster} is running outside verlbot.* It looks like one of mine, but I have no record of it."
+        "*{cluster} belongs to no run.* Its name looks like one of mine, but I have no record of it."
     ),
-    Ownership.UNCLAIMED: N_("*{cluster} is running outside verlbot.*"),
+    Ownership.UNCLAIMED: N_("*{cluster} was launched outside verlbot.*"),
 }
 REMOVAL_BEGINS = N_("I am deleting it.")
 REMOVAL_REQUESTED = N_("{person} asked me to delete it.")
@@ -155,7 +155,7 @@ ADOPTION_EXPIRED = N_("{person} had adopted it until {time}.")
 REMOVAL_SOON = N_(
     "{person} :alarm_clock: *{cluster} will be deleted at {time}.* To keep it longer, press the button above."
 )
-REMOVAL_FAILED = N_("Deleting the cluster failed; trying again: {why}")
+REMOVAL_FAILED = N_("Deleting the cluster failed; I keep trying. {why}")
 CONFIRMED_GONE = N_("*{cluster}: machines confirmed gone.*")
 REMOVE_QUESTION = N_("{cluster} of {person} will be deleted with everything on it, even if it is in use.")
 ADOPT_QUESTION = N_(
@@ -272,9 +272,8 @@ def describe_orphan_cost(orphan: Orphan, now: datetime) -> Markup:
     cost, rate = orphan.compute_dollars(now), orphan.cluster.dollars_per_hour
     if cost is None or rate is None:
         return render_phrase(wording.UNPRICED)
-    return render_phrase(
-        "{dollars} so far at {rate}", dollars=wording.format_dollars(cost), rate=wording.format_hourly_rate(rate)
-    )
+    phrase = N_("{dollars} at {rate}") if orphan.gone_at else N_("{dollars} so far at {rate}")
+    return render_phrase(phrase, dollars=wording.format_dollars(cost), rate=wording.format_hourly_rate(rate))
 
 
 def orphan_buttons(orphan: Orphan, now: datetime) -> list[Block]:

@@ -19,6 +19,7 @@ from bot.slack.views.mrkdwn import (
     Markup,
     code,
     escape,
+    join_markup_list,
     join_parts,
     mention,
     mrkdwn,
@@ -56,7 +57,11 @@ def build_ended_blocks(run: Run, now: datetime, log: str, previous: Run | None) 
         *([output_block("\n".join(map(log_lines.shorten_for_display, excerpt)))] if excerpt else []),
         *([fields_section(fields)] if fields else []),
         *([section(join_parts("\n", further_lines))] if any(further_lines) else []),
-        context(join_parts(" · ", list_end_parts(run, now))),
+        context(
+            join_parts(
+                "\n", [failure_views.render_remaining_checkpoint(run, now), join_parts(" · ", list_end_parts(run))]
+            )
+        ),
     ]
 
 
@@ -116,14 +121,15 @@ def describe_best_validation(run: Run) -> Markup:
     text = describe_validation(run.training.progress)
     if best is None or last is None or format_number(best) == format_number(last):
         return text
-    return join_parts(", ", [text, render_phrase("best {value}", value=format_number(best))])
+    return join_markup_list([text, render_phrase("best {value}", value=format_number(best))])
 
 
 def describe_comparison(run: Run, previous: Run | None, now: datetime) -> Markup:
-    """Return how much better and cheaper the run was than the one before; empty where there is none to compare."""
+    """Return how much better and cheaper the run was than the one before; empty where nothing can be compared."""
     if previous is None:
         return Markup()
-    return join_parts(", ", [code(previous.id), *list_differences(run, previous, now)])
+    differences = list_differences(run, previous, now)
+    return join_markup_list([code(previous.id), *differences]) if differences else Markup()
 
 
 def list_differences(run: Run, previous: Run, now: datetime) -> list[Markup]:
@@ -158,10 +164,9 @@ def describe_model_briefly(run: Run) -> Markup:
     return render_phrase("step {step}", step=run.training.progress.checkpoint_step) if is_kept else Markup()
 
 
-def list_end_parts(run: Run, now: datetime) -> list[Markup]:
-    """Return the small print of a finished run: what is left of it, who launched it, its settings, its machines."""
+def list_end_parts(run: Run) -> list[Markup]:
+    """Return the small print of a finished run: who launched it, its settings, its machines."""
     return [
-        failure_views.render_remaining_checkpoint(run, now),
         render_phrase("by {person}", person=mention(run.requester)),
         *list_card_settings(run),
         wording.describe_machines(run),

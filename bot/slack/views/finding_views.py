@@ -31,8 +31,8 @@ MUTE = "mute"
 SEVERITY_ICONS = {Severity.NOTE: ":mag:", Severity.WARNING: ":warning:", Severity.STOP: ":rotating_light:"}
 
 SINCE_STEP = N_("Since step {step} ({time} ago).")
-SINCE_STEP_WITH_COST = N_("Since step {step} ({time} ago, {dollars} since).")
-READ_MORE = N_("read more")
+SINCE_STEP_WITH_COST = N_("Since step {step} ({time} ago); {dollars} spent since then.")
+READ_MORE = N_("Read more")
 FINDING_RESOLVED = N_("{run} · Resolved at step {step}: {finding} (since step {since}).")
 FINDING_MUTED = N_("{person} muted {finding} for {run}.")
 METRIC_UNRELIABLE = N_("{key} is shown as unknown: {why}")

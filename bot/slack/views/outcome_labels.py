@@ -148,9 +148,9 @@ DEMO_CLOSED_LABELS = OutcomeLabels(
 """In place of the labels of a stopped run, where the demo stopped it."""
 
 SAVING_LABELS = {
-    Reason.LEASE_EXPIRED: N_("lease ended, saving first"),
-    Reason.BUDGET_EXCEEDED: N_("budget used up, saving first"),
-    Reason.MONTHLY_BUDGET_EXCEEDED: N_("monthly budget used up, saving first"),
-    Reason.STOPPED: N_("saving first"),
+    Reason.LEASE_EXPIRED: N_("lease ended"),
+    Reason.BUDGET_EXCEEDED: N_("budget used up"),
+    Reason.MONTHLY_BUDGET_EXCEEDED: N_("monthly budget used up"),
+    Reason.STOPPED: N_("stop requested"),
 }
-"""The state of a run that is about to end for these reasons and has not saved yet."""
+"""Why a run is about to end that saves first."""

@@ -249,4 +249,4 @@ def describe_cost_change(run: Run, before: ProgressSnapshot, now: ProgressSnapsh
     if before.dollars is None:
         return render_phrase("{spent} of {budget}", **fields)
     increase = wording.format_dollars(max(now.dollars - before.dollars, 0.0))
-    return render_phrase("{more} more, {spent} of {budget}", more=increase, **fields)
+    return render_phrase("{spent} of {budget} ({more} since the last summary)", more=increase, **fields)

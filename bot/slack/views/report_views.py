@@ -117,11 +117,12 @@ def render_lateness(due_at: datetime, now: datetime, was_quiet: bool) -> Markup:
         return Markup()
     if was_quiet:
         return mrkdwn(
-            ":zzz: {}", render_phrase("This was due {time}, in the quiet hours.", time=date(due_at, REPORT_TIME_FORMAT))
+            ":zzz: {}",
+            render_phrase("This was due at {time}, in the quiet hours.", time=date(due_at, REPORT_TIME_FORMAT)),
         )
     return mrkdwn(
         ":hourglass: {}",
-        render_phrase("Late: this was due {time}.", time=date(due_at, REPORT_TIME_FORMAT)),
+        render_phrase("Late: this was due at {time}.", time=date(due_at, REPORT_TIME_FORMAT)),
     )
 
 
@@ -228,7 +229,7 @@ def render_costs(content: DigestContent, show_person: Callable[[str], Markup]) -
         head,
         other if costs.other_dollars else "",
         cost_views.describe_idle_dollars(total),
-        unpriced if total.unpriced else "",
+        unpriced if total.unpriced and head != render_phrase(PRICES_UNKNOWN) else "",
     ]
     lines = [
         join_parts(" · ", parts),

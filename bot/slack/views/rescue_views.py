@@ -21,7 +21,6 @@ from bot.slack.views.message import Message, thread_notice
 from bot.slack.views.mrkdwn import (
     DAY_AND_TIME,
     Markup,
-    code,
     date,
     join_markup_sentences,
     join_parts,
@@ -58,11 +57,11 @@ DOWNLOADING = N_("Downloading the step-{step} checkpoint of {run} from its clust
 DOWNLOADING_PERCENT = N_(
     "Downloading the step-{step} checkpoint of {run} from its cluster: {amount} of {size}, {percent}%."
 )
-DOWNLOAD_RETRIED = N_("The step-{step} checkpoint of {run} is not downloaded yet; trying again: {why}")
+DOWNLOAD_RETRIED = N_("The step-{step} checkpoint of {run} is not downloaded yet; I keep trying. {why}")
 SEARCHING_CLUSTER = N_("I could not read the last log lines of {run}, so I am looking for a checkpoint on its cluster.")
-SEARCH_RETRIED = N_("I do not know yet whether the cluster of {run} has a checkpoint; trying again: {why}")
+SEARCH_RETRIED = N_("I do not know yet whether the cluster of {run} has a checkpoint; I keep trying. {why}")
 
-CANNOT_DOWNLOAD = N_("*The step-{step} checkpoint of {run} cannot be downloaded*: {why}")
+CANNOT_DOWNLOAD = N_("*The step-{step} checkpoint of {run} cannot be downloaded.* {why}")
 DOWNLOAD_IS_SLOW = N_("*The step-{step} checkpoint of {run} is not downloaded yet.*")
 CLUSTER_KEPT_UNTIL = N_("The cluster is kept until {time}; after that it is deleted and the checkpoint is lost.")
 CLUSTER_KEPT_AT_RATE = N_(
@@ -133,7 +132,7 @@ def describe_rescue(run: Run) -> Markup:
 
 def describe_download(run: Run, fetch: DownloadProgress) -> Markup:
     """Return how much of the checkpoint is downloaded, in percent where its size is known."""
-    about = {"run": code(run.id), "step": newest_step(run), "amount": format_bytes(fetch.downloaded_bytes)}
+    about = {"run": wording.link_run(run), "step": newest_step(run), "amount": format_bytes(fetch.downloaded_bytes)}
     if not fetch.total_bytes:
         return render_phrase(DOWNLOADING, **about)
     percent = min(100 * fetch.downloaded_bytes // fetch.total_bytes, 99)

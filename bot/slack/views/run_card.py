@@ -27,6 +27,7 @@ from bot.slack.views.mrkdwn import (
     Markup,
     channel_link,
     code,
+    join_markup_list,
     join_parts,
     mention,
     mrkdwn,
@@ -170,15 +171,14 @@ def describe_card_cost(run: Run, now: datetime) -> Markup:
     if cost is None:
         return render_phrase("price unknown")
     spent, budget = wording.format_dollars(cost), wording.format_dollars(run.limits.budget_dollars)
-    return join_parts(
-        ", ", [render_phrase("{spent} of {budget}", spent=spent, budget=budget), wording.describe_forecast(run, now)]
-    )
+    cost_text = render_phrase("{spent} of {budget}", spent=spent, budget=budget)
+    return join_markup_list(filter(None, [cost_text, wording.describe_forecast(run, now)]))
 
 
 def describe_card_machines(run: Run) -> Markup:
     """Return the machines, and what they cost an hour by which source."""
     rate = wording.describe_rate(run.spending.hourly_rate) if run.spending.hourly_rate else Markup()
-    return join_parts(", ", [wording.describe_machines(run), rate])
+    return join_markup_list(filter(None, [wording.describe_machines(run), rate]))
 
 
 def list_context_parts(run: Run, now: datetime) -> list[Markup]:

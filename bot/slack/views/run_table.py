@@ -75,7 +75,7 @@ def describe_loss_briefly(progress: Progress) -> Markup:
 
 def build_unshown_cells(run: Run) -> list[Markup]:
     """Return the cells of a run that cannot be shown."""
-    return [code(run.id), render_phrase("cannot be shown"), *[Markup()] * (len(RUN_COLUMNS) - 2)]
+    return [code(run.id), render_phrase("cannot be shown: my own log says why"), *[Markup()] * (len(RUN_COLUMNS) - 2)]
 
 
 def name_with_note(run: Run, reader: str) -> Markup:

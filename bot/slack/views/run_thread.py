@@ -23,7 +23,6 @@ from bot.slack.views.managed_job_views import list_recovery_messages
 from bot.slack.views.memory_views import describe_unconfirmed_removal, list_memory_messages
 from bot.slack.views.message import Message, build_native_chart, thread_notice
 from bot.slack.views.mrkdwn import (
-    code,
     command_code,
     date,
     join_markup_sentences,
@@ -162,7 +161,7 @@ def outage_message(run: Run, now: datetime) -> Message | None:
             "{run}: no status since {time}; still checking.", run=wording.link_run(run), time=date(outage.since)
         )
         return thread_notice(f"unseen-{began}", mrkdwn(":grey_question: {}", looks))
-    sentence = render_phrase("{run}: status is back since {time}.", run=wording.link_run(run), time=date(outage.until))
+    sentence = render_phrase("{run}: status came back at {time}.", run=wording.link_run(run), time=date(outage.until))
     return thread_notice(f"seen-{began}", mrkdwn(":eye: {}", sentence))
 
 
@@ -214,12 +213,12 @@ def stopping_message(run: Run) -> Message | None:
 def follow_message(run: Run, request: LogFollow, log: str) -> Message:
     """Return the log as it grows, in one message of the thread."""
     lines = log_lines.select_lines(log, request.lines, request.grep, request.node)
-    run_id, person = code(run.id), mention(request.by)
+    shown, person = wording.link_run(run), mention(request.by)
     head = render_phrase(
-        "Log of {run}, followed for {person} until {time}", run=run_id, person=person, time=date(request.until)
+        "Log of {run}, followed for {person} until {time}", run=shown, person=person, time=date(request.until)
     )
     if run.is_finished:
-        head = render_phrase("Log of {run}, followed for {person} to its end", run=run_id, person=person)
+        head = render_phrase("Log of {run}, followed for {person} to its end", run=shown, person=person)
     text = "\n".join(map(format_line, lines)) or render_phrase("(nothing yet)")
     return Message(
         f"{FOLLOW}-{int(request.until.timestamp())}",

@@ -8,6 +8,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import SummaryInterval
 from bot.core.model.schedule import Daily, Interval, QuietHours, Schedule, Weekdays
 from bot.phrase import N_
+from bot.slack.views import wording
 from bot.slack.views.blocks import context
 from bot.slack.views.message import Answer, build_text_answer
 from bot.slack.views.mrkdwn import DAY_AND_TIME, Markup, code, date, join_parts, mention, mrkdwn, render_phrase
@@ -92,7 +93,7 @@ def describe_quiet_hours(hours: QuietHours) -> Markup:
 
 def confirm_summaries(run: Run, interval: SummaryInterval) -> Answer:
     """Return the confirmation of how often the run's thread gets a summary."""
-    run_id = code(run.id)
+    run_id = wording.link_run(run)
     if interval.steps is not None:
         return build_text_answer(
             mrkdwn(":bar_chart: {}", render_phrase(SUMMARY_BY_STEPS, run=run_id, count=interval.steps))

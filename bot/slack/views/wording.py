@@ -12,7 +12,7 @@ from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.forecast import build_forecast
-from bot.phrase import N_, Phrase
+from bot.phrase import N_, describe_duration
 from bot.slack.views.mrkdwn import (
     Markup,
     code,
@@ -91,7 +91,7 @@ def describe_state(run: Run) -> Markup:
     parts = [status_label]
     if run.reason is not None:
         icon, reason_label = OUTCOME_LABELS[run.reason].icon, render_phrase(OUTCOME_LABELS[run.reason].state)
-        parts = [reason_label] if run.status is RunStatus.ENDED else [reason_label, status_label]
+        parts = [reason_label] if run.status is RunStatus.ENDED else [reason_label, render_phrase("still billing")]
     elif run.requests.stop_requested_by:
         parts = [
             status_label,
@@ -99,13 +99,14 @@ def describe_state(run: Run) -> Markup:
         ]
         parts += [render_phrase("saving first")] if run.checkpoint_rescue.save_grace else []
     elif run.checkpoint_rescue.save_grace:
-        parts = [status_label, render_phrase(SAVING_LABELS[run.checkpoint_rescue.save_grace.reason])]
+        cause = render_phrase(SAVING_LABELS[run.checkpoint_rescue.save_grace.reason])
+        parts = [status_label, cause, render_phrase("saving first")]
     elif run.status is RunStatus.LAUNCHING and run.observed.job is JobState.SETTING_UP:
         parts = [status_label, render_phrase("setting up")]
     elif run.observed.recoveries.ongoing:
-        parts = [status_label, render_phrase("machines lost, waiting for new ones")]
+        parts = [status_label, render_phrase("waiting for new machines")]
     if run.observed.memory.is_lost and run.status is not RunStatus.ENDED:
-        parts.append(render_phrase("unknown to SkyPilot"))
+        parts.append(render_phrase("SkyPilot no longer knows it"))
     return mrkdwn("{} *{}*", emoji(icon), join_parts(" · ", parts))
 
 
@@ -284,7 +285,7 @@ def describe_uncertainty(run: Run) -> Markup:
         since, why = date(run.observed.pending_confirmation.since), run.observed.pending_confirmation.detail or ""
         return render_phrase("The cluster has been unhealthy since {time}: {why}", time=since, why=why)
     if run.teardown.last_error and run.is_finished:
-        return render_phrase("Deleting the cluster failed; trying again: {why}", why=run.teardown.last_error)
+        return render_phrase("Deleting the cluster failed; I keep trying. {why}", why=run.teardown.last_error)
     if run.launch.last_error:
         return render_phrase("I don't know yet whether SkyPilot accepted the launch: {why}", why=run.launch.last_error)
     return Markup()
@@ -298,20 +299,6 @@ def format_duration(span: timedelta) -> Markup:
     ('1 min 20 s', '3 h 5 min', '48 h')
     """
     return escape(describe_duration(span))
-
-
-def describe_duration(span: timedelta) -> Phrase:
-    """Return a duration as a phrase, which is not in a language yet."""
-    seconds = max(round(span.total_seconds()), 0)
-    if seconds < 60:
-        return Phrase("{count} s", count=seconds)
-    if seconds < 600:
-        return Phrase("{minutes} min {seconds} s", minutes=seconds // 60, seconds=seconds % 60)
-    if seconds < 3600:
-        return Phrase("{count} min", count=seconds // 60)
-    if seconds % 3600 < 60:
-        return Phrase("{count} h", count=seconds // 3600)
-    return Phrase("{hours} h {minutes} min", hours=seconds // 3600, minutes=seconds % 3600 // 60)
 
 
 def format_whole_minutes(minutes: int) -> Markup:
@@ -370,7 +357,7 @@ def describe_lease_sentence(run: Run) -> Markup:
     if run.lease_ends_at is None:
         return Markup()
     end = date(run.lease_ends_at, "{date_short} {time}")
-    return render_phrase("The lease of {run} ends {time}.", run=code(run.id), time=end)
+    return render_phrase("The lease of {run} ends {time}.", run=link_run(run), time=end)
 
 
 def describe_recipe(recipe: Recipe) -> Markup:

@@ -4,6 +4,7 @@ the step is silent. By time.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import pairwise
 from statistics import median
 
@@ -11,7 +12,7 @@ from bot.core.frameworks import FRAMEWORK
 from bot.core.model.finding import Finding, HealthRules, Severity
 from bot.core.model.metrics import StepMetrics, TrainingPhase
 from bot.core.model.training_framework import Framework, MetricKeys, StallAdvice
-from bot.phrase import N_, Phrase, Text, join_sentences
+from bot.phrase import N_, Phrase, Text, describe_duration, join_sentences
 
 PACE_STEPS = 20
 """Number of steps whose median is the pace: a checkpoint or validation among them does not move it."""
@@ -175,11 +176,11 @@ def describe_missing_step(
 ) -> Text:
     """Return a sentence on how long no step has come."""
     if signals.step_at is None or usual_seconds is None:
-        return Phrase("No step for {waited}.", waited=format_minutes(waited_seconds))
+        return Phrase("No step for {waited}.", waited=describe_duration(timedelta(seconds=waited_seconds)))
     return Phrase(
         "No step for {waited} since step {step}: {times} times the usual {seconds} s.",
         step=step,
-        waited=format_minutes(waited_seconds),
+        waited=describe_duration(timedelta(seconds=waited_seconds)),
         times=f"{waited_seconds / usual_seconds:.0f}",
         seconds=f"{usual_seconds:.0f}",
     )
@@ -189,11 +190,9 @@ def describe_last_line(signals: LivenessSignals, now: float) -> Text:
     """Return a sentence on when the last line of the log was read."""
     if signals.line_at is None:
         return Phrase("The log has no line yet.")
-    return Phrase("The last line of the log was read {ago} ago.", ago=format_minutes(now - signals.line_at))
-
-
-def format_minutes(seconds: float) -> Text:
-    return Phrase("{count} min", count=round(seconds / 60))
+    return Phrase(
+        "The last line of the log was read {ago} ago.", ago=describe_duration(timedelta(seconds=now - signals.line_at))
+    )
 
 
 def choose_advice(signals: LivenessSignals, is_silent: bool, advice: StallAdvice) -> Text:

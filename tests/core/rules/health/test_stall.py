@@ -98,7 +98,7 @@ def test_a_run_of_slow_steps_is_given_as_many_times_as_long() -> None:
     found = detect_stall(slow, NOW, quiet(61, 61), HealthRules())
     assert found is not None
     assert str(found.evidence) == (
-        "No step for 61 min since step 29: 4 times the usual 900 s. The last line of the log was read 61 min ago."
+        "No step for 1 h 1 min since step 29: 4 times the usual 900 s. The last line of the log was read 1 h 1 min ago."
     )
 
 
