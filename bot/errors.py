@@ -28,6 +28,18 @@ class UserError(Exception):
         return join_sentences(self.message, self.hint)
 
 
+class UnsuitableSetting(UserError):
+    """One setting of a launch cannot be as it is.
+
+    Args:
+        setting: the parameter's name, or the key of the override.
+    """
+
+    def __init__(self, message: Text, hint: Text = "", *, setting: str) -> None:
+        super().__init__(message, hint)
+        self.setting = setting
+
+
 class Denied(UserError):
     """The person may not do this, or it exceeds what is allowed. The audit records it.
 

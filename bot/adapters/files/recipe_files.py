@@ -66,6 +66,7 @@ class BatchRuleYaml(msgspec.Struct, forbid_unknown_fields=True):
     product: Annotated[list[str], msgspec.Meta(min_length=1, max_length=4)]
     multiple: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
     per_gpu: bool = True
+    options: dict[str, str] = {}
 
 
 METADATA_PATH = "_metadata.verlbot"
@@ -261,9 +262,9 @@ def build_batch_rule(recipe: str, entry: BatchRuleYaml, parameters: Mapping[str,
     Raises:
         UserError: it names something that is no parameter of the recipe.
     """
-    if unknown := [name for name in entry.product if name not in parameters]:
+    if unknown := [name for name in (*entry.product, *entry.options) if name not in parameters]:
         raise unknown_name_error("parameter", unknown[0], parameters, owner=recipe)
-    return BatchRule(tuple(entry.product), entry.multiple, entry.per_gpu)
+    return BatchRule(tuple(entry.product), entry.multiple, entry.per_gpu, entry.options)
 
 
 def check_accelerators(name: str, resources: ResourcesYaml | None) -> None:

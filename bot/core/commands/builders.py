@@ -183,13 +183,23 @@ def parse_yes_no(arguments: ParsedArguments, key: str) -> bool | None:
     return values[word]
 
 
+MAX_HOURS_WITHOUT_UNIT = 12
+"""The largest number that means hours where a person names no unit; a larger one may as well mean minutes."""
+
+MAX_NUMBER_DIGITS = 10
+"""Maximum digits of a number whose unit is asked for; a longer one is no time at all."""
+
+
 def build_extend_command(arguments: ParsedArguments) -> Extend:
-    """Return the command for a span as people write it: `2h`, `90 minutes`, `1d`; a number alone means hours.
+    """Return the command for a span as people write it: `2h`, `90 minutes`, `1d`; a small number alone means hours.
 
     Raises:
-        UserError: the text is no such span, or it is too long.
+        UserError: the text is no such span, it is too long, or its number may mean minutes or hours.
     """
     text = " ".join(arguments.names[1:])
+    if text.isdecimal() and len(text) < MAX_NUMBER_DIGITS and int(text) > MAX_HOURS_WITHOUT_UNIT:
+        choices = Phrase("Type `extend {run} {count}m` or `extend {run} {count}h`.", run=arguments.names[0], count=text)
+        raise UserError(Phrase("`{count}` may mean minutes or hours.", count=text), choices)
     timespan = parse_timespan(text, "h")
     if timespan is None or not timedelta() < timespan <= timedelta(hours=MAX_LEASE_HOURS):
         valid = Phrase("Give a time such as `2h`, `90m` or `1d`, at most {most} days.", most=MAX_LEASE_HOURS // 24)

@@ -39,11 +39,13 @@ class BatchRule:
         product: names of the parameters whose product is divided.
         multiple: what the product must be a multiple of.
         per_gpu: whether that is for each GPU of the run.
+        options: the program's own setting that each parameter sets, which an override may set in its place.
     """
 
     product: tuple[str, ...]
     multiple: int = 1
     per_gpu: bool = True
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Settings that would fail on rented machines, refused before anything is launched. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 
 from bot.core.model.launch_plan import LaunchPlan
@@ -8,7 +8,7 @@ from bot.core.model.near_names import find_near_names
 from bot.core.model.parameter import parse_number
 from bot.core.model.recipe import BatchRule, parse_accelerators
 from bot.core.model.typed_text import format_inline_code
-from bot.errors import UserError
+from bot.errors import UnsuitableSetting
 from bot.phrase import Phrase, Text, join_list, join_sentences
 
 OptionKeys = Mapping[str, frozenset[str]]
@@ -47,10 +47,10 @@ def refuse_unknown_override(override: str, option_keys: OptionKeys) -> None:
     second = rest.partition(".")[0].partition("[")[0]
     if first not in option_keys:
         hint = suggest_option(first, sorted(option_keys), "")
-        raise UserError(Phrase("verl has no setting {key}.", key=format_inline_code(key)), hint)
+        raise UnsuitableSetting(Phrase("verl has no setting {key}.", key=format_inline_code(key)), hint, setting=key)
     if second and second not in option_keys[first]:
         hint = suggest_option(second, sorted(option_keys[first]), f"{first}.")
-        raise UserError(Phrase("verl has no setting {key}.", key=format_inline_code(key)), hint)
+        raise UnsuitableSetting(Phrase("verl has no setting {key}.", key=format_inline_code(key)), hint, setting=key)
 
 
 def suggest_option(word: str, known: list[str], prefix: str) -> Text:
@@ -69,45 +69,61 @@ def refuse_uneven_batch(plan: LaunchPlan, rule: BatchRule) -> None:
     """Refuse a batch that the program cannot divide among its parts and GPUs.
 
     Raises:
-        UserError: the batch leaves a remainder; the hint names the values next to it.
+        UnsuitableSetting: the batch leaves a remainder; the hint names the values next to it.
     """
     accelerators = parse_accelerators(plan.task)
     # SkyPilot may still choose how many GPUs there are.
     if rule.per_gpu and accelerators is None:
         return
     gpus = plan.nodes * accelerators.count if rule.per_gpu and accelerators else 1
-    values = [read_setting(plan, name) for name in rule.product]
-    if None in values or not gpus or prod(value or 0 for value in values) % (rule.multiple * gpus) == 0:
+    settings = [read_setting(plan, rule, name) for name in rule.product]
+    sizes = [size for _, size in settings if size is not None]
+    if len(sizes) < len(settings) or not gpus or prod(sizes) % (rule.multiple * gpus) == 0:
         return
-    raise uneven_batch_error(plan, rule, gpus)
+    raise uneven_batch_error([name for name, _ in settings], sizes, rule, gpus)
 
 
-def read_setting(plan: LaunchPlan, name: str) -> int | None:
-    """Return a whole number that the task has for a parameter; None if there is none."""
-    target = plan.recipe.find_parameter(name).target.removeprefix("envs.")
-    number = parse_number(str((plan.task.get("envs") or {}).get(target, "")))
+def read_setting(plan: LaunchPlan, rule: BatchRule, parameter: str) -> tuple[str, int | None]:
+    """Return the name under which a parameter is set, and its whole number; None where there is none.
+
+    An override of the program's own setting counts in place of the parameter; Hydra takes the last of several.
+    """
+    option = rule.options.get(parameter)
+    overrides = [value for key, value in map(split_override, plan.overrides) if key == option]
+    if overrides:
+        return option or parameter, parse_whole_number(overrides[-1])
+    target = plan.recipe.find_parameter(parameter).target.removeprefix("envs.")
+    return parameter, parse_whole_number(str((plan.task.get("envs") or {}).get(target, "")))
+
+
+def split_override(override: str) -> tuple[str, str]:
+    """Return the key of an override without Hydra's marks, and its value."""
+    key, _, value = override.partition("=")
+    return key.lstrip("+~").strip(), value.strip()
+
+
+def parse_whole_number(text: str) -> int | None:
+    """Return a whole number; None for any other text."""
+    number = parse_number(text)
     return int(number) if number is not None and number == int(number) else None
 
 
-def uneven_batch_error(plan: LaunchPlan, rule: BatchRule, gpus: int) -> UserError:
+def uneven_batch_error(names: Sequence[str], sizes: Sequence[int], rule: BatchRule, gpus: int) -> UnsuitableSetting:
     """Return the error for a batch that leaves a remainder, with the values next to it."""
-    first, *others = rule.product
-    size = read_setting(plan, first) or 0
-    factor = prod(read_setting(plan, name) or 0 for name in others)
-    unit = rule.multiple * gpus
-    below, above = find_even_sizes(size, factor, unit)
+    first, factor, unit = names[0], prod(sizes[1:]), rule.multiple * gpus
+    below, above = find_even_sizes(sizes[0], factor, unit)
     problem = Phrase(
         "{product} must be a multiple of {unit} ({multiple} × {gpus} GPUs), and is {size}.",
-        product=" × ".join(f"`{name}`" for name in rule.product),
+        product=" × ".join(f"`{name}`" for name in names),
         unit=unit,
         multiple=rule.multiple,
         gpus=gpus,
-        size=size * factor,
+        size=prod(sizes),
     )
     if not rule.per_gpu:
-        problem = Phrase("`{name}` must be a multiple of {unit}, and is {size}.", name=first, unit=unit, size=size)
+        problem = Phrase("`{name}` must be a multiple of {unit}, and is {size}.", name=first, unit=unit, size=sizes[0])
     choices = join_list(f"`{first}={choice}`" for choice in (below, above) if choice)
-    return UserError(problem, Phrase("Such as {choices}.", choices=choices))
+    return UnsuitableSetting(problem, Phrase("Such as {choices}.", choices=choices), setting=first)
 
 
 def find_even_sizes(size: int, factor: int, unit: int) -> tuple[int, int]:

@@ -100,7 +100,8 @@ class Modals:
                 raise already_launched_error(run)
         except UserError as error:
             self.service.audit_service.record_refusal(error)
-            return launch_form.build_refusal(view, error.sentence)
+            causes = launch_form.list_cause_fields(values.recipe, error)
+            return launch_form.build_refusal(view, error.sentence, causes)
         self.background.send(
             answers.acknowledge_launch(run, requester.is_in_hidden_channel),
             respond_to_person(self.client, values.channel, requester.user, None),

@@ -121,7 +121,7 @@ def select_charts(run_history: RunHistory, metrics: tuple[str, ...]) -> list[Cha
     Raises:
         UserError: the run has no such metric, or none at all.
     """
-    if metrics:
+    if metrics and run_history.history.keys:
         return [build_metric_chart(run_history.run, run_history.history, metric_name) for metric_name in metrics]
     if (chart := build_reward_chart(run_history.run, run_history.history)) is None:
         sentence = translate("`{run}` has no metrics yet.", run=run_history.run.id)

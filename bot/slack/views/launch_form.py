@@ -15,7 +15,7 @@ from bot.core.masking.masker import SHAPE_MASKER, Masker
 from bot.core.model import typed_text
 from bot.core.model.parameter import Parameter, ParameterKind
 from bot.core.model.recipe import Recipe
-from bot.errors import UserError
+from bot.errors import UnsuitableSetting, UserError
 from bot.i18n import render, translate
 from bot.phrase import N_, Phrase, Text
 from bot.slack.payloads import MalformedDelivery, read_required
@@ -329,10 +329,18 @@ def parse_launch(values: LaunchFormValues, masker: Masker = SHAPE_MASKER) -> Lau
             raise UserError(Phrase("Only settings belong here."), Phrase("Type them as `trainer.total_epochs=3`."))
 
 
-def build_refusal(view: Mapping[str, Any], sentence: Text) -> dict[str, str]:
-    """Return a refusal that no single field caused, under the last field: next to the button that was pressed."""
+def build_refusal(view: Mapping[str, Any], sentence: Text, causes: Sequence[str] = ()) -> dict[str, str]:
+    """Return a refusal under the first of the fields that may have caused it.
+
+    Where the form has none of them, it is under the last field: next to the button that was pressed.
+    """
     fields = [block["block_id"] for block in view["blocks"] if block["type"] == "input"]
-    return {fields[-1]: to_hint_text(sentence)}
+    return {next((block for block in causes if block in fields), fields[-1]): to_hint_text(sentence)}
+
+
+def list_cause_fields(recipe: str, error: UserError) -> list[str]:
+    """Return the blocks in which the setting may be that an error is about: its own, or that of the overrides."""
+    return [make_block_id(recipe, error.setting), OVERRIDES_BLOCK] if isinstance(error, UnsuitableSetting) else []
 
 
 def to_hint_text(sentence: Text) -> str:

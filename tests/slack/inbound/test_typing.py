@@ -92,6 +92,8 @@ def test_an_amount_that_can_be_read_in_one_way_is_taken(bot: Bot, amount: str, d
         pytest.param("budget @nobody 800", "I find no person called `@nobody` here.", id="a person who is not here"),
         pytest.param("compare A B C", "`compare` takes two runs.", id="three runs"),
         pytest.param("report smoke-0001 every 0 steps", "must be at least 1", id="no steps"),
+        pytest.param("extend smoke-0001 30", "`extend smoke-0001 30m` or `extend smoke-0001 30h`", id="30 of what"),
+        pytest.param("extend smoke-0001 12", "There is no run `smoke-0001`", id="12 hours"),
         pytest.param("report daily 9am", "09:00", id="a time of a clock of twelve hours"),
         pytest.param("report daily at 9:30 pm tz=UTC", "21:30", id="a time with a space"),
         pytest.param("report weekdays noon tz=UTC", "12:00", id="noon"),
@@ -106,6 +108,8 @@ def test_an_amount_that_can_be_read_in_one_way_is_taken(bot: Bot, amount: str, d
         pytest.param("launch smoke nodes=two", "must be a whole number from 1 to 8, not `two`", id="no number"),
         pytest.param("launch ppo batch_size=257", "multiple of 8 (4 × 2 GPUs), and is 257", id="an odd batch"),
         pytest.param("launch ppo batch_size=257 --dry-run", "`batch_size=256`, `batch_size=264`", id="a dry run of it"),
+        pytest.param("launch ppo data.train_batch_size=257", "multiple of 8 (4 × 2 GPUs), and is 257", id="verl's own"),
+        pytest.param("launch ppo data.train_batch_size=x", "Launching `", id="a batch that only verl can judge"),
         pytest.param("launch ppo nodes=3", "must be a multiple of 12", id="GPUs that do not divide the default"),
         pytest.param("launch grpo batch_size=33", "must be a multiple of 2, and is 33", id="half a batch"),
         pytest.param("launch ppo foo.bar=3", "verl has no setting `foo.bar`.", id="an unknown group"),
@@ -381,6 +385,12 @@ def launch_and_end(bot: Bot, line: str) -> str:
     return run_id
 
 
+def test_a_plot_before_the_first_step_says_where_to_look_whatever_is_asked_for(bot: Bot) -> None:
+    run_id = bot.running("launch smoke")
+    for line in (f"plot {run_id}", f"plot {run_id} nope"):
+        assert f"`{run_id}` has no metrics yet. Its log: `/verl logs {run_id}`." in bot.say(line)
+
+
 @pytest.mark.parametrize(
     ("settings", "answer"),
     [
@@ -401,11 +411,14 @@ def test_a_retry_judges_its_settings_as_a_launch_does(bot: Bot, settings: str, a
         ({"budget": "3,50"}, "Write the amount as 3.50."),
         ({"batch_size": "257"}, "must be a multiple of 8"),
         ({"overrides": "foo.bar=3"}, "verl has no setting"),
+        ({"overrides": "data.train_batch_size=257"}, "data.train_batch_size must be a multiple of 8"),
     ],
-    ids=["an amount", "a batch", "an override"],
+    ids=["an amount", "a batch", "an override", "a batch as an override"],
 )
 def test_a_form_judges_its_fields_as_a_launch_does(bot: Bot, values: dict[str, str], problem: str) -> None:
     bot.say("launch")
     bot.chooses("ppo")
-    assert problem in "".join(bot.submits(**values).values())
+    refused = bot.submits(**values)
+    assert [block.rpartition(".")[2] for block in refused] == list(values)  # under the field that caused it
+    assert problem in "".join(refused.values())
     assert bot.store.list_open_runs() == []
