@@ -121,7 +121,7 @@ def test_a_cluster_that_does_not_go_is_told_of_once_with_what_to_type(bot: Bot) 
     assert "is still up" not in bot.reads()
     bot.ticks(5, seconds=60)
     assert times(bot, f"*`verl-{run_id}` is still up*") == 1
-    assert f"after `{run_id}` ended, and costs $4.00/h" in bot.reads()
+    assert f"after {run_id} ended, and costs $4.00/h" in bot.reads()
     assert f"To delete it by hand: `rm verl-{run_id}`" in bot.reads()
     bot.cloud.removes = True
     bot.ticks(8, seconds=20)
@@ -409,7 +409,7 @@ def test_a_cluster_of_our_name_that_nobody_recorded_is_told_of_and_left_standing
     by_hand(bot, "verl-ppo-7f3a", user="another-bot")
     bot.sweep()
     bot.sweep()
-    assert "It looks like one of mine, but I have no record of it." in told(bot)
+    assert "Its name looks like one of mine, but I have no record of it." in told(bot)
     assert bot.cloud.downs == []
 
 

@@ -90,7 +90,7 @@ def test_while_it_is_fetched_its_cluster_stands_its_card_says_so_and_its_autosto
     bot.ticks(30, seconds=40)  # no alarm, though that is longer than a cluster may take to go
     assert stands(bot)
     read = bot.reads()
-    assert f"Downloading the step-20 checkpoint of `{RUN}` from its cluster: 500 MB of 2.0 GB, 25%." in read
+    assert f"Downloading the step-20 checkpoint of {RUN} from its cluster: 500 MB of 2.0 GB, 25%." in read
     assert "Downloading the model before the cluster is deleted ($4.00/h until then)." in read
     assert "is still up" not in read
     assert len(bot.cloud.autostops) == 1
@@ -348,7 +348,7 @@ def test_where_it_cannot_be_fetched_the_channel_is_asked_and_told_what_the_waiti
         "The cluster is kept until 15:00 UTC at $4.00/h; after that it is deleted and the checkpoint is lost." in read
     )
     assert "[Keep 1 h] [Delete cluster and model]" in read
-    assert read.count("cannot be downloaded*") == 2  # the thread's, in the channel too
+    assert read.count("cannot be downloaded.*") == 2  # the thread's, in the channel too
     bot.cloud.breaks_fetch = None
     bot.ticks(20, seconds=20)
     assert bot.run().status == "ended"
@@ -389,7 +389,7 @@ def test_without_a_word_it_is_given_up_at_the_leases_end_and_that_is_said(bot: B
     bot.ticks(12)
     assert bot.run().status == "ended"
     assert f"The step-20 checkpoint of {RUN} is lost: I could not download it by 15:0" in bot.reads()
-    lost = "was lost with the cluster; I could not download it in time: I could not read its cluster"
+    lost = "was lost with the cluster: I could not download it in time. I could not read its cluster"
     assert lost in bot.reads()
 
 
@@ -426,7 +426,7 @@ def test_a_restart_goes_on_with_the_fetching_and_says_nothing_twice(bot: Bot) ->
     cannot_be_fetched(bot)
     later = bot.later()
     later.ticks(6, seconds=30)
-    assert later.reads().count("cannot be downloaded*") == 2
+    assert later.reads().count("cannot be downloaded.*") == 2
     later.cloud.breaks_fetch = None
     later.ticks(20, seconds=20)
     assert later.run().status == "ended"

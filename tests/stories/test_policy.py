@@ -70,7 +70,7 @@ def test_a_launch_waits_for_a_lead_and_goes_on_with_the_word_of_one(under: Made)
     bot.click("approve", RUN, user=LEA)
     bot.ticks(3)
     assert bot.cloud.launches == [f"verl-{RUN}"]
-    assert "@lea has approved the launch of `smoke-0001`, which may spend up to $9.00." in bot.reads()
+    assert "@lea has approved the launch of smoke-0001, which may spend up to $9.00." in bot.reads()
 
 
 @pytest.mark.parametrize(

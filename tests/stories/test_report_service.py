@@ -313,7 +313,7 @@ def test_an_hour_of_training_is_summed_up_in_its_thread(bot: Bot) -> None:
     bot.ticks(2, HOUR)
     first, second = summaries(bot)
     assert "steps 4 → 49 of 435 · reward 0.41 → 0.48 ▲ · val 0.37 → 0.39 ▲ · 58 s/step · ETA" in first
-    assert "$4.00 more, $4.07 of $100.00" in first
+    assert "$4.07 of $100.00 ($4.00 since the last summary)" in first
     assert "steps 49 → 59 of 435 · reward 0.48 → 0.41 ▼ · val 0.39 · 58 s/step" in second
 
 
@@ -337,7 +337,7 @@ def test_a_run_may_be_summed_up_by_steps_or_not_at_all(bot: Bot) -> None:
         ["verlbot: :bar_chart: smoke-0001", "steps 1 → 21 of 435"],
         ["verlbot: :bar_chart: smoke-0001", "steps 21 → 41 of 435"],
     ]
-    assert ":no_bell: The thread of `smoke-0001` gets no more summaries." in bot.say("report smoke-0001 off")
+    assert "|smoke-0001> gets no more summaries." in bot.say("report smoke-0001 off")
     for step in range(50, 90):
         steps(bot, step)
         bot.tick(600)

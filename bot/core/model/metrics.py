@@ -175,7 +175,14 @@ class TrainingResumed:
     step: int
 
 
-LogEvent = StepMetrics | TotalSteps | ProgressBar | CheckpointSaved | TrainingResumed
+@dataclass(frozen=True, slots=True)
+class TrackerLinked:
+    """The training logs to a page of an experiment tracker: a web address of a tracker's own host."""
+
+    address: str
+
+
+LogEvent = StepMetrics | TotalSteps | ProgressBar | CheckpointSaved | TrainingResumed | TrackerLinked
 
 
 def select_step_metrics(events: Sequence[LogEvent]) -> Iterator[StepMetrics]:

@@ -14,6 +14,7 @@ from bot.core.model.metrics import (
     ProgressBar,
     StepMetrics,
     TotalSteps,
+    TrackerLinked,
     TrainingResumed,
 )
 from bot.core.model.training_framework import MetricKeys
@@ -181,6 +182,8 @@ class Progress:
         step_times: of the last steps; bar_seconds: seconds per step by the progress bar.
         rewards, validations: over the steps.
         training_totals: sums over the whole training.
+        resumed_step: the step of the checkpoint that the training first resumed from.
+        tracker_page: the web address at which an experiment tracker shows the training; empty if none is known.
         skips: how often lines of the log were skipped because reading them had ended the bot.
     """
 
@@ -201,6 +204,7 @@ class Progress:
     reward: float | None = None
     validation: float | None = None
     validation_key: str | None = None
+<<<<<<< HEAD
     loss: float | None = None
     validation_loss: float | None = None
     losses: Sparkline = field(default_factory=Sparkline)
@@ -209,6 +213,10 @@ class Progress:
     def curve(self) -> Sparkline:
         """Return the curve by which the training is judged: of the reward, or of the loss where it has no reward."""
         return self.rewards if self.rewards.points else self.losses
+=======
+    resumed_step: int | None = None
+    tracker_page: str = ""
+>>>>>>> 9eab9bb (Link a run's page at its experiment tracker, and name the step it resumed from)
 
     @property
     def last_step(self) -> int | None:
@@ -260,7 +268,10 @@ class Progress:
             case CheckpointSaved(folder, step):
                 return replace(self, checkpoint=folder, checkpoint_step=step)
             case TrainingResumed(step):
-                return replace(self, step=step, step_times=())
+                first = step if self.resumed_step is None else self.resumed_step
+                return replace(self, step=step, step_times=(), resumed_step=first)
+            case TrackerLinked(address):
+                return replace(self, tracker_page=address)
 
     def _record_step(self, row: StepMetrics, keys: MetricKeys, metric_prefixes: tuple[str, ...]) -> Self:
         """Return the progress after one step, or after a validation, which a training may log on a line of its own."""

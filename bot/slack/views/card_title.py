@@ -15,6 +15,7 @@ from bot.slack.views.mrkdwn import (
     code,
     emoji,
     join_parts,
+    link,
     mention,
     mrkdwn,
     render_phrase,
@@ -176,6 +177,16 @@ def list_card_settings(run: Run) -> list[Markup]:
 
 
 def describe_origin(run: Run) -> Markup:
-    """Return from which run this one resumed; empty where it began at step 0."""
-    origin = collect_settings(run).get(RESUME.name)
-    return render_phrase("resumed from {run}", run=code(origin)) if origin else Markup()
+    """Return from which run this one resumed, and at which step; empty where it began at step 0."""
+    origin, step = collect_settings(run).get(RESUME.name), run.training.progress.resumed_step
+    if not origin:
+        return Markup()
+    if step is None:
+        return render_phrase("resumed from {run}", run=code(origin))
+    return render_phrase("resumed from {run} at step {step}", run=code(origin), step=step)
+
+
+def link_tracker(run: Run) -> Markup:
+    """Return a link to the tracker's page of the training; empty where its log names none."""
+    page = run.training.progress.tracker_page
+    return link(page, "SwanLab" if page.startswith("https://swanlab.") else "W&B") if page else Markup()

@@ -11,7 +11,7 @@ from bot.core.rules.chart_data import build_progress_chart
 from bot.phrase import N_
 from bot.slack.views import failure_views, wording
 from bot.slack.views.blocks import Block, context, fields_section, output_block, section
-from bot.slack.views.card_title import list_card_settings, render_title
+from bot.slack.views.card_title import link_tracker, list_card_settings, render_title
 from bot.slack.views.checkpoint_views import format_bytes, list_instructions
 from bot.slack.views.finding_views import render_open_findings, render_unreliable_metrics
 from bot.slack.views.message import Message, build_native_chart
@@ -172,6 +172,7 @@ def list_end_parts(run: Run) -> list[Markup]:
         wording.describe_machines(run),
         wording.describe_rate(run.spending.hourly_rate) if run.spending.hourly_rate else render_phrase("price unknown"),
         describe_removal(run) if run.status is RunStatus.ENDED else Markup(),
+        link_tracker(run),
     ]
 
 

@@ -15,6 +15,7 @@ from bot.slack.views.card_buttons import build_menu, card_buttons
 from bot.slack.views.card_title import (
     choose_color,
     describe_origin,
+    link_tracker,
     list_card_settings,
     render_title,
     render_title_text,
@@ -191,6 +192,7 @@ def list_context_parts(run: Run, now: datetime) -> list[Markup]:
         wording.describe_lease(run, now),
         describe_card_autostop(run),
         *describe_standing_facts(run),
+        link_tracker(run),
     ]
 
 

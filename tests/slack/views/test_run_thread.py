@@ -136,7 +136,7 @@ RUNS = {
     "running, with a pace": running(progress=PACED),
     "running, with a name": running(progress=PACED, name="larger batch & `x`"),
     "running, resumed, many settings": running(
-        progress=PACED,
+        progress=replace(PACED, resumed_step=400, tracker_page="https://wandb.ai/team/gsm8k/runs/3x4k9q"),
         checkpoint_store="volume m",
         command_line="launch ppo nodes=2 resume_from=ppo-eec6 volume=m a.b=1 a.c=2 a.d=3 a.e=4 budget=5",
     ),

@@ -20,6 +20,7 @@ from bot.core.model.metrics import (
     ProgressBar,
     StepMetrics,
     TotalSteps,
+    TrackerLinked,
     TrainingPhase,
     TrainingResumed,
 )
@@ -67,6 +68,12 @@ RESUME_LINE = re.compile(
 """Matches a resumption. The fully asynchronous trainer counts versions of the weights in its lines and folders, and
 says beside them which step of its own that is."""
 
+
+TRACKER_LINE = re.compile(
+    r"^(?:wandb|swanlab): [^\n]{0,200}?View run [^\n]{0,200}?"
+    r"(https://(?:wandb\.ai|[\w-]{1,63}\.wandb\.io|swanlab\.cn)/[\w.@~%/+-]{1,300})(?=\s|$)"
+)
+"""The line in which W&B or SwanLab says where it shows a run. A log holds any text, so only their own hosts count."""
 
 MAX_STEP = 10**9
 """Exclusive upper bound of a step: larger numbers are not steps."""
@@ -231,7 +238,7 @@ def to_float(value: float | None) -> float:
         return inf if (value or 0) > 0 else -inf
 
 
-def parse_event(line: str) -> TotalSteps | ProgressBar | CheckpointSaved | TrainingResumed | None:
+def parse_event(line: str) -> TotalSteps | ProgressBar | CheckpointSaved | TrainingResumed | TrackerLinked | None:
     """Return the event that a line reports besides metrics; None for none.
 
     Of a long line only the beginning is read.
@@ -245,6 +252,8 @@ def parse_event(line: str) -> TotalSteps | ProgressBar | CheckpointSaved | Train
         return TrainingResumed(int(match[1] or match[3] or match[2]))
     if match := CHECKPOINT_LINE.search(line):
         return CheckpointSaved(match[1], int(match[2]))
+    if match := TRACKER_LINE.search(line):
+        return TrackerLinked(match[1])
     return None
 
 

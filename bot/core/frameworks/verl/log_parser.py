@@ -35,6 +35,7 @@ LINE_MARKS = (
     "Total steps:",
     "global_step_",
     "global step to",
+    "View run",
     "alidation metrics: ",
     '{"step"',
     "[prompt]",

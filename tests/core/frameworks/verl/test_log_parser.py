@@ -19,8 +19,20 @@ from bot.core.frameworks.verl.log_parser import (
     LogParser,
 )
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
+<<<<<<< HEAD
 from bot.core.model.metrics import CheckpointSaved, LogEvent, ProgressBar, StepMetrics, TotalSteps, TrainingResumed
 from bot.core.model.progress import Progress
+=======
+from bot.core.model.metrics import (
+    CheckpointSaved,
+    LogEvent,
+    ProgressBar,
+    StepMetrics,
+    TotalSteps,
+    TrackerLinked,
+    TrainingResumed,
+)
+>>>>>>> 9eab9bb (Link a run's page at its experiment tracker, and name the step it resumed from)
 from tests.examples import examples
 
 STEP = "step:3 - critic/rewards/mean:0.25 - actor/lr:1e-06"
@@ -320,6 +332,31 @@ def a_validation(sources: int, answers: int) -> dict[str, float]:
     keys = [f"val-aux/{source}/reward_of_a_usual_length/{name}" for source in range(sources) for name in names]
     keys += [f"val-core/source_{source}/reward/mean@{answers}" for source in range(sources)]
     return {**dict.fromkeys(keys, 0.123456789), "critic/rewards/mean": 0.25, "actor/lr": 1e-06}
+
+
+PAGE = "https://wandb.ai/team/gsm8k/runs/3x4k9q"
+
+
+@pytest.mark.parametrize(
+    ("line", "page"),
+    [
+        pytest.param(f"wandb: 🚀 View run at {PAGE}", PAGE, id="at its start"),
+        pytest.param(f"\x1b[36m{RAY}\x1b[0mwandb:  View run at {PAGE}", PAGE, id="behind Ray's prefix"),
+        pytest.param(f"wandb: 🚀 View run ppo on two nodes at: {PAGE}", PAGE, id="at its end"),
+        pytest.param(
+            "swanlab: 🚀 View run at https://swanlab.cn/@t/p/runs/1", "https://swanlab.cn/@t/p/runs/1", id="other"
+        ),
+        pytest.param("wandb: ⭐️ View project at https://wandb.ai/team/gsm8k", None, id="its project"),
+        pytest.param("wandb: 🚀 View run at https://wandb.ai.example.org/runs/1", None, id="another host"),
+        pytest.param("wandb: 🚀 View run at http://wandb.ai/team/gsm8k/runs/1", None, id="not encrypted"),
+        pytest.param("wandb: 🚀 View run at https://wandb.ai/a|<!channel>", None, id="what Slack would read"),
+        pytest.param(f"wandb: 🚀 View run at {PAGE}{'9' * 400}", None, id="too long"),
+        pytest.param(f"Please open: wandb: View run at {PAGE}", None, id="a model's answer"),
+    ],
+)
+def test_the_page_of_a_tracker_is_read_where_its_own_host_is_named(line: str, page: str | None) -> None:
+    assert read(line + "\n") == ([TrackerLinked(page)] if page else [])
+    assert read(f"[prompt] q\n[response] ok\n{line}\n") == []  # a sample of the model may look like it
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from bot.core.model.metrics import (
     ProgressBar,
     StepMetrics,
     TotalSteps,
+    TrackerLinked,
     TrainingResumed,
 )
 from bot.core.rules.failure_diagnosis import diagnose
@@ -157,6 +158,8 @@ def is_bounded(fact: LogEvent) -> bool:
             return 0 <= steps < 10**9
         case ProgressBar(done, total, seconds):
             return 0 <= done < 10**9 and 0 <= total < 10**9 and 0 <= seconds <= 1e9
+        case TrackerLinked(address):
+            return address.startswith("https://") and len(address) <= 400
         case CheckpointSaved(folder, step):
             return 0 <= step < 10**9 and len(folder) < 2_000
 
