@@ -6,7 +6,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -220,12 +220,14 @@ class Module:
         return (*texts, *re.findall(r"(?m)(?:^|\s)# (.*)$", self.text))
 
 
-def read_modules(folder: str) -> list[Module]:
-    """Return the modules below a folder of the repository, by path."""
+@cache
+def read_modules(folder: str) -> tuple[Module, ...]:
+    """Return the modules below a folder of the repository, by path: read and parsed once in a process."""
     paths = sorted((ROOT / folder).rglob("*.py"))
-    return [Module(path.relative_to(ROOT), path.read_text()) for path in paths if path.read_text().strip()]
+    return tuple(Module(path.relative_to(ROOT), path.read_text()) for path in paths if path.read_text().strip())
 
 
+@cache
 def read_word_lists() -> dict[str, list[str]]:
     """Return the lists of banned words in pyproject.toml."""
     lists: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["verlbot"]["words"]

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -72,6 +73,7 @@ def unsayable() -> list[str]:
     return found
 
 
+@cache
 def phrases() -> Catalog:
     """Every phrase of the code and of the recipes that come with it, in the order of their places."""
     found = Catalog(project="verlbot", charset="utf-8", fuzzy=False)
