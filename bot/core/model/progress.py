@@ -204,19 +204,16 @@ class Progress:
     reward: float | None = None
     validation: float | None = None
     validation_key: str | None = None
-<<<<<<< HEAD
     loss: float | None = None
     validation_loss: float | None = None
     losses: Sparkline = field(default_factory=Sparkline)
+    resumed_step: int | None = None
+    tracker_page: str = ""
 
     @property
     def curve(self) -> Sparkline:
         """Return the curve by which the training is judged: of the reward, or of the loss where it has no reward."""
         return self.rewards if self.rewards.points else self.losses
-=======
-    resumed_step: int | None = None
-    tracker_page: str = ""
->>>>>>> 9eab9bb (Link a run's page at its experiment tracker, and name the step it resumed from)
 
     @property
     def last_step(self) -> int | None:

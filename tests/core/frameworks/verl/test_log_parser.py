@@ -19,10 +19,6 @@ from bot.core.frameworks.verl.log_parser import (
     LogParser,
 )
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
-<<<<<<< HEAD
-from bot.core.model.metrics import CheckpointSaved, LogEvent, ProgressBar, StepMetrics, TotalSteps, TrainingResumed
-from bot.core.model.progress import Progress
-=======
 from bot.core.model.metrics import (
     CheckpointSaved,
     LogEvent,
@@ -32,7 +28,7 @@ from bot.core.model.metrics import (
     TrackerLinked,
     TrainingResumed,
 )
->>>>>>> 9eab9bb (Link a run's page at its experiment tracker, and name the step it resumed from)
+from bot.core.model.progress import Progress
 from tests.examples import examples
 
 STEP = "step:3 - critic/rewards/mean:0.25 - actor/lr:1e-06"
