@@ -164,6 +164,7 @@ class Bot:
         self.directory, self.access = parts.directory, parts.listeners.requesters.access
         self.reconciler, self.pool = parts.reconciler, parts.reconciler.pool
         self.unreadable, self.memory_watch = parts.unreadable_runs, parts.memory_watch
+        self.finding_samples = parts.finding_samples
         self.notifier, self.boards, self.notices = parts.notifier, parts.report_publisher, parts.notice_sender
         self.sweeper, self.cluster_notifier = parts.cluster_sweep, parts.orphan_notifier
         self.budget_monitor, self.outbox = parts.budget_monitor, parts.notice_sender.outbox
@@ -304,6 +305,7 @@ class Bot:
         self.reconciler.tick()
         self.unreadable.reconcile()
         self.memory_watch.check()
+        self.finding_samples.attach()
         self.speak()
 
     def ticks(self, number: int, seconds: float = 1) -> None:

@@ -13,6 +13,7 @@ from bot.app import process_health
 from bot.app.admin_policy_server import AdminPolicyServer
 from bot.app.cluster_sweep import ClusterSweep
 from bot.app.cost_service import MonthlyBudgetMonitor
+from bot.app.finding_samples import FindingSampleAttacher
 from bot.app.language_preferences import REFRESH_PERIOD, LanguagePreferences
 from bot.app.operator_notices import MemoryWatch
 from bot.app.ports import ChartRenderer, Cloud
@@ -52,6 +53,7 @@ log = logging.getLogger(__name__)
     UNREADABLE,
     MEMORY,
     CLOCK,
+    FINDING_SAMPLES,
 ) = (
     "tick",
     "notify",
@@ -66,6 +68,7 @@ log = logging.getLogger(__name__)
     "unreadable",
     "memory",
     "clock",
+    "finding samples",
 )
 """Names of the scheduler's jobs."""
 
@@ -89,6 +92,9 @@ UNREADABLE_PERIOD = timedelta(seconds=30)
 
 MEMORY_PERIOD = timedelta(seconds=30)
 """How often the bot looks for clusters that SkyPilot does not remember; nearly always there is none."""
+
+FINDING_SAMPLES_PERIOD = timedelta(seconds=15)
+"""How often new findings are looked for whose samples were not read; the store is read for it."""
 
 CLOCK_PERIOD = timedelta(seconds=5)
 """How often this machine's clock is compared with the bot's own time."""
@@ -118,6 +124,7 @@ class Bot:
     notice_sender: NoticeSender
     unreadable_runs: UnreadableRunReconciler
     memory_watch: MemoryWatch
+    finding_samples: FindingSampleAttacher
     app: App
     listeners: Listeners
     connection: SocketConnection | HttpServer
@@ -149,6 +156,7 @@ class Bot:
         self.scheduler.add_job(NOTICES, NOTICES_PERIOD, self.notice_sender.send_due, NOTIFY_PAUSE)
         self.scheduler.add_job(UNREADABLE, UNREADABLE_PERIOD, self.unreadable_runs.reconcile, NOTIFY_PAUSE)
         self.scheduler.add_job(MEMORY, MEMORY_PERIOD, self.memory_watch.check, NOTIFY_PAUSE)
+        self.scheduler.add_job(FINDING_SAMPLES, FINDING_SAMPLES_PERIOD, self.finding_samples.attach, NOTIFY_PAUSE)
         self.scheduler.add_job(CLOCK, CLOCK_PERIOD, self.clock_watch.check_clock, NOTIFY_PAUSE)
         self.scheduler.add_job(ORPHANS, ORPHANS_PERIOD, self.orphan_notifier.sync, NOTIFY_PAUSE)
         self.scheduler.add_job(LANGUAGES, REFRESH_PERIOD, self.language_preferences.refresh)

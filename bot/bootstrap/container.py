@@ -12,6 +12,7 @@ from bot.app.admin_policy_server import AdminPolicyServer
 from bot.app.audit_service import AuditService
 from bot.app.cluster_sweep import ClusterSweep, ExternalClusterTracker
 from bot.app.cost_service import CostService, MonthlyBudgetMonitor, MonthlyBudgetService
+from bot.app.finding_samples import FindingSampleAttacher
 from bot.app.language_preferences import LanguagePreferences
 from bot.app.launch_gate import AdminPolicy
 from bot.app.launch_planner import LaunchPlanner
@@ -223,6 +224,7 @@ def assemble(outside: Outside) -> Bot:
     cost_commands = CostCommands(
         CostService(store, now, settings.timezone), background, queries, tables, directory.find_names
     )
+    sample_reader = SampleReader(masked_cloud, partial(randbits, 31))
     audit_commands = AuditCommands(audit_service, slack, background)
     commands = Commands(
         service,
@@ -235,9 +237,7 @@ def assemble(outside: Outside) -> Bot:
         cost_commands,
         audit_commands,
         list_commands,
-        SampleCommands(
-            queries, SampleReader(masked_cloud, partial(randbits, 31)), slack, background, language_preferences
-        ),
+        SampleCommands(queries, sample_reader, slack, background, language_preferences),
     )
     requesters = Requesters(service, access)
     buttons = ButtonListeners(service, slack, background, commands, modals, home_publisher, requesters)
@@ -292,6 +292,7 @@ def assemble(outside: Outside) -> Bot:
         orphan_notifier=orphan_notifier,
         notice_sender=NoticeSender(store, outbox, now, is_leader),
         unreadable_runs=unreadable,
+        finding_samples=FindingSampleAttacher(store, sample_reader, notifier, is_leader),
         memory_watch=MemoryWatch(store, announcer, now, is_leader),
         budget_monitor=MonthlyBudgetMonitor(store, notifier, read_policy, now, is_leader, load_zone(settings.timezone)),
         app=app,

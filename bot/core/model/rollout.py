@@ -1,7 +1,7 @@
 """Samples of what a model answered in a step, and the files of a run that hold them. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bot.core.model.checkpoint_paths import CheckpointRef
@@ -11,6 +11,13 @@ MAX_SAMPLES = 20
 
 MAX_SAMPLE_BYTES = 196_608
 """Maximum bytes of samples that leave a node at once; with what a login prints, less than 256 KB."""
+
+
+MAX_RECORDED_CHARACTERS = 1_500
+"""Maximum characters of a text that a run's record keeps of a finding's samples."""
+
+MAX_FINDING_SAMPLES = 3
+"""Samples that a finding shows, and findings of a run that show some."""
 
 
 class SampleOrder(StrEnum):
@@ -118,6 +125,43 @@ class SampleBatch:
     read_share: float = 1.0
     scores: ScoreSpread | None = None
     samples: tuple[RolloutSample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FindingSamples:
+    """Samples that a finding shows beside its numbers.
+
+    Attributes:
+        finding: its name; since_step: the first step that showed it.
+        batch: None where none could be read.
+    """
+
+    finding: str
+    since_step: int
+    order: SampleOrder
+    batch: SampleBatch | None = None
+
+
+def shorten_batch(batch: SampleBatch, max_characters: int = MAX_RECORDED_CHARACTERS) -> SampleBatch:
+    """Return the samples with short texts, as a run's record keeps them."""
+    return replace(batch, steps=(), samples=tuple(shorten_sample(sample, max_characters) for sample in batch.samples))
+
+
+def shorten_sample(sample: RolloutSample, max_characters: int) -> RolloutSample:
+    """Return a sample with the beginning and the end of its long texts."""
+    prompt, answer, truth = (shorten(text, max_characters) for text in (sample.prompt, sample.answer, sample.truth))
+    is_cut = sample.is_cut or (prompt, answer) != (sample.prompt, sample.answer)
+    return replace(sample, prompt=prompt, answer=answer, truth=truth, details={}, is_cut=is_cut)
+
+
+def shorten(text: str, max_characters: int) -> str:
+    """Return the beginning and the end of a text.
+
+    >>> shorten("0123456789", 6), shorten("0123", 6)
+    ('012\\n[…]\\n789', '0123')
+    """
+    half = max_characters // 2
+    return text if len(text) <= max_characters else f"{text[:half]}\n[…]\n{text[-half:]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from bot.core.model.failure import FailureSummary
 from bot.core.model.launch_plan import ClusterRef
 from bot.core.model.money import Bill, BudgetOverrun, BudgetThreshold, Rate, Spending
 from bot.core.model.observed_cluster import ObservedCluster
+from bot.core.model.rollout import FindingSamples
 from bot.core.model.run_plan import RunLimits, RunPlan, RunRequests
 from bot.core.model.run_state import Approval, PolicyHit, Reason, RunLimit, RunStatus
 from bot.core.model.sent_message import CARD_KEY, RunMessages
@@ -320,6 +321,10 @@ class Run:
             training=self.training.record_newest_checkpoint(folder, step),
             checkpoint_rescue=rescue if is_known else rescue.discard_download(),
         )
+
+    def record_finding_samples(self, samples: FindingSamples) -> Self:
+        """Return the run with what its model answered when a finding opened."""
+        return replace(self, training=self.training.record_finding_samples(samples))
 
     def record_download(self, download: DownloadProgress, now: datetime) -> Self:
         """Return the run with the state of its newest checkpoint's download."""

@@ -15,7 +15,7 @@ from bot.core.model.finding import HealthRules
 from bot.core.model.measurement import Detector
 from bot.core.model.metrics import MAX_KEYS, MAX_STEP_SECONDS, LogEvent, MetricWord, StepMetrics, TrainingPhase
 from bot.core.model.recipe import Task
-from bot.core.model.rollout import SampleBatch
+from bot.core.model.rollout import SampleBatch, SampleOrder
 from bot.phrase import Text
 
 OUTCOME_WORDS = (MetricWord.REWARD, MetricWord.SCORE, MetricWord.LOSS, MetricWord.VALIDATION_LOSS)
@@ -195,11 +195,13 @@ class OutputFormat:
 
     Attributes:
         score_keys: the keys of a sample's score, the first that is there counts.
+        finding_orders: which samples show what a finding means, by its name; a finding that is not here shows none.
         parse: returns the samples in the answer of a node's reader.
         parse_metrics: returns the rows of a file of metrics from its lines, and the Unix seconds when they were read.
     """
 
     score_keys: tuple[str, ...]
+    finding_orders: Mapping[str, SampleOrder]
     parse: Callable[[Mapping[str, Any]], SampleBatch]
     parse_metrics: Callable[[str, float], Sequence[StepMetrics]]
 

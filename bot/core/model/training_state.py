@@ -7,6 +7,7 @@ from typing import Self
 
 from bot.core.model.health_state import HealthState
 from bot.core.model.progress import Progress
+from bot.core.model.rollout import FindingSamples
 from bot.core.model.run_state import Summary
 from bot.phrase import Text
 
@@ -21,6 +22,7 @@ class TrainingState:
         health: the findings in it, and the resolved ones.
         unreliable_metrics: why metrics are meaningless, by key.
         summary: the last summary in its thread, or the next one to send.
+        finding_samples: what the model answered when a finding opened, oldest first.
     """
 
     progress: Progress = field(default_factory=Progress)
@@ -28,6 +30,7 @@ class TrainingState:
     health: HealthState = field(default_factory=HealthState)
     unreliable_metrics: Mapping[str, Text] = field(default_factory=dict)
     summary: Summary | None = None
+    finding_samples: tuple[FindingSamples, ...] = ()
 
     def record_progress(self, progress: Progress, now: datetime) -> Self:
         """Return the training with this progress, and the time of a new checkpoint."""
@@ -37,6 +40,10 @@ class TrainingState:
     def record_health(self, health: HealthState, unreliable_metrics: Mapping[str, Text]) -> Self:
         """Return the training with its health after new rows."""
         return replace(self, health=health, unreliable_metrics=unreliable_metrics)
+
+    def record_finding_samples(self, samples: FindingSamples) -> Self:
+        """Return the training with the samples of one more finding."""
+        return replace(self, finding_samples=(*self.finding_samples, samples))
 
     def record_newest_checkpoint(self, folder: str, step: int) -> Self:
         """Return the training with the newest checkpoint that its cluster has, which overrides the log."""

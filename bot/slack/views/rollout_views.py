@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.core.model.rollout import RolloutSample, SampleBatch, SampleOrder, ScoreSpread
+from bot.core.model.rollout import FindingSamples, RolloutSample, SampleBatch, SampleOrder, ScoreSpread
 from bot.core.model.run import Run
 from bot.phrase import N_
 from bot.slack.views.blocks import MAX_BLOCKS_CHARACTERS, MAX_CODE_BLOCK_CHARACTERS, Block, code_block, context, section
-from bot.slack.views.message import Answer, FileUpload, build_answer, build_text_answer
+from bot.slack.views.message import Answer, FileUpload, Message, build_answer, build_text_answer
 from bot.slack.views.mrkdwn import (
     Markup,
     code,
@@ -163,6 +163,22 @@ def shorten_middle(text: str, room: int) -> str:
     end = text[-half:]
     # Python counts code points and Slack counts UTF-16 units: an emoji counts twice.
     return truncate(text[:half], half) + "\n…\n" + end[max(count_utf16_units(end) - half, 0) :]
+
+
+def list_finding_samples(run: Run) -> list[Message]:
+    """Return what the model answered when findings opened: a message of the thread for each, sent once."""
+    return [
+        build_finding_samples(run, found)
+        for found in run.training.finding_samples
+        if found.batch and not run.requests.is_muted(found.finding)
+    ]
+
+
+def build_finding_samples(run: Run, found: FindingSamples) -> Message:
+    """Return the samples of one finding."""
+    page = SamplePage(run, found.batch or SampleBatch(), found.order)
+    answer = build_samples_answer(page, render_phrase("Read them for {finding}.", finding=code(found.finding)))
+    return Message(f"samples-{found.finding}-{found.since_step}", answer["text"], tuple(answer["blocks"]))
 
 
 def build_samples_file(page: SamplePage) -> FileUpload:

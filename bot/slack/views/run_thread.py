@@ -33,6 +33,7 @@ from bot.slack.views.mrkdwn import (
 )
 from bot.slack.views.progress_views import format_number, summary_line
 from bot.slack.views.rescue_views import list_checkpoint_messages
+from bot.slack.views.rollout_views import list_finding_samples
 from bot.slack.views.run_card import card
 from bot.slack.views.run_limits import list_limit_messages
 
@@ -71,6 +72,7 @@ def build_conversation(
         *list_limit_messages(run, now, report_only),
         *list_monthly_budget_messages(run),
         *build_health_messages(run, now),
+        *list_finding_samples(run),
         *build_cluster_alerts(run),
         *list_recovery_messages(run),
         *list_checkpoint_messages(run, now),

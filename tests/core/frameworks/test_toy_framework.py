@@ -96,7 +96,7 @@ TOY = Framework(
     failures=FailureReading((), (), (), lambda line: None),
     remedies=dict.fromkeys(FailureKind, Remedy("Try `{run}` again.")),
     stall_advice=StallAdvice("Look at the toy.", "It is busy.", "It does not begin."),
-    samples=OutputFormat((), lambda answer: SampleBatch(), lambda text, at: []),
+    samples=OutputFormat((), {}, lambda answer: SampleBatch(), lambda text, at: []),
     option_keys={},
 )
 LOG = "".join(f"it={step} ret={0.1 * step:.1f} sec=60 ent=0.5\n" for step in range(1, 6))

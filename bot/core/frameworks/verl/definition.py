@@ -14,7 +14,7 @@ from bot.core.frameworks.verl.options import (
     adapt_rules,
 )
 from bot.core.frameworks.verl.remedies import REMEDIES
-from bot.core.frameworks.verl.rollout_files import SCORE_KEYS, parse_metrics_file, parse_samples
+from bot.core.frameworks.verl.rollout_files import FINDING_ORDERS, SCORE_KEYS, parse_metrics_file, parse_samples
 from bot.core.frameworks.verl.verl_errors import READING
 from bot.core.model.checkpoint_paths import CheckpointLayout
 from bot.core.model.training_framework import Framework, OutputFormat
@@ -34,6 +34,6 @@ VERL = Framework(
     failures=READING,
     remedies=REMEDIES,
     stall_advice=STALL_ADVICE,
-    samples=OutputFormat(SCORE_KEYS, parse_samples, parse_metrics_file),
+    samples=OutputFormat(SCORE_KEYS, FINDING_ORDERS, parse_samples, parse_metrics_file),
     option_keys=OPTION_KEYS,
 )

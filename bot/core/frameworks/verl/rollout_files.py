@@ -13,13 +13,21 @@ from math import isfinite, nan
 from typing import Any
 
 from bot.core.model.metrics import StepMetrics
-from bot.core.model.rollout import RolloutSample, SampleBatch, ScoreSpread
+from bot.core.model.rollout import RolloutSample, SampleBatch, SampleOrder, ScoreSpread
 
 PROMPT_KEYS = ("input", "prompt", "prompts", "question")
 ANSWER_KEYS = ("output", "response", "responses", "answer", "completion")
 SCORE_KEYS = ("score", "reward", "acc")
 TRUTH_KEYS = ("gts", "gt", "ground_truth")
 STEP_KEY = "step"
+
+FINDING_ORDERS = {
+    # What a reward function takes for good shows a reward that is hacked.
+    **dict.fromkeys(("validation-falls", "reward-parts", "no-variance"), SampleOrder.BEST),
+    **dict.fromkeys(("reward-collapse", "hopeless-groups", "length-collapse", "entropy-rise"), SampleOrder.WORST),
+    **dict.fromkeys(("entropy-collapse", "silent-tools", "truncation", "length-growth"), SampleOrder.RANDOM),
+}
+"""Which answers show what a finding means, by the names of detectors."""
 
 MAX_STEP = 10**9
 """Steps below this are believed; no training has so many."""
