@@ -48,9 +48,9 @@ class FindingSampleAttacher:
             batch = self._read(run, ShowSamples(run.id, None, order, MAX_FINDING_SAMPLES))
         except BeingStopped:
             return
-        found = FindingSamples(finding.name, finding.since_step, order, batch)
+        attached = FindingSamples(finding.name, finding.since_step, order, batch)
         run = self.store.update(
-            run.id, lambda run: run.record_finding_samples(found) if find_unread_finding(run) == finding else run
+            run.id, lambda run: run.record_finding_samples(attached) if find_unread_finding(run) == finding else run
         )
         self.notifier.show([run])
 
@@ -69,7 +69,9 @@ class FindingSampleAttacher:
 
 def find_unread_finding(run: Run) -> Finding | None:
     """Return the first open finding whose samples were not read; None once a run has samples of enough findings."""
-    known: Sequence[tuple[str, int]] = [(found.finding, found.since_step) for found in run.training.finding_samples]
+    known: Sequence[tuple[str, int]] = [
+        (attached.finding, attached.since_step) for attached in run.training.finding_samples
+    ]
     if run.status is not RunStatus.RUNNING or len(known) >= MAX_FINDING_SAMPLES or not run.plan.files.samples:
         return None
     return next(

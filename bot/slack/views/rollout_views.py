@@ -168,17 +168,17 @@ def shorten_middle(text: str, room: int) -> str:
 def list_finding_samples(run: Run) -> list[Message]:
     """Return what the model answered when findings opened: a message of the thread for each, sent once."""
     return [
-        build_finding_samples(run, found)
-        for found in run.training.finding_samples
-        if found.batch and not run.requests.is_muted(found.finding)
+        build_finding_samples(run, attached)
+        for attached in run.training.finding_samples
+        if attached.batch and not run.requests.is_muted(attached.finding)
     ]
 
 
-def build_finding_samples(run: Run, found: FindingSamples) -> Message:
+def build_finding_samples(run: Run, attached: FindingSamples) -> Message:
     """Return the samples of one finding."""
-    page = SamplePage(run, found.batch or SampleBatch(), found.order)
-    answer = build_samples_answer(page, render_phrase("Read them for {finding}.", finding=code(found.finding)))
-    return Message(f"samples-{found.finding}-{found.since_step}", answer["text"], tuple(answer["blocks"]))
+    page = SamplePage(run, attached.batch or SampleBatch(), attached.order)
+    answer = build_samples_answer(page, render_phrase("Read them for {finding}.", finding=code(attached.finding)))
+    return Message(f"samples-{attached.finding}-{attached.since_step}", answer["text"], tuple(answer["blocks"]))
 
 
 def build_samples_file(page: SamplePage) -> FileUpload:
