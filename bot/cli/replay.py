@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bot.app.health_monitor import WINDOW_ROWS, HealthMonitor
+from bot.cli.replayed_failure import list_failure_lines, read_failure, to_failure_object
 from bot.core.frameworks import FRAMEWORK, LogParser
 from bot.core.model.cluster_requests import LaunchRequests
+from bot.core.model.failure import FailureSummary
 from bot.core.model.history import merge_rows
 from bot.core.model.metrics import LogEvent, StepMetrics
 from bot.core.model.money import Rate, Spending
@@ -69,23 +71,35 @@ class ReplayedStep:
 
 
 def replay(path: Path, dollars_per_hour: float | None, nodes: int, as_json: bool) -> int:
-    """Print what was read at each step, and what the bot would have posted when.
+    """Print what was read at each step, what the bot would have posted when, and why the run died.
 
     Raises:
-        UserError: the file cannot be read, or has no step.
+        UserError: the file cannot be read, or has neither a step nor a failure.
     """
     try:
         with path.open("rb") as file:
             replayed = replay_events(read_events(file), build_run(path.stem, dollars_per_hour, nodes))
             steps = print_json(replayed) if as_json else print_table(replayed)
+        failure = read_failure(path, nodes)
     except OSError as error:
         raise UserError(
             f"{path} cannot be read: {error.strerror}.", "Give a log of verl's, or its JSON lines."
         ) from error
-    if not steps:
+    if failure:
+        print_failure(path.stem, failure, as_json)
+    elif not steps:
         like = "A step is a line such as `step:1 - critic/rewards/mean:0.5 - …`."
         raise UserError(f"{path} has no step of verl's.", like)
     return 0
+
+
+def print_failure(name: str, failure: FailureSummary, as_json: bool) -> None:
+    """Print why the run died, as one object or as lines."""
+    if as_json:
+        print_masked(json.dumps(to_failure_object(name, failure), ensure_ascii=False))
+        return
+    for line in list_failure_lines(name, failure):
+        print_masked(to_terminal_text(line))
 
 
 def build_run(name: str, dollars_per_hour: float | None, nodes: int) -> Run:
@@ -216,6 +230,8 @@ COLUMN_WIDTHS = {
 def print_table(replayed: Iterable[ReplayedStep]) -> int:
     """Print some rows at even distances, and each row with a notice. Return how many rows there were."""
     steps = list(replayed)
+    if not steps:
+        return 0
     every = max(len(steps) // TABLE_ROWS, 1)
     print_masked(format_row(COLUMN_WIDTHS))
     for at, moment in enumerate(steps):
@@ -223,8 +239,7 @@ def print_table(replayed: Iterable[ReplayedStep]) -> int:
             print_masked(format_row(format_cells(moment)))
         for text in moment.notices:
             print_masked(f"  {text}")
-    if steps:
-        print_masked(f"\n{len(steps)} rows. {metrics_line(steps[-1].run.training.progress)}")
+    print_masked(to_terminal_text(f"\n{len(steps)} rows. {metrics_line(steps[-1].run.training.progress)}"))
     return len(steps)
 
 

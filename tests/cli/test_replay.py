@@ -125,3 +125,41 @@ def test_a_terminal_sees_no_notation_of_slacks(
 ) -> None:
     main(["replay", str(log), *options])
     assert not re.search(r":[a-z_]{2,}:|<!date", capsys.readouterr().out)
+
+
+DEATH = """\
+(TaskRunner pid=1) step:3 - critic/rewards/mean:0.5 - timing_s/step:60
+(WorkerDict pid=9) torch.OutOfMemoryError: CUDA out of memory. hf_abcdefghijklmnopqrstuvwxyz012345
+ERROR: Job 1 failed with return code list: [1]
+"""
+SETUP = "(setup pid=3) ModuleNotFoundError: No module named 'ray'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        pytest.param(DEATH, ["CUDA out of memory", "A GPU ran out of memory.", "fails again"], id="after a step"),
+        pytest.param(SETUP, ["No module named 'ray'", "is not installed.", "fails again"], id="without a step"),
+        pytest.param("loss nan\n", ["Why it died: loss nan", "not a number"], id="a loss"),
+    ],
+)
+def test_the_cause_of_death_is_named(
+    text: str, parts: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ppo.log"
+    path.write_text(text)
+    assert main(["replay", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert [part for part in parts if part not in printed] == []
+    assert "hf_abc" not in printed
+
+
+def test_for_programs_the_cause_of_death_is_the_last_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "ppo.log"
+    path.write_text(DEATH)
+    assert main(["replay", str(path), "--json"]) == 0
+    step, last = map(json.loads, capsys.readouterr().out.splitlines())
+    failure = last["failure"]
+    assert step["step"] == 3
+    assert (failure["kind"], failure["retry"]) == ("gpu_memory", "does_not_help")
+    assert failure["remedy"].startswith("Lower `actor_rollout_ref.")

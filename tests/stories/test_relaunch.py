@@ -6,6 +6,7 @@ import pytest
 
 from bot.core.model.cluster import JobState
 from bot.slack.views.approval_views import build_relaunch_buttons
+from bot.slack.views.launch_form import OVERRIDES_BLOCK
 from tests.story import ANA, BEN, RANDOM, TRAINING, Bot
 
 RUN, CLUSTER = "smoke-0001", "verl-smoke-0001"
@@ -191,3 +192,35 @@ def test_where_the_end_of_a_log_cannot_be_read_what_was_kept_tells(bot: Bot) -> 
     bot.ticks(30)
     assert bot.run().failure is None
     assert f"`{ERROR}`" in bot.reads().split("(also in the channel)")[1]
+
+
+TOO_LONG = "RuntimeError: Prompt length 700 is longer than 512."
+LOST = "(raylet) The node with node id: ff has been marked dead because it is silent."
+
+
+def end_with(bot: Bot, *printed: str) -> list[str]:
+    """Let a run of PPO fail with these lines; return the actions of the buttons that launch it again."""
+    run_id = bot.running("launch ppo nodes=2 data.truncation=error")
+    bot.cloud.print(f"verl-{run_id}", *(f"{HEAD}{line}" for line in printed))
+    bot.ticks(2)
+    bot.cloud.finish(f"verl-{run_id}", JobState.FAILED, "`run` failed on node 0 with exit code 1.")
+    bot.ticks(12)
+    return [str(block["action_id"]) for block in build_relaunch_buttons(bot.run(run_id))]
+
+
+@pytest.mark.parametrize(
+    ("line", "actions"),
+    [
+        pytest.param(TOO_LONG, ["form", "retry"], id="a setting has to change"),
+        pytest.param(LOST, ["retry", "form"], id="a retry helps"),
+    ],
+)
+def test_the_first_button_follows_from_the_failure(bot: Bot, line: str, actions: list[str]) -> None:
+    assert end_with(bot, line) == actions
+
+
+def test_a_retry_with_changes_has_what_remedies_the_failure(bot: Bot) -> None:
+    end_with(bot, TOO_LONG)
+    bot.click("form", "ppo-0001")
+    typed = next(block for block in bot.view()["blocks"] if block.get("block_id") == OVERRIDES_BLOCK)
+    assert typed["element"]["initial_value"] == "data.truncation=error data.filter_overlong_prompts=True"

@@ -6,7 +6,7 @@ one stands in a folder of `bot/core/frameworks`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, Protocol, Self
 
 from bot.core.model.checkpoint_paths import CheckpointLayout
@@ -177,16 +177,49 @@ class FailureReading:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingChange:
+    """A setting with which *Retry with changes* is filled in.
+
+    Attributes:
+        override: the setting with its new value, as it is typed.
+        factor: of the number that the run itself sets; None if the new value does not depend on it.
+        most: the maximum of the new number.
+    """
+
+    override: str
+    factor: float | None = None
+    most: float = inf
+
+    def apply(self, value: str | None) -> str:
+        """Return the override, given the value that the run sets; None if it sets none.
+
+        >>> SettingChange("a.b=0.4", 0.8).apply("0.6"), SettingChange("a.b=0.4", 0.8).apply(None)
+        ('a.b=0.48', 'a.b=0.4')
+        """
+        key, _, _ = self.override.partition("=")
+        if self.factor is None or value is None or len(value) > MAX_NUMBER_CHARACTERS or not value[:1].isdecimal():
+            return self.override
+        try:
+            return f"{key}={min(float(value) * self.factor, self.most):.3g}"
+        except ValueError:
+            return self.override
+
+
+MAX_NUMBER_CHARACTERS = 20
+"""Maximum characters of a number that a change of settings starts from."""
+
+
+@dataclass(frozen=True, slots=True)
 class Remedy:
     """What to try after a kind of failure.
 
     Attributes:
         sentence: in the framework's own option names; key of a phrase, whose only field is the run.
-        changes: overrides with which *Retry with changes* is filled in.
+        changes: what *Retry with changes* is filled in with.
     """
 
     sentence: str
-    changes: tuple[str, ...] = ()
+    changes: tuple[SettingChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

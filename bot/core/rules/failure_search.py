@@ -26,11 +26,12 @@ MIN_STEP_METRICS = 4
 
 NAN_HINT = re.compile(r"nan|not finite", re.IGNORECASE)
 NAN_LINE = re.compile(
-    r"\bloss['\"]?(?:/\w{1,40})?\s{0,3}[:=|]?\s{0,3}(?:[\w.]{1,20}\()?nan\b|_loss:(?:[\w.]{1,20}\()?nan\b"
+    r"\bloss['\"]?(?:/\w{1,40})?\s{0,3}[:=|]?\s{0,3}(?:[\w.]{1,20}\()?nan\b|\b(?:pg|vf|policy|train|total)_loss:(?:[\w.]{1,20}\()?nan\b"
     r"|grad_norm is not finite|NaN detected in loss",
     re.IGNORECASE,
 )
-"""What trainings print of a loss that is not a number, without failing of it."""
+"""What trainings print of a loss that is not a number, without failing of it. A KL loss may be none where the training
+has no KL term."""
 
 IDENTIFYING_CHARACTERS = 512
 """Characters by which a step line is known again: Ray adds a note at the end of one that it prints again."""

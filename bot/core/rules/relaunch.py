@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bot.core.commands.command import Launch, Resume, Retry
 from bot.core.commands.parser import parse_command
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.recipe import RESUME
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
@@ -39,6 +40,18 @@ def relaunch(run: Run, command: Relaunch) -> Launch:
         case Resume():
             refuse_resume(run)
             return with_settings(before, ((RESUME.name, run.id), *command.parameters), command.overrides)
+
+
+def suggest_relaunch(run: Run) -> Launch | None:
+    """Return the launch that repeats a run with what remedies its failure; None where its line launches nothing."""
+    before = parse_command(run.command_line)
+    if not isinstance(before, Launch) or run.failure is None or run.failure.kind is None:
+        return before if isinstance(before, Launch) else None
+    values = {get_override_key(word): word.partition("=")[2] for word in before.overrides}
+    changes = FRAMEWORK.remedies[run.failure.kind].changes
+    return with_settings(
+        before, (), tuple(change.apply(values.get(get_override_key(change.override))) for change in changes)
+    )
 
 
 def can_resume(run: Run) -> bool:

@@ -14,6 +14,7 @@ from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
 from bot.core.model.typed_text import format_inline_code
 from bot.core.rules.access import check_may_approve
+from bot.core.rules.relaunch import suggest_relaunch
 from bot.errors import UserError
 from bot.i18n import translate, with_language_context
 from bot.phrase import Phrase, Text
@@ -60,13 +61,20 @@ class Modals:
         """Open the form of a launch in front of a person; outside of a channel, the form has a field for one.
 
         Args:
-            run: an earlier run, whose settings are the initial values of the fields.
+            run: an earlier run, whose settings are the initial values of the fields, with what remedies its failure.
         """
         channel = requester.channel
         earlier_run = self.service.queries.find(run, requester.actor) if run else None
         empty_values = LaunchFormValues(self._choose_default_recipe(), channel, asks_channel=not channel)
-        values = LaunchFormValues.from_command(earlier_run.command_line, channel) if earlier_run else empty_values
+        values = self._fill_in(earlier_run, channel) if earlier_run else empty_values
         self.background.send(self._build_form(values), make_view_opener(self.client, trigger, requester.user))
+
+    def _fill_in(self, run: Run, channel: str) -> LaunchFormValues:
+        """Return the values of an earlier run's command, with what remedies its failure."""
+        suggestion = suggest_relaunch(run)
+        if suggestion is None:
+            return LaunchFormValues.from_command(run.command_line, channel)
+        return LaunchFormValues.from_launch(suggestion, channel)
 
     def choose_recipe(self, view: dict[str, Any], recipe: str) -> None:
         """Show the fields of another recipe; values that were typed for this recipe are not carried along."""

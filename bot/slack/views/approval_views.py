@@ -4,9 +4,11 @@ from datetime import timedelta
 
 from bot.core.commands.command import Launch
 from bot.core.commands.parser import parse_command
+from bot.core.model.failure import RetryEffect
 from bot.core.model.recipe import WHY
 from bot.core.model.run import Run
 from bot.core.model.run_state import Approval, ApprovalCause, RunStatus
+from bot.core.rules.failure_causes import CAUSES_BY_KIND
 from bot.core.rules.relaunch import can_resume
 from bot.errors import UserError
 from bot.phrase import N_
@@ -273,15 +275,28 @@ PRICED_RESUME_QUESTION = N_(
 
 
 def build_relaunch_buttons(run: Run) -> list[Block]:
-    """Return the relaunch buttons of a finished run."""
+    """Return the relaunch buttons of a finished run: first the one that follows from how it failed."""
+    effect = find_retry_effect(run)
+    resumes = can_resume(run)
+    if effect is RetryEffect.HELPS:
+        resume = [build_resume_button(run, style="primary")] if resumes else []
+        return [*resume, build_retry_button(run, None if resumes else "primary"), build_retry_form_button(run)]
+    is_error = run.reason is not None and run.reason.is_error and effect is not RetryEffect.NOT_NEEDED
     return [
-        build_retry_form_button(run, style="primary" if run.reason and run.reason.is_error else None),
-        *([build_resume_button(run)] if can_resume(run) else []),
+        build_retry_form_button(run, style="primary" if is_error else None),
+        *([build_resume_button(run)] if resumes else []),
         build_retry_button(run),
     ]
 
 
-def build_retry_button(run: Run) -> Block:
+def find_retry_effect(run: Run) -> RetryEffect | None:
+    """Return whether the same launch may succeed at another try; None where no failure explains the end."""
+    if run.failure is None or run.failure.kind is None or run.reason is None or not run.reason.is_error:
+        return None
+    return CAUSES_BY_KIND[run.failure.kind].retry
+
+
+def build_retry_button(run: Run, style: str | None = None) -> Block:
     """Return the button that launches the same command again, after a confirmation."""
     question = render_question_with_rate(
         run, RETRY_QUESTION, PRICED_RETRY_QUESTION, command=render_question_command(run)
@@ -289,7 +304,7 @@ def build_retry_button(run: Run) -> Block:
     dialog = confirmation(
         render_phrase("Launch it again?"), question, render_phrase("Launch it"), render_phrase("Not now"), "primary"
     )
-    return button(render_phrase("Retry"), RETRY, run.id, dialog)
+    return button(render_phrase("Retry"), RETRY, run.id, dialog, style)
 
 
 def render_question_command(run: Run) -> Markup:
@@ -302,7 +317,7 @@ def build_retry_form_button(run: Run, label: Markup | None = None, style: str | 
     return button(label or render_phrase("Retry with changes…"), OPEN_FORM, run.id, style=style)
 
 
-def build_resume_button(run: Run) -> Block:
+def build_resume_button(run: Run, style: str | None = None) -> Block:
     """Return the button that resumes from the run's newest checkpoint, after a confirmation."""
     question = render_question_with_rate(
         run, RESUME_QUESTION, PRICED_RESUME_QUESTION, run=code(run.id), step=run.training.progress.checkpoint_step
@@ -314,7 +329,7 @@ def build_resume_button(run: Run) -> Block:
         render_phrase("Not now"),
         "primary",
     )
-    return button(render_phrase("Resume from checkpoint"), RESUME, run.id, dialog)
+    return button(render_phrase("Resume from checkpoint"), RESUME, run.id, dialog, style)
 
 
 def render_question_with_rate(run: Run, phrase: str, phrase_with_rate: str, /, **fields: object) -> Markup:

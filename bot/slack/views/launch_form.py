@@ -112,6 +112,11 @@ class LaunchFormValues:
                 Phrase("{command} launches nothing.", command=typed_text.format_inline_code(command)),
                 Phrase("Type `/verl launch`."),
             )
+        return cls.from_launch(launch, channel)
+
+    @classmethod
+    def from_launch(cls, launch: Launch, channel: str) -> "LaunchFormValues":
+        """Return the values that correspond to a launch."""
         return cls(
             launch.recipe, channel, launch.parameters, typed_text.join_words(launch.overrides), asks_channel=not channel
         )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bot.core.model.failure import FailureKind
-from bot.core.model.training_framework import Remedy
+from bot.core.model.training_framework import Remedy, SettingChange
 from bot.phrase import N_
 
 REMEDIES: Mapping[FailureKind, Remedy] = {
@@ -19,7 +19,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "Lower `actor_rollout_ref.rollout.gpu_memory_utilization`, and check with `nvidia-smi` which "
             "process holds the rest."
         ),
-        ("actor_rollout_ref.rollout.gpu_memory_utilization=0.4",),
+        (SettingChange("actor_rollout_ref.rollout.gpu_memory_utilization=0.4", 0.8),),
     ),
     FailureKind.CACHE_BLOCKS: Remedy(
         N_(
@@ -27,21 +27,21 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "`actor_rollout_ref.rollout.max_model_len` (`data.max_prompt_length` plus "
             "`data.max_response_length`)."
         ),
-        ("actor_rollout_ref.rollout.gpu_memory_utilization=0.8",),
+        (SettingChange("actor_rollout_ref.rollout.gpu_memory_utilization=0.8", 1.2, most=0.95),),
     ),
     FailureKind.NODE_MEMORY: Remedy(
         N_(
             "Use machines with more memory (`memory` in the recipe), or keep weights on the GPUs: "
             "`actor_rollout_ref.actor.fsdp_config.param_offload=False`."
         ),
-        ("actor_rollout_ref.actor.fsdp_config.param_offload=False",),
+        (SettingChange("actor_rollout_ref.actor.fsdp_config.param_offload=False"),),
     ),
     FailureKind.SHARED_MEMORY: Remedy(
         N_(
             "Lower `data.dataloader_num_workers`, or give the container more shared memory (`--shm-size`, "
             "on Kubernetes an `emptyDir` of medium `Memory`)."
         ),
-        ("data.dataloader_num_workers=0",),
+        (SettingChange("data.dataloader_num_workers=0"),),
     ),
     FailureKind.OBJECT_STORE_FULL: Remedy(
         N_(
@@ -70,7 +70,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "If it fails at the same step again, look for token ids outside the vocabulary and try "
             "`actor_rollout_ref.rollout.enforce_eager=True`; else launch it on other machines."
         ),
-        ("actor_rollout_ref.rollout.enforce_eager=True",),
+        (SettingChange("actor_rollout_ref.rollout.enforce_eager=True"),),
     ),
     FailureKind.GPU_HARDWARE: Remedy(
         N_("Launch it again on other machines, and tell the provider which GPU it was."),
@@ -80,7 +80,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "Use the recipe's own image, or GPUs of a newer type; without FlashAttention: "
             "`+actor_rollout_ref.model.override_config.attn_implementation=sdpa`."
         ),
-        ("+actor_rollout_ref.model.override_config.attn_implementation=sdpa",),
+        (SettingChange("+actor_rollout_ref.model.override_config.attn_implementation=sdpa"),),
     ),
     FailureKind.NO_GPU: Remedy(
         N_("Compare `trainer.n_gpus_per_node` with the GPUs of a node, and check `nvidia-smi` in the recipe's image."),
@@ -120,7 +120,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "Use machines with more memory (`memory` in the recipe), or keep fewer weights in it: "
             "`actor_rollout_ref.actor.fsdp_config.optimizer_offload=False`."
         ),
-        ("actor_rollout_ref.actor.fsdp_config.optimizer_offload=False",),
+        (SettingChange("actor_rollout_ref.actor.fsdp_config.optimizer_offload=False"),),
     ),
     FailureKind.TERMINATED: Remedy(
         N_("Launch it again or resume it; on spot machines use `managed=true`."),
@@ -136,7 +136,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "Launch it again; if it hangs again, try `actor_rollout_ref.rollout.enforce_eager=True` and a "
             "shorter `data.max_response_length`."
         ),
-        ("actor_rollout_ref.rollout.enforce_eager=True",),
+        (SettingChange("actor_rollout_ref.rollout.enforce_eager=True"),),
     ),
     FailureKind.PORT_IN_USE: Remedy(
         N_("Launch it again on fresh machines, or end the processes that hold the port."),
@@ -146,7 +146,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.DISK_FULL: Remedy(
         N_("Keep fewer checkpoints, `trainer.max_actor_ckpt_to_keep=1`, or write them to a `volume=` or `bucket=`."),
-        ("trainer.max_actor_ckpt_to_keep=1",),
+        (SettingChange("trainer.max_actor_ckpt_to_keep=1"),),
     ),
     FailureKind.PERMISSION_DENIED: Remedy(
         N_(
@@ -176,7 +176,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "`data.truncation=left`, or raise `data.max_prompt_length` (and "
             "`actor_rollout_ref.rollout.max_model_len`)."
         ),
-        ("data.filter_overlong_prompts=True",),
+        (SettingChange("data.filter_overlong_prompts=True"),),
     ),
     FailureKind.CONTEXT_LENGTH: Remedy(
         N_(
@@ -198,7 +198,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.FILTERED_GROUPS: Remedy(
         N_("Choose other data, or allow more batches: `algorithm.filter_groups.max_num_gen_batches=0` sets no limit."),
-        ("algorithm.filter_groups.max_num_gen_batches=0",),
+        (SettingChange("algorithm.filter_groups.max_num_gen_batches=0"),),
     ),
     FailureKind.REWARD_FUNCTION: Remedy(
         N_(
@@ -223,17 +223,13 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "If you trust its authors: `actor_rollout_ref.model.trust_remote_code=True` and "
             "`data.trust_remote_code=True`."
         ),
-        (
-            "actor_rollout_ref.model.trust_remote_code=True",
-            "data.trust_remote_code=True",
-        ),
     ),
     FailureKind.CHAT_TEMPLATE: Remedy(
         N_("Use an instruction-tuned model, or set `actor_rollout_ref.model.custom_chat_template`."),
     ),
     FailureKind.WANDB: Remedy(
         N_("Check the bot's `WANDB_API_KEY`, or do without: `trainer.logger=[console,file]`."),
-        ("trainer.logger=[console,file]",),
+        (SettingChange("trainer.logger=[console,file]"),),
     ),
     FailureKind.OVERRIDE: Remedy(
         N_("Check the spelling; a `+` before the key adds a key that verl's config does not have."),
@@ -259,7 +255,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "`actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu`, or use "
             "`actor_rollout_ref.actor.use_dynamic_bsz=True`."
         ),
-        ("actor_rollout_ref.actor.use_dynamic_bsz=True",),
+        (SettingChange("actor_rollout_ref.actor.use_dynamic_bsz=True"),),
     ),
     FailureKind.TENSOR_PARALLEL: Remedy(
         N_(
@@ -267,7 +263,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "`actor_rollout_ref.rollout.tensor_model_parallel_size` (2 by default), and the model's "
             "attention heads too; 1 always fits."
         ),
-        ("actor_rollout_ref.rollout.tensor_model_parallel_size=1",),
+        (SettingChange("actor_rollout_ref.rollout.tensor_model_parallel_size=1"),),
     ),
     FailureKind.SEQUENCE_PARALLEL: Remedy(
         N_(
@@ -276,7 +272,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "`actor_rollout_ref.model.use_remove_padding=True` and lower "
             "`actor_rollout_ref.actor.ulysses_sequence_parallel_size`."
         ),
-        ("actor_rollout_ref.model.use_remove_padding=True",),
+        (SettingChange("actor_rollout_ref.model.use_remove_padding=True"),),
     ),
     FailureKind.CHECKPOINT_MISSING: Remedy(
         N_(
@@ -289,7 +285,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "Launch it with the model and the number of GPUs of the run that wrote it, or start over: "
             "`trainer.resume_mode=disable`."
         ),
-        ("trainer.resume_mode=disable",),
+        (SettingChange("trainer.resume_mode=disable"),),
     ),
     FailureKind.CHECKPOINT_CORRUPT: Remedy(
         N_(
@@ -317,7 +313,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "Resume from a checkpoint before it, with a lower `actor_rollout_ref.actor.optim.lr` or "
             "`actor_rollout_ref.actor.optim.clip_grad`."
         ),
-        ("actor_rollout_ref.actor.optim.lr=5e-7",),
+        (SettingChange("actor_rollout_ref.actor.optim.lr=5e-7", 0.5),),
     ),
     FailureKind.TEARDOWN: Remedy(
         N_("`/verl artifacts {run}` shows where the model is."),

@@ -1,0 +1,64 @@
+"""Why the run of a replayed log died: as lines for a terminal, and as an object for programs."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from bot.core.frameworks import FRAMEWORK
+from bot.core.model.failure import FailureSummary
+from bot.core.rules.failure_causes import CAUSES_BY_KIND
+from bot.core.rules.failure_diagnosis import diagnose
+from bot.core.rules.log_lines import MAX_READ_BYTES
+from bot.phrase import Phrase
+from bot.slack.views.failure_views import RETRY_PHRASES
+
+EXCERPT_LINES = 5
+"""Maximum lines that are printed around an error."""
+
+
+def read_failure(path: Path, nodes: int) -> FailureSummary | None:
+    """Return why the run of a log died; None where its last `MAX_READ_BYTES` bytes show no failure.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - MAX_READ_BYTES, 0))
+        return diagnose(file.read(MAX_READ_BYTES).decode(errors="replace"), nodes)
+
+
+def list_failure_lines(name: str, failure: FailureSummary) -> Iterator[str]:
+    """Yield the error, its cause, what to change and whether a retry helps, each in a line."""
+    place = "" if failure.node is None else f" (node {failure.node})"
+    yield f"Why it died{place}: {failure.error}"
+    yield from (f"  {sentence}" for sentence in describe_kind(name, failure).values())
+    yield from (f"    {line}" for line in failure.excerpt[-EXCERPT_LINES:])
+
+
+def describe_kind(name: str, failure: FailureSummary) -> Mapping[str, str]:
+    """Return the likely cause, what to change and whether a retry helps; nothing where no kind is known."""
+    if failure.kind is None:
+        return {}
+    cause, remedy = CAUSES_BY_KIND[failure.kind], FRAMEWORK.remedies[failure.kind]
+    return {
+        "cause": str(Phrase(cause.sentence)),
+        "remedy": str(Phrase(remedy.sentence, run=name)),
+        "retry_advice": str(Phrase(RETRY_PHRASES[cause.retry])),
+    }
+
+
+def to_failure_object(name: str, failure: FailureSummary) -> Mapping[str, object]:
+    """Return everything of a failure, under the name `failure`."""
+    kind = failure.kind
+    return {
+        "failure": {
+            "kind": kind,
+            "line": failure.error,
+            **describe_kind(name, failure),
+            "retry": kind and CAUSES_BY_KIND[kind].retry,
+            "changes": [change.override for change in FRAMEWORK.remedies[kind].changes] if kind else [],
+            "node": failure.node,
+            "address": failure.address,
+            "rank": failure.rank,
+            "excerpt": list(failure.excerpt),
+        }
+    }

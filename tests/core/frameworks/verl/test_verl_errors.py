@@ -1,0 +1,87 @@
+"""verl's own errors, and where a training of verl's is complete."""
+
+import pytest
+
+from bot.core.frameworks.verl.verl_errors import find_completion
+from bot.core.model.failure import FailureKind
+from bot.core.rules.failure_search import classify_failure
+
+ERRORS = [
+    (FailureKind.RECIPE_CHECK, "verl recipe: GROUP_SIZE (1) must be at least 2."),
+    (
+        FailureKind.FILTERED_GROUPS,
+        "ValueError: num_gen_batches=6 >= max_num_gen_batches=6. Generated too many. Please check if your data are",
+    ),
+    (FailureKind.TOO_FEW_GPUS, "ValueError: Total available GPUs 4 is less than total desired GPUs 32"),
+    (
+        FailureKind.TENSOR_PARALLEL,
+        "AssertionError: rollout world_size: 6 is not divisible by infer_world_size: 4",
+    ),
+    (
+        FailureKind.TENSOR_PARALLEL,
+        "AssertionError: n_gpus (12) must be divisible by model_parallel_size (8) times context_parallel_size (1)",
+    ),
+    (
+        FailureKind.TENSOR_PARALLEL,
+        "AssertionError: tensor parallel size should be less than or equal to the world size",
+    ),
+    (
+        FailureKind.SEQUENCE_PARALLEL,
+        "AssertionError: First dimension of the tensor should be divisible by tensor parallel size",
+    ),
+    (FailureKind.SEQUENCE_PARALLEL, "AssertionError: num_heads (14) must be divisible by ulysses sequence size(4)"),
+    (
+        FailureKind.SEQUENCE_PARALLEL,
+        "ValueError: When using sequence parallelism for actor/ref policy, you must enable `use_remove_padding`.",
+    ),
+    (
+        FailureKind.MICRO_BATCH,
+        "ValueError: [critic] Please set at least one of 'critic.ppo_micro_batch_size' or 'critic.ppo_micro_batch",
+    ),
+    (
+        FailureKind.SEQUENCE_LIMIT,
+        "AssertionError: max_token_len must be greater than the sequence length. Got max_token_len=2048 and max_s=3072",
+    ),
+    (FailureKind.BATCH_SIZE, "ValueError: train_batch_size (16) must be >= actor.ppo_mini_batch_size (64)"),
+    (FailureKind.BATCH_SIZE, "AssertionError: real_train_batch_size (30) must be divisible by minimal possible batch"),
+    (FailureKind.BATCH_SIZE, "AssertionError: only support equal chunk. Got size of DataProto 5 and chunk 4."),
+    (FailureKind.BATCH_SIZE, "AssertionError: 30 % 8 != 0"),
+    (
+        FailureKind.BATCH_SIZE,
+        "ValueError: ppo_micro_batch_size (2) * ulysses_sequence_parallel_size (1) must be >= n_gpus (8)",
+    ),
+    (FailureKind.PROMPT_TOO_LONG, "NotImplementedError: sequence_length=700 is larger than max_length=512"),
+    (FailureKind.PROMPT_TOO_LONG, "RuntimeError: Prompt length 700 is longer than 512."),
+    (FailureKind.REWARD_FUNCTION, "NotImplementedError: Reward function is not implemented for data_source='acme'"),
+    (FailureKind.DATA_INVALID, "AssertionError: Train dataloader is empty!"),
+    (FailureKind.DATA_INVALID, "KeyError: 'prompt'"),
+    (
+        FailureKind.CHECKPOINT_MISSING,
+        "FileNotFoundError: [Errno 2] No such file or directory: '/c/global_step_9/actor/model_world_size_8_rank_0.pt'",
+    ),
+    (FailureKind.CONFIG_KEY, "ValueError: Rollout mode 'sync' has been removed. Please set it to async."),
+    (FailureKind.ASSERTION, "AssertionError: batch size 3 != 4"),
+]
+
+
+@pytest.mark.parametrize(("kind", "line"), ERRORS, ids=[f"{kind}-{line[:40]}" for kind, line in ERRORS])
+def test_an_error_of_verl_has_a_kind(kind: FailureKind, line: str) -> None:
+    verdict = classify_failure(line)
+    assert verdict is not None
+    assert verdict[0] is kind
+
+
+@pytest.mark.parametrize(
+    ("line", "is_complete"),
+    [
+        ("Training Progress: 100%|████| 435/435 [1:10:40<00:00, 64.47s/it]", True),
+        ("(\"Final validation metrics: {'val-core/x': 0.5}\")", True),
+        ("Training Progress:   0%|          | 0/435 [00:00<?, ?it/s]", False),
+        ("Total training steps: 435", False),
+        ("Training Progress:  17%|█▌  | 73/435 [1:12:31<6:01:14, 59.87s/it]", None),
+        ("Training Progress: 100%", None),
+        ("step:435 - a/b:1", None),
+    ],
+)
+def test_a_training_is_complete_after_its_last_step(line: str, is_complete: bool | None) -> None:
+    assert find_completion(line) is is_complete

@@ -1,0 +1,77 @@
+"""Failures of GPUs, memory, nodes, Ray and engines, which no traceback need surround."""
+
+import pytest
+
+from bot.core.model.failure import FailureKind
+from bot.core.rules.failure_search import FailureWeight, classify_failure
+
+LINES = [
+    (FailureKind.SHARED_MEMORY, "RuntimeError: DataLoader worker (pid 81) is killed by signal: Bus error."),
+    (FailureKind.NODE_MEMORY, "(raylet) 2 Workers (tasks / actors) killed due to memory pressure (OOM), 0 by others"),
+    (FailureKind.NODE_MEMORY, "terminate called after throwing an instance of 'std::bad_alloc'"),
+    (FailureKind.KILLED, "[ 991.2] Out of memory: Killed process 77 (ray::WorkerDict) total-vm:1kB"),
+    (FailureKind.KILLED, "slurmstepd: error: Detected 1 oom_kill event in StepId=12.0."),
+    (FailureKind.KILLED, "  traceback : Signal 9 (SIGKILL) received by PID 81"),
+    (FailureKind.KILLED, "subprocess.CalledProcessError: Command 'x' died with <Signals.SIGKILL: 9>."),
+    (
+        FailureKind.ROLLOUT_MEMORY,
+        "ValueError: Free memory on device (3.1/79.2 GiB) on startup is less than desired GPU memory utilization (0.6)",
+    ),
+    (
+        FailureKind.ROLLOUT_MEMORY,
+        "AssertionError: Error in memory profiling. Initial free memory 9 GiB, current free memory 12 GiB.",
+    ),
+    (FailureKind.GPU_MEMORY, "[saver.cpp] cuMemCreate CUDA_ERROR_OUT_OF_MEMORY"),
+    (FailureKind.GPU_MEMORY, "RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+    (
+        FailureKind.CACHE_BLOCKS,
+        "ValueError: max seq len (32768) is larger than the number of tokens that can be stored in KV cache (9984).",
+    ),
+    (FailureKind.CACHE_BLOCKS, "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static."),
+    (FailureKind.CRASHED, "*** SIGSEGV received at time=1 on cpu 3 ***"),
+    (FailureKind.CRASHED, "Fatal Python error: Segmentation fault"),
+    (FailureKind.CRASHED, "double free or corruption (!prev)"),
+    (FailureKind.NCCL_TIMEOUT, "[Rank 2] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=9)"),
+    (FailureKind.NCCL_ERROR, "ncclInvalidUsage: Duplicate GPU detected : rank 1 and rank 0 both on CUDA device 1b000"),
+    (
+        FailureKind.NCCL_ERROR,
+        "RuntimeError: [../gloo/transport/tcp/pair.cc:534] Connection closed by peer [10.0.0.3]:7",
+    ),
+    (FailureKind.GPU_HARDWARE, "RuntimeError: CUDA error: uncorrectable ECC error encountered"),
+    (FailureKind.GPU_HARDWARE, "NVRM: Xid (PCI:0000:4e:00): 79, GPU has fallen off the bus."),
+    (FailureKind.GPU_UNSUPPORTED, "RuntimeError: CUDA error: no kernel image is available for execution on the device"),
+    (FailureKind.NO_GPU, "RuntimeError: No CUDA GPUs are available"),
+    (FailureKind.CUDA_ERROR, "RuntimeError: CUDA error: device-side assert triggered"),
+    (FailureKind.CUDA_ERROR, "RuntimeError: cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+    (FailureKind.NODE_LOST, "ray.exceptions.ActorDiedError: The actor died because its node has died."),
+    (FailureKind.NODE_LOST, "ray.exceptions.LocalRayletDiedError: The task's local raylet died."),
+    (FailureKind.OBJECT_STORE_FULL, "ray.exceptions.ObjectStoreFullError: Failed to put object ff"),
+    (FailureKind.DISK_FULL, "RuntimeError: [enforce fail at inline_container.cc:603] . unexpected pos 640 vs 534"),
+    (FailureKind.DISK_FULL, "OSError: [Errno 122] Disk quota exceeded"),
+    (FailureKind.PORT_IN_USE, "OSError: [Errno 98] Address already in use"),
+    (FailureKind.RENDEZVOUS, "torch.distributed.DistStoreError: Timed out after 601 seconds, 3/4 clients joined."),
+    (FailureKind.RAY_UNREACHABLE, "gcs_client.cc:178: Timed out while waiting for GCS to become available."),
+    (FailureKind.BUILD_FAILED, "  ERROR: Failed building wheel for apex"),
+    (FailureKind.OVERRIDE, "Error parsing override 'trainer.epochs==3'"),
+    (FailureKind.ROLLOUT_HANG, "TimeoutError: RPC call to sample_tokens timed out."),
+    (FailureKind.TERMINATED, "[2026-01-01] logging.cc:497: *** SIGTERM received at time=1 on cpu 0 ***"),
+    (FailureKind.ROLLOUT_FAILED, "RuntimeError: Engine core initialization failed. See root cause above."),
+    (FailureKind.UNSCHEDULABLE, "(autoscaler +9s) Error: No available node types can fulfill resource request {}"),
+    (FailureKind.WORKER_DIED, "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:"),
+]
+
+
+@pytest.mark.parametrize(("kind", "line"), LINES, ids=[f"{kind}-{line[:30]}" for kind, line in LINES])
+def test_a_line_tells_how_a_machine_failed(kind: FailureKind, line: str) -> None:
+    verdict = classify_failure(line, is_exception=False)
+    assert verdict is not None
+    assert verdict[0] is kind
+
+
+def test_rays_guesses_about_a_dead_worker_are_no_causes() -> None:
+    line = (
+        "(raylet) A worker died or was killed while executing a task by an unexpected system error. There are some "
+        "potential root causes. (1) The process is killed by SIGKILL by OOM killer due to high memory usage. "
+        "(3) The worker is crashed unexpectedly due to SIGSEGV or other unexpected errors."
+    )
+    assert classify_failure(line) == (FailureKind.WORKER_DIED, FailureWeight.CONSEQUENCE)

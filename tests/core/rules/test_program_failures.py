@@ -1,0 +1,139 @@
+"""Errors of programs, models, data, files and the network: each has a kind."""
+
+import pytest
+
+from bot.core.model.failure import FailureKind
+from bot.core.rules.failure_search import classify_failure
+
+ERRORS = [
+    (
+        FailureKind.DEVICE_MISMATCH,
+        "RuntimeError: Expected all tensors to be on the same device, but found at least two devices, cuda:3 and cpu!",
+    ),
+    (
+        FailureKind.NAN_LOSS,
+        "RuntimeError: probability tensor contains either `inf`, `nan` or element < 0",
+    ),
+    (FailureKind.NAN_LOSS, "RuntimeError: Function 'MulBackward0' returned nan values in its 0th output."),
+    (
+        FailureKind.MODEL_UNKNOWN,
+        "OSError: acme/llama-4b is not a local folder and is not a valid model identifier listed on 'https://hf.co'",
+    ),
+    (
+        FailureKind.MODEL_UNKNOWN,
+        "huggingface_hub.errors.RepositoryNotFoundError: 401 Client Error. (Request ID: Root=1)",
+    ),
+    (
+        FailureKind.MODEL_UNKNOWN,
+        "huggingface_hub.errors.HFValidationError: Repo id must be in the form 'repo_name' or 'namespace/repo_name'",
+    ),
+    (FailureKind.HUGGING_FACE, "huggingface_hub.errors.GatedRepoError: 403 Client Error."),
+    (
+        FailureKind.NETWORK,
+        "requests.exceptions.HTTPError: 429 Client Error: Too Many Requests for url: https://hf.co/api",
+    ),
+    (FailureKind.NETWORK, "ConnectionResetError: [Errno 104] Connection reset by peer"),
+    (
+        FailureKind.NETWORK,
+        "requests.exceptions.ReadTimeout: HTTPSConnectionPool(host='hf.co', port=443): Read timed out. (timeout=10)",
+    ),
+    (FailureKind.NETWORK, "socket.gaierror: [Errno -3] Temporary failure in name resolution"),
+    (
+        FailureKind.MODEL_UNSUPPORTED,
+        "ValueError: The checkpoint has model type `new9` but Transformers does not recognize this architecture.",
+    ),
+    (
+        FailureKind.MODEL_UNSUPPORTED,
+        "ValueError: Model architectures ['New9ForCausalLM'] are not supported for now.",
+    ),
+    (
+        FailureKind.REMOTE_CODE,
+        "ValueError: acme/m contains custom code which must be executed to correctly load the model.",
+    ),
+    (
+        FailureKind.CHAT_TEMPLATE,
+        "ValueError: Cannot use chat template functions because tokenizer.chat_template is not set",
+    ),
+    (FailureKind.GPU_UNSUPPORTED, "RuntimeError: FlashAttention only supports Ampere GPUs or newer."),
+    (FailureKind.CHECKPOINT_MISMATCH, "RuntimeError: Error(s) in loading state_dict for LlamaForCausalLM:"),
+    (
+        FailureKind.CHECKPOINT_MISMATCH,
+        "ValueError: loaded state dict contains a parameter group that doesn't match the size of optimizer's group",
+    ),
+    (
+        FailureKind.CHECKPOINT_CORRUPT,
+        "RuntimeError: PytorchStreamReader failed reading zip archive: failed finding central directory",
+    ),
+    (FailureKind.CHECKPOINT_CORRUPT, "_pickle.UnpicklingError: invalid load key, 'v'."),
+    (
+        FailureKind.TENSOR_PARALLEL,
+        "ValueError: Total number of attention heads (14) must be divisible by tensor parallel size (4).",
+    ),
+    (
+        FailureKind.TENSOR_PARALLEL,
+        "ValueError: World size (16) is larger than the number of available GPUs (8) in this node.",
+    ),
+    (
+        FailureKind.PROMPT_TOO_LONG,
+        "ValueError: The decoder prompt (length 2301) is longer than the maximum model length of 2048.",
+    ),
+    (
+        FailureKind.PROMPT_TOO_LONG,
+        "ValueError: The input (4100 tokens) is longer than the model's context length (4096 tokens).",
+    ),
+    (
+        FailureKind.BATCHED_TOKENS,
+        "ValueError: max_num_batched_tokens (2048) is smaller than max_model_len (4096).",
+    ),
+    (
+        FailureKind.CONTEXT_LENGTH,
+        "ValueError: User-specified max_model_len (9000) is greater than the derived max_model_len (4096).",
+    ),
+    (FailureKind.DATA_MISSING, "FileNotFoundError: Unable to find '/data/math/test.parquet'"),
+    (FailureKind.DATA_MISSING, "datasets.exceptions.DatasetNotFoundError: Dataset 'acme/x' doesn't exist on the Hub"),
+    (FailureKind.DATA_INVALID, "pyarrow.lib.ArrowInvalid: Parquet magic bytes not found in footer."),
+    (FailureKind.DATA_INVALID, "ValueError: num_samples should be a positive integer, but got num_samples=0"),
+    (FailureKind.CONFIG_KEY, "omegaconf.errors.ConfigKeyError: Key 'kl_loss' is not in struct"),
+    (FailureKind.CONFIG_KEY, "TypeError: AlgoConfig.__init__() got an unexpected keyword argument 'beta'"),
+    (FailureKind.CONFIG_KEY, "omegaconf.errors.MissingMandatoryValue: Missing mandatory value: data.train_files"),
+    (FailureKind.MISSING_MODULE, "ModuleNotFoundError: No module named 'liger_kernel'"),
+    (
+        FailureKind.LIBRARY_MISMATCH,
+        "ImportError: /x/flash_attn_2_cuda.so: undefined symbol: _ZN3c104cuda9SetDeviceEi",
+    ),
+    (FailureKind.LIBRARY_MISMATCH, "ImportError: cannot import name 'LLMEngine' from 'vllm' (/x/__init__.py)"),
+    (
+        FailureKind.LIBRARY_MISMATCH,
+        "ImportError: /lib/x86_64-linux-gnu/libstdc++.so.6: version `GLIBCXX_3.4.30' not found (required by x.so)",
+    ),
+    (FailureKind.PERMISSION_DENIED, "PermissionError: [Errno 13] Permission denied: '/ckpt/global_step_5'"),
+    (FailureKind.PERMISSION_DENIED, "OSError: [Errno 30] Read-only file system: '/data/out'"),
+    (FailureKind.FILE_MISSING, "FileNotFoundError: [Errno 2] No such file or directory: 'tools.yaml'"),
+    (FailureKind.ROLLOUT_HANG, "ray.exceptions.GetTimeoutError: Get timed out: some object(s) not ready."),
+    (FailureKind.DIVISION_BY_ZERO, "ZeroDivisionError: float division by zero"),
+    (FailureKind.NODE_MEMORY, "MemoryError"),
+    (FailureKind.ASSERTION, "AssertionError: shape is off"),
+    (FailureKind.RUNTIME_ERROR, "RuntimeError: stack expects each tensor to be equal size"),
+    (FailureKind.EXCEPTION, "KeyError: 'lr_warmup'"),
+]
+
+
+@pytest.mark.parametrize(("kind", "line"), ERRORS, ids=[f"{kind}-{line[:30]}" for kind, line in ERRORS])
+def test_an_exception_has_a_kind(kind: FailureKind, line: str) -> None:
+    verdict = classify_failure(line)
+    assert verdict is not None
+    assert verdict[0] is kind
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "INFO torch.distributed is ready on all ranks",
+        "UserWarning: torchtitan engine is not available: ModuleNotFoundError(\"No module named 'torchtitan'\")",
+        "Port 8000 is already in use, trying port 8001",
+        "'nccl_timeout': 600,",
+        "file_system_monitor.cc:116: /tmp/ray/session_1 is over 95% full, available space: 12 GB.",
+    ],
+)
+def test_a_line_of_a_healthy_log_has_none(line: str) -> None:
+    assert classify_failure(line, is_exception=False) is None
