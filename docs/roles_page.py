@@ -51,6 +51,7 @@ TYPED: dict[str, bool | None] = {
     "list ended": None,
     "logs RUN": True,
     "logs RUN --follow": True,
+    "samples RUN": True,
     "plot RUN": True,
     "compare RUN OTHER": True,
     "compare": None,
