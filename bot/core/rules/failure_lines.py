@@ -9,7 +9,7 @@ MODULE_PATH = r"(?:[A-Za-z_]\w*+\.)*+"
 EXCEPTION_LINE = re.compile(rf"{MODULE_PATH}[A-Z](?=\w*[a-z])\w*+(?:\(\w++\))?+(?:: .*|:)?")
 """The line that ends a traceback: an exception class with its message."""
 
-ERROR_LINE = re.compile(rf"{MODULE_PATH}[A-Z]\w*(?:Error|Exception)(?:: .+)?")
+ERROR_LINE = re.compile(rf"{MODULE_PATH}[A-Z]\w*(?:Error|Exception)(?:: .+|:)?")
 """The same line, where no traceback was printed."""
 
 GIVE_UP_MESSAGE = re.compile(r"verl recipe: .+|ERROR: (?:Could not|No matching|Failed|Cannot|ResolutionImpossible).*+")

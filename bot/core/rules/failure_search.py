@@ -26,7 +26,7 @@ MIN_STEP_METRICS = 4
 
 NAN_HINT = re.compile(r"nan|not finite", re.IGNORECASE)
 NAN_LINE = re.compile(
-    r"\bloss['\"]?(?:/\w{1,40})?\s{0,3}[:=|]?\s{0,3}(?:[\w.]{1,20}\()?nan\b|\b(?:pg|vf|policy|train|total)_loss:(?:[\w.]{1,20}\()?nan\b"
+    r"\bloss['\"]?(?:/\w{1,40})?\s{0,3}(?:[:=|]|is\b)?\s{0,3}(?:[\w.]{1,20}\()?nan\b|\b(?:pg|vf|policy|train|total)_loss:(?:[\w.]{1,20}\()?nan\b"
     r"|grad_norm is not finite|NaN detected in loss",
     re.IGNORECASE,
 )

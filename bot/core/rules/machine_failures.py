@@ -70,15 +70,16 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.NCCL_TIMEOUT,
-        "watchdog caught collective operation timeout | received a global timeout from another rank | "
+        "watchdog caught collective operation timeout | timed out waiting … for recv operation | "
+        "timed out waiting … for send operation | received a global timeout from another rank | "
         "nccl … heartbeat monitor timed out",
         in_any_line=True,
     ),
     FailureTexts(
         FailureKind.NCCL_ERROR,
-        "nccl error | ncclsystemerror | ncclunhandledcudaerror | ncclinternalerror | ncclinvalidusage | "
-        "ncclinvalidargument | ncclremoteerror | duplicate gpu detected | gloo … connection closed by peer | "
-        "gloo … connection reset by peer | gloo connectfullmesh failed",
+        "nccl error | nccl communicator | ncclsystemerror | ncclunhandledcudaerror | ncclinternalerror | "
+        "ncclinvalidusage | ncclinvalidargument | ncclremoteerror | duplicate gpu detected | "
+        "gloo … connection closed by peer | gloo … connection reset by peer | gloo connectfullmesh failed",
         in_any_line=True,
     ),
     FailureTexts(
@@ -156,6 +157,7 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
         FailureKind.OVERRIDE,
         "configcompositionexception | overrideparseexception | could not override ' | "
         "could not append to config | could not delete from config | error parsing override ' | "
+        "mismatched input ' | no viable alternative at input | token recognition error at: | "
         "error merging override | missingconfigexception | cannot find primary config | lexernoviablealt",
         in_any_line=True,
     ),
@@ -189,11 +191,11 @@ CONSEQUENCE_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.ROLLOUT_FAILED,
-        "engine core initialization failed | engine core proc … died unexpectedly | "
-        "workerproc initialization failed | workerproc failed to start | enginecore failed to start | "
-        "enginecore encountered a | enginedeaderror | engine process failed to start | "
-        "background loop has errored already | background loop is stopped | engine loop is not running | "
-        "scheduler … is dead | worker proc … died unexpectedly | "
+        "engine core initialization failed | received sigquit from a child process | "
+        "engine core proc … died unexpectedly | workerproc initialization failed | workerproc failed to start | "
+        "enginecore failed to start | enginecore encountered a | enginedeaderror | "
+        "engine process failed to start | background loop has errored already | background loop is stopped | "
+        "engine loop is not running | scheduler … is dead | worker proc … died unexpectedly | "
         "initialization failed. please see the error messages above | server process terminated unexpectedly",
         in_any_line=True,
     ),

@@ -25,7 +25,7 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     FailureTexts(
         FailureKind.NAN_LOSS,
         "contains either `inf`, `nan` | returned nan values in its | found invalid values … nan | loss is nan | "
-        "nan loss | nan detected in loss | loss is not finite | nan or inf in loss",
+        "nan in loss | nan loss | nan detected in loss | loss is not finite | nan or inf in loss",
     ),
     FailureTexts(
         FailureKind.MODEL_UNKNOWN,
@@ -77,10 +77,10 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.CHECKPOINT_MISMATCH,
-        "error(s) in loading state_dict | missing key(s) in state_dict | unexpected key(s) in state_dict | "
-        "size mismatch for | size mismatch between saved | missing key in checkpoint state_dict | "
-        "doesn't match the size of optimizer's group | has a different number of parameter groups | "
-        "loaded state dict contains a parameter group",
+        "error(s) in loading state_dict | world size mismatch | missing key(s) in state_dict | "
+        "unexpected key(s) in state_dict | size mismatch for | size mismatch between saved | "
+        "missing key in checkpoint state_dict | doesn't match the size of optimizer's group | "
+        "has a different number of parameter groups | loaded state dict contains a parameter group",
     ),
     FailureTexts(
         FailureKind.CHECKPOINT_CORRUPT,
@@ -99,7 +99,7 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "divisible by tp_size | is not divisible by tensor_model_parallel_size | "
         "num_attention_heads … divisible | num_query_groups … divisible | num_query_groups … multiple | "
         "kv heads … divisible | world size … is larger than the number of available gpus | "
-        "required gpus exceeds the total number of available gpus | number of layers … divisible by pipeline | "
+        "required gpus exceeds the total number of available gpus | number of layers … pipeline | "
         "num_layers … divisible by pipeline | pipeline_model_parallel_size | is not divisible … parallel | "
         "parallel size … is not divisible",
     ),
@@ -147,6 +147,10 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         in_any_line=True,
     ),
     FailureTexts(
+        FailureKind.BUILD_FAILED,
+        "the detected cuda version … mismatches | cuda_home environment variable is not set",
+    ),
+    FailureTexts(
         FailureKind.PACKAGE_UNAVAILABLE,
         "no matching distribution found | could not find a version that satisfies | resolutionimpossible | "
         "conflicting dependencies | no solution found when resolving | unable to locate package",
@@ -159,8 +163,10 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.LIBRARY_MISMATCH,
-        "undefined symbol | cannot import name | version `glibc | cannot open shared object file | "
-        "binary incompatibility | is not compatible with this build | compiled using numpy 1.x | "
+        "undefined symbol | module 'vllm … has no attribute | module 'transformers … has no attribute | "
+        "module 'flash_attn … has no attribute | module 'sglang … has no attribute | cannot import name | "
+        "version `glibc | cannot open shared object file | binary incompatibility | "
+        "is not compatible with this build | compiled using numpy 1.x | "
         "version mismatch: the cluster was started with | for a normal functioning of this module | "
         "partially initialized module | versionconflict | mismatched versions",
     ),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.core.model.failure import FailureKind, RetryEffect
+from benchmarks.death_labels import KINDS_BY_LABEL, label_failure
+from bot.core.model.failure import FailureKind, FailureSummary, RetryEffect
 from bot.core.rules.failure_causes import CAUSES_BY_KIND
 
 
@@ -34,3 +35,11 @@ def test_a_cause_is_a_sentence(kind: FailureKind) -> None:
     sentence = CAUSES_BY_KIND[kind].sentence
     assert sentence.endswith(".")
     assert "{" not in sentence
+
+
+def test_a_kind_has_one_label_of_the_corpus() -> None:
+    kinds = [kind for kinds in KINDS_BY_LABEL.values() for kind in kinds]
+    assert len(kinds) == len(set(kinds))
+    assert label_failure(FailureSummary("KeyError", FailureKind.EXCEPTION)) == "traceback"
+    assert label_failure(FailureSummary("Killed", FailureKind.KILLED)) == "oom_killer"
+    assert label_failure(None) == ""

@@ -54,6 +54,16 @@ LINES = [
     (FailureKind.BUILD_FAILED, "  ERROR: Failed building wheel for apex"),
     (FailureKind.OVERRIDE, "Error parsing override 'trainer.epochs==3'"),
     (FailureKind.ROLLOUT_HANG, "TimeoutError: RPC call to sample_tokens timed out."),
+    (FailureKind.NCCL_TIMEOUT, "RuntimeError: Timed out waiting 1800000ms for recv operation to complete"),
+    (
+        FailureKind.NCCL_ERROR,
+        "DistBackendError: [1] is setting up NCCL communicator, but got: Connection reset by peer",
+    ),
+    (FailureKind.OVERRIDE, "mismatched input '=' expecting <EOF>"),
+    (
+        FailureKind.TERMINATED,
+        "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-01-01T00:00:00 DUE TO TIME LIMIT ***",
+    ),
     (FailureKind.TERMINATED, "[2026-01-01] logging.cc:497: *** SIGTERM received at time=1 on cpu 0 ***"),
     (FailureKind.ROLLOUT_FAILED, "RuntimeError: Engine core initialization failed. See root cause above."),
     (FailureKind.UNSCHEDULABLE, "(autoscaler +9s) Error: No available node types can fulfill resource request {}"),

@@ -31,7 +31,7 @@ CAUSES = (
     ),
     FailureTexts(
         FailureKind.TENSOR_PARALLEL,
-        "rollout world_size … is not divisible by | divisible by infer_tp | "
+        "world_size … is not divisible by | divisible by infer_tp | "
         "n_gpus … must be divisible by model_parallel_size | "
         "gpus_per_node should be divisible by tensor_model_parallel_size | must be divisible by gpus_per_node | "
         "tensor parallel size should be less than or equal to the world size | "
