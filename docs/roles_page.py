@@ -45,6 +45,7 @@ TYPED: dict[str, bool | None] = {
     "launch RECIPE --dry-run": None,
     "status": None,
     "status RUN": True,
+    "explain RUN": True,
     "list": None,
     "list mine": None,
     "list all": None,

@@ -7,6 +7,7 @@ CHINESE = "zh-CN"
 ENGLISH_ALIASES: Mapping[str, str] = {
     **dict.fromkeys(("start", "run", "submit", "train"), "launch"),
     **dict.fromkeys(("show", "info", "st"), "status"),
+    **dict.fromkeys(("why", "why?", "diagnose"), "explain"),
     **dict.fromkeys(("ls", "ps", "runs", "jobs", "queue"), "list"),
     **dict.fromkeys(("log", "tail"), "logs"),
     **dict.fromkeys(("sample", "rollouts", "rollout", "generations", "completions"), "samples"),
@@ -30,6 +31,7 @@ ENGLISH_ALIASES: Mapping[str, str] = {
 CHINESE_ALIASES: Mapping[str, str] = {
     **dict.fromkeys(("启动", "运行", "开始", "提交"), "launch"),
     **dict.fromkeys(("状态", "进度"), "status"),
+    **dict.fromkeys(("解释", "为什么", "为什么?", "原因", "诊断"), "explain"),
     **dict.fromkeys(("列表", "任务", "列出"), "list"),
     **dict.fromkeys(("日志",), "logs"),
     **dict.fromkeys(("样本", "采样", "回答"), "samples"),

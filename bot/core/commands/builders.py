@@ -16,6 +16,7 @@ from bot.core.commands.command import (
     RUN_LISTS,
     WORKSPACE_LANGUAGE,
     CompareRuns,
+    Explain,
     Extend,
     Launch,
     ListRuns,
@@ -154,6 +155,24 @@ def build_samples_command(arguments: ParsedArguments) -> ShowSamples:
         parse_whole_option(arguments, "n", 1, MAX_SAMPLES) if arguments.get_option("n") else DEFAULT_SAMPLES,
         is_validation=VALIDATION_WORD in words,
     )
+
+
+RUN_ID_SHAPE = re.compile(r"\b[a-z0-9-]{1,80}-[0-9a-f]{4,8}\b", re.IGNORECASE)
+"""What a run's id looks like among the words of a question: `ppo-7f3a`."""
+
+
+def build_explain_command(arguments: ParsedArguments) -> Explain:
+    """Return the command for a run: the only word, or the one in a question that looks like a run, or the thread's.
+
+    Raises:
+        UserError: a question that names no run, outside of a run's thread.
+    """
+    names = arguments.names
+    shaped = RUN_ID_SHAPE.search(" ".join(names))
+    named = shaped[0] if shaped else names[0] if len(names) == 1 else arguments.thread_run
+    if not named:
+        raise UserError(Phrase("Which run?"), Phrase("Name it: `/verl explain ppo-7f3a`, or ask in its thread."))
+    return Explain(named)
 
 
 def build_stop_command(arguments: ParsedArguments) -> Stop:

@@ -166,6 +166,13 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Explain:
+    """Show why a run is as it is."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShowArtifacts:
     """Show what a run has left, and where."""
 
@@ -321,6 +328,7 @@ Command = (
     | ShowSamples
     | ShowChart
     | CompareRuns
+    | Explain
     | Stop
     | ShowArtifacts
     | Retry
@@ -359,7 +367,7 @@ def is_read_only(command: Command) -> bool:
             return True
         case ShowSamples():  # the thread of the run gets them
             return False
-        case ShowHistory() | ShowAudit() | ShowRunBudget() | ShowWelcome():
+        case ShowHistory() | ShowAudit() | ShowRunBudget() | ShowWelcome() | Explain():
             return True
         case (
             OpenLaunchForm()

@@ -10,6 +10,7 @@ from bot.core.commands.builders import (
     build_budget_command,
     build_compare_command,
     build_cost_command,
+    build_explain_command,
     build_extend_command,
     build_launch_command,
     build_list_command,
@@ -118,7 +119,7 @@ def build_decline_command(arguments: ParsedArguments) -> Refuse:
 
 
 RUN_COMMANDS = (
-    *("status", "logs", "samples", "plot", "compare", "stop", "artifacts", "retry", "resume"),
+    *("status", "explain", "logs", "samples", "plot", "compare", "stop", "artifacts", "retry", "resume"),
     *("extend", "budget", "approve", "decline", "cost", "history"),
 )
 COMMAND_SPECS: dict[str, CommandSpec] = {
@@ -143,6 +144,17 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
             "status ppo-7f3a",
             lambda arguments: ShowStatus(arguments.get_name(0)),
             optional="RUN",
+        ),
+        CommandSpec(
+            "explain",
+            N_(
+                "Explain why a run is as it is: how it compares with earlier ones, what changed, where time and money "
+                "went, what its log says. `why is it slow?` in its thread is the same."
+            ),
+            "explain ppo-7f3a",
+            build_explain_command,
+            required=("RUN",),
+            takes_more=True,
         ),
         CommandSpec(
             "list",

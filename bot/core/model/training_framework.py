@@ -38,6 +38,7 @@ class MetricKeys:
             where the key is no result.
         find_validation_source: returns the name of the data that a result was measured on; empty where it has none.
         step_part: beginning of the keys of the seconds of a step's parts; empty if there are none.
+        step_parts: keys of the seconds of the parts that a step consists of, none of them within another.
         side_rows: beginnings of keys that are logged on lines of their own beside the step's.
         validation_seconds, checkpoint_seconds: how long a validation and a checkpoint took.
         known: the keys that the bot itself uses.
@@ -49,6 +50,7 @@ class MetricKeys:
     find_validation_source: Callable[[str], str] = find_no_source
     side_rows: tuple[str, ...] = ()
     step_part: str = ""
+    step_parts: tuple[str, ...] = ()
     validation_seconds: tuple[str, ...] = ()
     checkpoint_seconds: tuple[str, ...] = ()
     known: frozenset[str] = field(init=False)

@@ -8,6 +8,7 @@ from functools import partial
 from slack_sdk import WebClient
 
 from bot.app.language_preferences import LanguagePreferences
+from bot.app.run_explainer import explain_run
 from bot.app.run_queries import LaunchPreview, Requester
 from bot.app.run_service import RunService
 from bot.core.commands.command import (
@@ -16,6 +17,7 @@ from bot.core.commands.command import (
     Command,
     CompareRuns,
     DescribeRecipe,
+    Explain,
     Extend,
     Forget,
     Launch,
@@ -62,6 +64,7 @@ from bot.slack.outbound.file_uploads import render_upload_failure, upload_to_thr
 from bot.slack.outbound.home_publisher import HomePublisher
 from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain
 from bot.slack.views import answers, budget_views, help_views, launch_form, log_excerpt
+from bot.slack.views.explanation_views import render_explanation
 from bot.slack.views.message import Answer, FileUpload, Responder
 from bot.slack.views.recipe_views import describe_recipe, render_launch_preview, render_recipes
 
@@ -122,6 +125,7 @@ class Commands:
             case (
                 ShowLogs()
                 | ShowSamples()
+                | Explain()
                 | ShowChart()
                 | CompareRuns()
                 | ShowCost()
@@ -167,7 +171,15 @@ class Commands:
 
     def answer_slow_command(
         self,
-        command: ShowLogs | ShowSamples | ShowChart | CompareRuns | ShowCost | ShowHistory | ShowAudit | Forget,
+        command: ShowLogs
+        | Explain
+        | ShowSamples
+        | ShowChart
+        | CompareRuns
+        | ShowCost
+        | ShowHistory
+        | ShowAudit
+        | Forget,
         requester: Requester,
         responder: Responder,
     ) -> DeferredAnswer:
@@ -177,6 +189,8 @@ class Commands:
                 return self.show_log(command, requester, responder)
             case ShowSamples():
                 return self.sample_commands.answer(command, requester, responder)
+            case Explain(run_id):
+                return self.explain(run_id, requester, responder)
             case ShowChart() | CompareRuns():
                 return self.chart_commands.answer(command, requester, responder)
             case ShowCost():
@@ -287,6 +301,14 @@ class Commands:
         except (SlackRejected, SlackRateLimited, SlackUncertain) as error:
             log.warning("run %s: no file of its log: %s", run.id, error)
             return log_excerpt.render_log_excerpt(excerpt, render_upload_failure(error))
+
+    def explain(self, run_id: str, requester: Requester, responder: Responder) -> DeferredAnswer:
+        """Explain a run in the background: it is compared with every earlier run of its recipe."""
+        queries, now = self.service.queries, self.service.now()
+        run = queries.find(run_id, requester.actor)
+        return lambda: self.background.answer_later(
+            lambda: render_explanation(explain_run(queries, run, requester.actor, now), now), responder, requester.user
+        )
 
     def choose_language(self, language: str | None, user: str) -> DeferredAnswer:
         """Switch the person's language, effective at once."""

@@ -22,6 +22,12 @@ VALIDATION_LOSS = ("val/loss",)
 SECONDS = ("timing_s/step", "perf/time_per_step", "train/time(s)")
 THROUGHPUT = ("perf/throughput",)
 
+STEP_PARTS = (
+    *("gen", "gen_max", "reward", "old_log_prob", "ref", "values", "adv", "update_critic", "update_actor"),
+    *("update_weights", "param_sync", "testing", "save_checkpoint"),
+)
+"""Parts of a step as verl times them, without those within another (verl/trainer/ppo/ray_trainer.py, 0.1 to 0.10)."""
+
 VALIDATION_PREFIXES = ("val-", "val/")
 """Beginnings of all keys of a validation; verl's SFT trainer has `val/loss`."""
 
@@ -176,6 +182,7 @@ VERL_KEYS = MetricKeys(
     rank_validation=rank_validation,
     find_validation_source=find_validation_source,
     side_rows=SIDE_PREFIXES,
+    step_parts=tuple(f"{beginning}{part}" for beginning in ("timing_s/", "timing/") for part in STEP_PARTS),
     step_part="timing/",  # old versions report only the time of the parts
     validation_seconds=("timing_s/testing", "timing/testing"),
     checkpoint_seconds=("timing_s/save_checkpoint", "timing/save_checkpoint"),
