@@ -66,7 +66,7 @@ def test_sky_launch_meets_the_caps_and_gets_an_autostop(live: OnSlurm) -> None:
     assert second not in live.bed.clusters()
 
     run_id = live.launched(f"smoke {ON} {ENDLESS}")
-    live.can_see(run_id, "card", "*running*")
+    live.can_see(run_id, "card", "is running*")
 
     live.bed.sky("down", "-y", first)
     eventually(lambda: f"the place of cluster {first}" in live.log(), live.log, SECONDS, pause_seconds=1)

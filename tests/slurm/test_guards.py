@@ -30,7 +30,7 @@ def autostop_of(bed: Bed, name: str) -> str:
 
 def test_sky_autostop_cancel_is_seen_and_mended_with_who_did_it(live: OnSlurm) -> None:
     run_id = live.launched(f"smoke {ON} {ENDLESS}")
-    live.can_see(run_id, "card", "*running*")
+    live.can_see(run_id, "card", "is running*")
     live.can_see(run_id, "card", "autostop after 5 idle min")
     live.bed.sky("autostop", "--cancel", "-y", f"verl-{run_id}")
     told = live.ana.can_see("I set it to 5 idle minutes.", SECONDS)

@@ -38,10 +38,10 @@ def live(tmp_path_factory: pytest.TempPathFactory, bed: Bed) -> Iterator[OnSlurm
 @pytest.mark.parametrize("name", ["ppo", "grpo", "multiturn-tools"])
 def test_a_dry_run_names_what_slurm_needs_and_skypilot_takes_it(live: OnSlurm, name: str, tmp_path: Path) -> None:
     refused = answered(live, f"launch {name} {ON} --dry-run")
-    assert "would be refused here" in refused
+    assert "This would be refused." in refused
     added = " ".join(re.findall(r"`(\w+=none)`", refused))
     line = f"launch {name} {ON} {added}"
-    assert "would be refused here" not in answered(live, f"{line} --dry-run")
+    assert "This would be refused." not in answered(live, f"{line} --dry-run")
 
     asked = parse_command(line)
     assert isinstance(asked, Launch)

@@ -16,7 +16,7 @@ def test_the_api_server_is_killed_under_one_launch_and_one_running_job(bed_alone
     live.start()
     try:
         running = live.launched(f"smoke {ON} {ENDLESS}")
-        live.can_see(running, "card", "*running*")
+        live.can_see(running, "card", "is running*")
         launching = live.launched(f"smoke {ON} {ENDLESS}")
         eventually(lambda: live.jobs_of(launching), live.bed.queue, 120, pause_seconds=0.5)
 
@@ -25,7 +25,7 @@ def test_the_api_server_is_killed_under_one_launch_and_one_running_job(bed_alone
         bed_alone.start_server()
 
         live.ends(launching, "could not be launched")
-        live.can_see(running, "card", "*running*")
+        live.can_see(running, "card", "is running*")
         assert live.bed.job_ids(f"verl-{running}") == [1]
         live.ana.says(f"/verl stop {running}")
         live.ends(running, "was stopped")

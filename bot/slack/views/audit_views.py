@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from bot.core.model.audit import BOT, AuditEvent, AuditValue
+from bot.core.model.people import Act
 from bot.core.model.run import Run
 from bot.i18n import render
 from bot.phrase import N_
@@ -32,7 +33,7 @@ REFUSED_PREFIX = "refused: "
 ACTION_PHRASES: Mapping[str, str] = {
     "launch": N_("requested the launch"),
     "approve": N_("approved the launch"),
-    "refuse": N_("refused the launch"),
+    "refuse": N_("declined the launch"),
     "stop": N_("requested the stop"),
     "confirm gone": N_("confirmed that its machines are gone"),
     "give up model": N_("discarded its model"),
@@ -68,6 +69,22 @@ ACTION_PHRASES: Mapping[str, str] = {
     "refuse outside launch": N_("refused a launch outside Slack"),
 }
 """The phrase for each action, by its name in the audit."""
+
+REFUSED_ACT_PHRASES: Mapping[str, str] = {
+    Act.READ: N_("was not allowed to look at it"),
+    Act.LAUNCH: N_("was not allowed to launch"),
+    Act.STOP: N_("was not allowed to stop it"),
+    Act.TUNE: N_("was not allowed to change what it reports"),
+    Act.EXTEND: N_("was not allowed to extend it"),
+    Act.DISCARD: N_("was not allowed to discard its model"),
+    Act.REPORT: N_("was not allowed to schedule a report"),
+    Act.APPROVE: N_("was not allowed to approve or decline it"),
+    Act.SET_MONTHLY_BUDGET: N_("was not allowed to set a monthly budget"),
+    Act.MANAGE_CLUSTER: N_("was not allowed to manage a cluster"),
+    Act.FORGET: N_("was not allowed to delete records"),
+    Act.AUDIT: N_("was not allowed to read the audit"),
+}
+"""The phrase for each act that a person was refused; the audit names other refusals by their rule."""
 
 FIELD_PHRASES: Mapping[str, str] = {
     "line": N_("command"),
@@ -144,7 +161,10 @@ def render_event_line(event: AuditEvent, with_subject: bool = True) -> Markup:
 def render_event_action(event: AuditEvent) -> Markup:
     """Return the action of an event in words."""
     if event.what.startswith(REFUSED_PREFIX):
-        return render_phrase("was refused: {act}", act=code(event.what.removeprefix(REFUSED_PREFIX)))
+        act = event.what.removeprefix(REFUSED_PREFIX)
+        if act in REFUSED_ACT_PHRASES:
+            return translate_text(REFUSED_ACT_PHRASES[act])
+        return render_phrase("was refused: {act}", act=code(act))
     return translate_text(ACTION_PHRASES[event.what]) if event.what in ACTION_PHRASES else code(event.what)
 
 
