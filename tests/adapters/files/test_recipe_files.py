@@ -6,6 +6,7 @@ import pytest
 
 from bot.adapters.files.recipe_files import RecipeFolder, parse_recipe
 from bot.core.model.recipe import Accelerators, parse_accelerators
+from bot.core.model.rollout import OutputFiles
 from bot.errors import UserError
 from tests.fuzz.recipe_files import SHORT
 
@@ -39,6 +40,31 @@ def test_a_recipe_file_that_the_bot_failed_on_is_refused_in_words(old: str, new:
     with pytest.raises(UserError) as refused:
         parse_recipe("toy", SHORT.replace(old, new))
     assert why in f"{refused.value.sentence}{refused.value.hint}"
+
+
+PLACE = "    checkpoints: {variable: CHECKPOINT_DIR, mount: /checkpoints, resume: RESUME_FROM}\n"
+
+
+@pytest.mark.parametrize(
+    ("place", "files", "why"),
+    [
+        (PLACE, "{samples: ../other}", "`_metadata.verlbot.files.samples`"),
+        (PLACE, '{metrics: "a b"}', "`_metadata.verlbot.files.metrics`"),
+        (PLACE, "{validation_samples: /etc}", "`_metadata.verlbot.files.validation_samples`"),
+        (PLACE, "{rollouts: x}", "rollouts"),
+        ("", "{samples: rollouts}", "`_metadata.verlbot.files` needs `checkpoints` too"),
+    ],
+    ids=["a path upwards", "a blank", "an absolute path", "an unknown key", "without checkpoints"],
+)
+def test_files_outside_of_the_runs_folder_are_refused(place: str, files: str, why: str) -> None:
+    with pytest.raises(UserError) as refused:
+        parse_recipe("toy", SHORT.replace(PLACE, f"{place}    files: {files}\n"))
+    assert why in f"{refused.value.sentence}{refused.value.hint}"
+
+
+def test_files_in_the_runs_folder_are_known() -> None:
+    text = f"{SHORT}    files: {{samples: rollouts, metrics: metrics}}\n"
+    assert parse_recipe("toy", text).files == OutputFiles("rollouts", "", "metrics")
 
 
 def test_a_file_that_is_no_text_is_refused_in_words(tmp_path: Path) -> None:
