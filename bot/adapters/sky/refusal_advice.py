@@ -25,7 +25,7 @@ CAUSE_ADVICE: Mapping[RefusalCause, str] = {
         "SkyPilot's client and server have different versions: install the same one on both and restart the server."
     ),
     RefusalCause.LEAK: N_(
-        "Machines may still be billed: look for the job's cluster with `/verl clusters`, and remove it there."
+        "Machines may still be billed: see with `sky status` whether the job's cluster is there, and remove it."
     ),
     RefusalCause.CONTROLLER_DIED: N_(
         "SkyPilot's controller restarted or ran out of memory; the training did not fail. "
