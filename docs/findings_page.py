@@ -104,9 +104,13 @@ def page(table: Callable[..., str]) -> str:
 
 The bot judges every new step of a run. It posts a finding in the run's thread, and in its channel where the finding is
 a warning or says to stop: what it is, with which numbers, since which step and what has been spent since, what to
-change in verl's own option names, and what that rests on. A finding stops no run: a person decides. The bot says it
-once, and takes it back when the numbers have been healthy for a while; *Mute this* silences it for a run. A finding
-says what was measured, not what will be.
+change in verl's own option names, and what that rests on. The bot says it once, and takes it back when the numbers have
+been healthy for a while; *Mute this* silences it for a run. What follows from a finding stays silent unless it is
+graver: where all answers are cut, the bot does not mention the gradient that vanishes. A finding says what was
+measured, not what will be.
+
+A finding stops no run: a person decides, unless `finding_actions` in the recipe or in
+[the policy](policy.md#trying-a-rule-first) says that it only reports what it would have stopped, or that it stops.
 
 {table(*list_signs())}
 

@@ -25,6 +25,7 @@ WITHOUT_WAIT = frozenset(Reason) - {
     Reason.LEASE_EXPIRED,
     Reason.BUDGET_EXCEEDED,
     Reason.MONTHLY_BUDGET_EXCEEDED,
+    Reason.SICK,
 }
 """Reasons of an end that is observed, not requested: nothing is left that could save."""
 
@@ -111,6 +112,6 @@ def test_every_kind_of_failure_is_known_by_a_text_or_by_what_it_follows() -> Non
 
 
 def test_an_end_that_waits_for_a_checkpoint_has_a_word_in_both_places() -> None:
-    """Which ends those are, `find_requested_end` decides: a stop, and whatever a rule ends."""
-    waiting = {Reason.STOPPED, Reason.MONTHLY_BUDGET_EXCEEDED, *REASON_BY_RULE.values()}
+    """Which ends those are, `find_requested_end` and `find_sick_end` decide: a stop, and whatever a rule ends."""
+    waiting = {Reason.STOPPED, Reason.SICK, Reason.MONTHLY_BUDGET_EXCEEDED, *REASON_BY_RULE.values()}
     assert waiting == set(SAVING_LABELS) == set(SAVE_GRACE_REASONS)

@@ -103,6 +103,7 @@ def new_run(plan: LaunchPlan, requester: Requester, now: datetime, policy: Polic
             resumes=plan.recipe.checkpoints is not None and plan.recipe.checkpoints.resume != "",
             missing_safeguards=find_missing_safeguards(plan, FRAMEWORK),
             metrics=plan.recipe.metrics,
+            finding_actions=plan.recipe.finding_actions,
             secrets=tuple(plan.recipe.secrets),
             autostop_minutes=None if is_managed(plan.task) else read_idle_minutes(plan.task),
             managed=is_managed(plan.task),

@@ -208,6 +208,7 @@ def build_reconcile_timings(settings: Settings, allowed: Policy) -> ReconcileTim
         autostop_retry=timedelta(seconds=settings.teardown_retry_seconds),
         teardown_overdue=timedelta(minutes=settings.stopping_alarm_minutes),
         report_only=allowed.report_only,
+        finding_actions=allowed.finding_actions,
         needs_price=allowed.needs_price,
         teardown_retry=timedelta(seconds=max(settings.teardown_retry_seconds, 2 * settings.local_grace_seconds)),
         checkpoint_grace=CheckpointGrace(

@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from bot.adapters.files.recipe_files import FINDING_NAMES
 from bot.adapters.files.yaml_reader import READ_ERRORS, describe_error, read_yaml_as
+from bot.core.model.finding import FindingAction
 from bot.core.model.people import BOUNDED_ROLES, Grants, Role
 from bot.core.model.policy import (
     SAFE_BOUNDS,
@@ -22,6 +24,7 @@ from bot.core.model.policy import (
     Policy,
     StoreOutageBehaviour,
 )
+from bot.core.rules.health.stall import STALL_NAME
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, Text
 
@@ -164,6 +167,7 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
     workspace: CapsYaml = msgspec.field(default_factory=CapsYaml)
     external_launches: ExternalLaunchesYaml = msgspec.field(default_factory=ExternalLaunchesYaml)
     report_only: list[str] = []
+    finding_actions: dict[str, FindingAction] = {}
 
     def to_policy(self) -> Policy:
         """Return the policy that the file describes."""
@@ -198,6 +202,7 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
             workspace=self.workspace.apply_to(SAFE_POLICY.workspace),
             external_launches=self.external_launches.to_external_launches(),
             report_only=tuple(self.report_only),
+            finding_actions=self.finding_actions,
         )
 
     def build_grants(self) -> Grants:
@@ -249,12 +254,22 @@ def read_policy(path: Path) -> Policy:
         raise UserError(
             Phrase("The policy file {path} cannot be read: {why}.", path=str(path), why=why), Phrase(POLICY_HINT)
         ) from error
-    if problems := policy.find_contradictions():
+    if problems := [*policy.find_contradictions(), *list_unknown_findings(policy)]:
         why = " ".join(problems)
         raise UserError(
             Phrase("The policy file {path} contradicts itself: {why}", path=str(path), why=why), Phrase(POLICY_HINT)
         )
     return policy
+
+
+def list_unknown_findings(policy: Policy) -> list[str]:
+    """Return a sentence for each finding that the policy acts on and that no detector has."""
+    known = sorted({*FINDING_NAMES, STALL_NAME})
+    return [
+        f"`finding_actions` names {name}, which is none of {', '.join(known)}."
+        for name in policy.finding_actions
+        if name not in known
+    ]
 
 
 def explain_renamed_setting(error: Exception) -> Text:

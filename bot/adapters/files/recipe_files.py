@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,10 +14,12 @@ from bot.adapters.files.recipe_library import insert_library, list_versions
 from bot.adapters.files.yaml_reader import check_json_compatible, describe_error, load_yaml
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.checkpoint_paths import SAFE_PATH_PART
+from bot.core.model.finding import FindingAction
 from bot.core.model.parameter import Parameter, ParameterKind
 from bot.core.model.recipe import BatchRule, CheckpointSettings, Recipe, Task, build_common_parameters
 from bot.core.model.rollout import OutputFiles
 from bot.core.model.typed_text import compile_pattern, format_inline_code, unknown_name_error
+from bot.core.rules.health.stall import STALL_NAME
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, Text
 from bot.runtime.secret_filter import GENERAL_MASKER
@@ -74,7 +76,6 @@ METADATA_PATH = "_metadata.verlbot"
 
 FINDING_NAMES = {detector.name for detector in FRAMEWORK.detectors}
 
-
 ACCELERATOR_PATTERN = re.compile(r"\s*[^:,{}]{1,60}+(:\d{1,4}(\.\d{1,4})?)?\s*")
 """A name and a count: `H100:8`. The bot checks it here because msgspec 0.22 frees memory twice on a union of a text
 with a pattern and a mapping.
@@ -128,6 +129,7 @@ class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
     lease_hours: LeaseHours
     metrics: list[str]
     findings_off: list[str] = []
+    finding_actions: dict[str, FindingAction] = {}
     parameters: dict[str, ParameterYaml] = {}
     overrides: bool | Literal["verl"] = False
     batches: list[BatchRuleYaml] = []
@@ -195,8 +197,8 @@ def parse_recipe(name: str, text: str, folder: Path | None = None) -> Recipe:
         metadata = msgspec.convert(raw_metadata, MetadataYaml)
     except msgspec.ValidationError as error:
         raise invalid_recipe_error(name, describe_error(error, METADATA_PATH)) from error
-    if unknown_findings := [finding for finding in metadata.findings_off if finding not in FINDING_NAMES]:
-        raise unknown_name_error("finding", unknown_findings[0], sorted(FINDING_NAMES), owner=name)
+    check_finding_names(name, metadata.findings_off, FINDING_NAMES)
+    check_finding_names(name, metadata.finding_actions, {*FINDING_NAMES, STALL_NAME})
     check_no_secret_values(name, task)
     layout = metadata.checkpoints
     checkpoints = CheckpointSettings(layout.variable, layout.mount, layout.resume) if layout else None
@@ -219,10 +221,17 @@ def parse_recipe(name: str, text: str, folder: Path | None = None) -> Recipe:
         lease_hours=metadata.lease_hours,
         metrics=tuple(metadata.metrics),
         findings_off=tuple(metadata.findings_off),
+        finding_actions=metadata.finding_actions,
         checkpoints=checkpoints,
         files=metadata.files.to_model() if metadata.files else OutputFiles(),
         task=task,
     )
+
+
+def check_finding_names(owner: str, names: Iterable[str], known: Collection[str]) -> None:
+    """Raise a `UserError` if one of the names is no finding's."""
+    if unknown := [finding for finding in names if finding not in known]:
+        raise unknown_name_error("finding", unknown[0], sorted(known), owner=owner)
 
 
 def read_recipe_text(name: str, path: Path) -> str:

@@ -23,6 +23,26 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
+class FindingAction(StrEnum):
+    """What the bot does about a finding, besides posting it."""
+
+    TELL = "tell"
+    REPORT_ONLY = "report_only"  # say that the run would have been stopped, when, and what it has cost since
+    STOP = "stop"  # stop the run; its checkpoint is kept as at any other end
+
+
+FINDING_RULE_PREFIX = "findings."
+
+
+def finding_rule(name: str) -> str:
+    """Return the name of the rule that acts on a finding.
+
+    >>> finding_rule("not-a-number")
+    'findings.not-a-number'
+    """
+    return f"{FINDING_RULE_PREFIX}{name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One open finding. It reports what was measured, never a prediction.

@@ -121,6 +121,7 @@ class Detector:
         sign: what it looks for, in a few words for docs/findings.md.
         thresholds: the names of its attributes of `HealthRules`.
         advice: the phrases that its findings advise.
+        says_stop: whether its findings become as grave as STOP; an action on it waits for that.
         metrics: the keys of the metrics that it judges; a finding names those that the step has, with their values.
     """
 
@@ -132,6 +133,7 @@ class Detector:
     thresholds: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    says_stop: bool = False
 
     def get_persist_steps(self, rules: HealthRules) -> int:
         """Return how many unhealthy rows in a row open a finding."""

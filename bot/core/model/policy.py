@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
+from bot.core.model.finding import FindingAction
 from bot.core.model.people import (
     BOUNDED_ROLES,
     MEMBERS,
@@ -226,6 +227,7 @@ class Policy:
         person, team, workspace: caps; teams: caps of single channels, by id, in place of `team`.
         external_launches: rules for launches that bypass the bot.
         report_only: names of rules that only report what they would have done.
+        finding_actions: what is done about a finding besides posting it, by its name; it counts before the recipe's.
     """
 
     grants: Grants = MEMBER_LAUNCH_GRANTS
@@ -247,6 +249,7 @@ class Policy:
     workspace: Caps = field(default_factory=Caps)
     external_launches: ExternalLaunchPolicy = field(default_factory=ExternalLaunchPolicy)
     report_only: tuple[str, ...] = ()
+    finding_actions: Mapping[str, FindingAction] = field(default_factory=dict)
 
     @property
     def approval_timeout(self) -> timedelta:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
+from bot.core.model.finding import FindingAction
 from bot.core.model.managed_job import RENT_WORD
 from bot.core.model.parameter import Parameter, ParameterKind
 from bot.core.model.rollout import OutputFiles
@@ -63,6 +64,7 @@ class Recipe:
         lease_hours: how long a run may live unless set otherwise.
         metrics: keys, or beginnings of keys, that the message at the end shows.
         findings_off: names of findings that are meaningless for it.
+        finding_actions: what is done about a finding besides posting it, by its name.
         checkpoints: where they are written, or None if the recipe writes none.
         files: what else its program writes beside them.
         task: the task that SkyPilot runs.
@@ -80,6 +82,7 @@ class Recipe:
     lease_hours: float
     metrics: tuple[str, ...]
     findings_off: tuple[str, ...] = ()
+    finding_actions: Mapping[str, FindingAction] = field(default_factory=dict)
     checkpoints: CheckpointSettings | None
     files: OutputFiles = field(default_factory=OutputFiles)
     task: Task

@@ -3,10 +3,12 @@
 A plan never changes; people may change limits. Listeners write requests, and the tick reads them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Self
 
+from bot.core.model.finding import FindingAction
 from bot.core.model.launch_plan import Safeguard
 from bot.core.model.policy import UNRESTRICTED
 from bot.core.model.rollout import OutputFiles
@@ -31,6 +33,7 @@ class RunPlan:
         metrics: beginnings of the metric keys that the end shows; secrets: names of those that the task gets.
         autostop_minutes: idle minutes that its task requests, or None.
         managed: whether it is a managed job of SkyPilot's.
+        finding_actions: what the recipe does about findings, by their names; nothing about the others.
         lease_warnings: times before the end of its lease at which a warning is sent.
     """
 
@@ -49,6 +52,7 @@ class RunPlan:
     secrets: tuple[str, ...] = ()
     autostop_minutes: int | None = None
     managed: bool = False
+    finding_actions: Mapping[str, FindingAction] = field(default_factory=dict)
     lease_warnings: tuple[timedelta, ...] = UNRESTRICTED.lease_warnings
 
 

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     BUDGET_EXCEEDED = "over_budget"
     MONTHLY_BUDGET_EXCEEDED = "month_spent"
     LEASE_EXPIRED = "lease_over"
+    SICK = "sick"  # a finding ended it, because its recipe or the policy says so
     AUTODOWNED = "autodowned"
     DOWNED_EXTERNALLY = "downed_outside"
     CLUSTER_LOST = "cluster_lost"
@@ -49,6 +50,7 @@ class Reason(StrEnum):
             Reason.STOPPED,
             Reason.BUDGET_EXCEEDED,
             Reason.MONTHLY_BUDGET_EXCEEDED,
+            Reason.SICK,
             Reason.REFUSED,
             Reason.NOT_APPROVED,
             Reason.CAP_EXCEEDED,

@@ -3,11 +3,13 @@
 Actions are values; the reconciler carries them out.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.core.model.checkpoint import SaveGrace
 from bot.core.model.cluster import Observation, PendingConfirmation
+from bot.core.model.finding import FindingAction
 from bot.core.model.money import Bill
 from bot.core.model.run_state import Reason
 from bot.core.rules.save_grace import CheckpointGrace
@@ -178,6 +180,7 @@ class ReconcileTimings:
         autostop_retry: after which an autostop that differs from the requested one is set again.
         teardown_overdue: after which a cluster that is still not removed is reported.
         report_only: names of rules that only report what they would have done.
+        finding_actions: what the policy does about findings, by their names.
         needs_price: whether a launch waits for its price while the price is unavailable, because a cap depends on it.
         checkpoint_grace: how long the end of a run waits for its checkpoint.
     """
@@ -193,5 +196,6 @@ class ReconcileTimings:
     autostop_retry: timedelta = timedelta(seconds=60)
     teardown_overdue: timedelta = timedelta(minutes=10)
     report_only: tuple[str, ...] = ()
+    finding_actions: Mapping[str, FindingAction] = field(default_factory=dict)
     needs_price: bool = False
     checkpoint_grace: CheckpointGrace = field(default_factory=CheckpointGrace)

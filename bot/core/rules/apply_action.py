@@ -28,6 +28,7 @@ from bot.core.rules.actions import (
     WaitForCheckpoint,
 )
 from bot.core.rules.end_causes import find_requested_end
+from bot.core.rules.finding_actions import find_sick_end
 from bot.core.rules.save_grace import rescue_deadline
 
 
@@ -54,6 +55,8 @@ def apply_action(
             Reason.LEASE_EXPIRED | Reason.BUDGET_EXCEEDED | Reason.MONTHLY_BUDGET_EXCEEDED
         ):  # a person may have raised the limit in the meantime
             return apply_finish(run, find_requested_end(run, now, timings.report_only), now)
+        case BeginTeardown(Reason.SICK):  # a person may have muted the finding in the meantime
+            return apply_finish(run, find_sick_end(run, timings.finding_actions), now)
         case BeginTeardown():
             return apply_finish(run, action, now)
         case RecordPolicyHit(rule):

@@ -40,6 +40,7 @@ from bot.core.rules.end_causes import (
     find_requested_end,
     to_reason,
 )
+from bot.core.rules.finding_actions import find_sick_end
 from bot.core.rules.save_grace import (
     REASONS_OF_PROGRAM_END,
     STARTED_JOB_STATES,
@@ -146,7 +147,7 @@ def decide_requested_end(
 
     The run stays active while it waits.
     """
-    teardown = find_requested_end(run, now, timings.report_only)
+    teardown = find_requested_end(run, now, timings.report_only) or find_sick_end(run, timings.finding_actions)
     save_grace = find_save_grace(run, teardown.reason, observation, now, timings.checkpoint_grace) if teardown else None
     if teardown and save_grace is None:
         return teardown

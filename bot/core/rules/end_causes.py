@@ -20,6 +20,7 @@ from bot.core.rules.actions import (
     RecordPolicyHit,
     SetAutostop,
 )
+from bot.core.rules.finding_actions import list_due_rules
 from bot.phrase import Phrase, Text
 
 
@@ -52,8 +53,9 @@ def list_exceeded_limits(run: Run, now: datetime) -> list[str]:
 def find_policy_hit(run: Run, now: datetime, timings: ReconcileTimings) -> RecordPolicyHit | None:
     """Return a record of a report-only rule that would end the run if enforced; each rule is recorded once."""
     recorded = {hit.rule for hit in run.policy_hits if hit.ends}
-    exceeded = (rule for rule in list_exceeded_limits(run, now) if rule in timings.report_only and rule not in recorded)
-    return next(map(RecordPolicyHit, exceeded), None)
+    exceeded = [rule for rule in list_exceeded_limits(run, now) if rule in timings.report_only]
+    rules = (rule for rule in (*exceeded, *list_due_rules(run, timings.finding_actions)) if rule not in recorded)
+    return next(map(RecordPolicyHit, rules), None)
 
 
 def find_autostop_drift(

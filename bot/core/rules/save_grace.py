@@ -6,12 +6,17 @@ from datetime import datetime, timedelta
 from bot.core.model.bot_clock import has_passed
 from bot.core.model.checkpoint import SaveGrace
 from bot.core.model.cluster import ClusterState, JobState, Observation
+from bot.core.model.finding import Severity
 from bot.core.model.money import compute_cost
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 
 MAX_DOWNLOAD_TRIES = 3
 """Failed downloads after which people must decide."""
+
+
+SOUND_FINDINGS = frozenset({"memory-growth", "slow-steps", "stale-samples"})
+"""Names of findings about the machines: the weights are sound, so that a stop waits for the next checkpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +48,13 @@ def find_save_grace(
 ) -> SaveGrace | None:
     """Return until when the end of a training run waits for a checkpoint; None if it ends now."""
     began = find_end_time(run, reason, now)
-    until = began + grace.save
+    until = find_wait_end(run, reason, began + grace.save)
     if now >= until or run.checkpoint_rescue.discard_approved_by or not may_save(run, observation):
         return None
     # A checkpoint that is half written is worth its wait for every reason.
     if is_writing_checkpoint(run):
         return SaveGrace(reason, until)
-    if reason is Reason.STOPPED and not run.checkpoint_rescue.is_save_requested:
+    if not is_save_wanted(run, reason):
         return None
     # A limit is announced beforehand, so that a save may precede it; without another one at most `save` is lost.
     since = began if reason is Reason.STOPPED else began - grace.save
@@ -59,6 +64,32 @@ def find_save_grace(
         if is_saved or (run.training.checkpoint_at and run.training.checkpoint_at >= since)
         else SaveGrace(reason, until)
     )
+
+
+def find_wait_end(run: Run, reason: Reason, until: datetime) -> datetime:
+    """Return when the wait for a checkpoint ends.
+
+    A sickness has no time of its own at which it ends a run, so that a wait for it keeps the end that it was given.
+    """
+    wait = run.checkpoint_rescue.save_grace
+    return wait.until if reason is Reason.SICK and wait and wait.reason is reason else until
+
+
+def is_save_wanted(run: Run, reason: Reason) -> bool:
+    """Return whether an end waits for a checkpoint that does not exist yet: one of sick weights is worth nothing."""
+    match reason:
+        case Reason.STOPPED:
+            return run.checkpoint_rescue.is_save_requested
+        case Reason.SICK:
+            return has_sound_weights(run)
+        case _:
+            return True
+
+
+def has_sound_weights(run: Run) -> bool:
+    """Return whether only the machines look sick in a run, and not what its model learns."""
+    grave = [one.name for one in run.training.health.open_findings if one.severity is not Severity.NOTE]
+    return bool(grave) and SOUND_FINDINGS.issuperset(grave)
 
 
 def find_end_time(run: Run, reason: Reason, now: datetime) -> datetime:
@@ -143,7 +174,13 @@ def shows_rescue(run: Run) -> bool:
 REASONS_WITHOUT_CLUSTER = (Reason.AUTODOWNED, Reason.DOWNED_EXTERNALLY)
 """Reasons for which the cluster is gone already."""
 
-REASONS_WITH_LIVE_JOB = (Reason.STOPPED, Reason.LEASE_EXPIRED, Reason.BUDGET_EXCEEDED, Reason.MONTHLY_BUDGET_EXCEEDED)
+REASONS_WITH_LIVE_JOB = (
+    Reason.STOPPED,
+    Reason.LEASE_EXPIRED,
+    Reason.BUDGET_EXCEEDED,
+    Reason.MONTHLY_BUDGET_EXCEEDED,
+    Reason.SICK,
+)
 """Reasons for which the job continues until it is cancelled."""
 
 REASONS_BEFORE_TRAINING = (

@@ -42,6 +42,7 @@ REASON_COLORS = {
     Reason.BUDGET_EXCEEDED: Color.NEEDS_ATTENTION,
     Reason.MONTHLY_BUDGET_EXCEEDED: Color.NEEDS_ATTENTION,
     Reason.LEASE_EXPIRED: Color.NEEDS_ATTENTION,
+    Reason.SICK: Color.NEEDS_ATTENTION,
 }
 """The colors of finished runs: grey, but for those listed."""
 

@@ -94,6 +94,13 @@ OUTCOME_LABELS = {
         N_("{run} *was stopped* after {time}: lease ended"),
         N_("{run} was stopped: lease ended"),
     ),
+    Reason.SICK: OutcomeLabels(
+        ":stethoscope:",
+        N_("stopped: sick training"),
+        N_("{run} was stopped: its training is sick."),
+        N_("{run} *was stopped* after {time}: its training is sick"),
+        N_("{run} was stopped: its training is sick"),
+    ),
     Reason.AUTODOWNED: OutcomeLabels(
         ":zzz:",
         N_("stopped by autostop"),
@@ -151,6 +158,7 @@ SAVING_LABELS = {
     Reason.LEASE_EXPIRED: N_("lease ended"),
     Reason.BUDGET_EXCEEDED: N_("budget used up"),
     Reason.MONTHLY_BUDGET_EXCEEDED: N_("monthly budget used up"),
+    Reason.SICK: N_("training is sick"),
     Reason.STOPPED: N_("stop requested"),
 }
 """Why a run is about to end that saves first."""

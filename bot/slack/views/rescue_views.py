@@ -49,6 +49,10 @@ SAVE_GRACE_REASONS = {
     Reason.MONTHLY_BUDGET_EXCEEDED: N_(
         "The monthly budget of {run} is used up. It keeps training until {time} at most, to save a checkpoint first."
     ),
+    Reason.SICK: N_(
+        "The training of {run} is sick, and it will be stopped. It keeps training until {time} at most, to save a"
+        " checkpoint first."
+    ),
     Reason.STOPPED: N_("{run} will be stopped. It keeps training until {time} at most, to save a checkpoint first."),
 }
 SAVE_GRACE_RATE = N_("That costs {rate}.")

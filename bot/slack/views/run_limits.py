@@ -35,6 +35,7 @@ WOULD_END = {
         N_("Test rule {rule}: {run} would have been stopped now (monthly budget used up)."),
     ),
 }
+WOULD_END_SICK = N_("Test rule {rule}: {run} would have been stopped now (its training is sick).")
 WOULD_WAIT = {
     APPROVAL_RULE: N_("Test rule {rule}: {run} would have needed approval."),
 }
@@ -92,7 +93,7 @@ def describe_loss_by_stop(run: Run) -> Markup:
 def report_only_message(run: Run, hit: PolicyHit) -> Message:
     """Return what a rule would have done that the policy only reports."""
     cost = render_phrase(COST_SO_FAR, spent=wording.format_dollars(hit.cost)) if hit.cost else Markup()
-    phrase = WOULD_END[hit.rule] if hit.ends else WOULD_WAIT.get(hit.rule, WOULD_REFUSE)
+    phrase = WOULD_END.get(hit.rule, WOULD_END_SICK) if hit.ends else WOULD_WAIT.get(hit.rule, WOULD_REFUSE)
     text = join_markup_sentences(render_phrase(phrase, run=wording.link_run(run), rule=code(hit.rule)), cost)
     return thread_notice(
         f"report-only-{hit.rule}{'-end' if hit.ends else ''}", mrkdwn(":busts_in_silhouette: {}", text)

@@ -83,6 +83,7 @@ DETECTORS = (
         sign="a gradient, a loss, a reward or an entropy that is NaN or infinite",
         thresholds=("nan_steps_to_stop",),
         advice=(NOT_FINITE_ADVICE, NEVER_FINITE_ADVICE),
+        says_stop=True,
     ),
     Detector(
         "reward-collapse",
@@ -91,6 +92,7 @@ DETECTORS = (
         sign="most of what the reward had gained is gone",
         thresholds=("reward_lost_share", "reward_lost_steps_to_stop"),
         advice=(REWARD_COLLAPSE_ADVICE,),
+        says_stop=True,
         metrics=REWARD,
     ),
     Detector(
