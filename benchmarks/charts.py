@@ -26,8 +26,11 @@ LIMIT_MS = 150.0
 
 def measure() -> None:
     a, b = running(), running(id="ppo-9c21")
-    told = [RunHistory(run, history(seed)) for seed, run in enumerate((a, b))]
-    reward, both = build_reward_chart(a, told[0].history), build_comparison_chart(told[0], told[1], "time")
+    histories = [RunHistory(run, history(seed)) for seed, run in enumerate((a, b))]
+    reward, both = (
+        build_reward_chart(a, histories[0].history),
+        build_comparison_chart(histories[0], histories[1], "time"),
+    )
     assert reward
     assert both
     print(f"{sum(len(line.points) for line in reward.lines)} points are kept of {STEPS:,} steps")
@@ -40,7 +43,7 @@ def measure() -> None:
             "picture of two runs": times(lambda: render_chart(both)),
             "… from the process that draws": times(lambda: painter.render(both)),
             "Slack's chart, from the history": times(
-                lambda: build_native_chart(build_reward_chart(a, told[0].history) or reward)
+                lambda: build_native_chart(build_reward_chart(a, histories[0].history) or reward)
             ),
             "20 points of 100,000": times(lambda: downsample(WHOLE, 20)),
         }
@@ -57,12 +60,13 @@ WHOLE = [(step, random.Random(step).random()) for step in range(STEPS)]
 
 def history(seed: int) -> MetricsHistory:
     """A training of so many steps as the store keeps it."""
-    source, found = random.Random(seed), MetricsHistory()
+    source, long = random.Random(seed), MetricsHistory()
     for start in range(0, STEPS, MIN_RECENT_ROWS):
-        found = MetricsHistory.from_stored(
-            found.buckets_by_metric, [*found.rows, *(row(source, start + at) for at in range(MIN_RECENT_ROWS))]
+        long = MetricsHistory.from_stored(
+            long.buckets_by_metric,
+            [*long.rows, *(row(source, start + at) for at in range(MIN_RECENT_ROWS))],
         ).compact()
-    return found
+    return long
 
 
 def row(source: random.Random, step: int) -> StepMetrics:
@@ -79,9 +83,9 @@ def empty() -> bytes:
     sheet = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DOTS_PER_INCH)
     FigureCanvasAgg(sheet)
     sheet.add_subplot()
-    found = BytesIO()
-    sheet.savefig(found, format="png")
-    return found.getvalue()
+    picture = BytesIO()
+    sheet.savefig(picture, format="png")
+    return picture.getvalue()
 
 
 def times(action: Callable[[], object]) -> list[float]:
@@ -98,6 +102,6 @@ def once(action: Callable[[], object]) -> float:
 def report(timed: dict[str, list[float]]) -> None:
     base = median(next(iter(timed.values())))
     print(f"{'':34}{'median':>12}{'p95':>12}{'of empty axes':>16}")
-    for name, found in timed.items():
-        late = "" if median(found) * 1000 < LIMIT_MS else f"   over {LIMIT_MS:g} ms"
-        print(f"{name:34}{median(found) * 1000:9.2f} ms{p95(found) * 1000:9.2f} ms{median(found) / base:15.2f}x{late}")
+    for name, took in timed.items():
+        late = "" if median(took) * 1000 < LIMIT_MS else f"   over {LIMIT_MS:g} ms"
+        print(f"{name:34}{median(took) * 1000:9.2f} ms{p95(took) * 1000:9.2f} ms{median(took) / base:15.2f}x{late}")

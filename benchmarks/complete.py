@@ -57,8 +57,8 @@ def shown(name: str, counts: Counts) -> str:
 def counted_by_awk(raw: bytes) -> Counts:
     with tempfile.NamedTemporaryFile() as file:
         Path(file.name).write_bytes(raw)
-        found = subprocess.run(["awk", AWK, file.name], check=True, capture_output=True, text=True).stdout.split()
-    return list(map(int, found[:5])), float(found[5])
+        numbers = subprocess.run(["awk", AWK, file.name], check=True, capture_output=True, text=True).stdout.split()
+    return list(map(int, numbers[:5])), float(numbers[5])
 
 
 def counted(facts: Iterable[LogEvent]) -> Counts:
@@ -89,6 +89,6 @@ def in_pieces(raw: bytes, cuts: Sequence[int]) -> list[LogEvent]:
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     reader, facts = LogParser(), list[LogEvent]()
     for start, end in pairwise([0, *sorted(cuts), len(raw)]):
-        reader, found = reader.parse(decoder.decode(raw[start:end]))
-        facts += found
+        reader, events = reader.parse(decoder.decode(raw[start:end]))
+        facts += events
     return facts + reader.finish()[1]

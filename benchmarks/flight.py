@@ -70,11 +70,11 @@ def a_server(trouble: Trouble | None) -> Iterator[dict[str, str]]:
 def a_restarting_server() -> Iterator[dict[str, str]]:
     """A double that goes and comes back all the time; the settings of a bot on it."""
     server = SkyServer(World(time.time))
-    over = Event()
+    is_measured = Event()
 
     def restart() -> None:
         for go in cycle((server.stop, server.start)):
-            if over.wait(RESTART_SECONDS):
+            if is_measured.wait(RESTART_SECONDS):
                 return
             go()
 
@@ -82,7 +82,7 @@ def a_restarting_server() -> Iterator[dict[str, str]]:
     restarts.start()
     with TemporaryDirectory() as home:
         yield on(server, home)
-    over.set()
+    is_measured.set()
     restarts.join()
     server.stop()
 

@@ -14,16 +14,16 @@ DOLLARS_PER_HOUR = 12.0
 def measure() -> None:
     print(f"{'':30}{'at':>6}{'ends after':>12}{'truly':>10}{'error':>9}{'baseline':>10}{'dollars':>10}{'error':>9}")
     for name, text in logs():
-        found = list(replay_events(read_events(BytesIO(text.encode())), build_run("x", DOLLARS_PER_HOUR, 1)))
-        if found and found[-1].run.training.progress.total_steps:
+        steps = list(replay_events(read_events(BytesIO(text.encode())), build_run("x", DOLLARS_PER_HOUR, 1)))
+        if steps and steps[-1].run.training.progress.total_steps:
             for share in (0.1, 0.5, 0.9):
-                report(name, found, share)
+                report(name, steps, share)
 
 
-def report(name: str, found: Sequence[ReplayedStep], share: float) -> None:
-    last = found[-1]
+def report(name: str, steps: Sequence[ReplayedStep], share: float) -> None:
+    last = steps[-1]
     total = last.run.training.progress.last_step or 0
-    moment = next(one for one in found if one.row.step >= share * total)
+    moment = next(one for one in steps if one.row.step >= share * total)
     ahead = build_forecast(moment.run, moment.at)
     if ahead is None or ahead.dollars is None or not isinstance(ahead.ends_at, datetime):
         raise RuntimeError(f"{name} has no forecast at {share:.0%}")

@@ -15,8 +15,8 @@ def logs(containing: str = "") -> list[tuple[str, str]]:
     folder = os.environ.get("VERLBOT_LOGS")
     paths = sorted(Path(folder).glob("*.log")) if folder else []
     real = [(path.stem[-28:], path.read_bytes().decode(errors="replace")) for path in paths]
-    found = [(name, text) for name, text in real if containing in text]
-    return found or [("made, 435 steps", "\n".join(made(random.Random(7))) + "\n")]
+    fitting = [(name, text) for name, text in real if containing in text]
+    return fitting or [("made, 435 steps", "\n".join(made(random.Random(7))) + "\n")]
 
 
 def made(dice: random.Random) -> Iterator[str]:

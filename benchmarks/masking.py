@@ -106,8 +106,8 @@ def detect_secrets(entropy: bool) -> Mask:
     def mask(text: str) -> str:
         with settings.transient_settings({"plugins_used": used}):
             for line in text.split("\n"):
-                for found in scan.scan_line(line):
-                    text = text.replace(found.secret_value, "***") if found.secret_value else text
+                for secret in scan.scan_line(line):
+                    text = text.replace(secret.secret_value, "***") if secret.secret_value else text
         return text
 
     return mask

@@ -96,5 +96,5 @@ def fill(folder: Path, number: int) -> None:
 
 def own(pid: int) -> int:
     """Memory that would be free if the process and those of Python below it ended; the store's is another matter."""
-    found = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    return sum(int(process.memory_full_info().uss) for process in found if "python" in process.name())
+    processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return sum(int(process.memory_full_info().uss) for process in processes if "python" in process.name())

@@ -64,15 +64,15 @@ def serve(settings: Settings, cloud: FakeCloud | None) -> None:
 
 
 if __name__ == "__main__":
-    found = Settings.read(os.environ)
+    settings = Settings.read(os.environ)
     match sys.argv[1]:
         case "bare":
-            serve_bare(found)
+            serve_bare(settings)
         case "quick":
-            serve(found, FakeCloud())
+            serve(settings, FakeCloud())
         case "hanging":
-            serve(found, HangingCloud())
+            serve(settings, HangingCloud())
         case "skypilot":
-            serve(found, None)
+            serve(settings, None)
     sys.stdin.read()
     os._exit(0)  # its threads may wait for machines that never answer

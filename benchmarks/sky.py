@@ -38,19 +38,19 @@ def measure() -> None:
             redis.flushall()
             counted, wall, cpu = tick_of(RedisStore(redis), Path(home), number)
             first = first or wall
-            told = "".join(f"{counted[path] / TICKS:10.1f}" for path in SHOWN)
-            print(f"{number:12,}{told}{wall * 1e3:11.0f} ms{cpu * 1e3:9.0f} ms{wall / first:15.1f}x")
+            cells = "".join(f"{counted[path] / TICKS:10.1f}" for path in SHOWN)
+            print(f"{number:12,}{cells}{wall * 1e3:11.0f} ms{cpu * 1e3:9.0f} ms{wall / first:15.1f}x")
 
 
 def tick_of(store: RedisStore, home: Path, number: int) -> tuple[Counter[str], float, float]:
-    """Calls in all, and wall and CPU seconds of one tick at rest, with settings as they come.
+    """Return the calls in all, and wall and CPU seconds of one tick at rest, with settings as they come.
 
     CPU is that of this process; the calls themselves are made by others, which end with their answers.
     """
     world = World(time.time)
     server = SkyServer(world)
     for run in many_runs(store, FakeCloud(), number):
-        world.clusters[run.cluster] = a_cluster(run)
+        world.clusters[run.cluster] = build_machines(run)
     clock = Clock()
     cloud = SkyCloud(
         SdkWorker(client_environment(home, server.url), 60, shares=sdk_clusters.CLUSTER_CALL_SHARES),
@@ -78,7 +78,7 @@ def tick_of(store: RedisStore, home: Path, number: int) -> tuple[Counter[str], f
     server.calls.clear()
     wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(TICKS):
-        clock.later(APART_SECONDS)
+        clock.advance(APART_SECONDS)
         reconciler.tick()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     counted = Counter(server.calls)
@@ -89,7 +89,7 @@ def tick_of(store: RedisStore, home: Path, number: int) -> tuple[Counter[str], f
     return counted, wall / TICKS, cpu / TICKS
 
 
-def a_cluster(run: Run) -> Machines:
+def build_machines(run: Run) -> Machines:
     return Machines(
         run.cluster,
         run.plan.nodes,
@@ -107,7 +107,7 @@ class Clock:
     def __init__(self) -> None:
         self._ahead = timedelta()
 
-    def later(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self._ahead += timedelta(seconds=seconds)
 
     def now(self) -> datetime:

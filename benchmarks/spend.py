@@ -49,8 +49,8 @@ def measure() -> None:
     times = {name: [one[name] for one in rounds] for name in answers}
     base = median(times["the documents alone"])
     print(f"{'':30}{'median':>10}{'worst':>11}{'ratio':>9}")
-    for name, found in times.items():
-        print(f"{name:30}{median(found):8.2f} s{max(found):9.2f} s{median(found) / base:8.2f}x")
+    for name, seconds in times.items():
+        print(f"{name:30}{median(seconds):8.2f} s{max(seconds):9.2f} s{median(seconds) / base:8.2f}x")
 
 
 def timed(answer: Callable[[], object]) -> float:
