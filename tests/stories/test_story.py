@@ -384,7 +384,9 @@ def test_a_document_of_a_newer_bot_concerns_its_own_run_alone(bot: Bot, caplog: 
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(20)
     assert bot.run().status == "ended"
-    assert "smoke-0001" in (bot.say("list all") or bot.told())
+    listed = bot.say("list all") or bot.told()
+    assert ":rotating_light: `smoke-0002` · its record cannot be read" in listed
+    assert "smoke-0001\n succeeded\n$0.01 / $1.00\nana\n0 min" in listed
     assert "newer verlbot" in caplog.text
 
 

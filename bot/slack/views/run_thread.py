@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.model.sent_message import LogFollow
@@ -213,18 +214,19 @@ def stopping_message(run: Run) -> Message | None:
 
 
 def follow_message(run: Run, request: LogFollow, log: str) -> Message:
-    """Return the log as it grows, in one message of the thread."""
-    lines = log_lines.select_lines(log, request.lines, request.grep, request.node)
+    """Return the log as it grows, in one message of the thread, without the lines of steps: the card has those."""
+    text = log if request.grep else log_lines.drop_step_lines(log, FRAMEWORK.count_step_metrics)[0]
+    lines = log_lines.select_lines(text, request.lines, request.grep, request.node)
     shown, person = wording.link_run(run), mention(request.by)
     head = render_phrase(
         "Log of {run}, followed for {person} until {time}", run=shown, person=person, time=date(request.until)
     )
     if run.is_finished:
         head = render_phrase("Log of {run}, followed for {person} to its end", run=shown, person=person)
-    text = "\n".join(map(format_line, lines)) or render_phrase("(nothing yet)")
+    shown_text = "\n".join(map(format_line, lines)) or render_phrase("(nothing yet)")
     return Message(
         f"{FOLLOW}-{int(request.until.timestamp())}",
         render_phrase("Log of {run}", run=run.id),
-        (context(mrkdwn(":scroll: {}", head)), output_block(text)),
+        (context(mrkdwn(":scroll: {}", head)), output_block(shown_text)),
         is_edited=True,
     )

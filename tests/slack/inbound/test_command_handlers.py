@@ -224,9 +224,10 @@ def test_a_followed_log_grows_in_the_thread_until_its_time_is_over(bot: Bot) -> 
     bot.say(f"logs {RUN} lines=2 --follow")
     bot.cloud.print(CLUSTER, "(job, pid=1) one")
     bot.ticks(2)
-    bot.cloud.print(CLUSTER, "(job, pid=1) two", "(job, pid=1) three")
+    bot.cloud.print(CLUSTER, "(job, pid=1) two", "(job, pid=1) step:7 - actor/lr:1e-06", "(job, pid=1) three")
     bot.ticks(2, seconds=60)
     said = bot.reads(user=LEA)
+    assert "actor/lr" not in said  # the card has the steps
     assert said.count("followed for @ana") == 1
     assert "two" in said
     assert "three" in said
