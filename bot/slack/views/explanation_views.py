@@ -214,5 +214,6 @@ def describe_log(explanation: RunExplanation) -> Markup:
     if failure or run.is_finished:
         error = failure_views.render_failure_error(run, failure) or render_phrase(NO_ERROR_KNOWN)
         return join_parts("\n", [mrkdwn(":scroll: {}", error), failure_views.render_failure_advice(run, failure)])
-    lines = render_plural("{count} line", "{count} lines", log.count("\n") + 1)
+    line_count = len(log.split("\n"))
+    lines = render_plural("{count} line", "{count} lines", line_count)
     return render_phrase(NO_ERROR_IN_LOG, lines=lines) if log else render_phrase("I have not read its log yet.")
