@@ -174,11 +174,9 @@ class ReportCommands:
             case RemoveReport():
                 return partial(schedule_views.confirm_report_end, self.reports.end(command, user, channel))
             case SetSummaryInterval(name, interval):
-                return partial(
-                    schedule_views.confirm_summaries,
-                    self.service.set_summary_interval(name, interval, requester),
-                    interval,
-                )
+                run = self.service.set_summary_interval(name, interval, requester)
+                (shown_run,) = self.service.queries.redact_for(requester.actor, [run])
+                return partial(schedule_views.confirm_summaries, shown_run, interval)
 
     def build_digest_now(self, requester: Requester, everywhere: bool) -> Answer:
         """Return the current digest. Called in the background: it reads every run that ended this month."""
