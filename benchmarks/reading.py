@@ -21,13 +21,14 @@ READ = """
 import resource, sys
 from pathlib import Path
 from bot.core.model.progress import Progress
-from bot.cli.replay import facts
+from bot.cli.replay import read_events
+from bot.core.frameworks import FRAMEWORK
 progress, rows, tell = Progress(), 0, sys.argv[2] == "tell"
 with Path(sys.argv[1]).open("rb") as file:
-    for fact in facts(file):
+    for fact in read_events(file):
         rows += hasattr(fact, "values")
         if tell:
-            progress = progress.told([fact])
+            progress = progress.record_events([fact], FRAMEWORK.keys)
 print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 

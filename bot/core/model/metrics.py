@@ -27,6 +27,9 @@ class MetricWord(StrEnum):
     VALIDATION_LOSS = "val_loss"
     SECONDS = "seconds"
     THROUGHPUT = "throughput"
+    MFU = "mfu"
+    HOST_MEMORY = "cpu_memory"
+    GPU_MEMORY = "gpu_memory"
 
 
 DISPLAY_NAMES: Mapping[str, str] = {
@@ -45,8 +48,40 @@ DISPLAY_NAMES: Mapping[str, str] = {
     MetricWord.VALIDATION_LOSS: N_("validation loss"),
     MetricWord.SECONDS: N_("seconds per step"),
     MetricWord.THROUGHPUT: N_("tokens per second and GPU"),
+    MetricWord.MFU: N_("share of the GPU's peak speed"),
+    MetricWord.HOST_MEMORY: N_("memory in use, GB"),
+    MetricWord.GPU_MEMORY: N_("most GPU memory in use, GB"),
 }
 """The name of each word in a chart."""
+
+
+class StepPart(StrEnum):
+    """What a step spends its time with."""
+
+    GENERATION = "generation"
+    REWARD = "reward"
+    LOG_PROBS = "log_probs"
+    UPDATE = "update"
+    WEIGHT_SYNC = "weight_sync"
+    VALIDATION = "validation"
+    CHECKPOINT = "checkpoint"
+    OTHER = "other"
+
+
+STEP_PART_NAMES: Mapping[StepPart, str] = {
+    StepPart.GENERATION: N_("generation"),
+    StepPart.REWARD: N_("rewards and advantages"),
+    StepPart.LOG_PROBS: N_("log probabilities and values"),
+    StepPart.UPDATE: N_("update"),
+    StepPart.WEIGHT_SYNC: N_("weight sync"),
+    StepPart.VALIDATION: N_("validation"),
+    StepPart.CHECKPOINT: N_("checkpoint"),
+    StepPart.OTHER: N_("other"),
+}
+"""The name of each part in a chart."""
+
+TIME_WORD = "time"
+"""The word for the parts of a step's time, which are several series."""
 
 LARGEST_FLOAT32, SMALLEST_FLOAT32 = 3.4028235e38, 1.4e-45
 """The largest number of float32, and its smallest above zero: the range of numbers that a training computes. No sum,
@@ -201,7 +236,7 @@ class TrainingPhase(StrEnum):
 def is_metric_word(word: str) -> bool:
     """Return whether a word names a metric and not a run.
 
-    >>> is_metric_word("KL"), is_metric_word("critic/rewards/mean"), is_metric_word("ppo-7f3a")
-    (True, True, False)
+    >>> is_metric_word("KL"), is_metric_word("critic/rewards/mean"), is_metric_word("ppo-7f3a"), is_metric_word("time")
+    (True, True, False, True)
     """
-    return word.lower() in DISPLAY_NAMES or "/" in word
+    return word.lower() in (*DISPLAY_NAMES, TIME_WORD) or "/" in word

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
-from statistics import fmean
+from statistics import fmean, median
 from statistics import mean as exact_mean
 from typing import Self
 
@@ -13,6 +13,7 @@ from bot.core.model.metrics import (
     MetricWord,
     ProgressBar,
     StepMetrics,
+    StepPart,
     TotalSteps,
     TrackerLinked,
     TrainingResumed,
@@ -165,6 +166,26 @@ class StepTime:
     includes_validation: bool = False
 
 
+WARM_UP_RATIO = 1.5
+"""How many times as long as the median of the others the first step takes, if it warms up: it compiles kernels."""
+
+MIN_STEPS_AFTER_WARM_UP = 4
+"""Minimum further steps before a first step can count as a warm-up."""
+
+
+def drop_warm_up(step_times: tuple[StepTime, ...]) -> tuple[StepTime, ...]:
+    """Return the durations without that of a first step that warmed up; all of them where the first ones are gone.
+
+    >>> len(drop_warm_up((StepTime(14.8), *[StepTime(6.2)] * 4))), len(drop_warm_up(tuple([StepTime(6.2)] * 5)))
+    (4, 5)
+    """
+    first, others = step_times[:1], step_times[1:]
+    if len(others) < MIN_STEPS_AFTER_WARM_UP or len(step_times) == PACED_STEPS:
+        return step_times
+    usual_seconds = median(step_time.seconds for step_time in others)
+    return others if first[0].seconds > WARM_UP_RATIO * usual_seconds else step_times
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """The progress of a run.
@@ -173,6 +194,7 @@ class Progress:
         step: the last finished step, or None before the first.
         total_steps: the number of steps, if the run reported it.
         metrics: the newest finite value of each of a few keys; a key that a step does not mention keeps its value.
+        time_parts: seconds of each part of the newest step, whose parts are known; `other` is the rest of it.
         loss, validation_loss: the newest ones, of a training without a reward; losses: the former over the steps.
         reward, validation: the newest ones; validation_key: the training's own key of that validation.
         validated_step: the step of the newest validation.
@@ -209,6 +231,7 @@ class Progress:
     losses: Sparkline = field(default_factory=Sparkline)
     resumed_step: int | None = None
     tracker_page: str = ""
+    time_parts: Mapping[StepPart, float] = field(default_factory=dict)
 
     @property
     def curve(self) -> Sparkline:
@@ -235,7 +258,7 @@ class Progress:
         than its share.
         """
         ends = [position for position, step_time in enumerate(self.step_times, 1) if step_time.includes_validation]
-        step_times = self.step_times[ends[0] : ends[-1]] if len(ends) > 1 else self.step_times
+        step_times = self.step_times[ends[0] : ends[-1]] if len(ends) > 1 else drop_warm_up(self.step_times)
         return compute_mean([step_time.seconds for step_time in step_times]) if step_times else self.bar_seconds
 
     def record_events(
@@ -292,6 +315,7 @@ class Progress:
             loss=self.loss if loss is None else loss,
             validation_loss=self.validation_loss if validation_loss is None else validation_loss,
             losses=self.losses if loss is None else self.losses.with_point(row.step, loss),
+            time_parts=measure_step_time(row, seconds, keys) or self.time_parts,
             step_times=self._record_time(row.step, seconds if is_training_step else None, validation is not None),
         )
         if validation is not None:
@@ -338,6 +362,16 @@ class Progress:
         if key is None or self.validation_key is None or row.step != self.validated_step:
             return key
         return None if keys.order(self.validation_key) < keys.order(key) else key
+
+
+def measure_step_time(row: StepMetrics, seconds: float | None, keys: MetricKeys) -> Mapping[StepPart, float]:
+    """Return the seconds of each part of a step, and the rest; empty where the step reports no parts."""
+    parts = keys.measure_parts(row.values)
+    # A validation alone, or a checkpoint, does not tell where a step's time goes.
+    if not seconds or StepPart.UPDATE not in parts:
+        return {}
+    rest = seconds - sum(parts.values())
+    return {**parts, StepPart.OTHER: rest} if rest > 0 else parts
 
 
 def select_metrics(metrics: Mapping[str, float], keys: MetricKeys) -> Mapping[str, float]:

@@ -13,7 +13,15 @@ from bot.core.model.checkpoint_paths import CheckpointLayout
 from bot.core.model.failure import FailureKind, FailureTexts
 from bot.core.model.finding import HealthRules
 from bot.core.model.measurement import Detector
-from bot.core.model.metrics import MAX_KEYS, MAX_STEP_SECONDS, LogEvent, MetricWord, StepMetrics, TrainingPhase
+from bot.core.model.metrics import (
+    MAX_KEYS,
+    MAX_STEP_SECONDS,
+    LogEvent,
+    MetricWord,
+    StepMetrics,
+    StepPart,
+    TrainingPhase,
+)
 from bot.core.model.recipe import Task
 from bot.core.model.rollout import SampleBatch, SampleOrder
 from bot.phrase import Text
@@ -39,6 +47,7 @@ class MetricKeys:
         find_validation_source: returns the name of the data that a result was measured on; empty where it has none.
         step_part: beginning of the keys of the seconds of a step's parts; empty if there are none.
         step_parts: keys of the seconds of the parts that a step consists of, none of them within another.
+        time_parts: the same keys by what the step does meanwhile.
         side_rows: beginnings of keys that are logged on lines of their own beside the step's.
         validation_seconds, checkpoint_seconds: how long a validation and a checkpoint took.
         known: the keys that the bot itself uses.
@@ -49,6 +58,7 @@ class MetricKeys:
     rank_validation: Callable[[str], tuple[int | str, ...] | None]
     find_validation_source: Callable[[str], str] = find_no_source
     side_rows: tuple[str, ...] = ()
+    time_parts: Mapping[StepPart, tuple[str, ...]] = field(default_factory=dict)
     step_part: str = ""
     step_parts: tuple[str, ...] = ()
     validation_seconds: tuple[str, ...] = ()
@@ -92,6 +102,14 @@ class MetricKeys:
             parts = (value for key, value in row.values.items() if key.startswith(self.step_part) and value > 0)
             seconds = sum(parts)
         return min(seconds, MAX_STEP_SECONDS) if seconds else None
+
+    def measure_parts(self, values: Mapping[str, float]) -> Mapping[StepPart, float]:
+        """Return the seconds of each part of a step that the step reports."""
+        parts = {
+            part: sum(values[key] for key in keys if 0 < values.get(key, 0.0) < MAX_STEP_SECONDS)
+            for part, keys in self.time_parts.items()
+        }
+        return {part: seconds for part, seconds in parts.items() if seconds}
 
     def find_validation(self, values: Mapping[str, float]) -> float | None:
         """Return the result of a validation that is shown and judged: the finite one of the lowest rank."""

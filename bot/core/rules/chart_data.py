@@ -1,11 +1,11 @@
 """Charts as data: which series, over which axis, from the histories of runs. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.history import TIME_KEY, MetricsHistory
-from bot.core.model.metrics import DISPLAY_NAMES, MetricWord
+from bot.core.model.metrics import DISPLAY_NAMES, STEP_PART_NAMES, TIME_WORD, MetricWord, StepPart
 from bot.core.model.run import Run
 from bot.core.model.training_framework import MetricKeys
 from bot.core.model.typed_text import unknown_name_error
@@ -154,11 +154,13 @@ def build_reward_chart(run: Run, history: MetricsHistory, keys: MetricKeys = FRA
 
 
 def build_metric_chart(run: Run, history: MetricsHistory, word: str, keys: MetricKeys = FRAMEWORK.keys) -> Chart:
-    """Return the chart of one metric over the steps.
+    """Return the chart of one metric over the steps, or of where their time goes.
 
     Raises:
         UserError: the run has no metric of this name.
     """
+    if word.lower() == TIME_WORD:
+        return build_time_chart(run, history, keys)
     return build_run_chart(run, get_metric(word, history, run.id, keys), history, keys)
 
 
@@ -170,6 +172,36 @@ def build_progress_chart(run: Run) -> Chart:
     lines = (build_line(reward), *build_validation_lines(progress.validations.points))
     marks = () if progress.checkpoint_step is None else (float(progress.checkpoint_step),)
     return build_chart(run, reward, lines, marks)
+
+
+def build_time_chart(run: Run, history: MetricsHistory, keys: MetricKeys = FRAMEWORK.keys) -> Chart:
+    """Return the chart of where the time of each step goes, with a line for each part that the run reports.
+
+    Raises:
+        UserError: the run reports none.
+    """
+    lines = [
+        ChartLine(Phrase(STEP_PART_NAMES[part]), points, part in (StepPart.VALIDATION, StepPart.CHECKPOINT))
+        for part, names in keys.time_parts.items()
+        if (points := add_series([history.get_series(name) for name in names]))
+    ]
+    if not lines:
+        raise UserError(Phrase("`{run}` does not report where the time of its steps goes.", run=run.id))
+    title = Phrase("Where the time of {run} goes", run=run.id)
+    return Chart(title, Phrase(AXIS_LABELS[STEP_AXIS]), Phrase("seconds"), tuple(lines))
+
+
+def add_series(series: Sequence[MetricSeries]) -> MetricSeries:
+    """Return the sum of several series over the steps that any of them has.
+
+    >>> add_series([((1, 2.0), (2, 3.0)), ((2, 0.5),)])
+    ((1, 2.0), (2, 3.5))
+    """
+    sums: dict[int, float] = {}
+    for points in series:
+        for step, value in points:
+            sums[step] = sums.get(step, 0.0) + value
+    return tuple(sorted(sums.items()))
 
 
 def build_run_chart(

@@ -31,7 +31,7 @@ from bot.slack.views.mrkdwn import (
     render_phrase,
     render_plural,
 )
-from bot.slack.views.progress_views import progress_line
+from bot.slack.views.progress_views import describe_time_parts, progress_line
 from bot.slack.views.run_table import build_run_table
 
 MAX_TASK_BLOCKS = 8
@@ -254,9 +254,9 @@ def acknowledge_follow(run: Run) -> Answer:
 
 
 def render_status(run: Run, now: datetime) -> Answer:
-    """Return the run's card for one person; it is separate from the card in the channel."""
-    card = run_card.card(run, now)
-    return build_answer(card.text, card.blocks)
+    """Return the run's card for one person, with where its time goes; it is separate from the card in the channel."""
+    card, time_parts = run_card.card(run, now), describe_time_parts(run.training.progress)
+    return build_answer(card.text, (*card.blocks, *([context(time_parts)] if time_parts else [])))
 
 
 def render_runs(

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from bot.core.frameworks import FRAMEWORK
+from bot.core.model.metrics import STEP_PART_NAMES
 from bot.core.model.progress import Progress
 from bot.core.model.run import Run
 from bot.core.model.run_state import ProgressSnapshot
@@ -140,6 +141,22 @@ def describe_validation(progress: Progress) -> Markup:
 def describe_validations(progress: Progress) -> list[Markup]:
     """Return the newest validation, and the results of the other data sources where there are several."""
     return [describe_validation(progress), describe_sources(progress)]
+
+
+MIN_SHOWN_SHARE = 0.01
+"""Minimum share of a step's time that is shown."""
+
+
+def describe_time_parts(progress: Progress) -> Markup:
+    """Return where the time of the newest step went, the longest part first; empty where the run reports no parts."""
+    total = sum(progress.time_parts.values())
+    parts = sorted(progress.time_parts.items(), key=lambda item: -item[1])
+    shares = [
+        mrkdwn("{} {}", render_phrase(STEP_PART_NAMES[part]), f"{seconds / total:.0%}")
+        for part, seconds in parts
+        if seconds >= MIN_SHOWN_SHARE * total
+    ]
+    return render_phrase("Where its time goes: {parts}", parts=join_parts(", ", shares)) if shares else Markup()
 
 
 MAX_SHOWN_SOURCES = 3

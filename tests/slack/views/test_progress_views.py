@@ -18,6 +18,7 @@ from bot.slack.views.progress_views import (
     describe_cost_change,
     describe_loss,
     describe_sources,
+    describe_time_parts,
     describe_validation,
     describe_validations,
     format_change,
@@ -202,3 +203,22 @@ def test_a_training_without_a_reward_shows_its_loss() -> None:
     assert metrics_line(progress) == "step 8 · loss 0.72, validation 0.61"
     assert describe_loss(progress) == "0.72, validation 0.61"
     assert describe_loss(replace(progress, reward=0.5)) == ""
+
+
+STEP_TIMES = {"timing_s/gen": 60.0, "timing_s/update_actor": 20.0, "timing_s/update_critic": 10.0, "timing_s/adv": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        pytest.param(
+            {**STEP_TIMES, "timing_s/step": 100.0},
+            "Where its time goes: generation 60%, update 30%, other 10%",
+            id="with the rest",
+        ),
+        pytest.param({"timing_s/testing": 60.0}, "", id="a validation alone"),
+        pytest.param({"timing_s/step": 60.0}, "", id="no parts"),
+    ],
+)
+def test_a_status_says_where_the_time_of_a_step_goes(values: dict[str, float], shown: str) -> None:
+    assert describe_time_parts(progress_of(values)) == shown

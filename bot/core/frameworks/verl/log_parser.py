@@ -203,6 +203,9 @@ class LogParser:
         )
 
     def _record_row(self, row: StepMetrics) -> Self:
+        # Nearly every row has the keys of the one before, and costs no more than this comparison.
+        if tuple(row.values) == self.keys:
+            return replace(self, step=row.step, unfamiliar_keys=(), sampling=False)
         # Validation keys are left out, because not every row has them.
         keys = tuple(key for key in row.values if not VERL_KEYS.is_validation(key))[:REMEMBERED_KEYS]
         is_late = self.step is not None and row.step < self.step and not VERL_KEYS.is_training_step(row)
@@ -218,7 +221,7 @@ class LogParser:
 
 def shares_keys(row: StepMetrics, keys: Sequence[str]) -> bool:
     """Return whether a row has half of these keys."""
-    return 2 * len(row.values.keys() & set(keys)) >= len(keys)
+    return 2 * sum(map(row.values.__contains__, keys)) >= len(keys)
 
 
 class LineScanner:

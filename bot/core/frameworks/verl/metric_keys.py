@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from bot.core.model.metrics import MetricWord
+from bot.core.model.metrics import MetricWord, StepPart
 from bot.core.model.training_framework import MetricKeys
 
 REWARD = ("critic/rewards/mean",)
@@ -21,6 +21,21 @@ LOSS = ("train/loss",)
 VALIDATION_LOSS = ("val/loss",)
 SECONDS = ("timing_s/step", "perf/time_per_step", "train/time(s)")
 THROUGHPUT = ("perf/throughput",)
+MFU = ("perf/mfu/actor", "perf/mfu", "train/mfu")
+HOST_MEMORY = ("perf/cpu_memory_used_gb",)
+GPU_MEMORY = ("perf/max_memory_reserved_gb", "perf/max_memory_allocated_gb")
+
+TIME_PARTS = {
+    StepPart.GENERATION: ("gen", "gen_max"),
+    StepPart.REWARD: ("reward", "adv"),
+    StepPart.LOG_PROBS: ("old_log_prob", "ref", "values"),
+    StepPart.UPDATE: ("update_actor", "update_critic"),
+    StepPart.WEIGHT_SYNC: ("update_weights", "param_sync", "sync_rollout_weights"),
+    StepPart.VALIDATION: ("testing",),
+    StepPart.CHECKPOINT: ("save_checkpoint",),
+    StepPart.OTHER: (),
+}
+"""What verl calls the parts of a step, after `timing_s/`; parts within parts are left out (verl 0.2 to 0.10)."""
 
 STEP_PARTS = (
     *("gen", "gen_max", "reward", "old_log_prob", "ref", "values", "adv", "update_critic", "update_actor"),
@@ -177,7 +192,11 @@ VERL_KEYS = MetricKeys(
         MetricWord.VALIDATION_LOSS: VALIDATION_LOSS,
         MetricWord.SECONDS: SECONDS,
         MetricWord.THROUGHPUT: THROUGHPUT,
+        MetricWord.MFU: MFU,
+        MetricWord.HOST_MEMORY: HOST_MEMORY,
+        MetricWord.GPU_MEMORY: GPU_MEMORY,
     },
+    time_parts={part: tuple(f"timing_s/{name}" for name in names) for part, names in TIME_PARTS.items()},
     validation_rows=VALIDATION_PREFIXES,
     rank_validation=rank_validation,
     find_validation_source=find_validation_source,

@@ -4,10 +4,13 @@ import pytest
 
 from bot.core.frameworks.verl.log_parser import LogParser
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
-from bot.core.model.history import MAX_VALIDATION_METRICS, choose_new_columns
+from bot.core.model.history import MAX_VALIDATION_METRICS, MetricsHistory, choose_new_columns
 from bot.core.model.metrics import StepMetrics
 from bot.core.model.progress import Progress
+from bot.core.rules.chart_data import build_metric_chart
 from bot.core.rules.health.validation_history import add_validations
+from bot.errors import UserError
+from tests.builders import a_run
 
 AIME = "val-core/AIME2024/acc"
 
@@ -86,3 +89,14 @@ def test_where_nothing_else_says_how_many_steps_there_are_the_epochs_do() -> Non
     bar = "Epoch 2/6:   1%|█         | 2/62 [00:16<06:30,  6.40s/it]\n"
     progress = Progress().record_events(LogParser().parse(bar)[1], VERL_KEYS)
     assert (progress.total_steps, progress.seconds_per_step) == (372, 6.4)
+
+
+def test_the_chart_of_times_has_a_line_for_each_part_of_a_step() -> None:
+    rows = [StepMetrics(step, {"timing_s/gen": 6.0, "timing_s/ref": 1.0, "timing_s/values": 0.5}) for step in (1, 2)]
+    chart = build_metric_chart(a_run(), MetricsHistory(rows=tuple(rows)), "time")
+    assert [line.points for line in chart.lines] == [((1, 6.0), (2, 6.0)), ((1, 1.5), (2, 1.5))]
+
+
+def test_a_run_without_parts_has_no_chart_of_times() -> None:
+    with pytest.raises(UserError, match="does not report"):
+        build_metric_chart(a_run(), MetricsHistory(rows=(StepMetrics(1, {"actor/lr": 0.5}),)), "time")
