@@ -37,10 +37,7 @@ TIME_PARTS = {
 }
 """What verl calls the parts of a step, after `timing_s/`; parts within parts are left out (verl 0.2 to 0.10)."""
 
-STEP_PARTS = (
-    *("gen", "gen_max", "reward", "old_log_prob", "ref", "values", "adv", "update_critic", "update_actor"),
-    *("update_weights", "param_sync", "testing", "save_checkpoint"),
-)
+STEP_PARTS = tuple(name for names in TIME_PARTS.values() for name in names)
 """Parts of a step as verl times them, without those within another (verl/trainer/ppo/ray_trainer.py, 0.1 to 0.10)."""
 
 VALIDATION_PREFIXES = ("val-", "val/")
