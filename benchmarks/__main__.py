@@ -4,6 +4,7 @@ import sys
 
 from benchmarks import (
     answer,
+    cases,
     charts,
     checking,
     complete,
@@ -34,6 +35,7 @@ MEASUREMENTS = {
     "checking": checking.measure,
     "charts": charts.measure,
     "spend": spend.measure,
+    "cases": cases.measure,
 }
 
 

@@ -148,8 +148,8 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.WANDB: FailureCause(
-        N_("Weights & Biases refused the request or could not be reached."),
-        RetryEffect.UNKNOWN,
+        N_("Weights & Biases refused the request."),
+        RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.OVERRIDE: FailureCause(N_("Hydra rejected one of the overrides."), RetryEffect.DOES_NOT_HELP),
     FailureKind.CONFIG_KEY: FailureCause(

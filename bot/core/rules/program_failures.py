@@ -10,6 +10,12 @@ from bot.core.model.failure import FailureKind, FailureTexts
 
 LAST_TEXTS: Sequence[FailureTexts] = (
     FailureTexts(
+        FailureKind.NETWORK,
+        "^wandb: … network error | ^wandb: … timed out | ^wandb: … connection | ^wandb. … commerror … timed out | "
+        "^wandb. … commerror … timeout | ^wandb. … commerror … connection | ^wandb. … commerror … max retries",
+        in_any_line=True,
+    ),
+    FailureTexts(
         FailureKind.WANDB,
         "^wandb: error",
         in_any_line=True,

@@ -53,7 +53,8 @@ PATTERNS = [
     (FailureKind.HUGGING_FACE, "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: x"),
     (FailureKind.HUGGING_FACE, "huggingface_hub.errors.GatedRepoError: 403 Client Error."),
     (FailureKind.WANDB, "wandb: ERROR Abnormal program exit"),
-    (FailureKind.WANDB, "wandb.errors.errors.CommError: Run initialization has timed out after 90.0 sec."),
+    (FailureKind.NETWORK, "wandb.errors.errors.CommError: Run initialization has timed out after 90.0 sec."),
+    (FailureKind.WANDB, "wandb.errors.errors.UsageError: api_key not configured (no-tty). call wandb.login(key=...)"),
     (
         FailureKind.DATA_MISSING,
         "FileNotFoundError: [Errno 2] No such file or directory: '/root/data/gsm8k/train.parquet'",
