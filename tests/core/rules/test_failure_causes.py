@@ -24,7 +24,7 @@ from bot.core.rules.failure_causes import CAUSES_BY_KIND
         ),
         (RetryEffect.NOT_NEEDED, {FailureKind.TEARDOWN}),
     ],
-    ids=str,
+    ids=["helps", "is not needed"],
 )
 def test_a_retry_helps_against_what_the_settings_did_not_cause(effect: RetryEffect, kinds: set[FailureKind]) -> None:
     assert {kind for kind, cause in CAUSES_BY_KIND.items() if cause.retry is effect} == kinds
