@@ -16,8 +16,10 @@ from bot.slack.views.checkpoint_views import format_bytes, list_instructions
 from bot.slack.views.finding_views import render_open_findings, render_unreliable_metrics
 from bot.slack.views.message import Message, build_native_chart
 from bot.slack.views.mrkdwn import (
+    DAY_AND_TIME,
     Markup,
     code,
+    date,
     escape,
     join_markup_list,
     join_parts,
@@ -35,6 +37,7 @@ from bot.slack.views.progress_views import (
     further_metrics_line,
     metrics_line,
 )
+from bot.slack.views.run_limits import compute_cost_since
 
 FAILURE_LOG_LINES = 5
 """Log lines on the card of a failed run: those around its first error."""
@@ -50,7 +53,7 @@ def build_ended_blocks(run: Run, now: datetime, log: str, previous: Run | None) 
     failure = failure_views.find_failure(run, log)
     excerpt = select_log_lines(run, failure, log)
     findings = render_open_findings(run) if run.reason is not Reason.SUCCEEDED else []
-    lines, further_lines = [describe_failure(run, failure), *findings], list_further_lines(run)
+    lines, further_lines = [describe_failure(run, failure), *findings], list_further_lines(run, now)
     fields = list_end_fields(run, now, previous)
     return [
         *([section(join_parts("\n", lines))] if any(lines) else []),
@@ -95,11 +98,27 @@ def select_log_lines(run: Run, failure: FailureSummary | None, log: str) -> Sequ
     return log_lines.select_lines(log, FAILURE_LOG_LINES)
 
 
-def list_further_lines(run: Run) -> list[Markup]:
+def list_further_lines(run: Run, now: datetime) -> list[Markup]:
     """Return further metrics that the recipe wants shown at the end, and why some of them mean nothing."""
     return [
         further_metrics_line(run.training.progress, run.plan.metrics, run.training.unreliable_metrics),
         *render_unreliable_metrics(run),
+        *list_missed_stops(run, now),
+    ]
+
+
+MISSED_STOP = N_("Test rule {rule} would have stopped it at {time} and saved {dollars}.")
+
+
+def list_missed_stops(run: Run, now: datetime) -> list[Markup]:
+    """Return when each rule that only reports would have stopped the run, and the dollars that it would have saved."""
+    dollars_by_hit = {hit: compute_cost_since(run, hit, now) for hit in run.policy_hits if hit.ends}
+    return [
+        render_phrase(
+            MISSED_STOP, rule=code(hit.rule), time=date(hit.at, DAY_AND_TIME), dollars=wording.format_dollars(dollars)
+        )
+        for hit, dollars in dollars_by_hit.items()
+        if dollars is not None
     ]
 
 
