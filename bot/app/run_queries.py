@@ -6,7 +6,7 @@ Nothing here changes anything, and each person gets only what that person may re
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.app.log_selection import LogExcerpt, count_lines_to_read, select_excerpt
@@ -104,6 +104,7 @@ def new_run(plan: LaunchPlan, requester: Requester, now: datetime, policy: Polic
             missing_safeguards=find_missing_safeguards(plan, FRAMEWORK),
             metrics=plan.recipe.metrics,
             finding_actions=plan.recipe.finding_actions,
+            keep_on_failure=timedelta(hours=policy.keep_hours) if plan.keep is None else plan.keep,
             secrets=tuple(plan.recipe.secrets),
             autostop_minutes=None if is_managed(plan.task) else read_idle_minutes(plan.task),
             managed=is_managed(plan.task),

@@ -77,6 +77,7 @@ class BoundsYaml(msgspec.Struct, forbid_unknown_fields=True):
     gpu_hours: CapHours | UnsetType | None = UNSET
     lease_hours: CapHours | UnsetType | None = UNSET
     budget_dollars: CapDollars | UnsetType | None = UNSET
+    keep_hours: CapHours | UnsetType | None = UNSET
     overrides: list[PatternText] | UnsetType | None = UNSET
     denied_overrides: list[PatternText] | UnsetType | None = UNSET
     absolute_outputs: bool | UnsetType = UNSET
@@ -168,6 +169,7 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
     external_launches: ExternalLaunchesYaml = msgspec.field(default_factory=ExternalLaunchesYaml)
     report_only: list[str] = []
     finding_actions: dict[str, FindingAction] = {}
+    keep_hours: Annotated[float, msgspec.Meta(ge=0, le=24)] = SAFE_POLICY.keep_hours
 
     def to_policy(self) -> Policy:
         """Return the policy that the file describes."""
@@ -203,6 +205,7 @@ class PolicyYaml(msgspec.Struct, forbid_unknown_fields=True):
             external_launches=self.external_launches.to_external_launches(),
             report_only=tuple(self.report_only),
             finding_actions=self.finding_actions,
+            keep_hours=self.keep_hours,
         )
 
     def build_grants(self) -> Grants:

@@ -130,6 +130,7 @@ class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
     metrics: list[str]
     findings_off: list[str] = []
     finding_actions: dict[str, FindingAction] = {}
+    keep_hours: Annotated[float, msgspec.Meta(ge=0, le=24)] | None = None
     parameters: dict[str, ParameterYaml] = {}
     overrides: bool | Literal["verl"] = False
     batches: list[BatchRuleYaml] = []
@@ -206,13 +207,12 @@ def parse_recipe(name: str, text: str, folder: Path | None = None) -> Recipe:
         raise invalid_recipe_error(name, Phrase("`{place}.files` needs `checkpoints` too", place=METADATA_PATH))
     if layout and layout.resume:
         read_task_value(name, task, f"envs.{layout.resume}")
-    own_parameters = tuple(build_parameter(name, key, entry, task) for key, entry in metadata.parameters.items())
+    own = tuple(build_parameter(name, key, entry, task) for key, entry in metadata.parameters.items())
     return Recipe(
         name=name,
         title=metadata.title,
         description=" ".join(metadata.description.split()),
-        parameters=own_parameters
-        + build_common_parameters(task, checkpoints, metadata.budget_dollars, metadata.lease_hours),
+        parameters=(*own, *build_common_parameters(task, checkpoints, metadata.budget_dollars, metadata.lease_hours)),
         takes_overrides=bool(metadata.overrides),
         checks_overrides=metadata.overrides == "verl",
         batch_rules=tuple(build_batch_rule(name, rule, metadata.parameters) for rule in metadata.batches),
@@ -222,6 +222,7 @@ def parse_recipe(name: str, text: str, folder: Path | None = None) -> Recipe:
         metrics=tuple(metadata.metrics),
         findings_off=tuple(metadata.findings_off),
         finding_actions=metadata.finding_actions,
+        keep_hours=metadata.keep_hours,
         checkpoints=checkpoints,
         files=metadata.files.to_model() if metadata.files else OutputFiles(),
         task=task,
@@ -393,8 +394,7 @@ class ReadableDumper(yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDum
 
 def represent_text(_: ReadableDumper, text: str) -> yaml.ScalarNode:
     """Return the YAML node of a text, as a block if it has several lines."""
-    style = "|" if "\n" in text else None
-    return yaml.ScalarNode("tag:yaml.org,2002:str", text, style=style)
+    return yaml.ScalarNode("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 
 ReadableDumper.add_representer(str, represent_text)

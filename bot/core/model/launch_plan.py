@@ -15,7 +15,21 @@ from bot.core.model import typed_text
 from bot.core.model.cluster import read_idle_minutes
 from bot.core.model.managed_job import is_managed, may_rent_controller
 from bot.core.model.parameter import Parameter, Value
-from bot.core.model.recipe import BUCKET, BUDGET, CONTROLLER, LEASE, NAME, NONE, RESUME, SPOT, VOLUME, WHY, Recipe, Task
+from bot.core.model.recipe import (
+    BUCKET,
+    BUDGET,
+    CONTROLLER,
+    KEEP,
+    LEASE,
+    NAME,
+    NONE,
+    RESUME,
+    SPOT,
+    VOLUME,
+    WHY,
+    Recipe,
+    Task,
+)
 from bot.core.model.resources import list_accelerators, list_resources
 from bot.core.model.training_framework import Framework
 from bot.core.model.typed_text import describe_override_refusal, list_valid_names
@@ -42,6 +56,8 @@ class LaunchPlan:
         budget_dollars, lease: the limits of the run.
         checkpoint_store: the bucket or volume that outlives the cluster, or None.
         why: the reason that the user gives; empty for none.
+        keep: how long the cluster is kept for a look after its job has failed; None where neither the user nor the
+            recipe says it.
     """
 
     recipe: Recipe
@@ -54,6 +70,7 @@ class LaunchPlan:
     checkpoint_store: str | None
     name: str = ""
     why: str = ""
+    keep: timedelta | None = None
 
     @property
     def nodes(self) -> int:
@@ -132,7 +149,14 @@ def build_launch_plan(
         checkpoint_store=checkpoint_store,
         name=settings.get(NAME.name, "").strip(),
         why=settings.get(WHY.name, "").strip(),
+        keep=find_keep(recipe, values),
     )
+
+
+def find_keep(recipe: Recipe, values: Mapping[str, Value]) -> timedelta | None:
+    """Return how long a failed cluster is kept, as the user or else the recipe says; None where neither does."""
+    hours = values.get(KEEP.name, recipe.keep_hours)
+    return None if hours is None else timedelta(hours=float(hours))
 
 
 def refuse_conflicts(recipe: Recipe, settings: Mapping[str, str], overrides: tuple[str, ...]) -> None:

@@ -47,7 +47,7 @@ class Bounds:
             the recipe's own.
         accelerators: the most of one node by pattern of kind, `*` for any other; a kind without an entry is denied.
         nodes: the most nodes. gpu_hours: the most of nodes × accelerators × lease.
-        lease_hours, budget_dollars: the most of a run.
+        lease_hours, budget_dollars: the most of a run. keep_hours: the most that a launch keeps a failed cluster.
         overrides: patterns of Hydra settings that are allowed; denied_overrides: patterns of those that are denied.
         absolute_outputs: whether settings of `OUTPUT_SETTINGS` may name a place outside of the run's folder.
     """
@@ -62,6 +62,7 @@ class Bounds:
     gpu_hours: float | None = None
     lease_hours: float | None = None
     budget_dollars: float | None = None
+    keep_hours: float | None = None
     overrides: tuple[str, ...] | None = None
     denied_overrides: tuple[str, ...] | None = None
     absolute_outputs: bool = True
@@ -228,6 +229,7 @@ class Policy:
         external_launches: rules for launches that bypass the bot.
         report_only: names of rules that only report what they would have done.
         finding_actions: what is done about a finding besides posting it, by its name; it counts before the recipe's.
+        keep_hours: how long a failed run's cluster is kept for a look where neither the launch nor the recipe says it.
     """
 
     grants: Grants = MEMBER_LAUNCH_GRANTS
@@ -250,6 +252,7 @@ class Policy:
     external_launches: ExternalLaunchPolicy = field(default_factory=ExternalLaunchPolicy)
     report_only: tuple[str, ...] = ()
     finding_actions: Mapping[str, FindingAction] = field(default_factory=dict)
+    keep_hours: float = 0.0
 
     @property
     def approval_timeout(self) -> timedelta:
@@ -347,6 +350,7 @@ SAFE_BOUNDS = Bounds(
     gpu_hours=200.0,
     lease_hours=24.0,
     budget_dollars=100.0,
+    keep_hours=2.0,
     denied_overrides=DENIED_OVERRIDES,
     absolute_outputs=False,
 )

@@ -65,6 +65,7 @@ class Recipe:
         metrics: keys, or beginnings of keys, that the message at the end shows.
         findings_off: names of findings that are meaningless for it.
         finding_actions: what is done about a finding besides posting it, by its name.
+        keep_hours: how long a failed run's cluster is kept for a look unless set otherwise; None for the policy's time.
         checkpoints: where they are written, or None if the recipe writes none.
         files: what else its program writes beside them.
         task: the task that SkyPilot runs.
@@ -83,6 +84,7 @@ class Recipe:
     metrics: tuple[str, ...]
     findings_off: tuple[str, ...] = ()
     finding_actions: Mapping[str, FindingAction] = field(default_factory=dict)
+    keep_hours: float | None = None
     checkpoints: CheckpointSettings | None
     files: OutputFiles = field(default_factory=OutputFiles)
     task: Task
@@ -141,7 +143,7 @@ def build_common_parameters(
     infra = with_default(INFRA, resources.get("infra"))
     managed = (MANAGED, SPOT, CONTROLLER)
     limits = (with_default(BUDGET, f"{budget_dollars:g}"), with_default(LEASE, f"{lease_hours:g}"))
-    return (*gpus, infra, *image, *ports, *checkpoint_parameters, *managed, *limits, NAME, WHY)
+    return (*gpus, infra, *image, *ports, *checkpoint_parameters, *managed, *limits, KEEP, NAME, WHY)
 
 
 def with_default(parameter: Parameter, value: object) -> Parameter:
@@ -227,6 +229,14 @@ CONTROLLER = Parameter(
     meaning=N_("allow renting a controller machine for managed jobs"),
     target="_metadata.verlbot.controller",
     choices=(RENT_WORD,),
+)
+KEEP = Parameter(
+    name="keep",
+    kind=ParameterKind.NUMBER,
+    meaning=N_("time that the cluster is kept for a look after the run has failed"),
+    minimum=0,
+    maximum=24,
+    unit=N_("hours"),
 )
 NAME = Parameter(
     name="name",

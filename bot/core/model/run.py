@@ -195,10 +195,15 @@ class Run:
                 lost.
         """
         # A finished run needs no stop request; only the permission to lose its model is recorded.
-        if self.status is RunStatus.ENDED or (self.is_finished and save is not False):
+        is_kept = self.is_finished and self.plan.keep_on_failure > timedelta()
+        if self.status is RunStatus.ENDED or (self.is_finished and not is_kept and save is not False):
             return self
-        run = replace(self, checkpoint_rescue=self.checkpoint_rescue.request_stop(by, save, now))
-        return run if self.is_finished else replace(run, requests=self.requests.stop(by, now))
+        # A stop of a finished run says nothing about its model unless it gives it up.
+        rescue = self.checkpoint_rescue
+        if not self.is_finished or save is False:
+            rescue = rescue.request_stop(by, save, now)
+        run = replace(self, checkpoint_rescue=rescue)
+        return replace(run, requests=self.requests.stop(by, now)) if is_kept or not self.is_finished else run
 
     def confirm_gone(self, by: str) -> Self:
         """Return the run with a person's confirmation that its machines are gone; it counts while the cloud remembers

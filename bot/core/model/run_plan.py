@@ -34,6 +34,7 @@ class RunPlan:
         autostop_minutes: idle minutes that its task requests, or None.
         managed: whether it is a managed job of SkyPilot's.
         finding_actions: what the recipe does about findings, by their names; nothing about the others.
+        keep_on_failure: how long its cluster is kept for a look after its job has failed; zero for not at all.
         lease_warnings: times before the end of its lease at which a warning is sent.
     """
 
@@ -53,6 +54,7 @@ class RunPlan:
     autostop_minutes: int | None = None
     managed: bool = False
     finding_actions: Mapping[str, FindingAction] = field(default_factory=dict)
+    keep_on_failure: timedelta = timedelta()
     lease_warnings: tuple[timedelta, ...] = UNRESTRICTED.lease_warnings
 
 

@@ -30,6 +30,7 @@ from bot.core.rules.actions import (
     SaveLog,
     WaitForCheckpoint,
 )
+from bot.core.rules.cluster_keeping import find_keep_end, find_keep_stop, is_kept, must_postpone_for_look
 from bot.core.rules.end_causes import (
     explain_missing_job,
     find_autostop_drift,
@@ -279,10 +280,12 @@ def decide_teardown(
     if observation and must_record_first(run, observation):
         return RecordObservation(observation)
     needs_checkpoint = needs_rescue(run) and not (observation and shows_no_training(run, observation))
-    # A cluster that is kept for its checkpoint is expected to stay.
+    is_for_look = is_kept(run, now)
+    # A cluster that is kept for its checkpoint, or for a look, is expected to stay.
     if (
         run.teardown.overdue_since is None
         and not needs_checkpoint
+        and not is_for_look
         and measure_overdue(run, now) >= timings.teardown_overdue
     ):
         return RaiseAlarm()
@@ -292,6 +295,8 @@ def decide_teardown(
         return decide_log(run, observation, now, timings)
     if needs_checkpoint:
         return decide_rescue(run, observation, now, timings)
+    if is_for_look and not (observation and observation.is_empty):
+        return decide_kept(run, observation, now, timings)
     if is_teardown_due(run, now, timings):
         return RequestTeardown()
     return RecordObservation(observation) if observation and run.record_observation(observation, now) != run else None
@@ -315,11 +320,22 @@ def must_record_first(run: Run, observation: Observation) -> bool:
 
 def measure_overdue(run: Run, now: datetime) -> timedelta:
     """Return how long the cluster has existed since its teardown was due."""
-    since = run.checkpoint_rescue.rescue_ended_at or run.finished_at
+    ends = (run.checkpoint_rescue.rescue_ended_at or run.finished_at, find_keep_stop(run))
+    since = max(filter(None, ends), default=None)
     loss = run.observed.memory.loss
     if since and loss and loss.until:  # until then the teardown could be neither done nor observed
         since = max(since, loss.until)
     return now - since if since else timedelta()
+
+
+def decide_kept(run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings) -> Action | None:
+    """Return the action for a cluster that is kept for a look: it stays, and its autostop waits."""
+    if observation is None:
+        return None
+    until = find_keep_end(run)
+    if until and must_postpone_for_look(run, observation, now, timings.checkpoint_grace):
+        return PostponeAutostop(until)
+    return RecordObservation(observation) if run.record_observation(observation, now) != run else None
 
 
 def decide_rescue(run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings) -> Action | None:

@@ -115,6 +115,7 @@ class LaunchRequest:
     gpus: int
     lease: timedelta
     budget_dollars: float
+    keep: timedelta = timedelta()
     overrides: tuple[str, ...] = ()
 
     @property
@@ -144,6 +145,7 @@ def build_launch_request(plan: LaunchPlan) -> LaunchRequest:
         gpus=plan.nodes * max(kinds.values(), default=0),
         lease=plan.lease,
         budget_dollars=plan.budget_dollars,
+        keep=plan.keep or timedelta(),
         overrides=plan.overrides,
     )
 
@@ -176,6 +178,7 @@ NUMERIC_BOUNDS: Mapping[str, NumericBound] = {
     "gpu_hours": NumericBound(N_("Nodes × GPUs × lease is {value} GPU-hours; your limit is {most}."), "lease=…"),
     "lease_hours": NumericBound(N_("Its lease is {value} hours; your limit is {most}."), "lease={most}"),
     "budget_dollars": NumericBound(N_("Its budget is ${value}; your limit is ${most}."), "budget={most}"),
+    "keep_hours": NumericBound(N_("It keeps a failed cluster for {value} hours; your limit is {most}."), "keep={most}"),
 }
 
 NOT_ALLOWED = {
@@ -209,6 +212,7 @@ def find_violations(bounds: Bounds, request: LaunchRequest) -> list[BoundViolati
         *check_limit("gpu_hours", bounds.gpu_hours, request.gpu_hours),
         *check_limit("lease_hours", bounds.lease_hours, request.lease / timedelta(hours=1)),
         *check_limit("budget_dollars", bounds.budget_dollars, request.budget_dollars),
+        *check_limit("keep_hours", bounds.keep_hours, request.keep / timedelta(hours=1)),
     ]
     return [
         *violations_before_overrides,

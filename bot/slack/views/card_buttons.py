@@ -3,6 +3,7 @@
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason
 from bot.core.rules import save_grace
+from bot.core.rules.cluster_keeping import may_be_kept
 from bot.core.rules.relaunch import can_resume
 from bot.slack.views.approval_views import (
     build_approval_buttons,
@@ -14,7 +15,7 @@ from bot.slack.views.approval_views import (
 from bot.slack.views.blocks import Block, button, overflow_menu
 from bot.slack.views.mrkdwn import render_phrase
 from bot.slack.views.rescue_views import discard_button
-from bot.slack.views.run_limits import can_save, stop_button
+from bot.slack.views.run_limits import can_save, removal_button, stop_button
 
 SHOW_CHART, COMPARE, SHOW_MODEL = "plot", "compare", "artifacts"
 """Actions of buttons that show something to the person who presses them."""
@@ -65,7 +66,8 @@ def build_end_buttons(run: Run) -> list[Block]:
     is_error = run.reason is not None and run.reason.is_error
     label = render_phrase("Full log") if is_error else render_phrase("Logs")
     logs = [] if run.launch.first_requested_at is None else [button(label, "logs", run.id)]
-    return [*build_relaunch_buttons(run), *logs]
+    removal = [removal_button(run)] if may_be_kept(run) else []
+    return [*removal, *build_relaunch_buttons(run), *logs]
 
 
 def build_menu(run: Run) -> Block | None:

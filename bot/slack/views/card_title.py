@@ -6,6 +6,7 @@ from bot.core.model.cluster import JobState
 from bot.core.model.recipe import NAME, RESUME, WHY
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
+from bot.core.rules.cluster_keeping import find_keep_end, is_kept
 from bot.core.rules.relaunch import collect_settings
 from bot.phrase import N_
 from bot.slack.views import wording
@@ -13,6 +14,7 @@ from bot.slack.views.message import Color
 from bot.slack.views.mrkdwn import (
     Markup,
     code,
+    date,
     emoji,
     join_parts,
     link,
@@ -130,13 +132,24 @@ def list_outcome_parts(run: Run, now: datetime) -> list[Markup]:
     time_text = (
         took if steps is None else render_plural("{count} step in {time}", "{count} steps in {time}", steps, time=took)
     )
-    billing = render_phrase("machines still billing") if run.status is RunStatus.STOPPING else Markup()
+    billing = describe_billing(run, now) if run.status is RunStatus.STOPPING else Markup()
     forgotten = (
         render_phrase("SkyPilot no longer knows it")
         if run.observed.memory.is_lost and run.status is not RunStatus.ENDED
         else Markup()
     )
     return [time_text, wording.describe_cost(run, now), billing, forgotten]
+
+
+def describe_billing(run: Run, now: datetime) -> Markup:
+    """Return that the machines of a finished run still bill; of a kept cluster, until when and at which rate."""
+    until = find_keep_end(run) if is_kept(run, now) else None
+    if until is None:
+        return render_phrase("machines still billing")
+    if run.spending.hourly_rate is None:
+        return render_phrase("kept for a look until {time}", time=date(until))
+    rate = wording.format_hourly_rate(run.spending.hourly_rate.dollars_per_hour)
+    return render_phrase("kept for a look until {time} ({rate})", time=date(until), rate=rate)
 
 
 def compute_percent(run: Run) -> int | None:

@@ -8,10 +8,11 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules import log_lines
 from bot.core.rules.chart_data import build_progress_chart
+from bot.core.rules.cluster_keeping import find_keep_end, is_kept
 from bot.phrase import N_
 from bot.slack.views import failure_views, wording
-from bot.slack.views.blocks import Block, context, fields_section, output_block, section
-from bot.slack.views.card_title import link_tracker, list_card_settings, render_title
+from bot.slack.views.blocks import Block, actions, context, fields_section, output_block, section
+from bot.slack.views.card_title import link_tracker, list_card_settings, render_headline, render_title
 from bot.slack.views.checkpoint_views import format_bytes, list_instructions
 from bot.slack.views.finding_views import render_open_findings, render_unreliable_metrics
 from bot.slack.views.message import Message, build_native_chart
@@ -37,7 +38,7 @@ from bot.slack.views.progress_views import (
     further_metrics_line,
     metrics_line,
 )
-from bot.slack.views.run_limits import compute_cost_since
+from bot.slack.views.run_limits import compute_cost_since, removal_button
 
 FAILURE_LOG_LINES = 5
 """Log lines on the card of a failed run: those around its first error."""
@@ -234,6 +235,31 @@ def end_message(run: Run, now: datetime, log: str) -> Message | None:
     charts = (chart,) if chart and chart_block else ()
     is_answered = run.reason in (Reason.REFUSED, Reason.NOT_APPROVED)
     return Message("ended", text, tuple(blocks), broadcast=not is_answered, charts=charts)
+
+
+KEPT_UNTIL = N_("The cluster is kept for a look until {time}. To remove it at once: {command}.")
+KEPT_AT_RATE = N_("The cluster is kept for a look until {time} ({rate}). To remove it at once: {command}.")
+
+
+def build_keep_notice(run: Run, now: datetime, log: str) -> Message | None:
+    """Return the notice of a failure whose cluster is kept, for the thread and the channel; None once it is not."""
+    until = find_keep_end(run) if is_kept(run, now) else None
+    if until is None:
+        return None
+    head = join_parts(" · ", [render_headline(run), mention(run.requester)])
+    why = failure_views.render_failure_error(run, failure_views.find_failure(run, log))
+    kept = describe_keeping(run, until)
+    blocks = (section(join_parts("\n", [head, why, kept])), actions(removal_button(run)))
+    return Message("kept", join_parts(" · ", [strip_bold(head), why, kept]), blocks, broadcast=True)
+
+
+def describe_keeping(run: Run, until: datetime) -> Markup:
+    """Return until when a cluster is kept and at which rate, and the command that removes it."""
+    command = code(f"/verl stop {run.id}")
+    if run.spending.hourly_rate is None:
+        return render_phrase(KEPT_UNTIL, time=date(until), command=command)
+    rate = wording.format_hourly_rate(run.spending.hourly_rate.dollars_per_hour)
+    return render_phrase(KEPT_AT_RATE, time=date(until), rate=rate, command=command)
 
 
 def mention_launcher(run: Run) -> Markup:

@@ -79,6 +79,17 @@ def stop_button(run: Run) -> Block:
     return button(render_phrase("Stop"), "stop", run.id, dialog, "danger")
 
 
+def removal_button(run: Run) -> Block:
+    """Return the button that ends the time for which a failed run's cluster is kept, after a confirmation."""
+    dialog = confirmation(
+        render_phrase("Remove the cluster?"),
+        render_phrase("{run} has failed; its cluster is kept for a look and is removed now.", run=code(run.id)),
+        render_phrase("Remove now"),
+        render_phrase("Keep it"),
+    )
+    return button(render_phrase("Remove now"), "stop", run.id, dialog, "danger")
+
+
 def describe_loss_by_stop(run: Run) -> Markup:
     """Return what a stop keeps of the training, and how to save first where the run can."""
     saved_step, step = run.training.progress.checkpoint_step, run.training.progress.step

@@ -9,6 +9,7 @@ from bot.core.model.run_state import RunStatus
 from bot.core.model.sent_message import LogFollow
 from bot.core.rules import log_lines, save_grace
 from bot.core.rules.chart_data import build_progress_chart
+from bot.core.rules.cluster_keeping import is_kept
 from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.approval_views import (
@@ -17,7 +18,7 @@ from bot.slack.views.approval_views import (
 from bot.slack.views.blocks import context, output_block
 from bot.slack.views.budget_views import list_monthly_budget_messages
 from bot.slack.views.cluster_views import build_cluster_alerts
-from bot.slack.views.ended_card import end_message
+from bot.slack.views.ended_card import build_keep_notice, end_message
 from bot.slack.views.finding_views import build_health_messages
 from bot.slack.views.log_excerpt import format_line
 from bot.slack.views.managed_job_views import list_recovery_messages
@@ -64,7 +65,8 @@ def build_conversation(
         chart_message(run),
         outage_message(run, now),
         summary_message(run, now),
-        stopping_message(run),
+        stopping_message(run, now),
+        build_keep_notice(run, now, log),
     ]
     notices.append(log_gap_message(run))
     notices += [
@@ -195,11 +197,13 @@ REMOVAL_UNPRICED = N_("Deleting the cluster; not confirmed yet.")
 REMOVAL_UNDER_WAY = N_("Deleting the cluster. It costs {rate} until that is confirmed.")
 
 
-def stopping_message(run: Run) -> Message | None:
+def stopping_message(run: Run, now: datetime) -> Message | None:
     """Return the notice that the run stops and its cluster still bills; None once the cluster is gone, because it is
-    not sent late.
+    not sent late, and while the cluster is kept for a look.
     """
     if run.status is not RunStatus.STOPPING or run.reason is None or run.launch.first_requested_at is None:
+        return None
+    if is_kept(run, now):
         return None
     waits_for_model = save_grace.shows_rescue(run)
     cluster_text = render_phrase(KEPT_FOR_MODEL if waits_for_model else REMOVAL_UNPRICED)

@@ -1,0 +1,126 @@
+"""A failed run's cluster that is kept for a look, as people meet it: it says until when, and what ends that earlier."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.core.model.cluster import JobState
+from bot.core.model.people import Role
+from bot.core.model.policy import Bounds
+from tests.story import OPEN, Bot
+
+RUN, CLUSTER = "smoke-0001", "verl-smoke-0001"
+
+
+def failed(bot: Bot, settings: str = "keep=30m budget=100 lease=3", job: JobState = JobState.FAILED) -> None:
+    """Launch a run, and let its job fail a minute after noon."""
+    bot.running(f"launch smoke nodes=2 {settings}")
+    bot.cloud.print(CLUSTER, "KeyError: 'reward'")
+    bot.tick(55)
+    bot.cloud.finish(CLUSTER, job)
+    bot.ticks(8)
+
+
+def is_up(bot: Bot) -> bool:
+    return CLUSTER not in bot.cloud.downs
+
+
+@pytest.mark.parametrize("job", [JobState.FAILED, JobState.FAILED_SETUP, JobState.FAILED_DRIVER])
+def test_a_failed_cluster_is_kept_and_the_card_and_the_notice_say_until_when(bot: Bot, job: JobState) -> None:
+    failed(bot, job=job)
+    bot.ticks(14, seconds=120)
+    assert is_up(bot)
+    assert bot.run().status == "stopping"
+    read = bot.reads()
+    assert "kept for a look until 12:30 UTC ($4.00/h)" in read
+    assert "The cluster is kept for a look until 12:30 UTC ($4.00/h). To remove it at once: `/verl stop " in read
+    assert "[Remove now]" in read
+    assert "Remove now" in bot.card()
+    assert "is still up" not in read
+
+
+def test_it_is_removed_when_its_time_is_over_and_its_cost_counts_to_the_end(bot: Bot) -> None:
+    failed(bot)
+    bot.ticks(31, seconds=60)
+    bot.ticks(8)
+    run = bot.run()
+    assert (run.status, run.reason) == ("ended", "failed")
+    assert not is_up(bot)
+    assert (run.cost(bot.moment) or 0) > 2  # half an hour at four dollars an hour
+    assert "kept for a look" not in bot.card()
+
+
+def test_its_autostop_is_postponed_and_never_taken_away(bot: Bot) -> None:
+    failed(bot, "keep=30m budget=100 lease=3 volume=models")
+    assert bot.cloud.autostops == [29 + 15]
+
+
+@pytest.mark.parametrize("settings", ["", "keep=0 budget=100"], ids=["by default", "switched off"])
+def test_without_it_a_failed_cluster_goes_at_once(bot: Bot, settings: str) -> None:
+    failed(bot, settings)
+    bot.ticks(8)
+    assert bot.run().status == "ended"
+
+
+@pytest.mark.parametrize("ends", ["stopped", "succeeded"])
+def test_no_other_end_keeps_a_cluster(bot: Bot, ends: str) -> None:
+    bot.running("launch smoke nodes=2 keep=30m")
+    if ends == "stopped":
+        bot.say(f"stop {RUN}")
+    else:
+        bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
+    bot.ticks(14)
+    assert (bot.run().status, bot.run().reason) == ("ended", ends)
+
+
+@pytest.mark.parametrize(
+    "remove",
+    [lambda bot: bot.say(f"stop {RUN}"), lambda bot: bot.click("stop", RUN)],
+    ids=["command", "button"],
+)
+def test_a_stop_removes_it_at_once(bot: Bot, remove: Callable[[Bot], object]) -> None:
+    failed(bot)
+    bot.ticks(2, seconds=60)
+    remove(bot)
+    bot.ticks(8)
+    assert (bot.run().status, bot.run().reason) == ("ended", "failed")
+    assert f"{RUN} failed" in bot.card()
+
+
+@pytest.mark.parametrize(
+    ("settings", "minutes"),
+    [("lease=0.25 budget=100", 15), ("budget=1 lease=3", 15)],
+    ids=["lease", "budget"],
+)
+def test_a_limit_ends_it_earlier(bot: Bot, settings: str, minutes: int) -> None:
+    failed(bot, f"keep=2h {settings}")
+    assert f"kept for a look until 12:{minutes}" in bot.reads()
+    bot.ticks(minutes - 3, seconds=60)
+    assert is_up(bot)
+    bot.ticks(3, seconds=60)
+    bot.ticks(8)
+    assert bot.run().status == "ended"
+    closed_at = bot.run().closed_at
+    assert closed_at is not None
+    assert closed_at < bot.run().created_at + timedelta(minutes=minutes + 3)
+
+
+def test_a_restarted_bot_keeps_it_as_long_as_promised(bot: Bot) -> None:
+    failed(bot)
+    later = bot.later()
+    later.ticks(10, seconds=60)
+    assert is_up(later)
+    assert later.reads().count("To remove it at once") == bot.reads().count("To remove it at once")
+    later.ticks(22, seconds=60)
+    later.ticks(8)
+    assert later.run().status == "ended"
+
+
+def test_the_policy_may_keep_all_failed_clusters_and_bounds_what_a_launch_asks_for(bot: Bot) -> None:
+    bot.policy = replace(OPEN, keep_hours=0.5, bounds_by_role={Role.LAUNCHER: Bounds(keep_hours=2.0)})
+    failed(bot, "budget=100 lease=3")
+    assert "kept for a look until 12:30 UTC" in bot.reads()
+    answer = bot.say("launch smoke nodes=2 keep=3h budget=100 lease=4")
+    assert "It keeps a failed cluster for 3 hours; your limit is 2." in answer
