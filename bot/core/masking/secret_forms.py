@@ -131,13 +131,16 @@ def is_wandb_key(before: bytes) -> bool:
 def is_login(encoded: bytes) -> bool:
     """Return whether this is `user:password` in base64, as far as it can be decoded.
 
-    >>> is_login(b"YW5hOmh1bnRlcjI="), is_login(b"YW5hOmh1bnRlcjI"), is_login(b"ResNet50V2")
-    (True, True, False)
+    A last group of two or three letters holds one or two bytes; of one letter, none.
+
+    >>> is_login(b"YW5hOmh1bnRlcjI="), is_login(b"YW5hOmh1bnRlcjI"), is_login(b"ResNet50V2"), is_login(b"YW5hOng")
+    (True, True, False, True)
     """
     unpadded = encoded.rstrip(b"=")
+    groups = unpadded[: len(unpadded) - (len(unpadded) % 4 == 1)]
     try:
         return b":" in b64decode(
-            unpadded[: len(unpadded) // 4 * 4], altchars=b"-_" if b"-" in unpadded or b"_" in unpadded else None
+            groups + b"=" * (-len(groups) % 4), altchars=b"-_" if b"-" in groups or b"_" in groups else None
         )
     except binascii.Error:
         return False

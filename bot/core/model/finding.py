@@ -191,7 +191,7 @@ class HealthRules:
         stall_first_step_seconds: time to load weights, compile, capture graphs and validate before training.
         stall_validation_seconds, stall_checkpoint_seconds: used if no validation or checkpoint has been timed yet.
         stall_dead_multiple, stall_dead_seconds: both at once; NCCL's own watchdog has given up by then
-            (`actor_rollout_ref.nccl_timeout` is 600 s).
+            (torch's default is 600 s).
     """
 
     team_rules: tuple[MetricRule, ...] = ()

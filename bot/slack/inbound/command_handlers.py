@@ -55,6 +55,7 @@ from bot.core.commands.report_command import (
 from bot.core.model.people import Act
 from bot.core.model.run import Run
 from bot.core.rules.relaunch import Relaunch
+from bot.errors import UnreadableRecord
 from bot.i18n import set_language, use_language
 from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer
 from bot.slack.inbound.list_commands import ListCommands
@@ -319,9 +320,22 @@ class Commands:
         return partial(help_views.render_language, self.language_preferences.workspace)
 
 
-def has_notice(command: Command, thread_run: str | None) -> bool:
+def has_notice(command: Command, thread_run: str | None, service: RunService) -> bool:
     """Return whether the thread in which a command was typed gets a notice that says what an answer would say."""
-    return isinstance(command, Extend | SetBudget) and thread_run is not None and command.run.lower() == thread_run
+    if not isinstance(command, Extend | SetBudget | Approve | Refuse | Stop) or command.run.lower() != thread_run:
+        return False
+    return not isinstance(command, Stop) or awaits_stop_notice(thread_run, service)
+
+
+def awaits_stop_notice(run_id: str, service: RunService) -> bool:
+    """Return whether the next tick posts that a run stops or has ended; a run whose cluster nothing knows waits for a
+    person, and only an answer says what to type.
+    """
+    try:
+        run = service.store.get(run_id)
+    except UnreadableRecord:
+        return False
+    return run is not None and not run.is_finished and not run.observed.memory.is_lost
 
 
 def has_private_answer(command: Command) -> bool:

@@ -98,7 +98,10 @@ class Outbox:
             return limited.retry_after
         except (SlackUncertain, Unavailable) as error:
             log.warning("%s: %s", name, error)
-            return self._pause(name, RETRY_AFTER)
+            wait = RETRY_AFTER
+            if isinstance(error, SlackUncertain):
+                wait = self._holds.extend_outage(name, error.retry_after)
+            return self._pause(name, wait)
         except Exception as error:
             report_once(f"{name}: its messages cannot be sent", error)
             return self._pause(name, REFUSAL_PAUSE)
@@ -259,6 +262,7 @@ class Outbox:
         if ts is None:
             conversation.record.withdraw([step.key])
         else:
+            self._holds.release(conversation.name, [])
             linked = self._link_sent({step.key: replace(sent, ts=ts)}, placed)
             conversation.record.confirm(linked, conversation.channel)
         return IMMEDIATELY

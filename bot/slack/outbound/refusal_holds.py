@@ -1,4 +1,4 @@
-"""Messages and places that Slack has refused, and when each is tried again: the waits grow."""
+"""Messages and places that Slack has refused or not answered, and when each is tried again: the waits grow."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
@@ -18,6 +18,12 @@ MAX_REFUSAL_PAUSE = timedelta(hours=1)
 CLOSED_PLACE_PERIOD = timedelta(hours=1)
 """How long a thread or channel that Slack has closed is not tried again."""
 
+OUTAGE_PAUSE = timedelta(seconds=5)
+"""Pause after the first call that Slack does not answer. It doubles with each that follows."""
+
+MAX_OUTAGE_PAUSE = timedelta(minutes=5)
+"""Maximum pause while Slack does not answer: its outages take minutes or hours, and a card may be this late after."""
+
 MAX_DOUBLINGS = 10
 """Maximum doublings of a pause: more would exceed every maximum."""
 
@@ -30,6 +36,7 @@ class RefusalHolds:
 
     def __init__(self) -> None:
         self._holds: dict[str, dict[str, MessageHold]] = {}
+        self._outages: dict[str, int] = {}
 
     def list_holds(self, name: str) -> Mapping[str, MessageHold]:
         """Return the refused messages of a conversation, by key."""
@@ -50,8 +57,17 @@ class RefusalHolds:
         for message in messages:
             holds[message.key] = MessageHold(until, message.urgent, 0)
 
+    def extend_outage(self, name: str, asked: timedelta) -> timedelta:
+        """Record that Slack has not answered a call of a conversation. Return the pause after it: twice the last one,
+        or longer if Slack asks for that.
+        """
+        count = self._outages.get(name, 0)
+        self._outages[name] = min(count + 1, MAX_DOUBLINGS)
+        return max(min(double(OUTAGE_PAUSE, count), MAX_OUTAGE_PAUSE), asked)
+
     def release(self, name: str, messages: Collection[Message]) -> None:
-        """Release messages that Slack has accepted."""
+        """Release messages that Slack has accepted: the next call without an answer is the first again."""
+        self._outages.pop(name, None)
         holds = self._holds.get(name, {})
         for message in messages:
             holds.pop(message.key, None)
@@ -61,6 +77,7 @@ class RefusalHolds:
     def forget_conversation(self, name: str) -> None:
         """Forget a conversation whose messages are all sent."""
         self._holds.pop(name, None)
+        self._outages.pop(name, None)
 
 
 class ClosedPlaces:

@@ -51,8 +51,16 @@ class SlackRateLimited(Exception):
     retry_after: timedelta
 
 
+@dataclass(eq=False)
 class SlackUncertain(Exception):
-    """Slack did not answer, or its server failed: it may have executed the call."""
+    """Slack did not answer, or its server failed: it may have executed the call.
+
+    Attributes:
+        reason: what happened; retry_after: how long Slack asks to wait, zero where it does not say.
+    """
+
+    reason: str = ""
+    retry_after: timedelta = timedelta()
 
 
 SDK_LOG = logging.getLogger("bot.slack_sdk")
@@ -90,7 +98,7 @@ def classify_api_error(error: SlackApiError) -> SlackRejected | SlackRateLimited
         return SlackRateLimited(read_retry_after(headers))
     # An error code of another form is not Slack's own, so it does not prove that nothing was done.
     if status >= 500 or code in UNCERTAIN_ERROR_CODES or not re.fullmatch(r"[a-z0-9_]+", code):
-        return SlackUncertain(f"Slack answered {status} {code}")
+        return SlackUncertain(f"Slack answered {status} {code}", retry_after=read_retry_after(headers, timedelta()))
     return SlackRejected(code, read_reasons(response))
 
 
@@ -101,8 +109,8 @@ def read_reasons(response: Any) -> tuple[str, ...]:
     return tuple(map(str, texts)) if isinstance(texts, list) else ()
 
 
-def read_retry_after(headers: Mapping[str, Any]) -> timedelta:
-    """Return how long Slack asks the bot to wait.
+def read_retry_after(headers: Mapping[str, Any], default: timedelta = DEFAULT_RETRY_AFTER) -> timedelta:
+    """Return how long Slack asks the bot to wait; the default where it does not say.
 
     >>> read_retry_after({"Retry-After": "30"}), read_retry_after({"retry-after": "soon"})
     (datetime.timedelta(seconds=30), datetime.timedelta(seconds=10))
@@ -111,9 +119,9 @@ def read_retry_after(headers: Mapping[str, Any]) -> timedelta:
     try:
         seconds = float(str(text))
     except ValueError:
-        return DEFAULT_RETRY_AFTER
+        return default
     if not math.isfinite(seconds):
-        return DEFAULT_RETRY_AFTER
+        return default
     return timedelta(seconds=min(max(seconds, MIN_RETRY_SECONDS), MAX_RETRY_SECONDS))
 
 

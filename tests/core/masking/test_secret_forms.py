@@ -44,6 +44,12 @@ def test_a_mixed_text_has_digits_and_both_cases(text: bytes, mixed: bool) -> Non
         (b"*not base64*", False),
         (b"", False),
         (b"YW5hOmh1bnRlcjI-", True),
+        pytest.param(b"YW5hOng=", True, id="a user of three letters and a password of one"),
+        pytest.param(b"YW5hOng", True, id="the same without padding"),
+        pytest.param(b"YW5hOg==", True, id="no password"),
+        pytest.param(b"YW5hYm9iOng", True, id="a user of six letters and a password of one"),
+        pytest.param(b"YW5hOngQ8", True, id="one letter too many, as where a line was cut"),
+        pytest.param(b"YW5hYm9ieA==", False, id="a word alone"),
     ],
 )
 def test_basic_credentials_are_a_user_and_a_password(encoded: bytes, is_user_and_password: bool) -> None:

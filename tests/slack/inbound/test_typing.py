@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from slack_bolt import BoltRequest
 
-from tests.story import ANA, BEN, RANDOM, SECRET, TRAINING, Bot
+from bot.core.model.policy import Policy
+from tests.builders import approvers
+from tests.story import ANA, BEN, LEA, RANDOM, SECRET, TRAINING, Bot
 
 RUN = "smoke-0001"
 WRITE_AMOUNT = "Write the amount as `3.50`."
@@ -225,6 +227,39 @@ def test_the_thread_of_a_run_hears_of_a_changed_limit_once(bot: Bot, text: str) 
     assert said.count("changed the budget") + said.count("extended the lease") == 1
     assert "is now" not in said
     assert "Lease extended" not in said
+
+
+@pytest.mark.parametrize("text", ["stop", f"stop {RUN}", f"stop {RUN} save=no", "停止"])
+def test_the_thread_of_a_run_hears_of_its_stop_once(bot: Bot, text: str) -> None:
+    bot.running()
+    bot.speak()
+    before = bot.reads()
+    bot.mention(text, thread_ts=bot.run().messages.sent["card"].ts)
+    bot.ticks(12)
+    said = bot.reads().removeprefix(before)
+    assert said.count("@ana stopped smoke-0001") == 1, said
+    assert ":octagonal_sign:" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("approve", "has approved"),
+        (f"approve {RUN}", "has approved"),
+        (f"decline {RUN} why=large", "declined the launch"),
+        ("批准", "has approved"),
+    ],
+)
+def test_the_thread_of_a_launch_hears_of_the_decision_once(bot: Bot, text: str, outcome: str) -> None:
+    bot.policy = Policy(grants=approvers(LEA), approve_above_dollars=0.01)
+    bot.say("launch smoke")
+    bot.speak()
+    bot.mention(text, LEA, thread_ts=bot.run().messages.sent["card"].ts)
+    bot.speak()
+    said = bot.reads()
+    assert said.count(outcome) == 2, said  # in the thread, and the same message in the channel
+    assert "is approved and launching" not in said
+    assert "so it does not launch" not in said
 
 
 @pytest.mark.parametrize("text", ["budget smoke-0001 2", "extend smoke-0001 1h"])

@@ -169,6 +169,18 @@ def test_whatever_slack_does_it_is_sent_once(bot: Bot, user: User, trouble: str)
     assert len(roots(bot, user)) == 1
 
 
+def test_while_slack_does_not_answer_the_waits_grow_and_its_return_ends_them(bot: Bot) -> None:
+    bot.slack.faults({"method": "chat.postMessage", "trouble": "broken", "times": None})
+    add_run(bot.store, TRAINING, "one")
+    begin = len(bot.slack.record("call"))
+    speak(bot, seconds=1_200, step=5)
+    calls = [call for call in bot.slack.record("call")[begin:] if call["name"] == "chat.postMessage"]
+    assert 5 <= len(calls) <= 12  # every 5 s would be 240
+    bot.slack.faults()
+    speak(bot, seconds=310, step=5)
+    assert len(roots(bot, User("run", add_run, is_kept=True, is_repeated=True))) == 1
+
+
 @for_each_user
 def test_a_message_in_doubt_by_a_clock_that_was_ahead_is_looked_for_at_once(
     bot: Bot, monkeypatch: pytest.MonkeyPatch, user: User

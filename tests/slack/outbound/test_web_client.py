@@ -41,6 +41,16 @@ def test_only_a_refusal_of_slacks_own_proves_that_nothing_was_done(error: Except
     assert met.value.__cause__ is error
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"), [({}, 0), ({"Retry-After": "600"}, 600), ({"retry-after": "soon"}, 0)], ids=str
+)
+def test_a_server_that_fails_may_name_how_long_to_wait(headers: dict[str, str], seconds: int) -> None:
+    error = SlackApiError("failed", {"status": 503, "headers": headers})  # type: ignore[no-untyped-call]  # Slack's
+    with pytest.raises(SlackUncertain) as met, classify_slack_errors():
+        raise error
+    assert met.value.retry_after == timedelta(seconds=seconds)
+
+
 def test_a_mistake_of_ours_is_no_error_of_slacks() -> None:
     with pytest.raises(KeyError), classify_slack_errors():
         raise KeyError("ours")

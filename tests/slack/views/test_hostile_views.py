@@ -56,6 +56,7 @@ TRUSTED = {
 EXCLUDED = {
     "approval_views.render_question_with_rate": "takes phrases of ours; resume and retry call it",
     "manifest.build_manifest": "is for a person to paste; nothing in it is from outside",
+    "explanation_views.describe_value": "takes a phrase of ours with its fields; describe_comparison calls it",
     "socket_mode.to_mapping": "reads what Slack sends, and makes nothing of it",
     "socket_mode.parse_message": "likewise",
     "cost_views.describe_idle_part": "takes a phrase of ours; describe_idle_time calls it",

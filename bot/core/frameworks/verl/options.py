@@ -14,8 +14,12 @@ CHECKPOINT_INTERVAL_OPTION, VALIDATION_INTERVAL_OPTION = "trainer.save_freq", "t
 
 SILENT_LOG_ADVICE = N_(
     "Run `py-spy dump` to see what each rank is waiting for, and check `nvidia-smi`; set `NCCL_DEBUG=INFO` for the "
-    "next start. verl aborts a collective call after `actor_rollout_ref.nccl_timeout` seconds."
+    "next start. torch aborts a collective call that hangs: after 10 minutes in verl's RL trainers, after 10 hours in "
+    "its SFT trainer."
 )
+"""verl 0.9.1 leaves the time to torch (10 minutes for NCCL) in `engine_workers.py`; `utils/distributed.py` has 36,000 s
+for SFT. No code of it reads `actor_rollout_ref.nccl_timeout`."""
+
 BUSY_LOG_ADVICE = N_(
     "Check the reward function and the tools (`reward.custom_reward_function.path`, "
     "`actor_rollout_ref.rollout.multi_turn.max_assistant_turns`), and for endless responses "

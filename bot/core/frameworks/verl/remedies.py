@@ -67,7 +67,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.CUDA_ERROR: Remedy(
         N_(
-            "If it fails at the same step again, look for token ids outside the vocabulary and try "
+            "If it fails at the same step again, check for token ids outside the vocabulary and try "
             "`actor_rollout_ref.rollout.enforce_eager=True`; else launch it on other machines."
         ),
         (SettingChange("actor_rollout_ref.rollout.enforce_eager=True"),),

@@ -4,17 +4,39 @@ import re
 
 import pytest
 
+from bot.core.frameworks.verl.detectors import DETECTORS
+from bot.core.frameworks.verl.option_keys import OPTION_KEYS
 from bot.core.frameworks.verl.options import STALL_ADVICE, adapt_rules
 from bot.core.model.finding import HealthRules
 
-OPTION = re.compile(r"`\+?((?:actor_rollout_ref|data|trainer|algorithm|reward|ray_kwargs)\.[\w.]+)")
+OPTION = re.compile(rf"`(\+?)((?:{'|'.join(OPTION_KEYS)})\.\w[\w.]*)")
+
+UNREAD_OPTIONS = {"actor_rollout_ref.nccl_timeout", "actor_rollout_ref.actor.grad_clip"}
+"""Options in verl 0.9.1's configuration that none of its code reads."""
+
+STALL_TEXTS = {
+    "a silent log": STALL_ADVICE.silent_log,
+    "a busy log": STALL_ADVICE.busy_log,
+    "no first step": STALL_ADVICE.no_first_step,
+}
+DETECTOR_TEXTS = {
+    f"{detector.name} {number}": text for detector in DETECTORS for number, text in enumerate(detector.advice)
+}
 
 
 def test_advice_for_a_stall_names_options_of_verl() -> None:
-    advice = f"{STALL_ADVICE.silent_log} {STALL_ADVICE.busy_log} {STALL_ADVICE.no_first_step}"
-    assert {"actor_rollout_ref.nccl_timeout", "data.max_response_length", "trainer.nnodes"} <= set(
-        OPTION.findall(advice)
-    )
+    options = {option for _, option in OPTION.findall(" ".join(STALL_TEXTS.values()))}
+    assert {"data.max_response_length", "trainer.nnodes"} <= options
+
+
+@pytest.mark.parametrize(
+    "advice", [pytest.param(text, id=name) for name, text in (STALL_TEXTS | DETECTOR_TEXTS).items()]
+)
+def test_advice_names_options_that_verl_has_and_reads(advice: str) -> None:
+    for plus, option in OPTION.findall(advice):
+        group, name = option.split(".")[:2]
+        assert plus or name in OPTION_KEYS[group], option
+        assert option not in UNREAD_OPTIONS
 
 
 def test_a_setting_that_is_given_twice_counts_as_it_was_given_last() -> None:

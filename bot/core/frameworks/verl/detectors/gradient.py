@@ -36,7 +36,7 @@ NEVER_FINITE_ADVICE = N_(
     " (`actor_rollout_ref.model.use_remove_padding`), and check the batch for rewards that are not finite."
 )
 GRADIENT_SPIKES_ADVICE = N_(
-    "Lower `actor_rollout_ref.actor.grad_clip` or `actor_rollout_ref.actor.optim.lr`, and read the answers of"
+    "Lower `actor_rollout_ref.actor.optim.clip_grad` or `actor_rollout_ref.actor.optim.lr`, and read the answers of"
     " those steps (`trainer.rollout_data_dir`): a few prompts or an extreme reward are the usual cause."
 )
 VANISHED_GRADIENT_ADVICE = N_(

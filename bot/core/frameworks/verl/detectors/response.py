@@ -18,7 +18,7 @@ TRUNCATION_ADVICE = N_(
 )
 LENGTH_COLLAPSE_ADVICE = N_(
     "Read a few answers (`trainer.rollout_data_dir`): a length penalty that outweighs the task"
-    " (`reward.reward_kwargs.overlong_buffer_cfg.penalty_factor`), a reward for empty answers or a wrong end token"
+    " (`+reward.reward_kwargs.overlong_buffer_cfg.penalty_factor`), a reward for empty answers or a wrong end token"
     " teach this. Resume from a checkpoint before the fall."
 )
 ABORTED_ADVICE = N_(
