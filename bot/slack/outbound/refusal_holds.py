@@ -57,13 +57,13 @@ class RefusalHolds:
         for message in messages:
             holds[message.key] = MessageHold(until, message.urgent, 0)
 
-    def extend_outage(self, name: str, asked: timedelta) -> timedelta:
+    def extend_outage(self, name: str, min_wait: timedelta) -> timedelta:
         """Record that Slack has not answered a call of a conversation. Return the pause after it: twice the last one,
         or longer if Slack asks for that.
         """
         count = self._outages.get(name, 0)
         self._outages[name] = min(count + 1, MAX_DOUBLINGS)
-        return max(min(double(OUTAGE_PAUSE, count), MAX_OUTAGE_PAUSE), asked)
+        return max(min(double(OUTAGE_PAUSE, count), MAX_OUTAGE_PAUSE), min_wait)
 
     def release(self, name: str, messages: Collection[Message]) -> None:
         """Release messages that Slack has accepted: the next call without an answer is the first again."""
