@@ -14,7 +14,7 @@ from bot.adapters.sky import sdk_clusters
 from bot.adapters.sky.sdk_worker import SdkWorker
 from bot.adapters.sky.sky_cloud import SkyCloud
 from bot.app.health_monitor import HealthMonitor
-from bot.app.log_ingest import LogTailer
+from bot.app.log_tailer import LogTailer
 from bot.app.rate_limits import InteractivePriority
 from bot.app.reconciler import Reconciler
 from bot.core.model.run import Run

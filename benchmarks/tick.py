@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from benchmarks.world import a_store, many_runs
 from bot.adapters.redis.redis_store import RedisStore
 from bot.app.health_monitor import HealthMonitor
-from bot.app.log_ingest import LogTailer
+from bot.app.log_tailer import LogTailer
 from bot.app.rate_limits import InteractivePriority
 from bot.app.reconciler import Reconciler
 from bot.core.model.run import Run

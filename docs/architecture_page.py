@@ -93,10 +93,12 @@ missing. None of these waits for another; each may die at any point, and begins 
 
 ## A line of a log
 
-1. `app/log_ingest.py` reads the end of the log of every running job through the cloud's port.
+1. `app/log_tailer.py` reads the end of the log of every running job through the cloud's port, and
+   `app/metrics_file.py` what is new in its file of metrics, if its recipe names one.
    `bootstrap/masked_cloud.py` has masked it by then: no secret that a program prints gets further.
 2. `core/rules/log_cursor.py` finds what is new since the last look; `core/frameworks/verl/log_parser.py` makes events
-   of the lines: the metrics of a step, a checkpoint, the number of steps.
+   of the lines: the metrics of a step, a checkpoint, the number of steps. `core/rules/metrics_merge.py` lets a step
+   that the file shows too count once.
 3. `core/model/progress.py` and `core/model/history.py` take them in; `core/rules/health/judge.py` lets the detectors
    judge the new steps; they are a table in `core/frameworks/verl/detectors/__init__.py`. The record and the history are
    written in one transaction.

@@ -17,7 +17,7 @@ from bot.adapters.redis.redis_store import RedisStore
 from bot.adapters.sky.sdk_worker import capture_result, unwrap_result
 from bot.adapters.sky.sky_cloud import SkyCloud
 from bot.app.health_monitor import HealthMonitor
-from bot.app.log_ingest import LogTailer
+from bot.app.log_tailer import LogTailer
 from bot.app.rate_limits import InteractivePriority
 from bot.app.reconciler import Reconciler
 from bot.core.model.audit import replay_events, snapshot_run

@@ -1,24 +1,23 @@
-"""Read the logs of active runs and record what is new in them.
-
-A tail that fails costs its own run one look and no more.
-"""
+"""Record what is new in the logs of active runs, and in their files of metrics."""
 
 import logging
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 from bot.app.health_monitor import WINDOW_ROWS, HealthMonitor, HealthUpdate
-from bot.app.ports import JobControl, Notifier, Now
+from bot.app.metrics_file import FileReadLimits, MetricsFileReader
+from bot.app.ports import Notifier, Now
 from bot.app.store_ports import RunDataStore
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.cluster import Observation
 from bot.core.model.failure import FailureSummary
+from bot.core.model.history import MAX_LATE_STEPS
 from bot.core.model.metrics import LogEvent, StepMetrics, select_step_metrics
+from bot.core.model.rollout import FilePart, MetricsOrigin
 from bot.core.model.run import Run
 from bot.core.model.run_state import SummaryInterval
 from bot.core.rules.failure_diagnosis import diagnose
@@ -27,113 +26,15 @@ from bot.core.rules.log_cursor import LogCursor, NewLines
 from bot.core.rules.log_lines import (
     append_log,
     find_failure,
-    find_new_lines,
     merge_logs,
     replace_surrogates,
-    truncate_line,
     truncate_log,
 )
+from bot.core.rules.metrics_merge import MetricsMerge, MetricsSource
 from bot.core.rules.report_content import prepare_summary
 from bot.errors import Unavailable, UnreadableRecord
 from bot.phrase import Text
 from bot.runtime.failure_isolation import REPORTED_FAILURES, report_once
-
-
-@dataclass(slots=True)
-class TailState:
-    """What is remembered of a run's log between two reads.
-
-    Attributes:
-        lines: how many lines the next read takes.
-        due_at: when the next read is due.
-        last: the last line that was read, or its beginning.
-    """
-
-    lines: int
-    due_at: datetime
-    last: str | None = None
-
-
-class LogTailer:
-    """The newest log lines of many runs, without making the tick wait for a slow cluster.
-
-    A read is twice as long as the new part of the last one, so that a quiet run costs little and nothing of a busy
-    run is missed.
-
-    Args:
-        lines: minimum and maximum lines of one read; a first read takes the maximum.
-        period: between two reads of one log.
-        reads_per_tick: how many reads a tick starts; the runs that were read longest ago come first.
-        patience_seconds: how long a tick waits for what it started; a later tick gets the rest.
-        threads: reads in progress at once.
-    """
-
-    def __init__(
-        self,
-        cloud: JobControl,
-        *,
-        lines: tuple[int, int],
-        period: timedelta = timedelta(),
-        reads_per_tick: int,
-        patience_seconds: float = 0.5,
-        threads: int = 4,
-    ) -> None:
-        self._cloud = cloud
-        self._min_lines, self._max_lines = lines
-        self._period = period
-        self._reads_per_tick = reads_per_tick
-        self._patience_seconds = patience_seconds
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tail")
-        self._reads: dict[str, Future[str]] = {}
-        self._states: dict[str, TailState] = {}
-
-    def collect(self, runs: Sequence[Run], now: datetime, busy: Container[str] = ()) -> dict[str, str]:
-        """Start reads for these runs; return what has arrived, of these and of earlier reads, by run id.
-
-        Args:
-            busy: runs that cannot ingest lines now; their text waits for a later tick.
-        """
-        self._states = {run.id: self._states.get(run.id) or TailState(self._max_lines, now) for run in runs}
-        for run in self._select_due(runs, now):
-            tail = self._states[run.id]
-            tail.due_at = now + self._period
-            self._reads[run.id] = self._pool.submit(self._cloud.tail_log, run.cluster_ref, tail.lines)
-        wait(self._reads.values(), timeout=self._patience_seconds)
-        done = [run_id for run_id, future in self._reads.items() if future.done() and run_id not in busy]
-        texts = {run_id: self._finish_read(run_id) for run_id in done}
-        return {run_id: text for run_id, text in texts.items() if text}
-
-    def stop(self) -> None:
-        """Cancel the reads that have not begun."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def _select_due(self, runs: Sequence[Run], now: datetime) -> list[Run]:
-        """Return the runs to read now, those that were read longest ago first."""
-        due = [run for run in runs if run.id not in self._reads and self._states[run.id].due_at <= now]
-        longest_ago = sorted(due, key=lambda run: self._states[run.id].due_at)
-        return longest_ago[: self._reads_per_tick]
-
-    def _finish_read(self, run_id: str) -> str:
-        """Return what a finished read brought; empty where the cluster did not answer."""
-        try:
-            text = self._reads.pop(run_id).result()
-        except Unavailable:
-            return ""
-        except Exception as error:
-            report_once(f"run {run_id}: its log cannot be read", error)
-            return ""
-        if text and (tail := self._states.get(run_id)):
-            self._plan_next_read(tail, list(map(truncate_line, text.rstrip("\n").split("\n"))))
-        return text
-
-    def _plan_next_read(self, tail: TailState, lines: Sequence[str]) -> None:
-        """Set how long the next read is, and the last line."""
-        new = find_new_lines(lines, tail.last)
-        # None: the previous last line is not in this read, so lines may be missing and the next read is longer.
-        line_count = 2 * (tail.lines if new is None else len(new))
-        tail.lines = min(max(line_count, self._min_lines), self._max_lines)
-        tail.last = lines[-1]
-
 
 T = TypeVar("T")
 
@@ -158,12 +59,14 @@ class LogReadLimits:
         yield_to_interactive: called every few lines, so that people who wait for an answer are served first.
         clock: seconds on a monotonic clock.
         returned_run_ids: runs whose last read has returned, though the store could not record that.
+        files: limits of the reads of files of metrics.
     """
 
     seconds: float = 5.0
     yield_to_interactive: Callable[[], None] = lambda: None
     clock: Callable[[], float] = time.monotonic
     returned_run_ids: set[str] = field(default_factory=set)
+    files: FileReadLimits = field(default_factory=FileReadLimits)
 
     def start_timer(self, looks: int = 1) -> Callable[[], bool]:
         """Return a function that returns whether there is still time; it lets interactive requests go first.
@@ -186,6 +89,7 @@ class LogIngest:
 
     Attributes:
         summary_interval: how often a run's thread gets a summary, unless a person has set that.
+        metrics_file: reads the files of metrics; None to read logs alone.
     """
 
     store: RunDataStore
@@ -194,10 +98,15 @@ class LogIngest:
     now: Now
     summary_interval: SummaryInterval
     limits: LogReadLimits = field(default_factory=LogReadLimits)
+    metrics_file: MetricsFileReader | None = None
 
     def ingest(self, run: Run, text: str) -> Run:
-        """Ingest new lines; return the run. A faulty log never keeps its run from being stopped."""
+        """Ingest new lines; return the run. A faulty log never keeps its run from being stopped.
+
+        The file of metrics is read after the log was and ingested before it, so that it has the log's steps already.
+        """
         text = replace_surrogates(text)
+        run = self._run_part(run, lambda: self._ingest_file(run)) or run
         try:
             cursor = self._load_cursor(run)
             news = cursor.find_new_lines(text)
@@ -225,6 +134,7 @@ class LogIngest:
         detail: Text | None = None
         failure_summary: FailureSummary | None = None
         with self._count_try(run) as is_allowed:
+            run = self._lose_file(run, self._load_cursor(run))
             cursor = self._load_cursor(run)
             news = cursor.find_new_lines(text, is_final=True)
             if is_allowed:
@@ -272,9 +182,11 @@ class LogIngest:
 
     def _load_cursor(self, run: Run) -> LogCursor:
         """Return the log cursor. Where the stored one is lost, steps that the record has are not ingested again."""
-        cursor = self.store.get_log_cursor(run.id)
-        if cursor.last_digests and cursor.parser.step is None and run.training.progress.step is not None:
-            return replace(cursor, parser=cursor.parser.resume_at(run.training.progress.step))
+        cursor, step = self.store.get_log_cursor(run.id), run.training.progress.step
+        if run.plan.files.metrics:
+            cursor = replace(cursor, merge=cursor.merge.begin(step))
+        if cursor.last_digests and cursor.parser.step is None and step is not None:
+            return replace(cursor, parser=cursor.parser.resume_at(step))
         return cursor
 
     def _skip_lines(self, run: Run, cursor: LogCursor, news: NewLines) -> Run:
@@ -326,13 +238,76 @@ class LogIngest:
         after, events = cursor.advance(part, self.now().timestamp())
         if is_last:
             after = after.end_read()
-        new = list(select_step_metrics(events))
+        if run.plan.files.metrics:
+            merge, counted, new = self._merge(run, after.merge, MetricsSource.CONSOLE, events)
+            after, events = replace(after, merge=merge), counted
+        else:
+            new = list(select_step_metrics(events))
         update = self._judge(run, new, has_time) if new else None
 
         def change(run: Run) -> Run:
-            return apply_events(run, events, update, self.now(), self.summary_interval) if events else run
+            changed = apply_events(run, events, update, self.now(), self.summary_interval) if events else run
+            return keep_step(changed, after.merge.newest_step)
 
         return self.store.append_metrics(run.id, change, after, new), after
+
+    def _merge(
+        self, run: Run, merge: MetricsMerge, source: MetricsSource, events: Sequence[LogEvent]
+    ) -> tuple[MetricsMerge, list[LogEvent], list[StepMetrics]]:
+        """Return what counts of a source's events, beside the rows that are recorded."""
+        return merge.take(source, events, self.store.get_recent_metrics(run.id, MAX_LATE_STEPS))
+
+    def _ingest_file(self, run: Run) -> Run:
+        """Ingest the new rows of the run's file of metrics, if it is read now; return the run."""
+        if self.metrics_file is None or not run.plan.files.metrics:
+            return run
+        cursor = self._load_cursor(run)
+        part = self.metrics_file.read(run, cursor.merge.position)
+        if part is None:
+            return run
+        if not isinstance(part, FilePart):
+            return self._record_origin(self._lose_file(run, cursor), MetricsOrigin(why=part))
+        moved = replace(cursor, merge=cursor.merge.move_file(part))
+        if moved == cursor and not part.text:
+            return self._record_origin(run, moved.merge.describe_origin())
+        with self._count_try(run) as is_allowed:
+            if not is_allowed:  # reading this part has ended the bot before
+                return self.store.append_metrics(run.id, count_skip, moved, ())
+            return self._run_part(run, lambda: self._commit_file(run, moved, part)) or self._skip_part(run, part)
+
+    def _commit_file(self, run: Run, cursor: LogCursor, part: FilePart) -> Run:
+        """Record the rows of a part of the file, and in the same transaction how far it has been read."""
+        rows = FRAMEWORK.samples.parse_metrics(part.text, self.now().timestamp())
+        merge, events, new = self._merge(run, cursor.merge, MetricsSource.FILE, rows)
+        merge = merge.end_file(part)
+        update, origin = self._judge(run, new, self.limits.start_timer()) if new else None, merge.describe_origin()
+
+        def change(run: Run) -> Run:
+            run = apply_events(run, events, update, self.now(), self.summary_interval) if new else run
+            return replace(run, training=replace(run.training, metrics_origin=origin))
+
+        return self.store.append_metrics(run.id, change, replace(cursor, merge=merge), new)
+
+    def _skip_part(self, run: Run, part: FilePart) -> Run:
+        """Skip a part of the file that cannot be ingested, so that the console counts; return the run."""
+        stored = self._load_cursor(run)
+        after = replace(stored, merge=replace(stored.merge, position=part.position))
+        return self.store.append_metrics(run.id, lambda run: run, after, ())
+
+    def _lose_file(self, run: Run, cursor: LogCursor) -> Run:
+        """Let the console count alone; return the run."""
+        merge = cursor.merge.lose_file()
+        if merge == cursor.merge:
+            return run
+        return self.store.append_metrics(run.id, lambda run: run, replace(cursor, merge=merge), ())
+
+    def _record_origin(self, run: Run, origin: MetricsOrigin) -> Run:
+        """Record where the metrics are read, if that has changed; return the run."""
+        if run.training.metrics_origin == origin:
+            return run
+        return self.store.update(
+            run.id, lambda run: replace(run, training=replace(run.training, metrics_origin=origin))
+        )
 
     def _judge(self, run: Run, new: Sequence[StepMetrics], has_time: Callable[[], bool]) -> HealthUpdate | None:
         """Judge the health with the new steps; a mistake in judging loses none of them."""
@@ -392,6 +367,16 @@ def apply_events(
     if update:
         training = training.record_health(update.health, update.unreliable_metrics)
     return prepare_summary(replace(run, training=training), now, summary_interval)
+
+
+def keep_step(run: Run, step: int | None) -> Run:
+    """Return the run at this step at least: its console may name the checkpoint that it resumed from after its file has
+    named later steps.
+    """
+    progress = run.training.progress
+    if step is None or step <= (progress.step or 0):
+        return run
+    return replace(run, training=replace(run.training, progress=replace(progress, step=step)))
 
 
 def count_skip(run: Run) -> Run:

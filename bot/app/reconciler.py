@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 
 from bot.app.checkpoint_rescue import CheckpointRescuer
 from bot.app.health_monitor import HealthMonitor
-from bot.app.log_ingest import LogIngest, LogReadLimits, LogTailer
+from bot.app.log_ingest import LogIngest, LogReadLimits
+from bot.app.log_tailer import LogTailer
+from bot.app.metrics_file import MetricsFileReader
 from bot.app.ports import Cloud, Notifier, Now
 from bot.app.rate_limits import InteractivePriority
 from bot.app.store_ports import RunDataStore
@@ -113,9 +115,8 @@ class Reconciler:
         active = [run for run in self.store.list_open_runs() if run.status is not RunStatus.ENDED]
         runs = [self._discard_stale(run) for run in active if run.id not in self.pending_actions]
         observations = self._observe(runs)
-        texts = self.log_tailer.collect(
-            [run for run in active if may_print(run)], self.now(), busy=self.pending_actions
-        )
+        printing = [run for run in active if may_print(run)]
+        texts = self.log_tailer.collect(printing, self.now(), busy=self.pending_actions)
         busy = [
             run
             for run in runs
@@ -264,7 +265,9 @@ class Reconciler:
 
     @property
     def _log_ingest(self) -> LogIngest:
-        return LogIngest(self.store, self.notifier, self.health_monitor, self.now, self.summary_interval, self.limits)
+        file = MetricsFileReader(self.cloud, self.now, self.limits.files)
+        health = self.health_monitor
+        return LogIngest(self.store, self.notifier, health, self.now, self.summary_interval, self.limits, file)
 
     def _update(self, run: Run, change: Callable[[Run], Run]) -> Run:
         return self.store.update(run.id, change)

@@ -28,7 +28,7 @@ from bot.adapters.sky.sdk_worker import SdkWorker
 from bot.adapters.sky.sky_cloud import SkyCloud
 from bot.app import process_health
 from bot.app.health_monitor import HealthMonitor
-from bot.app.log_ingest import LogTailer
+from bot.app.log_tailer import LogTailer
 from bot.app.ports import JobControl, Now
 from bot.app.process_health import Clock, read_clocks
 from bot.app.report_service import load_zone

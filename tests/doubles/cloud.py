@@ -235,13 +235,13 @@ class FakeCloud:
     def read_new_metrics(self, watched: ClusterRef, folder: RunFolder, prefix: str, position: FilePosition) -> FilePart:
         self._reach(watched)
         beginning = f"{folder.location.name}/{prefix}"
-        names = sorted(path for path in self.files.get(watched.cluster, {}) if path.startswith(beginning))
-        if not names:
+        paths = sorted(path for path in self.files.get(watched.cluster, {}) if path.startswith(beginning))
+        if not paths:
             return FilePart(position)
-        text = self.files[watched.cluster][names[-1]]
-        begin = position.offset if position.name == names[-1] and position.offset <= len(text) else 0
+        text, name = self.files[watched.cluster][paths[-1]], paths[-1].rpartition("/")[2]
+        begin = position.offset if position.name == name and position.offset <= len(text) else 0
         end = text.rfind("\n") + 1
-        return FilePart(FilePosition(names[-1], "", max(begin, end)), text[begin:end])
+        return FilePart(FilePosition(name, "", max(begin, end)), text[begin:end])
 
     def write_file(self, cluster: str, path: str, text: str) -> None:
         """The program of a cluster writes a file below its folder of checkpoints."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bot.core.model.checkpoint_paths import CheckpointRef
+from bot.phrase import Text
 
 MAX_SAMPLES = 20
 """Maximum samples of one answer: of more, each would be cut to a few lines."""
@@ -191,3 +192,16 @@ class FilePart:
     position: FilePosition
     text: str = ""
     has_more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsOrigin:
+    """Where a run's metrics were read last.
+
+    Attributes:
+        file: the name of its file of metrics; empty where the console counts.
+        why: why the console counts; empty where the file does.
+    """
+
+    file: str = ""
+    why: Text = ""

@@ -7,7 +7,7 @@ from typing import Self
 
 from bot.core.model.health_state import HealthState
 from bot.core.model.progress import Progress
-from bot.core.model.rollout import FindingSamples
+from bot.core.model.rollout import FindingSamples, MetricsOrigin
 from bot.core.model.run_state import Summary
 from bot.phrase import Text
 
@@ -23,6 +23,7 @@ class TrainingState:
         unreliable_metrics: why metrics are meaningless, by key.
         summary: the last summary in its thread, or the next one to send.
         finding_samples: what the model answered when a finding opened, oldest first.
+        metrics_origin: where its metrics were read last; None before the first look for its file of metrics.
     """
 
     progress: Progress = field(default_factory=Progress)
@@ -31,6 +32,7 @@ class TrainingState:
     unreliable_metrics: Mapping[str, Text] = field(default_factory=dict)
     summary: Summary | None = None
     finding_samples: tuple[FindingSamples, ...] = ()
+    metrics_origin: MetricsOrigin | None = None
 
     def record_progress(self, progress: Progress, now: datetime) -> Self:
         """Return the training with this progress, and the time of a new checkpoint."""

@@ -11,6 +11,7 @@ from bot.core.frameworks import FRAMEWORK, LogParser
 from bot.core.model.log_text import MAX_LINE_CHARACTERS, strip_prefixes
 from bot.core.model.metrics import LogEvent, StepMetrics, TrainingPhase, TrainingResumed
 from bot.core.model.training_framework import Framework
+from bot.core.rules.metrics_merge import MetricsMerge
 
 REMEMBERED_LINES = 64
 """Number of lines that are remembered to find the end of the last read again."""
@@ -68,6 +69,7 @@ class LogCursor:
         phase: the phase of the training that this line belongs to.
         floor: after a gap, the step up to which rows may have been parsed before, and are not parsed again; None once
             the read that found the gap is parsed, or the training resumed from a checkpoint.
+        merge: how far its rows are merged with those of the run's file of metrics.
     """
 
     parser: LogParser = field(default_factory=LogParser)
@@ -76,6 +78,7 @@ class LogCursor:
     read_at: float | None = None
     phase: TrainingPhase = TrainingPhase.TRAINING
     floor: int | None = None
+    merge: MetricsMerge = field(default_factory=MetricsMerge)
 
     def find_new_lines(self, text: str, is_final: bool = False) -> NewLines:
         """Return the lines at the end of a log that were not parsed before.

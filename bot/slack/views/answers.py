@@ -31,7 +31,7 @@ from bot.slack.views.mrkdwn import (
     render_phrase,
     render_plural,
 )
-from bot.slack.views.progress_views import describe_time_parts, progress_line
+from bot.slack.views.progress_views import describe_metrics_origin, describe_time_parts, progress_line
 from bot.slack.views.run_table import build_run_table
 
 MAX_TASK_BLOCKS = 8
@@ -254,9 +254,12 @@ def acknowledge_follow(run: Run) -> Answer:
 
 
 def render_status(run: Run, now: datetime) -> Answer:
-    """Return the run's card for one person, with where its time goes; it is separate from the card in the channel."""
-    card, time_parts = run_card.card(run, now), describe_time_parts(run.training.progress)
-    return build_answer(card.text, (*card.blocks, *([context(time_parts)] if time_parts else [])))
+    """Return the run's card for one person, with where its time goes and its metrics are read; it is separate from the
+    card in the channel.
+    """
+    card = run_card.card(run, now)
+    details = [describe_time_parts(run.training.progress), describe_metrics_origin(run)]
+    return build_answer(card.text, (*card.blocks, *(context(detail) for detail in details if detail)))
 
 
 def render_runs(

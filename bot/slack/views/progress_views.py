@@ -9,9 +9,18 @@ from bot.core.model.progress import Progress
 from bot.core.model.run import Run
 from bot.core.model.run_state import ProgressSnapshot
 from bot.core.rules.forecast import Horizon, build_forecast
-from bot.phrase import N_
+from bot.phrase import N_, Phrase, Text
 from bot.slack.views import wording
-from bot.slack.views.mrkdwn import Markup, code, date_and_time, escape, join_parts, mrkdwn, render_phrase
+from bot.slack.views.mrkdwn import (
+    Markup,
+    code,
+    date_and_time,
+    escape,
+    join_markup_sentences,
+    join_parts,
+    mrkdwn,
+    render_phrase,
+)
 
 KEYS = FRAMEWORK.keys
 
@@ -157,6 +166,19 @@ def describe_time_parts(progress: Progress) -> Markup:
         if seconds >= MIN_SHOWN_SHARE * total
     ]
     return render_phrase("Where its time goes: {parts}", parts=join_parts(", ", shares)) if shares else Markup()
+
+
+def describe_metrics_origin(run: Run) -> Markup:
+    """Return where the run's metrics are read; empty before its first step."""
+    if run.training.progress.step is None:
+        return Markup()
+    origin = run.training.metrics_origin
+    if origin and origin.file:
+        return render_phrase("Metrics: from the file {file}", file=code(origin.file))
+    why: Text = origin.why if origin else Phrase("I have not read a file of metrics.")
+    if not run.plan.files.metrics:
+        why = Phrase("Its recipe names no file of metrics.")
+    return join_markup_sentences(Phrase("Metrics: from the console."), why)
 
 
 MAX_SHOWN_SOURCES = 3

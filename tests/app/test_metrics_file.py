@@ -1,0 +1,130 @@
+"""A run's metrics come from its file, and from the console where the file cannot be read; each step counts once."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.app.metrics_file import READS_AT_ONCE, RETRY_MINUTES, FileReadLimits, MetricsFileReader
+from bot.core.model.rollout import FilePart, FilePosition, OutputFiles
+from bot.core.model.run import Run
+from tests.builders import at, running
+from tests.doubles.cloud import FakeCloud
+from tests.story import Bot
+
+RUN = "smoke-0001"
+CLUSTER = f"verl-{RUN}"
+FILE = f"{RUN}/metrics.jsonl"
+REWARD = "critic/rewards/mean"
+
+
+def launched(bot: Bot) -> None:
+    bot.say("launch smoke")
+    bot.ticks(2)
+
+
+def write(bot: Bot, *steps: int) -> None:
+    """Let the training write its file, with a key that the console does not show."""
+    rows = [{"step": step, "data": {REWARD: step / 100 + 0.001, "file/only": 1.0}} for step in steps]
+    bot.cloud.write_file(CLUSTER, FILE, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def show(bot: Bot, *steps: int) -> None:
+    """Let the console show steps, rounded, and the bot look."""
+    for step in steps:
+        bot.cloud.print(CLUSTER, f"(TaskRunner pid=7) step:{step} - {REWARD}:{step / 100} - actor/lr:0.1")
+    bot.tick(1)
+
+
+def recorded(bot: Bot) -> dict[int, float]:
+    return {row.step: row.values[REWARD] for row in bot.store.get_recent_metrics(RUN, 99)}
+
+
+def test_the_file_counts_and_the_console_repeats_nothing(bot: Bot) -> None:
+    launched(bot)
+    write(bot, 1, 2, 3)
+    show(bot, 1, 2)
+    show(bot, 3)
+    assert recorded(bot) == {1: 0.011, 2: 0.021, 3: 0.031}
+    progress, health = bot.run().training.progress, bot.run().training.health
+    assert (progress.step, progress.training_totals.steps, health.row_count) == (3, 3, 3)
+    assert "Metrics: from the file `metrics.jsonl`" in bot.say(f"status {RUN}")
+
+
+def test_what_the_file_lacks_or_the_log_alone_tells_comes_from_the_console(bot: Bot) -> None:
+    launched(bot)
+    write(bot, 1)
+    bot.cloud.print(CLUSTER, "(TaskRunner pid=7) Total training steps: 40")
+    show(bot, 1, 2, 3)
+    assert recorded(bot) == {1: 0.011, 2: 0.02, 3: 0.03}
+    assert bot.run().training.progress.total_steps == 40
+    show(bot, 4)
+    assert "The file metrics.jsonl lacks the newest steps" in bot.say(f"status {RUN}")
+
+
+def test_while_the_file_cannot_be_read_the_console_counts_and_then_the_file_goes_on(bot: Bot) -> None:
+    launched(bot)
+    write(bot, 1)
+    show(bot, 1)
+    bot.cloud.breaks_fetch = "ssh: no route."
+    show(bot, 2)
+    assert recorded(bot) == {1: 0.011, 2: 0.02}
+    assert "Metrics: from the console. ssh: no route." in bot.say(f"status {RUN}")
+    bot.cloud.breaks_fetch = ""
+    write(bot, 1, 2, 3)
+    bot.moment += timedelta(minutes=RETRY_MINUTES)
+    show(bot, 3)
+    assert recorded(bot) == {1: 0.011, 2: 0.02, 3: 0.031}
+    assert bot.run().training.progress.training_totals.steps == 3
+    assert all("file/only" in row.values for row in bot.store.get_recent_metrics(RUN, 99))
+    assert "Metrics: from the file" in bot.say(f"status {RUN}")
+
+
+def test_a_run_without_a_file_says_so(bot: Bot) -> None:
+    launched(bot)
+    assert "Metrics:" not in bot.say(f"status {RUN}")
+    show(bot, 1)
+    assert "Metrics: from the console. The training has written no such file yet." in bot.say(f"status {RUN}")
+
+
+class Parts(FakeCloud):
+    """Counts the reads, which fail."""
+
+    reads = 0
+
+    def read_new_metrics(self, *_: object) -> FilePart:
+        self.reads += 1
+        return super().read_new_metrics(*_)  # type: ignore[arg-type]
+
+
+def with_file(run: Run) -> Run:
+    return replace(run, plan=replace(run.plan, files=OutputFiles(metrics="metrics"), checkpoint_folder="~/checkpoints"))
+
+
+@pytest.mark.parametrize(
+    ("change", "reads"),
+    [
+        (with_file, 1),
+        (lambda run: run, 0),
+        (lambda run: with_file(replace(run, requests=replace(run.requests, stop_requested_by="U1"))), 0),
+    ],
+    ids=["a file", "no file", "being stopped"],
+)
+def test_a_failed_read_is_not_repeated_at_once(change: Callable[[Run], Run], reads: int) -> None:
+    cloud = Parts(breaks_fetch="The cluster does not answer.")
+    limits = FileReadLimits()
+    for minute in (0, 1, RETRY_MINUTES - 1):
+        MetricsFileReader(cloud, lambda minute=minute: at(60 * minute), limits).read(change(running()), FilePosition())  # type: ignore[misc]
+    assert cloud.reads == reads
+    MetricsFileReader(cloud, lambda: at(60 * RETRY_MINUTES), limits).read(change(running()), FilePosition())
+    assert cloud.reads == 2 * reads
+
+
+def test_no_more_files_are_read_at_once_than_leave_threads_for_a_stop() -> None:
+    limits, cloud = FileReadLimits(), Parts(breaks_fetch="The cluster does not answer.")
+    for _ in range(READS_AT_ONCE):
+        limits.slots.acquire()
+    assert MetricsFileReader(cloud, lambda: at(0), limits).read(with_file(running()), FilePosition()) is None
+    assert cloud.reads == 0
