@@ -179,6 +179,13 @@ def test_a_restart_that_empties_the_file_is_read_from_its_beginning(tmp_path: Pa
     assert follow(folder, part)["text"] == "1\n"
 
 
+def test_a_restart_whose_file_has_grown_longer_by_now_is_read_from_its_beginning(tmp_path: Path, folder: int) -> None:
+    (tmp_path / "metrics.jsonl").write_text("one\n")
+    part = follow(folder, {})
+    (tmp_path / "metrics.jsonl").write_text("uno\ndos\n")
+    assert follow(folder, part)["text"] == "uno\ndos\n"
+
+
 def test_a_long_file_comes_in_parts_and_a_line_that_fits_into_none_is_skipped(tmp_path: Path, folder: int) -> None:
     lines = [*(f"line {number}" for number in range(30)), "x" * 350, "last"]
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + "\n")

@@ -1,16 +1,23 @@
 """A run's metrics come from its file, and from the console where the file cannot be read; each step counts once."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from bot.adapters.redis.redis_store import RedisStore
+from bot.app.health_monitor import HealthMonitor, HealthUpdate
+from bot.app.log_ingest import LogIngest, LogReadLimits
 from bot.app.metrics_file import READS_AT_ONCE, RETRY_MINUTES, FileReadLimits, MetricsFileReader
+from bot.core.model.health_state import HealthState
+from bot.core.model.metrics import StepMetrics
 from bot.core.model.rollout import FilePart, FilePosition, OutputFiles
 from bot.core.model.run import Run
-from tests.builders import at, running
+from bot.core.model.run_state import SummaryInterval
+from tests.builders import at, running, up
 from tests.doubles.cloud import FakeCloud
 from tests.story import Bot
 
@@ -87,6 +94,65 @@ def test_a_run_without_a_file_says_so(bot: Bot) -> None:
     assert "Metrics:" not in bot.say(f"status {RUN}")
     show(bot, 1)
     assert "Metrics: from the console. The training has written no such file yet." in bot.say(f"status {RUN}")
+
+
+class Killed(BaseException):
+    """The end of a process, which no `except Exception` sees."""
+
+
+class FaultyStep(HealthMonitor):
+    """Fails, or ends the process, at rows of the file."""
+
+    def __init__(self, error: type[BaseException]) -> None:
+        super().__init__()
+        object.__setattr__(self, "error", error)
+
+    def judge_steps(self, health: HealthState, earlier: Any, new: Sequence[StepMetrics], *more: Any) -> HealthUpdate:
+        if any("file/only" in row.values for row in new):
+            raise self.error  # type: ignore[attr-defined]
+        return super().judge_steps(health, earlier, new, *more)
+
+
+class Silent:
+    """Shows nothing."""
+
+    def show(self, runs: Iterable[Run]) -> None:
+        list(runs)
+
+
+def test_a_part_that_ended_the_bot_twice_is_skipped_and_one_that_was_not_recorded_is_read_again(
+    store: RedisStore,
+) -> None:
+    run = with_file(running())
+    store.add(run, {})
+    cloud = FakeCloud(seen={run.cluster: up()})
+    cloud.write_file(run.cluster, f"{run.id}/metrics.jsonl", '{"step": 1, "data": {"file/only": 1.0}}\n')
+
+    def look(error: type[BaseException], monitor: HealthMonitor | None = None) -> Run:
+        reader = MetricsFileReader(cloud, lambda: at(60))
+        monitor = monitor or FaultyStep(error)
+        ingest = LogIngest(
+            store, Silent(), monitor, lambda: at(60), SummaryInterval(), LogReadLimits(), metrics_file=reader
+        )
+        found = store.get(run.id)
+        assert found is not None
+        return ingest.ingest(found, f"step:1 - {REWARD}:0.5\n")
+
+    with pytest.raises(Killed):
+        look(Killed)
+    assert store.get_recent_metrics(run.id, 9) == ()
+    assert look(Killed, HealthMonitor()).training.progress.training_totals.steps == 1
+    assert [set(row.values) for row in store.get_recent_metrics(run.id, 9)] == [{"file/only", REWARD}]
+    cloud.write_file(
+        run.cluster,
+        f"{run.id}/metrics.jsonl",
+        '{"step": 1, "data": {"file/only": 1.0}}\n{"step": 2, "data": {"file/only": 1.0}}\n',
+    )
+    for _ in range(2):
+        with pytest.raises(Killed):
+            look(Killed)
+    assert look(Killed).training.progress.skips == 1
+    assert [row.step for row in store.get_recent_metrics(run.id, 9)] == [1]
 
 
 class Parts(FakeCloud):
