@@ -68,7 +68,7 @@ def test_what_the_file_lacks_or_the_log_alone_tells_comes_from_the_console(bot: 
     assert recorded(bot) == {1: 0.011, 2: 0.02, 3: 0.03}
     assert bot.run().training.progress.total_steps == 40
     show(bot, 4)
-    assert "The file metrics.jsonl lacks the newest steps" in bot.say(f"status {RUN}")
+    assert "The newest steps are missing in the file metrics.jsonl" in bot.say(f"status {RUN}")
 
 
 def test_while_the_file_cannot_be_read_the_console_counts_and_then_the_file_goes_on(bot: Bot) -> None:

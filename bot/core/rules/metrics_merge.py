@@ -14,7 +14,7 @@ from bot.phrase import N_, Phrase
 BEFORE_FIRST_STEP = -1
 """The newest step of a training that has begun again and made no step."""
 
-FILE_IS_BEHIND = N_("The file {file} lacks the newest steps.")
+FILE_IS_BEHIND = N_("The newest steps are missing in the file {file}.")
 
 
 class MetricsSource(StrEnum):
@@ -119,7 +119,7 @@ class MetricsMerge:
     def select_new_metrics(
         self, source: MetricsSource, row: StepMetrics, recorded: Sequence[StepMetrics]
     ) -> StepMetrics | None:
-        """Return the row, or of a step that is recorded only its new metrics; None if nothing of it counts."""
+        """Return the row, or of a recorded step the new metrics alone; None if there are none."""
         if self.restarted not in (None, source) or (source is MetricsSource.CONSOLE and self.has_more):
             return None
         if self.newest_step is None or row.step > self.newest_step:
