@@ -89,7 +89,7 @@ class MetricsMerge:
         Args:
             recorded: the last rows of the run, oldest first.
         """
-        merge, counted, new = self, list[LogEvent](), list[StepMetrics]()
+        merge, counted, new, recent = self, list[LogEvent](), list[StepMetrics](), tuple(recorded)
         for event in events:
             if shows_restart(event, merge.last_steps.get(source)):
                 merge = merge.restart_source(source)
@@ -97,8 +97,9 @@ class MetricsMerge:
                 counted.append(event)
                 continue
             merge = merge.follow_source(source, event)
-            if row := merge.select_new_metrics(source, event, merge_rows([*recorded, *new])):
+            if row := merge.select_new_metrics(source, event, recent):
                 new.append(row)
+                recent = merge_rows([*recent, row])[-MAX_LATE_STEPS:]
                 counted.extend([row] if row.step >= (merge.newest_step or 0) else [])
                 merge = replace(merge, newest_step=max(row.step, merge.newest_step or 0))
         return merge, counted, new
