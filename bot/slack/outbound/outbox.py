@@ -49,8 +49,7 @@ class Outbox:
     """Sends, edits and looks for the messages of every record, one step at a time, under limits that all share.
 
     Args:
-        charts: shows charts as this workspace takes them.
-        language: of all messages.
+        charts: shows charts as this workspace takes them; language: of all messages.
         find_workspace_url: returns the web address of the workspace, for links to messages; empty while it is unknown.
     """
 
@@ -143,16 +142,20 @@ class Outbox:
     def _prepare_charts(self, conversation: Conversation, messages: Sequence[Message]) -> timedelta:
         """Upload the charts of these messages where they must be pictures. Return the time until they can be sent.
 
-        Where Slack limits files, the messages wait for that long, and the others go on.
+        Where Slack limits files, or does not answer, the messages wait, and the others go on.
         """
         if not self._charts.needs_upload(messages):
             return self._charts.prepare_charts(messages)
         if not self._limits.get_limit(UPLOAD):
             try:
                 with self._limits.record_limit(UPLOAD):
-                    return self._charts.prepare_charts(messages)
+                    wait = self._charts.prepare_charts(messages)
+                    self._holds.release(UPLOAD, [])
+                    return wait
             except SlackRateLimited as limited:
                 log.info("%s: Slack takes no picture for %s", conversation.name, limited.retry_after)
+            except SlackUncertain as error:
+                self._limits.set_limit(UPLOAD, self._holds.extend_outage(UPLOAD, error.retry_after))
         wait = self._limits.get_limit(UPLOAD)
         self._holds.hold_until(conversation.name, messages, self._now() + wait)
         return min(wait, RETRY_AFTER)

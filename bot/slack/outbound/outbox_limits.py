@@ -62,6 +62,10 @@ class OutboxLimits:
         now = self._now()
         return max(self._limited_until.get(kind, now) - now, IMMEDIATELY)
 
+    def set_limit(self, kind: str, wait: timedelta) -> None:
+        """Make no call of this kind for the given time."""
+        self._limited_until[kind] = self._now() + wait
+
     @contextmanager
     def record_limit(self, kind: str) -> Iterator[None]:
         """Record until when Slack limits this kind of call. Slack limits each method by itself, so other kinds
@@ -70,5 +74,5 @@ class OutboxLimits:
         try:
             yield
         except SlackRateLimited as limited:
-            self._limited_until[kind] = self._now() + limited.retry_after
+            self.set_limit(kind, limited.retry_after)
             raise

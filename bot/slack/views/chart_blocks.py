@@ -16,7 +16,12 @@ IMAGE, MAX_ALT_TEXT_CHARACTERS = "image", 2_000
 def line_chart(
     title: str, x_label: str, y_label: str, labels: Sequence[str], series: Sequence[tuple[str, Sequence[float]]]
 ) -> Block:
-    """Return a chart of lines, each with one value per label; numbers that are not finite are drawn as 0."""
+    """Return a chart of lines, each with one value per label; numbers that are not finite are drawn as 0.
+
+    Slack takes 1 to 6 series with different names, 1 to 20 values in each, with the labels of the categories; names and
+    labels of at most 20 characters, titles of a chart and of its axes of at most 50, and two charts in a message.
+    (Source: docs.slack.dev, "Data visualization block".) More lines than that are refused, and come as a picture.
+    """
     categories, names = make_distinct(labels), make_distinct([name for name, _ in series])
     series_data = [
         {

@@ -237,7 +237,7 @@ def test_where_pictures_are_refused_too_the_thread_has_the_words(bot: Bot) -> No
 @pytest.mark.parametrize("method", ["chat.*", "files.*"])
 @pytest.mark.long
 def test_a_picture_is_shown_once_whatever_else_slack_does(bot: Bot, trouble: str, method: str) -> None:
-    bot.slack.faults(NO_CHARTS, {"method": method, "trouble": trouble, "times": 6, "every": 2})
+    bot.slack.faults(NO_CHARTS, {"method": method, "trouble": trouble, "times": 4, "every": 2})
     trained(bot)
     bot.ticks(60, seconds=3)
     assert notices(bot) == Counter(f"{RUN} {key}" for key in ("card", "launching", "running", "chart"))

@@ -20,7 +20,9 @@ from bot.slack.outbound.refusals import (
     REPLY_CODES,
     UNEDITABLE_CODES,
 )
+from bot.slack.views.chart_blocks import CHART, IMAGE
 from tests.builders import approvers
+from tests.slack.inbound.test_query_handlers import NO_CHARTS, blocks_of, trained
 from tests.slack.outbound.test_outbox import CLOSED, NINE, add_cluster, add_notice, add_report, add_run, speak
 from tests.story import ANA, LEA, TRAINING, Bot
 
@@ -313,6 +315,31 @@ def test_a_refused_page_is_published_when_it_is_opened_again(bot: Bot, code: str
     bot.slack.faults()
     bot.moment += timedelta(minutes=1)
     assert bot.opens_page()
+
+
+@pytest.mark.parametrize(
+    "code", ["file_uploads_disabled", "storage_limit_reached", "missing_scope", "a_code_of_next_year"]
+)
+def test_where_slack_takes_neither_a_chart_nor_its_picture_the_thread_has_the_words_once(bot: Bot, code: str) -> None:
+    bot.slack.faults(
+        NO_CHARTS, {"method": "files.getUploadURLExternal", "trouble": "refused", "error": code, "times": None}
+    )
+    trained(bot)
+    before = len(bot.slack.record("call"))
+    bot.ticks(20, seconds=5)
+    assert count_refusals(bot, "files.getUploadURLExternal", before) <= 7
+    assert blocks_of(bot, CHART) + blocks_of(bot, IMAGE) == []
+    assert [key for key, _ in list_messages(bot)].count("chart") == 1
+    assert "Reward ▁▁" in bot.reads()
+
+
+def test_a_refused_chart_leaves_the_other_blocks_and_messages_alone(bot: Bot) -> None:
+    bot.slack.faults(NO_CHARTS)
+    trained(bot)
+    bot.ticks(8, seconds=2)
+    counts = Counter(key for key, _ in list_messages(bot))
+    assert {key: counts[key] for key in ("card", "running", "chart")} == {"card": 1, "running": 1, "chart": 1}
+    assert len(blocks_of(bot, IMAGE)) == 1
 
 
 def test_every_code_means_one_thing() -> None:
