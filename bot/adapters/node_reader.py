@@ -1,4 +1,4 @@
-"""Read a run's files where they are: pick samples of a step, or take the new lines of a file of metrics.
+"""Read a run's files where they are: samples of a step, new lines of a file of metrics, the ends of Ray's logs.
 
 This file is also a program: SkyPilot's nodes get its text as `python3 -c TEXT JSON`, so it imports nothing but Python's
 own library, and runs on Python 3.7. What it prints is bounded, whatever the files hold.
@@ -6,6 +6,7 @@ own library, and runs on Python 3.7. What it prints is bounded, whatever the fil
 
 from __future__ import annotations
 
+import errno
 import heapq
 import json
 import os
@@ -46,6 +47,15 @@ FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 NAME_OF_STEP = re.compile(r"(\d{1,9})\.jsonl", re.ASCII)
+
+PROCESS_LOG = re.compile(
+    r"(?:raylet|gcs_server|worker-[\w-]{1,150}-(\d{1,9})|python-core-worker-\w{1,150}_(\d{1,9}))\.(?:out|err|log)",
+    re.ASCII,
+)
+"""The names that Ray 2 gives to the logs of its workers and servers."""
+
+MAX_PROCESS_LOGS = 24
+"""Maximum logs of processes that are read on a node: those of eight GPUs."""
 
 SCORE_VALUE = re.compile(rb"\s{0,9}(-?[0-9][0-9.eE+-]{0,30}|true|false)")
 
@@ -308,7 +318,67 @@ def identify_file(file: int, inode: int) -> str:
     return "{}-{:x}".format(inode, zlib.crc32(os.pread(file, HEAD_BYTES, 0).partition(b"\n")[0]))
 
 
-READERS: dict[str, Callable[..., dict[str, Any]]] = {"samples": pick_samples, "metrics": read_new_lines}
+def read_process_logs(folder: int, request: dict[str, Any]) -> dict[str, Any]:
+    """Return the ends of the logs in Ray's newest session: of the named processes, of Ray's server, then the newest.
+
+    The request has the pids of the named processes, and max_bytes of the answer.
+    """
+    logs = open_session(folder)
+    try:
+        answer: dict[str, Any] = {"logs": []}
+        for rank, _, name in sorted(list_process_logs(logs, request["pids"])):
+            text = read_end(logs, name, request["max_bytes"] // (4 if rank < 2 else 10))
+            answer["logs"].append({"name": name, "text": text})
+            if not text.strip() or measure(answer) > request["max_bytes"]:
+                answer["logs"].pop()
+        return answer
+    finally:
+        os.close(logs)
+
+
+def open_session(folder: int) -> int:
+    """Return the open folder of the newest session's logs. A link counts by the last part of its target alone."""
+    try:
+        name = os.path.basename(os.readlink("session_latest", dir_fd=folder))
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        name = "session_latest"
+    session = os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        return os.open("logs", FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=session)
+    finally:
+        os.close(session)
+
+
+def list_process_logs(logs: int, pids: list[int]) -> Iterator[tuple[int, float, str]]:
+    """Yield the rank, the age and the name of the logs to read: at most `MAX_PROCESS_LOGS`, the newest ones."""
+    candidates = []
+    for match in filter(None, map(PROCESS_LOG.fullmatch, list_names(logs))):
+        status = os.stat(match.group(), dir_fd=logs, follow_symlinks=False)
+        if stat.S_ISREG(status.st_mode) and status.st_size:
+            is_named = int(match.group(1) or match.group(2) or -1) in pids
+            rank = 0 if is_named else 1 if match.group().startswith("raylet") else 2
+            candidates.append((rank, -status.st_mtime, match.group()))
+    return iter(heapq.nsmallest(MAX_PROCESS_LOGS, candidates))
+
+
+def read_end(folder: int, name: str, max_bytes: int) -> str:
+    """Return the lines at the end of a file, the first one complete: it could begin within a secret."""
+    file = os.open(name, FILE_FLAGS, dir_fd=folder)
+    try:
+        begin = max(os.fstat(file).st_size - max_bytes, 0)
+        block = os.pread(file, max_bytes, begin)
+    finally:
+        os.close(file)
+    return (block.partition(b"\n")[2] if begin else block).decode("utf-8", "replace")
+
+
+READERS: dict[str, Callable[..., dict[str, Any]]] = {
+    "samples": pick_samples,
+    "metrics": read_new_lines,
+    "processes": read_process_logs,
+}
 
 
 def main(request: dict[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import TypeVar
 
 from bot.app.health_monitor import WINDOW_ROWS, HealthMonitor, HealthUpdate
+from bot.app.hidden_causes import HiddenCauseReader
 from bot.app.metrics_file import FileReadLimits, MetricsFileReader
-from bot.app.ports import Notifier, Now
+from bot.app.ports import Notifier, Now, RunFileSource
 from bot.app.store_ports import RunDataStore
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.cluster import Observation
@@ -88,11 +89,13 @@ class LogIngest:
     """Ingests log lines. A line that cannot be ingested costs no other line and no other run.
 
     Attributes:
+        files: for the cause of a failure that the run's log hides.
         summary_interval: how often a run's thread gets a summary, unless a person has set that.
         metrics_file: reads the files of metrics; None to read logs alone.
     """
 
     store: RunDataStore
+    files: RunFileSource
     notifier: Notifier
     health_monitor: HealthMonitor
     now: Now
@@ -328,7 +331,8 @@ class LogIngest:
         if run.reason is None or not run.reason.is_explained_by_log:
             return None
         full_log = "\n".join([merge_logs(self.store.get_log(run.id), text), str(run.detail or "")])
-        return diagnose(full_log, run.plan.nodes, self.limits.start_timer())
+        summary = diagnose(full_log, run.plan.nodes, self.limits.start_timer())
+        return HiddenCauseReader(self.files, self.store).find(run, full_log, summary)
 
     def _detect_stall(self, run: Run, observation: Observation | None) -> Run:
         """Check whether a run that has made no step for a while is stalled; return the run."""

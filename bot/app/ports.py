@@ -8,6 +8,7 @@ from bot.core.model.audit import AuditEvent
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import AutostopSetting, Observation
+from bot.core.model.failure import ProcessLog
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder
 from bot.core.model.managed_job import JobsController
 from bot.core.model.money import Rate
@@ -155,6 +156,19 @@ class RunFileSource(Protocol):
         Raises:
             UserError: the folder can never be read from here.
             Unavailable: it cannot be read now.
+        """
+
+    def read_process_logs(self, cluster: ClusterRef, folder: RunFolder, pids: Sequence[int]) -> Sequence[ProcessLog]:
+        """Return the ends of Ray's logs on the nodes that answer, at most 64 KB of a node; none where there are none.
+
+        The logs of the named processes come first. It takes as long as one login, at most half a minute.
+
+        Args:
+            folder: Ray's own folder, with the newest session in it.
+
+        Raises:
+            UserError: the nodes can never be read from here.
+            Unavailable: no node can be read now.
         """
 
 

@@ -266,8 +266,8 @@ class Reconciler:
     @property
     def _log_ingest(self) -> LogIngest:
         file = MetricsFileReader(self.cloud, self.now, self.limits.files)
-        health = self.health_monitor
-        return LogIngest(self.store, self.notifier, health, self.now, self.summary_interval, self.limits, file)
+        own = (self.store, self.cloud, self.notifier, self.health_monitor, self.now)
+        return LogIngest(*own, self.summary_interval, self.limits, file)
 
     def _update(self, run: Run, change: Callable[[Run], Run]) -> Run:
         return self.store.update(run.id, change)

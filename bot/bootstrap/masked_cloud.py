@@ -8,6 +8,7 @@ from bot.app.ports import Cloud
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import AutostopSetting, Observation
+from bot.core.model.failure import ProcessLog
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder
 from bot.core.model.managed_job import JobsController
 from bot.core.model.money import Rate
@@ -88,6 +89,11 @@ class MaskingCloud:
         """Return the new lines; only numbers of them are kept, and their keys are masked as a log's are."""
         part = self._call(lambda: self._cloud.read_new_metrics(cluster, folder, prefix, position))
         return replace(part, text=self._mask(part.text))
+
+    def read_process_logs(self, cluster: ClusterRef, folder: RunFolder, pids: Sequence[int]) -> Sequence[ProcessLog]:
+        """Return the logs, masked as the job's own; each may end within a secret, and none begins within one."""
+        logs = self._call(lambda: self._cloud.read_process_logs(cluster, folder, pids))
+        return [replace(log, text=self._secrets.mask(log.text, cut=True)) for log in logs]
 
     def tear_down(self, cluster: ClusterRef) -> Text | None:
         return self._mask_text(self._call(lambda: self._cloud.tear_down(cluster)))

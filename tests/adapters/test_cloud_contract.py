@@ -269,6 +269,19 @@ def test_of_a_file_of_metrics_only_new_complete_lines_are_read(bed: Bed) -> None
     assert bed.cloud.read_new_metrics(ClusterRef(bed.x), folder, "metrics", second.position).text == '{"step":1}\n'
 
 
+def test_rays_logs_are_read_where_they_are_those_of_named_processes_first(bed: Bed) -> None:
+    bed.launch(bed.x)
+    until(bed, bed.x, lambda seen: seen.job is JobState.RUNNING)
+    bed.checkpoint(bed.x)
+    folder = RunFolder(CheckpointRef("~/models", f"{bed.x}/ray"))
+    assert list(bed.cloud.read_process_logs(ClusterRef(bed.x), folder, [52])) == []
+    for number in (7, 52):
+        name = f"worker-a{number}-01000000-{number}.err"
+        bed.write(bed.x, f"{bed.x}/ray/session_latest/logs/{name}", f"KeyError: {number}\n")
+    logs = bed.cloud.read_process_logs(ClusterRef(bed.x), folder, [52])
+    assert [(log.node, log.pid, log.text) for log in logs] == [(0, 52, "KeyError: 52\n"), (0, 7, "KeyError: 7\n")]
+
+
 def fetched(bed: Bed, checkpoint: CheckpointRef) -> DownloadProgress:
     """Ask until it is there."""
     found: list[DownloadProgress] = []

@@ -219,3 +219,61 @@ def test_the_program_answers_between_marks_and_a_missing_folder_is_no_error(tmp_
         [sys.executable, "-c", Path(node_reader.__file__).read_text(), request], capture_output=True, check=True
     )
     assert done.stdout.decode() == "verlbot-begin\n{}\nverlbot-end\n"
+
+
+def write_logs(folder: Path, texts: dict[str, str]) -> None:
+    """Write logs into Ray's newest session, which a link of Ray's names."""
+    logs = folder / "session_2026-03-01_08-00-00_120_90" / "logs"
+    logs.mkdir(parents=True)
+    (folder / "session_latest").symlink_to(f"/tmp/ray/{logs.parent.name}")  # as Ray writes it
+    for number, (name, text) in enumerate(texts.items()):
+        (logs / name).write_text(text)
+        os.utime(logs / name, (number, number))
+
+
+def read_names(answer: dict[str, Any]) -> list[str]:
+    return [log["name"] for log in answer["logs"]]
+
+
+def test_the_logs_of_named_processes_come_first_then_rays_server_then_the_newest(tmp_path: Path, folder: int) -> None:
+    names = ["python-core-worker-c3_7.log", "raylet.out", "worker-a1-01000000-7.err", "worker-b2-01000000-8.err"]
+    others = ["worker-e5-01000000-9.out", "dashboard.log", "notes.txt", "worker-f6-01000000-10.err"]
+    write_logs(tmp_path, dict.fromkeys([*names, *others], "a line\n") | {"worker-f6-01000000-10.err": ""})
+    answer = node_reader.read_process_logs(folder, {"pids": [7], "max_bytes": 65_536})
+    named, server = ["worker-a1-01000000-7.err", "python-core-worker-c3_7.log"], ["raylet.out"]
+    assert read_names(answer) == [*named, *server, "worker-e5-01000000-9.out", "worker-b2-01000000-8.err"]
+
+
+def test_long_logs_are_read_from_their_ends_and_all_of_them_together_are_bounded(tmp_path: Path, folder: int) -> None:
+    text = "".join(f"line {number} \x01\n" for number in range(50_000))
+    write_logs(tmp_path, {f"worker-a{pid}-01000000-{pid}.err": text for pid in range(1, 200)})
+    answer = node_reader.read_process_logs(folder, {"pids": [7], "max_bytes": 65_536})
+    assert node_reader.measure(answer) <= 65_536
+    assert read_names(answer)[0] == "worker-a7-01000000-7.err"
+    first, *_, last = answer["logs"][0]["text"].splitlines()
+    assert (first.startswith("line 4"), last) == (True, "line 49999 \x01")
+    assert 1 < len(answer["logs"]) <= node_reader.MAX_PROCESS_LOGS
+
+
+def test_no_link_leads_out_of_rays_folder(tmp_path: Path) -> None:
+    secret = tmp_path / "elsewhere" / "logs"
+    secret.mkdir(parents=True)
+    (secret / "raylet.out").write_text("a secret\n")
+    ray = tmp_path / "ray"
+    write_logs(ray, {"raylet.err": "a line\n"})
+    session = ray / "session_2026-03-01_08-00-00_120_90"
+    (session / "logs" / "raylet.out").symlink_to(secret / "raylet.out")
+    request = {"reader": "processes", "path": str(ray), "pids": [], "max_bytes": 65_536}
+    assert read_names(node_reader.main(request)) == ["raylet.err"]
+    (session / "logs").rename(session / "old")
+    (session / "logs").symlink_to(secret)
+    assert "logs" not in node_reader.main(request)
+    (ray / "session_latest").unlink()
+    (ray / "session_latest").symlink_to(secret.parent)
+    assert "logs" not in node_reader.main(request)
+
+
+def test_a_line_whose_beginning_is_too_far_back_is_left_out(tmp_path: Path, folder: int) -> None:
+    write_logs(tmp_path, {"worker-a7-01000000-7.err": "x" * 99_999, "raylet.out": "y" * 99_999 + "\na line\n"})
+    answer = node_reader.read_process_logs(folder, {"pids": [7], "max_bytes": 65_536})
+    assert answer["logs"] == [{"name": "raylet.out", "text": "a line\n"}]

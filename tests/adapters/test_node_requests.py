@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.node_requests import collect_metrics, collect_samples
+from bot.adapters.node_requests import collect_metrics, collect_process_logs, collect_samples
 from bot.core.model.rollout import FilePart, FilePosition, SampleOrder, SampleRequest
-from bot.errors import Unavailable
+from bot.errors import BeingStopped, Unavailable
 
 FOUND = {"step": 4, "steps": [3, 4], "total": 8, "share": 1.0, "samples": [{"number": 1, "fields": {"output": "a"}}]}
 PART = {"name": "metrics.jsonl", "identity": "7", "offset": 12, "text": "line\n", "more": True}
@@ -63,3 +63,22 @@ def test_without_a_file_the_place_stays() -> None:
 def test_an_answer_that_is_not_complete_is_no_answer(answer: Mapping[str, Any]) -> None:
     with pytest.raises(Unavailable):
         collect_metrics(Nodes(answer), "metrics", FilePosition())
+
+
+def test_rays_logs_come_from_each_node_that_answers() -> None:
+    logs = [{"name": "raylet.out", "text": "a line"}, {"name": "../x", "text": "b"}, {"name": 7}, "c"]
+    nodes = Nodes({"logs": logs}, {"error": "Input/output error"}, {"logs": "none"}, {"logs": logs[:1]})
+    found = collect_process_logs(nodes, [7])
+    assert [(log.node, log.name, log.text) for log in found] == [
+        (0, "raylet.out", "a line"),
+        (3, "raylet.out", "a line"),
+    ]
+    assert [request["pids"] for request in nodes.requests] == [[7]] * 4
+
+
+def test_a_bot_that_stops_reads_no_logs() -> None:
+    def stop(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise BeingStopped("The bot is stopping.")
+
+    with pytest.raises(BeingStopped):
+        collect_process_logs([stop], [])

@@ -19,6 +19,7 @@ from bot.core.rules.log_cursor import CHUNK_LINES, LogCursor
 from bot.errors import Unavailable, UnwritableRecord
 from bot.slack.views.run_thread import build_conversation
 from tests.builders import at, running
+from tests.doubles.cloud import FakeCloud
 
 RUN = "ppo-7f3a"
 
@@ -81,7 +82,13 @@ def an_intake(
     if store.get(RUN) is None:
         store.add(running(), {})
     return LogIngest(
-        store, Silent(), watcher or HealthMonitor(), lambda: at(60), SummaryInterval(), limits or LogReadLimits()
+        store,
+        FakeCloud(),
+        Silent(),
+        watcher or HealthMonitor(),
+        lambda: at(60),
+        SummaryInterval(),
+        limits or LogReadLimits(),
     )
 
 

@@ -132,7 +132,7 @@ def test_a_part_that_ended_the_bot_twice_is_skipped_and_one_that_was_not_recorde
         reader = MetricsFileReader(cloud, lambda: at(60))
         monitor = monitor or FaultyStep(error)
         ingest = LogIngest(
-            store, Silent(), monitor, lambda: at(60), SummaryInterval(), LogReadLimits(), metrics_file=reader
+            store, cloud, Silent(), monitor, lambda: at(60), SummaryInterval(), LogReadLimits(), metrics_file=reader
         )
         found = store.get(run.id)
         assert found is not None

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from bot.bootstrap.masked_cloud import MaskingCloud
+from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import AutostopSetting, ClusterState, Observation
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder
 from bot.core.model.managed_job import JobsController
 from bot.core.model.money import Rate
+from bot.core.model.rollout import RunFolder
 from bot.errors import ClusterNameInUse, Unavailable, UserError
 from bot.phrase import Phrase
 from bot.runtime.secret_filter import SecretFilter
@@ -36,6 +38,15 @@ def test_a_log_and_what_is_seen_are_masked() -> None:
     assert masked.tail_log(watched, 10) == "export HF_TOKEN=hf_…(masked)\nstep:1 - a:2\n"
     seen = masked.observe([watched])["verl-a"]
     assert (seen.error, seen.infra, seen.unhealthy) == ("401 for hf_…(masked)", "k8s/hf_…(masked)", "no hf_…(masked)")
+
+
+def test_rays_logs_are_masked_and_the_beginning_of_a_secret_at_their_end_too() -> None:
+    cloud, masked = a_cloud(MY_PASSWORD=PASSWORD)
+    cloud.come_up("verl-a")
+    cloud.write_file("verl-a", "ray/session_latest/logs/raylet.out", f"{PASSWORD}\n{TOKEN}\n{TOKEN[:20]}")
+    (log,) = masked.read_process_logs(ClusterRef("verl-a"), RunFolder(CheckpointRef("/tmp", "ray")), [])
+    assert PASSWORD not in log.text
+    assert TOKEN[3:15] not in log.text
 
 
 def test_names_by_which_clusters_are_removed_stay_as_they_are() -> None:

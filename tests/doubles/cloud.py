@@ -19,6 +19,7 @@ from bot.core.model.cluster import (
     RequestState,
     read_idle_minutes,
 )
+from bot.core.model.failure import ProcessLog
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder
 from bot.core.model.managed_job import JobsController, is_managed
 from bot.core.model.money import Rate
@@ -57,6 +58,7 @@ class FakeCloud:
         torn: why the checkpoint of a step is not whole.
         kept: whole checkpoints on the bot's machine by folder and step, such as those that have come unseen.
         files: what each cluster's program has written, by path below the folder of checkpoints.
+        process_reads: the clusters whose logs of Ray were read, in order.
         stopped: whether the bot has let go of it; cut_off, cuts_off_removals: whether looks, or removals, are.
         deadlines: what each launch was told of its end.
         comes_up_at_once: whether a launched cluster is up with its job running at the next look.
@@ -99,6 +101,7 @@ class FakeCloud:
     torn: dict[int, str] = field(default_factory=dict)
     kept: dict[str, dict[int, DownloadProgress]] = field(default_factory=dict)
     files: dict[str, dict[str, str]] = field(default_factory=dict)
+    process_reads: list[str] = field(default_factory=list)
     stopped: bool = False
     cut_off: bool = False
     cuts_off_removals: bool = False
@@ -242,6 +245,17 @@ class FakeCloud:
         begin = position.offset if position.name == name and position.offset <= len(text) else 0
         end = text.rfind("\n") + 1
         return FilePart(FilePosition(name, "", max(begin, end)), text[begin:end])
+
+    def read_process_logs(self, watched: ClusterRef, folder: RunFolder, pids: Sequence[int]) -> Sequence[ProcessLog]:
+        self._reach(watched)
+        self.process_reads.append(watched.cluster)
+        beginning = f"{folder.location.name}/session_latest/logs/"
+        logs = [
+            ProcessLog(0, path.removeprefix(beginning), text)
+            for path, text in self.files.get(watched.cluster, {}).items()
+            if path.startswith(beginning)
+        ]
+        return sorted(logs, key=lambda one: one.pid not in pids)
 
     def write_file(self, cluster: str, path: str, text: str) -> None:
         """The program of a cluster writes a file below its folder of checkpoints."""

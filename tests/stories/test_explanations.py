@@ -128,3 +128,21 @@ def test_it_is_told_in_the_language_of_the_person(bot: Bot) -> None:
     assert "`smoke` 以前没有跑出过步数的任务，无从比较。" in answer
     assert "目前没有异常提示（已检查 8 步）" in answer
     assert not re.search(r"[A-Za-z]{4,} [a-z]{3,} [a-z]{3,}", re.sub(r"`[^`]*`|<[^>]*>", "", answer))
+
+
+def test_a_worker_that_ray_only_calls_dead_is_explained_by_its_own_log_read_once_before_the_machines_go(
+    bot: Bot,
+) -> None:
+    bot.running(LINE)
+    trains(bot, range(1, 4))
+    for path, line in (("worker-a1-01000000-41210.err", MEMORY_ERROR), ("raylet.out", "a line of the server")):
+        bot.cloud.write_file(CLUSTER, f"ray/session_latest/logs/{path}", f"{line}\n")
+    bot.cloud.print(CLUSTER, "ray.exceptions.ActorDiedError: The actor died unexpectedly.", "  pid: 41210")
+    ends(bot, JobState.FAILED)
+    answer = explained(bot)
+    assert f"`{MEMORY_ERROR}`" in answer
+    assert "in Ray's log of `worker 41210`" in answer
+    assert "A GPU ran out of memory." in answer
+    later = bot.later()
+    later.ticks(4, seconds=10)
+    assert bot.cloud.process_reads == [CLUSTER]

@@ -30,10 +30,11 @@ from bot.adapters.local.processes import (
 )
 from bot.adapters.local.state_files import ClusterDirectory, LocalClusterState, SupervisorOrder
 from bot.adapters.local.supervisor import CANCEL_SIGNAL, NAME_IN_USE, describe_exit
-from bot.adapters.node_requests import collect_metrics, collect_samples
+from bot.adapters.node_requests import collect_metrics, collect_process_logs, collect_samples
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import AutostopSetting, ClusterState, Ending, JobState, Observation, RequestState
+from bot.core.model.failure import ProcessLog
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder, find_missing_secrets
 from bot.core.model.managed_job import JobsController, is_managed
 from bot.core.model.money import Rate
@@ -219,6 +220,12 @@ class LocalCloud:
 
     def read_new_metrics(self, cluster: ClusterRef, folder: RunFolder, prefix: str, position: FilePosition) -> FilePart:
         return collect_metrics(list_readings(self._root, cluster.cluster, folder), prefix, position)
+
+    def read_process_logs(self, cluster: ClusterRef, folder: RunFolder, pids: Sequence[int]) -> Sequence[ProcessLog]:
+        """Return the logs below the homes of the nodes alone: a folder of the machine is that of other runs too."""
+        if not folder.location.folder.startswith("~"):
+            return ()
+        return collect_process_logs(list_readings(self._root, cluster.cluster, folder), pids)
 
     def _locate_node_folders(
         self, cluster: ClusterRef, checkpoint: CheckpointRef

@@ -8,7 +8,7 @@ from math import ceil
 from threading import Event
 
 from bot.adapters.checkpoint_downloads import CheckpointDownloads, DownloadTask
-from bot.adapters.node_requests import collect_metrics, collect_samples
+from bot.adapters.node_requests import collect_metrics, collect_process_logs, collect_samples
 from bot.adapters.sky import sdk_clusters, sdk_queries
 from bot.adapters.sky.job_poller import JobPoller
 from bot.adapters.sky.mapping import compute_cluster_bill, map_absent_cluster, map_existing_cluster, parse_managed_id
@@ -28,6 +28,7 @@ from bot.adapters.sky.task_builder import complete_task, find_local_paths, find_
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import AutostopSetting, ClusterState, Observation, RequestState
+from bot.core.model.failure import ProcessLog
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder, find_missing_secrets, resources
 from bot.core.model.managed_job import JobsController, is_managed
 from bot.core.model.money import Bill, Rate
@@ -222,6 +223,11 @@ class SkyCloud:
 
     def read_new_metrics(self, cluster: ClusterRef, folder: RunFolder, prefix: str, position: FilePosition) -> FilePart:
         return collect_metrics(self._remote_folder(cluster, folder).list_readings(), prefix, position)
+
+    def read_process_logs(self, cluster: ClusterRef, folder: RunFolder, pids: Sequence[int]) -> Sequence[ProcessLog]:
+        remote = self._remote_folder(cluster, folder)
+        config = remote.ssh_config  # once, before the nodes are asked at the same time
+        return collect_process_logs(replace(remote, find_ssh_config=lambda _: config).list_readings(), pids)
 
     def _remote_folder(self, cluster: ClusterRef, folder: RunFolder) -> RemoteRunFolder:
         """Return the folder on the cluster's nodes.

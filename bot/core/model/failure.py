@@ -1,5 +1,6 @@
 """A failure in a few words: what kind it is of, the line that shows it, and whether another try helps."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -150,6 +151,7 @@ class FailureSummary:
         address: that node's IP, if the log gives only that.
         rank: rank of the process among all that train, if torch gives it.
         excerpt: lines that the same process printed around it, oldest first.
+        process: the process of Ray in whose own log it is, as `ProcessLog.process` names it; empty for the job's log.
     """
 
     error: str
@@ -158,3 +160,39 @@ class FailureSummary:
     address: str | None = None
     rank: int | None = None
     excerpt: tuple[str, ...] = ()
+    process: str = ""
+
+
+PROCESS_FILE = re.compile(r"[\w.-]{1,200}[-_](\d{1,9})\.(?:out|err|log)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessLog:
+    """The end of the log of one of Ray's processes.
+
+    Attributes:
+        node: the number of its node; name: that of its file.
+    """
+
+    node: int
+    name: str
+    text: str
+
+    @property
+    def pid(self) -> int | None:
+        """Return the number of the process; None for Ray's own servers.
+
+        >>> ProcessLog(0, "worker-5c1e-01000000-27499.err", "").pid, ProcessLog(0, "raylet.out", "").pid
+        (27499, None)
+        """
+        match = PROCESS_FILE.fullmatch(self.name)
+        return int(match[1]) if match else None
+
+    @property
+    def process(self) -> str:
+        """Return the name by which Ray's users know the process.
+
+        >>> ProcessLog(0, "worker-5c1e-01000000-27499.err", "").process, ProcessLog(0, "raylet.out", "").process
+        ('worker 27499', 'raylet')
+        """
+        return self.name.partition(".")[0] if self.pid is None else f"worker {self.pid}"

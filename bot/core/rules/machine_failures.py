@@ -20,6 +20,7 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
     FailureTexts(
         FailureKind.NODE_MEMORY,
         "ray.exceptions.outofmemoryerror | node running low on memory | killed due to memory pressure | "
+        "exceeds the memory usage threshold | "
         "defaultcpuallocator: can't allocate memory | defaultcpuallocator: not enough memory | std::bad_alloc | "
         "cannot allocate memory | _arraymemoryerror",
         in_any_line=True,

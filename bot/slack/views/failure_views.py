@@ -31,6 +31,7 @@ RETRY_PHRASES = {
     RetryEffect.UNKNOWN: N_("Whether a retry as it is helps is unknown."),
     RetryEffect.NOT_NEEDED: N_("No retry is needed."),
 }
+RAY_LOG = N_("in Ray's log of {process}")
 NO_CHECKPOINT_SEEN = N_("No checkpoint was saved, so nothing can be recovered ({amount}).")
 NO_CHECKPOINT_UNLESS_STORED = N_(
     "The log shows no checkpoint. Unless there is one in {place}, nothing can be recovered ({amount})."
@@ -64,7 +65,7 @@ def render_failure_error(run: Run, failure: FailureSummary | None) -> Markup:
 
 
 def render_failure_location(failure: FailureSummary) -> Markup:
-    """Return the node and the rank of an error.
+    """Return the node, the rank and the process of an error.
 
     >>> (render_failure_location(FailureSummary("KeyError", node=1, rank=12)),
     ...  render_failure_location(FailureSummary("KeyError")))
@@ -73,7 +74,8 @@ def render_failure_location(failure: FailureSummary) -> Markup:
     address = code(failure.address) if failure.address else Markup()
     node = render_phrase("node {node}", node=failure.node) if failure.node is not None else address
     rank = render_phrase("rank {rank}", rank=failure.rank) if failure.rank is not None else Markup()
-    return join_markup_list([node, rank])
+    process = render_phrase(RAY_LOG, process=code(failure.process)) if failure.process else Markup()
+    return join_markup_list([node, rank, process])
 
 
 def render_failure_advice(run: Run, failure: FailureSummary | None) -> Markup:

@@ -41,3 +41,11 @@ def test_a_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     folder = RunFolder(CheckpointRef("~/checkpoints", "x/rollouts"))
     batch = LocalCloud(tmp_path, secrets={}).read_samples(ClusterRef("verl-x"), folder, SampleRequest())
     assert (batch.step, batch.steps) == (None, ())
+
+
+def test_a_folder_of_the_whole_machine_is_not_searched_for_rays_logs(tmp_path: Path) -> None:
+    logs = tmp_path / "ray" / "session_latest" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "raylet.out").write_text("a line of another run\n")
+    folder = RunFolder(CheckpointRef(str(tmp_path), "ray"))
+    assert not LocalCloud(tmp_path, secrets={}).read_process_logs(ClusterRef("verl-x"), folder, [])

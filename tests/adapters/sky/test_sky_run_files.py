@@ -2,11 +2,12 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bot.adapters.node_requests import collect_samples
+from bot.adapters.node_requests import MAX_PROCESS_BYTES, collect_process_logs, collect_samples
 from bot.adapters.sky.sky_run_files import ANSWER_BYTES, RemoteRunFolder, parse_answer
 from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.rollout import RunFolder, SampleBatch, SampleOrder, SampleRequest
@@ -75,3 +76,16 @@ def test_a_node_that_cannot_be_reached_is_not_taken_for_an_empty_folder(tmp_path
 def test_what_is_no_answer_is_refused(text: str) -> None:
     with pytest.raises(Unavailable):
         parse_answer(text)
+
+
+def test_rays_logs_of_a_node_come_bounded_over_the_wire(tmp_path: Path) -> None:
+    logs = tmp_path / "verl-x" / "ray" / "session_1" / "logs"
+    logs.mkdir(parents=True)
+    (logs.parents[1] / "session_latest").symlink_to(logs.parent)
+    for pid in range(40):
+        (logs / f"worker-a{pid}-01000000-{pid}.err").write_text("a long line of a worker\n" * 9_000)
+    node = replace(remote(tmp_path), folder=RunFolder(CheckpointRef("~", "ray")))
+    found = collect_process_logs(node.list_readings(), [7])
+    assert found[0].pid == 7
+    assert 1 < len(found) < 40
+    assert sum(len(log.text) for log in found) <= MAX_PROCESS_BYTES
