@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.app.ports import Notifier
 from bot.app.sample_reader import SampleReader
-from bot.app.store_ports import RunDataStore
+from bot.app.store_ports import RunStore
 from bot.core.commands.command import ShowSamples
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.finding import Finding
@@ -27,7 +27,7 @@ MAX_READS_PER_PASS = 2
 class FindingSampleAttacher:
     """Reads samples once for each finding that they explain, while the cluster still exists."""
 
-    store: RunDataStore
+    store: RunStore
     samples: SampleReader
     notifier: Notifier
     is_leader: Callable[[], bool]

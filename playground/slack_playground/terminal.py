@@ -55,6 +55,7 @@ EMOJI = {
     "rotating_light": "‼",
     "scroll": "≡",
     "speech_balloon": "❝",
+    "stethoscope": "⚕",
     "test_tube": "⚗",
     "trophy": "♛",
     "warning": "⚠",

@@ -1,5 +1,6 @@
 """Metrics of one training step, and the other events of a log. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -208,6 +209,10 @@ class TrainingResumed:
     """The training resumes from a checkpoint: its next step is the one after `step`."""
 
     step: int
+
+
+TRACKER_ADDRESS = re.compile(r"https://(?:wandb\.ai|[\w-]{1,63}\.wandb\.io|swanlab\.cn)/[\w.@~%/+-]{1,300}")
+"""A page of an experiment tracker. A log holds any text, so only the trackers' own hosts count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from bot.core.model.cluster import JobState
+from bot.core.model.metrics import TRACKER_ADDRESS
 from bot.core.model.recipe import NAME, RESUME, WHY
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
@@ -201,6 +202,8 @@ def describe_origin(run: Run) -> Markup:
 
 
 def link_tracker(run: Run) -> Markup:
-    """Return a link to the tracker's page of the training; empty where its log names none."""
+    """Return a link to the tracker's page of the training; empty where its log names none of a tracker's own host."""
     page = run.training.progress.tracker_page
-    return link(page, "SwanLab" if page.startswith("https://swanlab.") else "W&B") if page else Markup()
+    if not TRACKER_ADDRESS.fullmatch(page):
+        return Markup()
+    return link(page, "SwanLab" if page.startswith("https://swanlab.") else "W&B")

@@ -16,6 +16,7 @@ from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.log_text import MAX_LINE_CHARACTERS
 from bot.core.model.metrics import (
     MAX_KEY_CHARACTERS,
+    TRACKER_ADDRESS,
     CheckpointSaved,
     ProgressBar,
     StepMetrics,
@@ -70,10 +71,9 @@ says beside them which step of its own that is."""
 
 
 TRACKER_LINE = re.compile(
-    r"^(?:wandb|swanlab): [^\n]{0,200}?View run [^\n]{0,200}?"
-    r"(https://(?:wandb\.ai|[\w-]{1,63}\.wandb\.io|swanlab\.cn)/[\w.@~%/+-]{1,300})(?=\s|$)"
+    rf"^(?:wandb|swanlab): [^\n]{{0,200}}?View run [^\n]{{0,200}}?({TRACKER_ADDRESS.pattern})(?=\s|$)"
 )
-"""The line in which W&B or SwanLab says where it shows a run. A log holds any text, so only their own hosts count."""
+"""The line in which W&B or SwanLab says where it shows a run."""
 
 MAX_STEP = 10**9
 """Exclusive upper bound of a step: larger numbers are not steps."""
