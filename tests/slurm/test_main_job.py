@@ -18,7 +18,7 @@ Story = Callable[[OnSlurm, str], None]
 def no_such_gpus(live: OnSlurm, run_id: str) -> None:
     notice = live.ends(run_id, "could not be launched")
     assert "H200" in notice
-    assert "Ask for other GPUs" in live.text_of(run_id, "card")
+    assert "No enabled infra offers these machines: ask for other GPUs" in live.text_of(run_id, "card")
 
 
 def stopped_while_launching(live: OnSlurm, run_id: str) -> None:
