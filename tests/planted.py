@@ -43,6 +43,7 @@ OPEN = {
     "plan.resumes": "of the recipe",
     "plan.checkpoint_folder": "of the recipe",
     "plan.files": "of the recipe",
+    "plan.finding_actions": "of the recipe",
 }
 """Fields that hold text, and are shown to everybody, or nowhere but in its own channel; and why that is right."""
 
@@ -51,7 +52,7 @@ PLANTED = (
     *("launch.last_error", "teardown.last_error", "teardown.manual_command"),
     *("observed.pending_confirmation", "observed.outage", "observed.autostop_repair", "observed.recoveries"),
     *("training.progress", "training.health", "training.unreliable_metrics", "training.summary"),
-    "training.finding_samples",
+    *("training.finding_samples", "training.metrics_origin"),
 )
 """Fields that hold what a run prints, was set to, or does, beside its line."""
 

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from bot.app.ports import RunFileSource
-from bot.app.store_ports import RunDataStore
+from bot.app.store_ports import RunReader
 from bot.core.model.failure import FailureSummary
 from bot.core.model.run import Run
 from bot.core.rules.failure_processes import (
@@ -24,7 +24,7 @@ class HiddenCauseReader:
     """Reads Ray's logs of a failed run. Whatever fails here, the run keeps the cause that its own log shows."""
 
     files: RunFileSource
-    store: RunDataStore
+    store: RunReader
 
     def find(self, run: Run, run_log: str, summary: FailureSummary | None) -> FailureSummary | None:
         """Return the cause in Ray's logs where the run's own log hides it, else the summary of that.

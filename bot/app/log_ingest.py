@@ -11,7 +11,7 @@ from typing import TypeVar
 from bot.app.health_monitor import WINDOW_ROWS, HealthMonitor, HealthUpdate
 from bot.app.hidden_causes import HiddenCauseReader
 from bot.app.metrics_file import FileReadLimits, MetricsFileReader
-from bot.app.ports import Notifier, Now, RunFileSource
+from bot.app.ports import Notifier, Now
 from bot.app.store_ports import RunDataStore
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.cluster import Observation
@@ -89,13 +89,13 @@ class LogIngest:
     """Ingests log lines. A line that cannot be ingested costs no other line and no other run.
 
     Attributes:
-        files: for the cause of a failure that the run's log hides.
+        hidden_causes: reads the cause of a failure that the run's log hides.
         summary_interval: how often a run's thread gets a summary, unless a person has set that.
         metrics_file: reads the files of metrics; None to read logs alone.
     """
 
     store: RunDataStore
-    files: RunFileSource
+    hidden_causes: HiddenCauseReader
     notifier: Notifier
     health_monitor: HealthMonitor
     now: Now
@@ -332,7 +332,7 @@ class LogIngest:
             return None
         full_log = "\n".join([merge_logs(self.store.get_log(run.id), text), str(run.detail or "")])
         summary = diagnose(full_log, run.plan.nodes, self.limits.start_timer())
-        return HiddenCauseReader(self.files, self.store).find(run, full_log, summary)
+        return self.hidden_causes.find(run, full_log, summary)
 
     def _detect_stall(self, run: Run, observation: Observation | None) -> Run:
         """Check whether a run that has made no step for a while is stalled; return the run."""

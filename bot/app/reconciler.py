@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.app.checkpoint_rescue import CheckpointRescuer
 from bot.app.health_monitor import HealthMonitor
+from bot.app.hidden_causes import HiddenCauseReader
 from bot.app.log_ingest import LogIngest, LogReadLimits
 from bot.app.log_tailer import LogTailer
 from bot.app.metrics_file import MetricsFileReader
@@ -254,8 +255,7 @@ class Reconciler:
 
     def _tear_down(self, run: Run) -> Run:
         """Request the removal of the run's cluster, and record why an earlier one failed."""
-        failure = self.cloud.tear_down(run.cluster_ref)
-        if failure:
+        if failure := self.cloud.tear_down(run.cluster_ref):
             log.warning("run %s: an earlier removal failed: %s", run.id, failure)
         return self._update(run, lambda run: run.record_teardown_request(self.now(), failure))
 
@@ -266,7 +266,7 @@ class Reconciler:
     @property
     def _log_ingest(self) -> LogIngest:
         file = MetricsFileReader(self.cloud, self.now, self.limits.files)
-        own = (self.store, self.cloud, self.notifier, self.health_monitor, self.now)
+        own = (self.store, HiddenCauseReader(self.cloud, self.store), self.notifier, self.health_monitor, self.now)
         return LogIngest(*own, self.summary_interval, self.limits, file)
 
     def _update(self, run: Run, change: Callable[[Run], Run]) -> Run:

@@ -9,6 +9,7 @@ from redis import Redis
 from bot.adapters.redis.connection import RUN_LOG_ATTEMPTS, RUN_LOG_CURSOR
 from bot.adapters.redis.redis_store import RedisStore
 from bot.app.health_monitor import HealthMonitor, HealthUpdate
+from bot.app.hidden_causes import HiddenCauseReader
 from bot.app.log_ingest import MAX_TRIES, LogIngest, LogReadLimits
 from bot.core.model.health_state import HealthState
 from bot.core.model.history import MetricsHistory
@@ -83,7 +84,7 @@ def an_intake(
         store.add(running(), {})
     return LogIngest(
         store,
-        FakeCloud(),
+        HiddenCauseReader(FakeCloud(), store),
         Silent(),
         watcher or HealthMonitor(),
         lambda: at(60),

@@ -10,6 +10,7 @@ import pytest
 
 from bot.adapters.redis.redis_store import RedisStore
 from bot.app.health_monitor import HealthMonitor, HealthUpdate
+from bot.app.hidden_causes import HiddenCauseReader
 from bot.app.log_ingest import LogIngest, LogReadLimits
 from bot.app.metrics_file import READS_AT_ONCE, RETRY_MINUTES, FileReadLimits, MetricsFileReader
 from bot.core.model.health_state import HealthState
@@ -131,8 +132,9 @@ def test_a_part_that_ended_the_bot_twice_is_skipped_and_one_that_was_not_recorde
     def look(error: type[BaseException], monitor: HealthMonitor | None = None) -> Run:
         reader = MetricsFileReader(cloud, lambda: at(60))
         monitor = monitor or FaultyStep(error)
+        causes = HiddenCauseReader(cloud, store)
         ingest = LogIngest(
-            store, cloud, Silent(), monitor, lambda: at(60), SummaryInterval(), LogReadLimits(), metrics_file=reader
+            store, causes, Silent(), monitor, lambda: at(60), SummaryInterval(), LogReadLimits(), metrics_file=reader
         )
         found = store.get(run.id)
         assert found is not None

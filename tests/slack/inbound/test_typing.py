@@ -120,7 +120,7 @@ def test_an_amount_that_can_be_read_in_one_way_is_taken(bot: Bot, amount: str, d
         pytest.param("launch ppo trainer.total_epochs=3", "Launching `", id="a setting of verl"),
         pytest.param("launch ppo +foo.bar=3", "Launching `", id="a setting that is added"),
         pytest.param("launch smoke dry-run", "Did you mean `--dry-run`?", id="a flag without dashes"),
-        pytest.param("launch smoke foo.bar=3", "and 14 more: `/verl describe smoke`.", id="parameters, a few of them"),
+        pytest.param("launch smoke foo.bar=3", "and 16 more: `/verl describe smoke`.", id="parameters, a few of them"),
         pytest.param("extend 2h", "Which run?", id="a time without a run"),
         pytest.param("list state=nope", "`succeeded`, `failed`, `stopped`.", id="no state: all states"),
         pytest.param("list since=2026-13-01", "`since` cannot be `2026-13-01`.", id="no day"),

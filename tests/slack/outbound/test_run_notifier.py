@@ -46,9 +46,9 @@ def a_whole_run(bot: Bot) -> None:
 def test_a_run_is_told_of_whole_and_once_whatever_slack_does(bot: Bot, trouble: str, method: str, every: int) -> None:
     bot.slack.faults({"method": method, "trouble": trouble, "times": 6, "every": every})
     bot.say("launch smoke nodes=2")
-    bot.ticks(30, seconds=2)
+    bot.ticks(40, seconds=10)  # six failures in a row make waits of five minutes together
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
-    bot.ticks(60, seconds=2)
+    bot.ticks(60, seconds=6)
     assert notices(bot) == ONE_OF_EACH
     assert "finished*" in bot.card()
     assert bot.store.list_open_runs() == []
