@@ -237,10 +237,13 @@ def test_where_pictures_are_refused_too_the_thread_has_the_words(bot: Bot) -> No
 @pytest.mark.parametrize("method", ["chat.*", "files.*"])
 @pytest.mark.long
 def test_a_picture_is_shown_once_whatever_else_slack_does(bot: Bot, trouble: str, method: str) -> None:
-    bot.slack.faults(NO_CHARTS, {"method": method, "trouble": trouble, "times": 4, "every": 2})
+    bot.slack.faults(NO_CHARTS, {"method": method, "trouble": trouble, "times": 6, "every": 2})
     trained(bot)
-    bot.ticks(60, seconds=3)
-    assert notices(bot) == Counter(f"{RUN} {key}" for key in ("card", "launching", "running", "chart"))
+    bot.say(f"budget {RUN} 50")
+    for step in range(31, 43):  # the waits grow to minutes, in which a run that made no step would look stalled
+        trains(bot, RUN, range(step, step + 1), 0.02)
+        bot.ticks(10, seconds=6)
+    assert notices(bot) == Counter(f"{RUN} {key}" for key in ("card", "launching", "running", "amended-1", "chart"))
     assert len(blocks_of(bot, IMAGE)) == 1
 
 
