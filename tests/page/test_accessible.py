@@ -1,11 +1,12 @@
 """Nothing serious that axe finds, on each surface, light and dark, wide and on a phone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.conftest import PHONE, ROOT, WIDE, Opened
+from tests.page.conftest import PHONE, ROOT, WIDE, Demo, Opened
 from tests.page.test_newcomer import ENDLESS, SHORT, launched, types
 
 AXE = ROOT / "playground" / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -79,6 +80,17 @@ SURFACES: list[Callable[[Page], None]] = [channel, table, menu, failed, thread, 
 """One after the other, as a person goes from one to the next."""
 
 LOOKS = [(WIDE, False), (WIDE, True), (PHONE, True)]
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    """Start a demo for each look: a run that waits for an approver counts in its person's sum of the day."""
+    found = Demo(tmp_path / "demo")
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe is not installed: `make page` brings it from npm")
