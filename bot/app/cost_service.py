@@ -22,6 +22,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules.access import refuse_act
 from bot.core.rules.admission import CapViolation, find_cap_violations
+from bot.core.rules.cluster_keeping import is_kept
 from bot.core.rules.costs import (
     MonthlyCosts,
     RecipeBaseline,
@@ -160,7 +161,8 @@ class MonthlyBudgetMonitor:
             self._change(run_id, partial(Run.record_budget_threshold, threshold=share))
         overruns = find_budget_overruns(*inputs)
         for run in runs:
-            if not run.is_finished and not run.is_waiting and run.record_budget_overruns(overruns[run.id], now) != run:
+            draws = not run.is_waiting and (not run.is_finished or is_kept(run, now))
+            if draws and run.record_budget_overruns(overruns[run.id], now) != run:
                 self._change(run.id, partial(Run.record_budget_overruns, overruns=overruns[run.id], now=now))
 
     def _change(self, run_id: str, change: Callable[[Run], Run]) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from bot.core.model.cluster import JobState
 from bot.core.model.people import Role
-from bot.core.model.policy import Bounds
-from tests.story import OPEN, Bot
+from bot.core.model.policy import Bounds, Caps
+from tests.story import LEA, OPEN, Bot
 
 RUN, CLUSTER = "smoke-0001", "verl-smoke-0001"
 
@@ -105,6 +105,39 @@ def test_a_limit_ends_it_earlier(bot: Bot, settings: str, minutes: int) -> None:
     closed_at = bot.run().closed_at
     assert closed_at is not None
     assert closed_at < bot.run().created_at + timedelta(minutes=minutes + 3)
+
+
+def spent_month(bot: Bot) -> None:
+    """Keep a failed cluster for two hours, and lower the channel's monthly budget below what the month has cost."""
+    bot.policy = replace(OPEN, team=Caps(dollars_per_month=50), month_grace_minutes=10)
+    failed(bot, "keep=2h budget=20 lease=4")
+    bot.ticks(15, seconds=60)
+    bot.say("budget team 1", user=LEA)
+    bot.check_monthly_budgets()
+    bot.ticks(2)
+
+
+def test_a_monthly_budget_that_runs_out_ends_it_after_the_grace_and_says_so(bot: Bot) -> None:
+    spent_month(bot)
+    says = f"The kept cluster of {RUN} is removed at 12:2"
+    assert bot.reads().count(says) == 1
+    bot.ticks(8, seconds=60)
+    assert "12:26 UTC> ($4.00/h)" in bot.card()
+    bot.check_monthly_budgets()
+    assert is_up(bot)
+    bot.ticks(4, seconds=60)
+    bot.ticks(8)
+    assert (bot.run().status, bot.run().reason) == ("ended", "failed")
+    assert bot.reads().count(says) == 1
+
+
+def test_an_approver_who_raises_the_monthly_budget_lets_it_be_kept(bot: Bot) -> None:
+    spent_month(bot)
+    bot.say("budget team 60", user=LEA)
+    bot.check_monthly_budgets()
+    bot.ticks(30, seconds=60)
+    assert is_up(bot)
+    assert f"the cluster of {RUN} is kept." in bot.reads()
 
 
 def test_a_restarted_bot_keeps_it_as_long_as_promised(bot: Bot) -> None:

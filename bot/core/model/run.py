@@ -283,8 +283,13 @@ class Run:
         return replace(self, policy_hits=(*self.policy_hits, policy_hit))
 
     def record_budget_overruns(self, overruns: Mapping[str, BudgetOverrun], now: datetime) -> Self:
-        """Return the run with exactly these exhausted monthly budgets, by the name of their rules."""
-        return self if self.is_finished else replace(self, spending=self.spending.record_budget_overruns(overruns, now))
+        """Return the run with exactly these exhausted monthly budgets, by the name of their rules; unchanged if it is
+        finished, unless its cluster may be kept for a look.
+        """
+        may_be_kept = self.plan.keep_on_failure > timedelta() and self.teardown.requested_at is None
+        if self.is_finished and not (may_be_kept and self.status is RunStatus.STOPPING):
+            return self
+        return replace(self, spending=self.spending.record_budget_overruns(overruns, now))
 
     def record_budget_threshold(self, threshold: BudgetThreshold) -> Self:
         """Return the run with a reached threshold of a monthly budget."""

@@ -6,7 +6,7 @@ from bot.core.model.bot_clock import has_passed
 from bot.core.model.cluster import Observation
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
-from bot.core.rules.end_causes import list_exceeded_limits
+from bot.core.rules.end_causes import REASON_BY_RULE, list_exceeded_limits
 from bot.core.rules.save_grace import CheckpointGrace, find_deadline
 
 KEPT_REASONS = frozenset({Reason.FAILED, Reason.SETUP_FAILED, Reason.DRIVER_DIED})
@@ -14,20 +14,24 @@ KEPT_REASONS = frozenset({Reason.FAILED, Reason.SETUP_FAILED, Reason.DRIVER_DIED
 
 
 def find_keep_end(run: Run) -> datetime | None:
-    """Return until when the cluster of a failed run is kept, at most to the end of its lease and of its budget.
+    """Return until when the cluster of a failed run is kept, at most to the end of its lease and of its budgets, the
+    monthly ones too.
 
     None for a run whose cluster is not kept. SkyPilot removes the machines of a managed job when its program ends.
     """
     if run.reason not in KEPT_REASONS or not run.plan.keep_on_failure or run.finished_at is None or run.plan.managed:
         return None
-    until, deadline = run.finished_at + run.plan.keep_on_failure, find_deadline(run)
-    return min(until, deadline) if deadline else until
+    overruns = [one.until for one in run.spending.budget_overruns if one.is_open and not one.is_report_only]
+    ends = (run.finished_at + run.plan.keep_on_failure, find_deadline(run), *overruns)
+    return min(filter(None, ends))
 
 
 def is_kept(run: Run, now: datetime) -> bool:
     """Return whether the cluster of a failed run is kept now; a stop, the lease or the budget ends that at once."""
     until = find_keep_end(run) if may_be_kept(run) else None
-    return until is not None and now < until and not list_exceeded_limits(run, now)
+    # The monthly budgets that are enforced are among the ends.
+    is_spent = not REASON_BY_RULE.keys().isdisjoint(list_exceeded_limits(run, now))
+    return until is not None and now < until and not is_spent
 
 
 def may_be_kept(run: Run) -> bool:

@@ -39,7 +39,9 @@ BUDGET_EXHAUSTED = {
     Scope.WORKSPACE: N_("*Monthly budget of the workspace used up* ({spent} of {most})."),
 }
 RUN_ENDS = N_("{run} will save if it can and stop at {time}, unless an approver raises the limit: {command}")
+KEEPING_ENDS = N_("The kept cluster of {run} is removed at {time}, unless an approver raises the limit: {command}")
 BUDGET_RESTORED = N_("The limit was raised at {time}; {run} continues.")
+KEEPING_RESTORED = N_("The limit was raised at {time}; the cluster of {run} is kept.")
 HOW_TO_SHOW_BUDGET = N_("To see what is left: {command}.")
 
 
@@ -66,13 +68,14 @@ def build_overrun_message(run: Run, overrun: BudgetOverrun) -> Message:
     headline = render_phrase(BUDGET_EXHAUSTED[scope], person=mention(owner), **dollars)
     budget_name = "@person" if scope is Scope.PERSON else str(scope)
     consequence = render_phrase(
-        RUN_ENDS,
+        KEEPING_ENDS if run.is_finished else RUN_ENDS,
         run=wording.link_run(run),
         time=date(overrun.until),
         command=code(f"/verl budget {budget_name} DOLLARS"),
     )
     if overrun.resolved_at:
-        consequence = render_phrase(BUDGET_RESTORED, run=wording.link_run(run), time=date(overrun.resolved_at))
+        restored = KEEPING_RESTORED if run.is_finished else BUDGET_RESTORED
+        consequence = render_phrase(restored, run=wording.link_run(run), time=date(overrun.resolved_at))
     text = mrkdwn(":moneybag: {}", join_markup_sentences(headline, consequence))
     state = "good" if overrun.resolved_at else ""
     key = f"budget-overrun-{overrun.rule}-{overrun.until.timestamp():.0f}"

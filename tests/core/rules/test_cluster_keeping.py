@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.core.model.cluster import Ambiguity, JobState, Observation, PendingConfirmation
+from bot.core.model.money import BudgetOverrun
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.actions import (
@@ -24,6 +25,7 @@ from tests.builders import GONE, NOON, NOTHING, at, change_run, running, up
 HALF_HOUR = timedelta(minutes=30)
 FAILED = up(JobState.FAILED)
 RULES = ReconcileTimings()
+MONTH_SPENT = BudgetOverrun("team.dollars_per_month", "team:C0TRAIN", 61.0, 60.0, at(600))
 ABSENT = PendingConfirmation(Ambiguity.ABSENT, at(60), at(60))
 
 
@@ -42,6 +44,13 @@ def kept(**changes: Any) -> Run:
         pytest.param(kept(reason=Reason.DRIVER_DIED), at(1800), id="driver died"),
         pytest.param(kept(lease=timedelta(minutes=10)), at(600), id="the lease ends earlier"),
         pytest.param(kept(budget_dollars=1.0), at(900), id="the budget ends earlier, at four dollars an hour"),
+        pytest.param(kept(budget_overruns=(MONTH_SPENT,)), at(600), id="a monthly budget ends earlier"),
+        pytest.param(
+            kept(budget_overruns=(replace(MONTH_SPENT, is_report_only=True),)), at(1800), id="a month is only reported"
+        ),
+        pytest.param(
+            kept(budget_overruns=(replace(MONTH_SPENT, resolved_at=at(30)),)), at(1800), id="a month was given more"
+        ),
         pytest.param(kept(keep_on_failure=timedelta()), None, id="not wanted"),
         pytest.param(kept(managed=True), None, id="a managed job"),
         *(
@@ -67,6 +76,7 @@ def test_only_a_failed_job_keeps_its_cluster_and_a_limit_ends_it_earlier(run: Ru
         pytest.param(kept(), None, 1800, RequestTeardown(), id="its time is over, and nothing is seen"),
         pytest.param(kept(budget_dollars=1.0), FAILED, 901, RequestTeardown(), id="its budget is used up"),
         pytest.param(kept(lease=timedelta(minutes=10)), FAILED, 600, RequestTeardown(), id="its lease is over"),
+        pytest.param(kept(budget_overruns=(MONTH_SPENT,)), FAILED, 600, RequestTeardown(), id="a month is used up"),
         pytest.param(kept().request_stop("U0BEN", at(60)), FAILED, 61, RequestTeardown(), id="a person stops it"),
         pytest.param(
             kept(teardown_requested_at=at(1800)), FAILED, 1800 + 600, RaiseAlarm(), id="it does not go afterwards"
