@@ -11,14 +11,14 @@ fail() {
 # bash's arithmetic would run a command hidden in a number, so call it before any arithmetic.
 check_numbers() {
   local name
-  for name in "$@" SAMPLE_STEPS WORKERS_TIMEOUT_SECONDS SKYPILOT_NUM_NODES SKYPILOT_NUM_GPUS_PER_NODE SKYPILOT_NODE_RANK; do
+  for name in "$@" SAMPLE_STEPS SAVE_GRACE_SECONDS WORKERS_TIMEOUT_SECONDS SKYPILOT_NUM_NODES SKYPILOT_NUM_GPUS_PER_NODE SKYPILOT_NODE_RANK; do
     case "${!name}" in
       '' | *[!0-9]* | 0?*) fail "$name must be a whole number, not '${!name}'." ;;
     esac
   done
 }
 
-# Makes the run's folder, and finds out what verl resumes from and which loggers it has.
+# Makes the run's folder, and finds out which loggers verl has.
 open_run_folder() {
   case "$CHECKPOINT_DIR" in
     \~/*) CHECKPOINT_DIR="$HOME/${CHECKPOINT_DIR#\~/}" ;;
@@ -27,19 +27,6 @@ open_run_folder() {
   esac
   run_dir="$CHECKPOINT_DIR/$VERLBOT_RUN_ID"
   mkdir -p "$run_dir"
-  # A run that has saved a checkpoint continues from it. verl writes the number of its newest checkpoint once that
-  # is complete.
-  resume=(trainer.resume_mode=auto)
-  local newest=latest_checkpointed_iteration.txt checkpoint
-  if [ -n "$RESUME_FROM" ] && [ ! -e "$run_dir/$newest" ]; then
-    checkpoint="$CHECKPOINT_DIR/$RESUME_FROM"
-    case "$RESUME_FROM" in
-      */global_step_*) ;;
-      *) checkpoint="$checkpoint/global_step_$(cat "$checkpoint/$newest")" || fail "There is no checkpoint of $RESUME_FROM." ;;
-    esac
-    [ -d "$checkpoint" ] || fail "There is no checkpoint $checkpoint."
-    resume=(trainer.resume_mode=resume_path trainer.resume_from_path="$checkpoint")
-  fi
   # Exported before Ray starts, and on every node, because verl's logger runs where Ray puts it. The time in
   # the name keeps a restart from emptying the file.
   VERL_FILE_LOGGER_PATH="$run_dir/metrics-$(date -u +%Y%m%dT%H%M%SZ).jsonl"
@@ -54,19 +41,65 @@ open_run_folder() {
 prune_samples() {
   local folder file
   local files
-  while sleep 20; do
-    for folder in "$run_dir/rollouts" "$run_dir/validations"; do
-      mapfile -t files < <(find "$folder" -maxdepth 1 -name '*.jsonl' -printf '%f\n' 2>/dev/null | sort -rn)
-      for file in "${files[@]:$SAMPLE_STEPS}"; do
-        rm -f -- "$folder/$file"
-      done
+  for folder in "$run_dir/rollouts" "$run_dir/validations"; do
+    mapfile -t files < <(find "$folder" -maxdepth 1 -name '*.jsonl' -printf '%f\n' 2>/dev/null | sort -rn)
+    for file in "${files[@]:$SAMPLE_STEPS}"; do
+      rm -f -- "$folder/$file"
     done
   done
 }
 
-ray_log="$(mktemp)"
+# Keeps the newest checkpoints alone. verl counts only those of its own process, so that each restart would leave more.
+# One that is newer than the newest whole one is being written; a node without verl's word on that keeps one more.
+prune_checkpoints() {
+  local steps step newest kept="$checkpoints_kept"
+  mapfile -t steps < <(find "$run_dir" -maxdepth 1 -name 'global_step_*' -printf '%f\n' | sed -n 's/^global_step_\([0-9]\{1,9\}\)$/\1/p' | sort -rn)
+  newest="$(cat "$run_dir/$tracker" 2>/dev/null)" || { newest=999999999; kept=$((kept + 1)); }
+  for step in "${steps[@]}"; do
+    if [ "$step" -le "$newest" ]; then
+      kept=$((kept - 1))
+      [ "$kept" -ge 0 ] || rm -rf -- "$run_dir/global_step_$step"
+    fi
+  done
+}
+
+prune_files() {
+  while sleep 20; do
+    [ "$SAMPLE_STEPS" -eq 0 ] || prune_samples
+    [ "$checkpoints_kept" -eq 0 ] || prune_checkpoints
+  done
+}
+
+# count_checkpoints_kept WORD…: finds how many checkpoints verl keeps by its settings; 0 for all of them.
+count_checkpoints_kept() {
+  local word
+  checkpoints_kept=2
+  for word in "$@"; do
+    case "${word##+}" in
+      trainer.max_actor_ckpt_to_keep=*) checkpoints_kept="${word##*=}" ;;
+    esac
+  done
+  case "$checkpoints_kept" in
+    '' | *[!0-9]* | 0* | ?????*) checkpoints_kept=0 ;;
+  esac
+}
+
+modules="$(mktemp -d)"
+ray_log="$modules/ray.log"
+tracker=latest_checkpointed_iteration.txt
+# Each program that this script starts carries the mark, so that it is found even when its parent has ended.
+export VERLBOT_MARK="$$-$(date +%s%N)"
+# Where the script on each node finds the exit code of the training.
+export VERLBOT_END_FILE="$modules/end"
+# Ray's workers find verl_saving.py by it.
+export PYTHONPATH="$modules${PYTHONPATH:+:$PYTHONPATH}"
 ray_pid=''
 pruner_pid=''
+watch_pid=''
+verl_pid=''
+node_lost_code=68
+# How long Ray may take to end by itself.
+stop_seconds=8
 
 start_ray() {
   ray start "$@" --node-ip-address "$node_ip" --num-gpus "$SKYPILOT_NUM_GPUS_PER_NODE" \
@@ -74,24 +107,84 @@ start_ray() {
   ray_pid=$!
 }
 
-# Ends the pruning of samples, and the Ray that start_ray started, and no other: `ray stop` would end SkyPilot's too.
-stop_ray() {
-  if [ -n "$pruner_pid" ]; then
-    kill "$pruner_pid" 2>/dev/null || true
+# runs PID: whether this is a process of ours that has not ended.
+runs() {
+  [ -n "$1" ] && kill -0 "$1" 2>/dev/null
+}
+
+# await_end PID SECONDS: waits until a process has ended, at most so long.
+await_end() {
+  local tenths=$(($2 * 10))
+  while runs "$1" && [ "$tenths" -gt 0 ]; do
+    sleep 0.1
+    tenths=$((tenths - 1))
+  done
+  ! runs "$1"
+}
+
+# Prints the processes that carry this script's mark, except the one that looks.
+list_marked() {
+  env -u VERLBOT_MARK grep -lszxF "VERLBOT_MARK=$VERLBOT_MARK" /proc/[0-9]*/environ | cut -d/ -f3
+}
+
+# Ends all that this script has started, and no other Ray: `ray stop` would end SkyPilot's too.
+stop_all() {
+  local code=$? pid pids tries
+  set +e
+  trap '' INT TERM
+  if runs "$watch_pid"; then
+    # The watch tells the other nodes.
+    printf '%s\n' "$code" >"$VERLBOT_END_FILE"
+    await_end "$watch_pid" 5
   fi
-  if [ -n "$ray_pid" ]; then
-    kill "$ray_pid" 2>/dev/null || true
-    wait "$ray_pid" || true
+  for pid in $verl_pid $watch_pid $pruner_pid $ray_pid; do
+    kill "$pid" 2>/dev/null
+  done
+  await_end "$ray_pid" "$stop_seconds"
+  # Ray lets actors outlive a SIGTERM, and Python's forkservers outlive everything.
+  for tries in 1 2 3 4 5; do
+    pids="$(list_marked)"
+    [ -n "$pids" ] || break
+    kill -KILL $pids 2>/dev/null
+    sleep 0.1
+  done
+  rm -rf -- "$modules"
+}
+
+# Asks for a checkpoint before the end. verl can save only between two steps, which may take longer than there is.
+terminate() {
+  trap '' INT TERM
+  if runs "$verl_pid" && runs "$watch_pid"; then
+    : >"$save_request"
+    local tenths=$((SAVE_GRACE_SECONDS * 10))
+    while [ ! -s "$save_answer" ] && [ "$tenths" -gt 0 ] && runs "$verl_pid"; do
+      sleep 0.1
+      tenths=$((tenths - 1))
+    done
+    if [ -s "$save_answer" ]; then
+      printf 'verl recipe: ended by a signal; the checkpoint of step %s is saved.\n' "$(cat "$save_answer")" >&2
+    else
+      printf 'verl recipe: ended by a signal before the running step was done; what came after the newest checkpoint is lost.\n' >&2
+    fi
   fi
+  exit 143
 }
 
 head_answers() {
   timeout 20 ray health-check --address "$head_address" >/dev/null 2>&1
 }
 
+# Whether the head's Ray still listens. A node that is gone would let a connection hang for minutes.
+head_listens() {
+  (: <"/dev/tcp/${head_address%:*}/${head_address##*:}") 2>/dev/null &
+  local pid=$!
+  await_end "$pid" 5 || kill -KILL "$pid" 2>/dev/null || true
+  wait "$pid"
+}
+
 wait_for_head() {
   until head_answers; do
-    if [ -n "$ray_pid" ] && ! kill -0 "$ray_pid" 2>/dev/null; then
+    if [ -n "$ray_pid" ] && ! runs "$ray_pid"; then
       cat "$ray_log" >&2
       fail 'Ray did not start on the head node.'
     fi
@@ -102,66 +195,107 @@ wait_for_head() {
   done
 }
 
-wait_for_workers() {
-  python3 - "$head_address" "$SKYPILOT_NUM_NODES" "$WORKERS_TIMEOUT_SECONDS" <<'PY'
-import sys
-import time
-
-import ray
-
-address, wanted, seconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-end = time.monotonic() + seconds
-while (came := sum(node["Alive"] for node in ray.nodes())) < wanted:
-    if time.monotonic() >= end:
-        sys.exit(f"verl recipe: only {came} of {wanted} nodes joined Ray within {seconds} seconds.")
-    time.sleep(2)
-PY
+# Stays on a node that is not the head until the training ends, and exits as the training did.
+follow_head() {
+  local code missed=0
+  until [ -s "$VERLBOT_END_FILE" ]; do
+    if ! runs "$ray_pid"; then
+      cat "$ray_log" >&2
+      fail "Ray on node $SKYPILOT_NODE_RANK ended before the training did."
+    fi
+    if head_listens; then
+      missed=0
+    else
+      missed=$((missed + 1))
+    fi
+    # One more second for the head's last word.
+    if [ "$missed" -ge 3 ]; then
+      sleep 1
+      [ -s "$VERLBOT_END_FILE" ] || fail "The head node ($head_address) is gone, and did not say how the training ended."
+    fi
+    sleep 1
+  done
+  code="$(cat "$VERLBOT_END_FILE")"
+  [ "$code" = 0 ] || printf 'verl recipe: the training ended with exit code %s; see the log of the head node.\n' "$code" >&2
+  exit "$code"
 }
 
-# Returns on the head node, once all nodes have joined; any other node stays here until the training ends, and exits.
+# join_nodes WORD…: returns on the head node, once all nodes have joined; any other node stays here until the training
+# ends, and exits. The words are what the recipe is called with.
 join_nodes() {
-  trap stop_ray EXIT
-  trap 'exit 143' INT TERM
-  if [ "$SAMPLE_STEPS" -gt 0 ]; then
-    prune_samples >/dev/null 2>&1 &
-    pruner_pid=$!
-  fi
   # 6379 is every Ray's default and 6380 that of SkyPilot's own Ray; its dashboard agent has 52365.
   local node_ips
   mapfile -t node_ips <<<"$SKYPILOT_NODE_IPS"
   head_address="${node_ips[0]}:6390"
   node_ip="${node_ips[$SKYPILOT_NODE_RANK]}"
+  count_checkpoints_kept "$@"
+  prune_files >/dev/null 2>&1 &
+  pruner_pid=$!
 
   if [ "$SKYPILOT_NODE_RANK" -ne 0 ]; then
     wait_for_head
     start_ray --address "$head_address"
-    # Ray ends here by itself a minute after the head's has.
-    wait "$ray_pid" || true
-    ray_pid=''
-    if head_answers; then
-      cat "$ray_log" >&2
-      fail "Ray on node $SKYPILOT_NODE_RANK ended before the training did."
-    fi
-    exit 0
+    follow_head
   fi
 
   # The dashboard asks for no password and can start jobs, so it listens on this node alone; see it through
   # `ssh -L 8265:localhost:8265 CLUSTER`.
   start_ray --head --port 6390 --dashboard-host 127.0.0.1 --dashboard-port 8265
   wait_for_head
-  wait_for_workers
+  # In the background, since bash answers a signal only between two commands.
+  ask_ray join "$SKYPILOT_NUM_NODES" "$WORKERS_TIMEOUT_SECONDS" "$SKYPILOT_NUM_GPUS_PER_NODE" &
+  wait "$!" || exit 1
   # Else verl might find SkyPilot's Ray.
   export RAY_ADDRESS="$head_address"
+}
+
+# ask_ray COMMAND WORD…: asks our Ray; see verl_watch.py.
+ask_ray() {
+  local command="$1"
+  shift
+  python3 "$modules/verl_watch.py" "$command" "$head_address" "$@"
+}
+
+# Finds the checkpoint that verl continues from: the run's own newest, or else that of RESUME_FROM. verl would look on
+# one node alone, and begin anew without a word where it finds none.
+find_checkpoint() {
+  local gpus=$((SKYPILOT_NUM_NODES * SKYPILOT_NUM_GPUS_PER_NODE)) folder step=NEWEST
+  checkpoint="$(ask_ray resume "$run_dir" "$step" "$gpus")" || exit 1
+  if [ -z "$checkpoint" ] && [ -n "$RESUME_FROM" ]; then
+    folder="$CHECKPOINT_DIR/$RESUME_FROM"
+    case "$RESUME_FROM" in
+      */global_step_*)
+        step="${folder##*/global_step_}"
+        folder="${folder%/global_step_*}"
+        case "$step" in
+          '' | *[!0-9]* | ??????????*) fail "RESUME_FROM must be RUN or RUN/global_step_N, not '$RESUME_FROM'." ;;
+        esac
+        ;;
+    esac
+    checkpoint="$(ask_ray resume "$folder" "$step" "$gpus")" || exit 1
+    [ -n "$checkpoint" ] || fail "There is no checkpoint of $RESUME_FROM."
+  fi
+  resume=(trainer.resume_mode=disable)
+  if [ -n "$checkpoint" ]; then
+    resume=(trainer.resume_mode=resume_path trainer.resume_from_path="$checkpoint")
+    printf 'verl recipe: resuming from %s\n' "$checkpoint"
+  fi
 }
 
 # train WORD…: runs verl with these settings; the last of one name counts. With save_freq and test_freq on, verl
 # saves and validates after the last step too.
 train() {
-  local samples=()
+  local samples=() code=0
   if [ "$SAMPLE_STEPS" -gt 0 ]; then
     samples=(trainer.rollout_data_dir="$run_dir/rollouts" trainer.validation_data_dir="$run_dir/validations")
   fi
+  find_checkpoint
+  # An empty file with this name, on the head node, asks for a checkpoint at the end of the running step.
+  save_request="$run_dir/save-request"
+  save_answer="$modules/saved"
+  rm -f -- "$save_request"
+  ask_ray watch "$SKYPILOT_NUM_NODES" "$save_request" "$save_answer" &
+  watch_pid=$!
   python3 -m verl.trainer.main_ppo \
     trainer.nnodes="$SKYPILOT_NUM_NODES" \
     trainer.n_gpus_per_node="$SKYPILOT_NUM_GPUS_PER_NODE" \
@@ -171,9 +305,25 @@ train() {
     trainer.default_local_dir="$run_dir" \
     "${resume[@]}" \
     trainer.max_actor_ckpt_to_keep=2 \
+    trainer.checkpoint_callback_class=verl_saving.SaveOnRequest \
     trainer.project_name=verlbot \
     trainer.experiment_name="$VERLBOT_RUN_ID" \
     trainer.logger="[$loggers]" \
     "${samples[@]}" \
-    "$@"
+    "$@" &
+  verl_pid=$!
+  wait -n "$verl_pid" "$watch_pid" || code=$?
+  if runs "$verl_pid"; then
+    [ "$code" -ne "$node_lost_code" ] || exit "$code"
+    printf 'verl recipe: the watch over the nodes has ended with code %s; the training continues without it.\n' "$code" >&2
+    code=0
+    wait "$verl_pid" || code=$?
+  elif [ "$code" -ne 0 ] && [ "$SKYPILOT_NUM_NODES" -gt 1 ] && await_end "$watch_pid" 5; then
+    # The trainer itself may have been on the node that died.
+    wait "$watch_pid" || code=$?
+  fi
+  return "$code"
 }
+
+trap stop_all EXIT
+trap terminate INT TERM

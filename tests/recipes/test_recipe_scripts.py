@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 from bot.adapters.files.recipe_files import RecipeFolder
 from bot.config.operation_settings import SOURCE_RECIPES
 from bot.core.model.launch_plan import build_launch_plan
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -29,16 +31,70 @@ esac
 RAY_MODULE = """
 import os
 
+class exceptions:
+    RayError = RuntimeError
+
+class Context:
+    def get_node_id(self):
+        return "node-0"
+
+class Later:
+    def __init__(self, function):
+        self.function = function
+
+    def options(self, **_):
+        return self
+
+    def remote(self, *values):
+        made = self.function(*values)
+        return Actor(made) if isinstance(self.function, type) else made
+
+class Actor:
+    def __init__(self, made):
+        self.made = made
+
+    def __getattr__(self, name):
+        return Later(getattr(self.made, name))
+
 def init(**_):
     pass
 
 def nodes():
-    return [{"Alive": True}] * int(os.environ["RAY_NODES"])
+    joined, left = int(os.environ["RAY_NODES"]), int(os.environ.get("RAY_NODES_LEFT", "0"))
+    is_training = os.path.exists(os.environ["HOME"] + "/training")
+    return [
+        {
+            "Alive": not (is_training and number >= joined - left),
+            "NodeID": f"node-{number}",
+            "NodeManagerAddress": f"10.0.0.{number + 1}",
+            "Resources": {"CPU": float(os.environ.get("RAY_CPUS", "64"))},
+        }
+        for number in range(joined)
+    ]
+
+def remote(**_):
+    return Later
+
+def get(value, timeout):
+    return value
+
+def get_runtime_context():
+    return Context()
+"""
+SCHEDULING_MODULE = """
+class NodeAffinitySchedulingStrategy:
+    def __init__(self, node, soft):
+        pass
 """
 VERL_MODULE = """
-import json, os, sys
+import json, os, subprocess, sys, time
 
-print("VERL " + json.dumps(sys.argv[1:]))
+print("VERL " + json.dumps(sys.argv[1:]), flush=True)
+open(os.environ["HOME"] + "/training", "w").close()
+if "VERL_LEAVES" in os.environ:
+    subprocess.Popen(["sleep", "300"], start_new_session=True)
+time.sleep(float(os.environ.get("VERL_SECONDS", "0")))
+sys.exit(int(os.environ.get("VERL_CODE", "0")))
 """
 
 NEWEST = "latest_checkpointed_iteration.txt"
@@ -62,16 +118,33 @@ class Node:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / "bin").mkdir()
+        (folder / "temporary").mkdir()
         (folder / "bin" / "ray").write_text(RAY)
         (folder / "bin" / "ray").chmod(0o755)
         (folder / "bin" / "python3").symlink_to(sys.executable)
         for package in ("verl", "verl/trainer"):
             (folder / "modules" / package).mkdir(parents=True, exist_ok=True)
             (folder / "modules" / package / "__init__.py").touch()
-        (folder / "modules" / "ray.py").write_text(RAY_MODULE)
+        (folder / "modules" / "ray" / "util").mkdir(parents=True)
+        (folder / "modules" / "ray" / "__init__.py").write_text(RAY_MODULE)
+        (folder / "modules" / "ray" / "util" / "__init__.py").touch()
+        (folder / "modules" / "ray" / "util" / "scheduling_strategies.py").write_text(SCHEDULING_MODULE)
         (folder / "modules" / "verl" / "trainer" / "main_ppo.py").write_text(VERL_MODULE)
 
-    def run(self, name: str, rank: int = 0, overrides: tuple[str, ...] = (), script: str = "", **more: Any) -> Any:
+    def run(self, *words: Any, **more: Any) -> Any:
+        """Run the script of a recipe to its end; `start` has the arguments."""
+        process = self.start(*words, **more)
+        stdout, stderr = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+    def start(
+        self, name: str, rank: int = 0, overrides: tuple[str, ...] = (), script: str = "", **more: Any
+    ) -> subprocess.Popen[str]:
+        """Start the script of a recipe.
+
+        Args:
+            more: variables of its environment.
+        """
         made = build_launch_plan(RECIPES.get(name), (), overrides, f"{name}-7f3a")
         gpus = made.gpus.partition(":")[2]
         path = self.folder / "run.sh"
@@ -80,6 +153,7 @@ class Node:
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "PYTHONPATH": str(self.folder / "modules"),
             "HOME": str(self.folder),
+            "TMPDIR": str(self.folder / "temporary"),
             "SKYPILOT_NODE_IPS": "\n".join(f"10.0.0.{n + 1}" for n in range(made.nodes)),
             "SKYPILOT_NODE_RANK": str(rank),
             "SKYPILOT_NUM_NODES": str(made.nodes),
@@ -88,9 +162,25 @@ class Node:
             **made.task["envs"],
             **more,
         }
-        return subprocess.run(
-            ["bash", path], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+        return subprocess.Popen(
+            ["bash", path],
+            cwd=self.folder,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
+
+    def list_left(self) -> list[str]:
+        """Return the command lines of the processes that a script of this node has left."""
+        home = f"HOME={self.folder}".encode()
+        left = []
+        for process in Path("/proc").glob("[0-9]*"):
+            # A process may end between the two looks.
+            with suppress(OSError):
+                if home in (process / "environ").read_bytes().split(b"\0"):
+                    left.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        return left
 
     def pwned(self) -> bool:
         return (self.folder / "pwned").exists()
@@ -125,32 +215,47 @@ def test_what_verl_is_told_by_the_recipe_itself(node: Node, name: str) -> None:
     assert Path(run_dir).is_dir()
 
 
+def save_checkpoint(folder: Path, step: int, world_size: int, is_newest: bool = True) -> None:
+    """Write what a run of so many GPUs leaves of a checkpoint on a folder that its nodes share."""
+    actor = folder / f"global_step_{step}" / "actor"
+    actor.mkdir(parents=True)
+    for rank in range(world_size):
+        (actor / f"model_world_size_{world_size}_rank_{rank}.pt").touch()
+    if is_newest:
+        (folder / NEWEST).write_text(str(step))
+
+
 @pytest.mark.parametrize("name", VERL)
 @pytest.mark.parametrize(
     ("resume_from", "own", "told"),
     [
-        pytest.param("", "", ["trainer.resume_mode=auto"], id="nothing to go on from"),
-        pytest.param("old-1", "", ["resume_path", "old-1/global_step_40"], id="the newest checkpoint of a run"),
-        pytest.param("old-1/global_step_20", "", ["resume_path", "old-1/global_step_20"], id="one checkpoint"),
-        pytest.param("old-1", "7", ["trainer.resume_mode=auto"], id="a run that has saved something itself"),
-        pytest.param("old-2", "", "There is no checkpoint of old-2.", id="a run that saved nothing"),
-        pytest.param("old-1/global_step_30", "", "There is no checkpoint", id="a checkpoint that is not there"),
+        pytest.param("", 0, ["trainer.resume_mode=disable"], id="nothing to go on from"),
+        pytest.param("old-1", 0, ["resume_path", "old-1/global_step_40"], id="the newest checkpoint of a run"),
+        pytest.param("old-1/global_step_20", 0, ["resume_path", "old-1/global_step_20"], id="one checkpoint"),
+        pytest.param("old-1", 7, ["resume_path", "7f3a/global_step_7"], id="a run that has saved something itself"),
+        pytest.param("old-2", 0, "There is no checkpoint of old-2.", id="a run that saved nothing"),
+        pytest.param(
+            "old-1/global_step_30", 0, "There is no checkpoint of step 30", id="a checkpoint that is not there"
+        ),
+        pytest.param("old-1/global_step_x", 0, "must be RUN or RUN/global_step_N", id="no step"),
+        pytest.param("old-3", 0, "was saved by 64 GPUs and cannot be loaded", id="another number of GPUs"),
     ],
 )
-def test_where_verl_goes_on_from(node: Node, name: str, resume_from: str, own: str, told: list[str] | str) -> None:
+def test_where_verl_goes_on_from(node: Node, name: str, resume_from: str, own: int, told: list[str] | str) -> None:
+    made = build_launch_plan(RECIPES.get(name), (), (), f"{name}-7f3a")
+    gpus = made.nodes * int(made.gpus.partition(":")[2])
     for step in (20, 40):
-        (node.folder / "checkpoints" / "old-1" / f"global_step_{step}").mkdir(parents=True)
-    (node.folder / "checkpoints" / "old-1" / NEWEST).write_text("40")
+        save_checkpoint(node.folder / "checkpoints" / "old-1", step, gpus)
+    save_checkpoint(node.folder / "checkpoints" / "old-3", 5, 64)
     if own:
-        (node.folder / "checkpoints" / f"{name}-7f3a").mkdir()
-        (node.folder / "checkpoints" / f"{name}-7f3a" / NEWEST).write_text(own)
+        save_checkpoint(node.folder / "checkpoints" / f"{name}-7f3a", own, gpus)
     done = node.run(name, RESUME_FROM=resume_from)
     if isinstance(told, str):
         assert done.returncode == 1
         assert told in done.stderr
         return
     found = [word for word in words(done.stdout) if word.startswith("trainer.resume")]
-    assert len(found) == len(told)
+    assert len(found) == len(told), done.stderr
     assert all(word.endswith(end) for word, end in zip(found, told, strict=True))
 
 
@@ -187,6 +292,98 @@ def test_a_worker_whose_head_does_not_answer_says_so(node: Node, name: str) -> N
     done = node.run(name, rank=1, RAY_HEALTH="1", WORKERS_TIMEOUT_SECONDS="1")
     assert done.returncode == 1
     assert "Ray on the head node (10.0.0.1:6390) did not answer within 1 seconds" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        pytest.param({"VERL_LEAVES": "1"}, 0, id="it has trained"),
+        pytest.param({"VERL_LEAVES": "1", "VERL_CODE": "3"}, 3, id="it has failed"),
+        pytest.param({"RAY_NODES": "1", "WORKERS_TIMEOUT_SECONDS": "0"}, 1, id="a node did not come"),
+    ],
+)
+def test_a_script_leaves_neither_a_process_nor_a_file(node: Node, more: dict[str, str], code: int) -> None:
+    done = node.run("ppo", **more)
+    assert done.returncode == code, done.stderr
+    assert node.list_left() == []
+    assert list((node.folder / "temporary").iterdir()) == []
+
+
+def test_a_signal_ends_a_script_with_all_that_it_started_and_says_what_is_lost(node: Node) -> None:
+    process = node.start("ppo", VERL_LEAVES="1", VERL_SECONDS="300", SAVE_GRACE_SECONDS="1")
+    eventually((node.folder / "training").exists)
+    process.terminate()
+    _, stderr = process.communicate(timeout=25)
+    assert process.returncode == 143
+    assert "ended by a signal before the running step was done" in stderr
+    assert node.list_left() == []
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        pytest.param({"VERL_SECONDS": "300"}, 68, id="verl waits for it"),
+        pytest.param({"VERL_SECONDS": "0", "VERL_CODE": "1"}, 68, id="verl has failed by it"),
+    ],
+)
+def test_a_node_that_leaves_ends_the_training_with_a_code_of_its_own(
+    node: Node, more: dict[str, str], code: int
+) -> None:
+    done = node.run("ppo", RAY_NODES_LEFT="1", **more)
+    assert done.returncode == code
+    assert "verl recipe: node lost: 1 of 2 nodes are left; 10.0.0.2 has left Ray." in done.stderr
+    assert node.list_left() == []
+
+
+@pytest.mark.parametrize("code", ["0", "3", "68"])
+def test_a_node_ends_as_the_training_on_the_head_did(node: Node, code: str) -> None:
+    process = node.start("ppo", rank=1)
+    eventually(lambda: list((node.folder / "temporary").glob("*/ray.log")))
+    (folder,) = (node.folder / "temporary").iterdir()
+    (folder / "end").write_text(f"{code}\n")
+    _, stderr = process.communicate(timeout=25)
+    assert process.returncode == int(code)
+    assert ("the training ended with exit code" in stderr) == (code != "0")
+    assert node.list_left() == []
+
+
+def test_a_node_whose_head_is_gone_says_so_and_fails(node: Node) -> None:
+    """127.0.0.1 has nothing that listens on the port of Ray."""
+    done = node.run("ppo", rank=1, SKYPILOT_NODE_IPS="127.0.0.1\n127.0.0.2")
+    assert done.returncode == 1
+    assert "The head node (127.0.0.1:6390) is gone, and did not say how the training ended." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("overrides", "newest", "left"),
+    [
+        pytest.param((), "60", ["40", "60", "80"], id="two, and the one that is being written"),
+        pytest.param((), "", ["40", "60", "80"], id="a node that does not know which is whole"),
+        pytest.param(("trainer.max_actor_ckpt_to_keep=1",), "80", ["80"], id="as many as a person keeps"),
+        pytest.param(("trainer.max_actor_ckpt_to_keep=null",), "80", ["20", "40", "60", "80"], id="all"),
+    ],
+)
+def test_checkpoints_of_earlier_starts_are_counted_too(
+    node: Node, overrides: tuple[str, ...], newest: str, left: list[str]
+) -> None:
+    library = (SOURCE_RECIPES / "lib" / "verl-run.sh").read_text()
+    folder = node.folder / "run"
+    for step in ("20", "40", "60", "80"):
+        (folder / f"global_step_{step}").mkdir(parents=True)
+    if newest:
+        (folder / NEWEST).write_text(newest)
+    words_typed = " ".join(overrides)
+    script = f'set -euo pipefail\n{library}\nrun_dir="$HOME/run"\ncount_checkpoints_kept {words_typed}\n'
+    done = node.run("ppo", script=script + '[ "$checkpoints_kept" -eq 0 ] || prune_checkpoints\n')
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name.removeprefix("global_step_") for path in folder.glob("global_step_*")) == left
+
+
+def test_a_node_with_too_few_cpus_is_refused_in_a_sentence(node: Node) -> None:
+    done = node.run("ppo", RAY_CPUS="4")
+    assert done.returncode == 1
+    assert "verl needs 15 CPUs for 2 GPUs (9, and 3 for each GPU), and the 2 nodes have 4 + 4." in done.stderr
+    assert "VERL" not in done.stdout
 
 
 @pytest.mark.parametrize("name", VERL)

@@ -145,7 +145,8 @@ def test_the_verl_recipes_save_validate_and_log_to_a_file(name: str) -> None:
         'trainer.save_freq="$SAVE_EVERY_STEPS"',
         'trainer.test_freq="$TEST_EVERY_STEPS"',
         "VERL_FILE_LOGGER_PATH=",
-        "trainer.resume_mode=auto",
+        "trainer.resume_mode=resume_path",
+        "trainer.checkpoint_callback_class=verl_saving.SaveOnRequest",
         "loggers=console,file",
         "nodes joined Ray within",
     ):
@@ -185,7 +186,7 @@ def test_every_script_is_one_that_bash_can_read_and_evaluates_nothing(name: str,
     path.write_text(text)
     subprocess.run(["bash", "-n", path], check=True)
     assert "set -euo pipefail" in text
-    shell = re.sub(r"<<'(PY\w*)'.*?^\1$", "", text, flags=re.DOTALL | re.MULTILINE)
+    shell = re.sub(r"<<'(PY\w*|END_OF_\w+)'.*?^\1$", "", text, flags=re.DOTALL | re.MULTILINE)
     assert not re.search(r"^(import|from) ", shell, re.MULTILINE)
     assert "eval " not in shell
     assert "bash -c" not in shell

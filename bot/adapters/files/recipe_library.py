@@ -1,4 +1,6 @@
-"""The shell files that recipes share: a recipe mounts them for `sky launch`, and the bot inserts their text.
+"""The files that recipes share: a recipe mounts them for `sky launch`, and the bot inserts their text.
+
+A line `. MOUNT/NAME.sh` reads shell functions; a line `cat MOUNT/NAME.py >TARGET` writes a Python module.
 
 SkyPilot uploads a mount from the client's machine at the moment of the launch. An approval would then cover a path and
 not the text behind it, and clusters that share a home would share one copy. So the bot mounts nothing: the text is part
@@ -18,7 +20,8 @@ LIBRARY = "lib"
 
 SCRIPTS = ("setup", "run")
 
-FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\.sh"
+SHELL_FILE, MODULE_FILE = (rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,99}}\.{suffix}" for suffix in ("sh", "py"))
+FILE_NAME = re.compile(f"{SHELL_FILE}|{MODULE_FILE}")
 
 
 def insert_library(task: Mapping[str, Any], recipes: Path) -> dict[str, Any]:
@@ -63,21 +66,26 @@ def insert_files(script_name: str, script: str, mount: str, library: Path) -> st
     inserted: set[str] = set()
 
     def insert(line: re.Match[str]) -> str:
-        file = line["file"]
+        file = line["shell"] or line["module"]
         # One file once: a short recipe would else become a task of any length.
         if file in inserted:
             return line[0]
         inserted.add(file)
-        return mark_origin(file, read_library_file(library / file))
+        text = read_library_file(library / file)
+        return mark_origin(file, text if line["shell"] else write_document(file, text, line["target"]))
 
-    whole = re.sub(rf"^\. {re.escape(mount)}/(?P<file>{FILE_NAME})$", insert, script, flags=re.MULTILINE)
+    reads = rf"\. {re.escape(mount)}/(?P<shell>{SHELL_FILE})"
+    writes = rf"cat {re.escape(mount)}/(?P<module>{MODULE_FILE}) >(?P<target>\S+)"
+    whole = re.sub(f"^(?:{reads}|{writes})$", insert, script, flags=re.MULTILINE)
     if any(path in line for line in list_commands(whole) for path in list_spellings(mount)):
         raise RefusedYaml(
             Phrase(
-                "its `{script}` must use `{mount}` by one line `{line}` for each file, and in no other way",
+                "its `{script}` must use `{mount}` by one line `{line}` for each shell file and `{other}` for each "
+                "Python file, and in no other way",
                 script=script_name,
                 mount=mount,
                 line=f". {mount}/NAME.sh",
+                other=f"cat {mount}/NAME.py >TARGET",
             )
         )
     return whole
@@ -96,6 +104,18 @@ def read_library_file(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError, YamlTooLarge) as error:
         raise RefusedYaml(Phrase("{place}: {flaw}", place=place, flaw=describe_error(error))) from error
+
+
+def write_document(file: str, text: str, target: str) -> str:
+    """Return the shell command that writes the text to the target, which the shell expands; the text it does not.
+
+    Raises:
+        RefusedYaml: the text has a line that would end it too early.
+    """
+    end = f"END_OF_{file.partition('.')[0].upper()}"
+    if end in text.splitlines():
+        raise RefusedYaml(Phrase("`{place}` has a line `{line}`", place=f"{LIBRARY}/{file}", line=end))
+    return f"cat >{target} <<'{end}'\n{text.rstrip()}\n{end}"
 
 
 def mark_origin(file: str, text: str) -> str:
@@ -119,7 +139,7 @@ def list_spellings(path: str) -> list[str]:
 
 def list_versions(recipes: Path) -> tuple[tuple[str, int], ...]:
     """Return the name and the time of change of each file of the library; 0 for one that is gone by now."""
-    paths = sorted(path for path in (recipes / LIBRARY).glob("*.sh") if re.fullmatch(FILE_NAME, path.name))
+    paths = sorted(path for path in (recipes / LIBRARY).glob("*") if FILE_NAME.fullmatch(path.name))
     return tuple((path.name, read_change_time(path)) for path in paths)
 
 

@@ -100,7 +100,8 @@ def test_a_mount_that_is_used_otherwise_is_refused_since_nothing_would_be_there(
 ) -> None:
     assert MOUNTED.count(old) == 1
     assert (
-        "its `run` must use `~/verlbot/lib` by one line `. ~/verlbot/lib/NAME.sh` for each file, and in no other way"
+        "its `run` must use `~/verlbot/lib` by one line `. ~/verlbot/lib/NAME.sh` for each shell file and "
+        "`cat ~/verlbot/lib/NAME.py >TARGET` for each Python file, and in no other way"
         in refused(write(MOUNTED.replace(old, new), GREET))
     )
 
