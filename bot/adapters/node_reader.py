@@ -17,6 +17,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 BEGIN_MARK, END_MARK = "verlbot-begin", "verlbot-end"
@@ -84,13 +85,8 @@ def pick_samples(folder: int, request: dict[str, Any], clock: Callable[[], float
 
 def list_names(folder: int) -> list[str]:
     """Return the names in an open folder, at most `MAX_NAMES`."""
-    names = []
     with os.scandir(folder) as entries:
-        for entry in entries:
-            names.append(entry.name)
-            if len(names) >= MAX_NAMES:
-                break
-    return names
+        return [entry.name for entry in islice(entries, MAX_NAMES)]
 
 
 class StepScan:
@@ -365,19 +361,23 @@ def list_process_logs(logs: int, pids: list[int]) -> Iterator[tuple[int, float, 
 
 def read_end(folder: int, name: str, max_bytes: int) -> str:
     """Return the lines at the end of a file, the first one complete: it could begin within a secret."""
-    file = os.open(name, FILE_FLAGS, dir_fd=folder)
-    try:
-        begin = max(os.fstat(file).st_size - max_bytes, 0)
-        block = os.pread(file, max_bytes, begin)
-    finally:
-        os.close(file)
+    with os.fdopen(os.open(name, FILE_FLAGS, dir_fd=folder), "rb") as file:
+        begin = max(os.fstat(file.fileno()).st_size - max_bytes, 0)
+        block = os.pread(file.fileno(), max_bytes, begin)
     return (block.partition(b"\n")[2] if begin else block).decode("utf-8", "replace")
+
+
+def create_request(folder: int, request: dict[str, Any]) -> dict[str, Any]:
+    """Create the empty file that asks the program for something; it may be there already."""
+    os.close(os.open(request["name"], os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=folder))
+    return {"created": True}
 
 
 READERS: dict[str, Callable[..., dict[str, Any]]] = {
     "samples": pick_samples,
     "metrics": read_new_lines,
     "processes": read_process_logs,
+    "request": create_request,
 }
 
 

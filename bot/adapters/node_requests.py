@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
 from bot.adapters.node_reader import PROCESS_LOG
@@ -17,6 +18,8 @@ NodeReading = Callable[[Request], Mapping[str, Any]]
 """Returns the answer of one node's reader to a request."""
 
 FILE_UNREADABLE = N_("Its files could not be read: {why}")
+
+FOLDER_MISSING = N_("Its folder does not exist yet.")
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +68,16 @@ def collect_metrics(nodes: Iterable[NodeReading], prefix: str, position: FilePos
         "max_bytes": MAX_METRICS_BYTES,
     }
     return next((parse_part(answer) for node in nodes if (answer := ask(node, message))), FilePart(position))
+
+
+def create_request(nodes: Iterable[NodeReading], name: str) -> None:
+    """Create a file that asks a run's program for something, on the first node: the head looks for it.
+
+    Raises:
+        Unavailable: the node could not be reached, or has no such folder yet.
+    """
+    if not any(ask(node, {"reader": "request", "name": name}) for node in islice(nodes, 1)):
+        raise Unavailable(Phrase(FOLDER_MISSING))
 
 
 def collect_process_logs(nodes: Iterable[NodeReading], pids: Sequence[int]) -> Sequence[ProcessLog]:

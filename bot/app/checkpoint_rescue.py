@@ -6,13 +6,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.app.ports import CheckpointSource, ClusterControl, JobControl, Now
+from bot.app.ports import CheckpointSource, ClusterControl, JobControl, Now, RunFileSource
+from bot.app.sample_reader import locate_run_folder
 from bot.app.store_ports import RunWriter
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.checkpoint import MIN_TORN_OBSERVATIONS, CheckpointRescue, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef, locate_checkpoint, locate_checkpoint_folder
 from bot.core.model.run import Run
 from bot.core.rules import save_grace
+from bot.core.rules.actions import (
+    CheckpointAction,
+    DownloadCheckpoint,
+    FindDownloadedCheckpoint,
+    PostponeAutostop,
+    RequestCheckpoint,
+)
 from bot.core.rules.save_grace import CheckpointGrace
 from bot.errors import BeingStopped, IncompleteCheckpoint, Unavailable, UserError
 from bot.phrase import N_, Phrase, Text
@@ -27,7 +35,7 @@ UNFINISHED = N_("verl names an older checkpoint as the newest, so this one is in
 MISTAKE = N_("The download failed on my side; the bot's log has the details.")
 
 
-class RescueCloud(JobControl, ClusterControl, CheckpointSource, Protocol):
+class RescueCloud(JobControl, ClusterControl, CheckpointSource, RunFileSource, Protocol):
     """The checkpoints, and the cluster that has to stay until they are downloaded."""
 
 
@@ -60,6 +68,29 @@ class CheckpointRescuer:
             log.exception("run %s: its model cannot be fetched", run.id)
             return self._record_failure(run, Phrase(MISTAKE))
         return run
+
+    def preserve(self, run: Run, action: CheckpointAction) -> Run:
+        """Take an action that preserves the checkpoint; return the run."""
+        match action:
+            case RequestCheckpoint():
+                return self.request_checkpoint(run)
+            case PostponeAutostop(until):
+                return self.postpone_autostop(run, until)
+            case DownloadCheckpoint(until):
+                return self.rescue(run, until)
+            case FindDownloadedCheckpoint():
+                return self.recover_download(run)
+
+    def request_checkpoint(self, run: Run) -> Run:
+        """Request a checkpoint from the program; return the run. What the program saves, its log will name."""
+        try:
+            self.cloud.request_checkpoint(run.cluster_ref, locate_run_folder(run), run.plan.files.save_request)
+        except BeingStopped:
+            raise
+        except (Unavailable, UserError) as error:
+            log.warning("run %s: its program cannot be asked for a checkpoint: %s", run.id, error)
+            return self._update(run, lambda rescue: rescue.record_save_request_failure(self.now()))
+        return self._update(run, lambda rescue: rescue.record_save_request(self.now()))
 
     def postpone_autostop(self, run: Run, until: datetime) -> Run:
         """Delay the cluster's autostop until the rescue deadline or later; return the run."""

@@ -158,6 +158,14 @@ class RunFileSource(Protocol):
             Unavailable: it cannot be read now.
         """
 
+    def request_checkpoint(self, cluster: ClusterRef, folder: RunFolder, name: str) -> None:
+        """Create the empty file in a run's own folder, on its head node, that asks its program for a checkpoint.
+
+        Raises:
+            UserError: the folder can never be reached from here.
+            Unavailable: it cannot be reached now, or does not exist yet.
+        """
+
     def read_process_logs(self, cluster: ClusterRef, folder: RunFolder, pids: Sequence[int]) -> Sequence[ProcessLog]:
         """Return the ends of Ray's logs on the nodes that answer, at most 64 KB of a node; none where there are none.
 

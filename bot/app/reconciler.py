@@ -38,6 +38,7 @@ from bot.core.rules.actions import (
     ReconcileTimings,
     RecordObservation,
     RecordPolicyHit,
+    RequestCheckpoint,
     RequestTeardown,
     SaveLog,
     SetAutostop,
@@ -238,12 +239,8 @@ class Reconciler:
                 return self._set_autostop(run, minutes, current_minutes)
             case SaveLog():
                 return self._save_log(run)
-            case DownloadCheckpoint(until):
-                return self._rescuer.rescue(run, until)
-            case PostponeAutostop(until):
-                return self._rescuer.postpone_autostop(run, until)
-            case FindDownloadedCheckpoint():
-                return self._rescuer.recover_download(run)
+            case RequestCheckpoint() | PostponeAutostop() | DownloadCheckpoint() | FindDownloadedCheckpoint():
+                return self._rescuer.preserve(run, action)
             case RequestTeardown():
                 return self._tear_down(run)
             case RaiseAlarm():

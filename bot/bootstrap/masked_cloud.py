@@ -90,6 +90,9 @@ class MaskingCloud:
         part = self._call(lambda: self._cloud.read_new_metrics(cluster, folder, prefix, position))
         return replace(part, text=self._mask(part.text))
 
+    def request_checkpoint(self, cluster: ClusterRef, folder: RunFolder, name: str) -> None:
+        self._call(lambda: self._cloud.request_checkpoint(cluster, folder, name))
+
     def read_process_logs(self, cluster: ClusterRef, folder: RunFolder, pids: Sequence[int]) -> Sequence[ProcessLog]:
         """Return the logs, masked as the job's own; each may end within a secret, and none begins within one."""
         logs = self._call(lambda: self._cloud.read_process_logs(cluster, folder, pids))

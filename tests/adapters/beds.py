@@ -76,6 +76,10 @@ def write(home: Path, path: str, text: str) -> None:
     (home / "models" / path).write_text(text)
 
 
+def has_file(home: Path, path: str) -> bool:
+    return (home / "models" / path).is_file()
+
+
 def read(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
@@ -135,6 +139,9 @@ class Bed(Protocol):
 
     def write(self, name: str, path: str, text: str) -> None:
         """Let the head's program write a file below its folder of models."""
+
+    def has_file(self, name: str, path: str) -> bool:
+        """Return whether the head's folder of models has a file."""
 
     def fetched(self, where: str) -> dict[str, str]:
         """What was fetched: the text of each file."""
@@ -213,6 +220,9 @@ class FakeBed:
 
     def write(self, name: str, path: str, text: str) -> None:
         self.cloud.write_file(name, path, text)
+
+    def has_file(self, name: str, path: str) -> bool:
+        return path in self.cloud.files.get(name, {})
 
     def fetched(self, where: str) -> dict[str, str]:
         """It keeps no files."""
@@ -305,6 +315,9 @@ class LocalBed(RealBed):
 
     def write(self, name: str, path: str, text: str) -> None:
         write(ClusterDirectory(self.folder / "local", name).node_folder(0) / "home", path, text)
+
+    def has_file(self, name: str, path: str) -> bool:
+        return has_file(ClusterDirectory(self.folder / "local", name).node_folder(0) / "home", path)
 
     def stop(self) -> None:
         for state in (self.folder / "local" / "clusters").glob("*"):
@@ -404,6 +417,9 @@ class DoubleBed:
     def write(self, name: str, path: str, text: str) -> None:
         write(self.hosts / name, path, text)
 
+    def has_file(self, name: str, path: str) -> bool:
+        return has_file(self.hosts / name, path)
+
     def fetched(self, where: str) -> dict[str, str]:
         return read(Path(where))
 
@@ -441,6 +457,9 @@ class SlurmBed(RealBed):
 
     def write(self, name: str, path: str, text: str) -> None:
         write(self.home_of(name), path, text)
+
+    def has_file(self, name: str, path: str) -> bool:
+        return has_file(self.home_of(name), path)
 
     def another_cloud(self) -> SkyCloud:
         return SkyCloud(

@@ -269,6 +269,16 @@ def test_of_a_file_of_metrics_only_new_complete_lines_are_read(bed: Bed) -> None
     assert bed.cloud.read_new_metrics(ClusterRef(bed.x), folder, "metrics", second.position).text == '{"step":1}\n'
 
 
+def test_a_program_is_asked_for_a_checkpoint_by_a_file_in_its_own_folder(bed: Bed) -> None:
+    bed.launch(bed.x)
+    until(bed, bed.x, lambda seen: seen.job is JobState.RUNNING)
+    bed.write(bed.x, f"{bed.x}/metrics-1.jsonl", "")
+    folder = RunFolder(CheckpointRef("~/models", bed.x))
+    for _ in range(2):  # a request that was not taken yet is no error
+        bed.cloud.request_checkpoint(ClusterRef(bed.x), folder, "save-request")
+    assert bed.has_file(bed.x, f"{bed.x}/save-request")
+
+
 def test_rays_logs_are_read_where_they_are_those_of_named_processes_first(bed: Bed) -> None:
     bed.launch(bed.x)
     until(bed, bed.x, lambda seen: seen.job is JobState.RUNNING)

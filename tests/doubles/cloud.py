@@ -246,6 +246,10 @@ class FakeCloud:
         end = text.rfind("\n") + 1
         return FilePart(FilePosition(name, "", max(begin, end)), text[begin:end])
 
+    def request_checkpoint(self, watched: ClusterRef, folder: RunFolder, name: str) -> None:
+        self._reach(watched)
+        self.write_file(watched.cluster, f"{folder.location.name}/{name}", "")
+
     def read_process_logs(self, watched: ClusterRef, folder: RunFolder, pids: Sequence[int]) -> Sequence[ProcessLog]:
         self._reach(watched)
         self.process_reads.append(watched.cluster)

@@ -157,6 +157,7 @@ def test_save_and_stop_waits_for_a_checkpoint(bot: Bot, how: str) -> None:
     bot.ticks(3)
     assert bot.run().status == "running"
     assert f"*{RUN} {SAVES_FIRST}* · stop requested by <@U0ANA>" in bot.card()
+    assert f"{RUN}/save-request" in bot.cloud.files[CLUSTER]  # its program is asked, and need not wait for its interval
     save(bot, 22)
     step(bot, 22)
     bot.ticks(12)

@@ -56,10 +56,11 @@ class OutputFilesYaml(msgspec.Struct, forbid_unknown_fields=True):
     samples: FileName | None = None
     validation_samples: FileName | None = None
     metrics: FileName | None = None
+    save_request: FileName | None = None
 
     def to_model(self) -> OutputFiles:
         """Return the files as the core knows them."""
-        return OutputFiles(self.samples or "", self.validation_samples or "", self.metrics or "")
+        return OutputFiles(**{field: name or "" for field, name in msgspec.structs.asdict(self).items()})
 
 
 class BatchRuleYaml(msgspec.Struct, forbid_unknown_fields=True):
@@ -249,8 +250,6 @@ def read_recipe_text(name: str, path: Path) -> str:
 
 def parse_task(name: str, text: str, folder: Path | None = None) -> dict[str, Any]:
     """Return the task of a file's text, of values that JSON has too, because the task is recorded as JSON.
-
-    The text of the library stands in the task where its scripts read it.
 
     Raises:
         UserError: the text is not a task.

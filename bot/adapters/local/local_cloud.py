@@ -30,7 +30,7 @@ from bot.adapters.local.processes import (
 )
 from bot.adapters.local.state_files import ClusterDirectory, LocalClusterState, SupervisorOrder
 from bot.adapters.local.supervisor import CANCEL_SIGNAL, NAME_IN_USE, describe_exit
-from bot.adapters.node_requests import collect_metrics, collect_process_logs, collect_samples
+from bot.adapters.node_requests import collect_metrics, collect_process_logs, collect_samples, create_request
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import AutostopSetting, ClusterState, Ending, JobState, Observation, RequestState
@@ -220,6 +220,9 @@ class LocalCloud:
 
     def read_new_metrics(self, cluster: ClusterRef, folder: RunFolder, prefix: str, position: FilePosition) -> FilePart:
         return collect_metrics(list_readings(self._root, cluster.cluster, folder), prefix, position)
+
+    def request_checkpoint(self, cluster: ClusterRef, folder: RunFolder, name: str) -> None:
+        create_request(list_readings(self._root, cluster.cluster, folder), name)
 
     def read_process_logs(self, cluster: ClusterRef, folder: RunFolder, pids: Sequence[int]) -> Sequence[ProcessLog]:
         """Return the logs below the homes of the nodes alone: a folder of the machine is that of other runs too."""

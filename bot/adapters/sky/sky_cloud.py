@@ -8,7 +8,7 @@ from math import ceil
 from threading import Event
 
 from bot.adapters.checkpoint_downloads import CheckpointDownloads, DownloadTask
-from bot.adapters.node_requests import collect_metrics, collect_process_logs, collect_samples
+from bot.adapters.node_requests import collect_metrics, collect_process_logs, collect_samples, create_request
 from bot.adapters.sky import sdk_clusters, sdk_queries
 from bot.adapters.sky.job_poller import JobPoller
 from bot.adapters.sky.mapping import compute_cluster_bill, map_absent_cluster, map_existing_cluster, parse_managed_id
@@ -223,6 +223,9 @@ class SkyCloud:
 
     def read_new_metrics(self, cluster: ClusterRef, folder: RunFolder, prefix: str, position: FilePosition) -> FilePart:
         return collect_metrics(self._remote_folder(cluster, folder).list_readings(), prefix, position)
+
+    def request_checkpoint(self, cluster: ClusterRef, folder: RunFolder, name: str) -> None:
+        create_request(self._remote_folder(cluster, folder).list_readings(), name)
 
     def read_process_logs(self, cluster: ClusterRef, folder: RunFolder, pids: Sequence[int]) -> Sequence[ProcessLog]:
         remote = self._remote_folder(cluster, folder)

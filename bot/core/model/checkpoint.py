@@ -154,6 +154,8 @@ class CheckpointRescue:
         no_checkpoint_at: when the cluster was found to have no checkpoint at all.
         discard_approved_by: who has approved that the checkpoint is discarded, or None.
         save_grace: what the end of the run waits for, while it waits.
+        save_request_sent_at: when the program was last asked for a checkpoint.
+        save_request_failed_at: when such a request last did not reach it.
         started_at: when the first download started.
         last_tried_at: when a download was last tried.
         failure_count: how many downloads have failed.
@@ -179,6 +181,8 @@ class CheckpointRescue:
     no_checkpoint_at: datetime | None = None
     discard_approved_by: str | None = None
     save_grace: SaveGrace | None = None
+    save_request_sent_at: datetime | None = None
+    save_request_failed_at: datetime | None = None
     started_at: datetime | None = None
     last_tried_at: datetime | None = None
     failure_count: int = 0
@@ -251,6 +255,14 @@ class CheckpointRescue:
     def set_save_grace(self, save_grace: SaveGrace | None) -> Self:
         """Return the rescue with time to save before the run ends; None if it is not to end any more."""
         return replace(self, save_grace=save_grace)
+
+    def record_save_request(self, now: datetime) -> Self:
+        """Return the rescue after the program was asked for a checkpoint."""
+        return replace(self, save_request_sent_at=now, save_request_failed_at=None)
+
+    def record_save_request_failure(self, now: datetime) -> Self:
+        """Return the rescue after a request for a checkpoint that did not reach the program."""
+        return replace(self, save_request_failed_at=now)
 
     def keep_cluster(self, until: datetime, by: str) -> Self:
         """Return the rescue with the cluster kept until this time, as this person requested."""

@@ -36,11 +36,14 @@ class OutputFiles:
     Attributes:
         samples, validation_samples: the folders with a file of samples for each step; empty for none.
         metrics: the beginning of the names of its files of metrics, one JSON document a line; empty for none.
+        save_request: the file that asks it, by being there, to save a checkpoint when the running step ends; empty
+            where it does not look for one.
     """
 
     samples: str = ""
     validation_samples: str = ""
     metrics: str = ""
+    save_request: str = ""
 
     def get_samples_folder(self, is_validation: bool) -> str:
         """Return the folder of the samples of training or of validation; empty for none."""

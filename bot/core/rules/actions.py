@@ -87,6 +87,11 @@ class WaitForCheckpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestCheckpoint:
+    """Ask the program to save a checkpoint when its running step ends."""
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadCheckpoint:
     """Download the newest checkpoint, or check the progress of its download.
 
@@ -144,8 +149,11 @@ class Close:
 RecordOnlyAction = BeginTeardown | RecordPolicyHit | WaitForCheckpoint | AbandonCheckpoint
 """Actions that change only the record of the run."""
 
-PreservationAction = PostponeAutostop | SaveLog | DownloadCheckpoint | FindDownloadedCheckpoint
-"""Actions that preserve the log and the checkpoint of a run before its cluster goes."""
+CheckpointAction = RequestCheckpoint | PostponeAutostop | DownloadCheckpoint | FindDownloadedCheckpoint
+"""Actions that preserve the checkpoint of a run before its cluster goes."""
+
+PreservationAction = CheckpointAction | SaveLog
+"""Actions that preserve the checkpoint and the log of a run before its cluster goes."""
 
 Action = (
     Provision

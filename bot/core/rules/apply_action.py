@@ -22,6 +22,7 @@ from bot.core.rules.actions import (
     RecordObservation,
     RecordOnlyAction,
     RecordPolicyHit,
+    RequestCheckpoint,
     RequestTeardown,
     SaveLog,
     SetAutostop,
@@ -94,6 +95,7 @@ def requeue_after(action: Action, timings: ReconcileTimings) -> timedelta:
             | SetAutostop()
             | RequestTeardown()
             | RecordPolicyHit()
+            | RequestCheckpoint()
         ):
             return timings.teardown_confirm
         case WaitForCheckpoint() | DownloadCheckpoint():

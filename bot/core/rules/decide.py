@@ -26,6 +26,7 @@ from bot.core.rules.actions import (
     RaiseAlarm,
     ReconcileTimings,
     RecordObservation,
+    RequestCheckpoint,
     RequestTeardown,
     SaveLog,
     WaitForCheckpoint,
@@ -56,6 +57,7 @@ from bot.core.rules.save_grace import (
     rescue_deadline,
     shows_no_training,
 )
+from bot.core.rules.save_requests import must_request_save
 from bot.phrase import Text, join_sentences, plural_phrase
 
 
@@ -87,6 +89,7 @@ def decide(run: Run, observation: Observation | None, now: datetime, timings: Re
             return (
                 ending
                 or find_policy_hit(run, now, timings)
+                or (RequestCheckpoint() if must_request_save(run, observation, now, timings.checkpoint_grace) else None)
                 or (decide_active(run, observation, now, timings) if observation else None)
             )
         case RunStatus.STOPPING:

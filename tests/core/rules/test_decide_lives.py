@@ -29,6 +29,7 @@ from bot.core.rules.actions import (
     Provision,
     RaiseAlarm,
     ReconcileTimings,
+    RequestCheckpoint,
     RequestTeardown,
     SaveLog,
     SetAutostop,
@@ -162,7 +163,7 @@ class Life:
                 return self.run.record_teardown_request(self.now)
             case RaiseAlarm():
                 return replace(self.run, teardown=self.run.teardown.mark_overdue("", self.now))
-            case Provision() | EstimatePrice() | SetAutostop() | DownloadCheckpoint() | None:
+            case Provision() | EstimatePrice() | SetAutostop() | DownloadCheckpoint() | RequestCheckpoint() | None:
                 return self.run
             case PostponeAutostop(until):
                 return replace(
