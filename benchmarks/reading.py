@@ -1,11 +1,20 @@
-"""Reading a long log against `grep -c step:` on the same file, in time and memory; the room that its numbers take."""
+"""Read a long log: processor time against `grep -c step:` and the reader of an earlier layout, on the same file.
+
+The earlier reader is that of the commit that VERLBOT_EARLIER names, by default d95c8d4, in a worktree outside of this
+one. All take turns, and the least time of each counts, so that a busy machine slows all alike. Imports are left out.
+Then: the reader's memory on a file of ten times the size, and the room that the numbers take.
+"""
 
 import math
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.logs import logs
@@ -15,43 +24,119 @@ from bot.core.model.metrics import StepMetrics
 from bot.core.rules.log_cursor import LogCursor
 from tests.builders import a_run
 
-MEGABYTES = int(os.environ.get("BENCH_LOG_MEGABYTES", "1000"))
+MEGABYTES = int(os.environ.get("BENCH_LOG_MEGABYTES", "100"))
+EARLIER = os.environ.get("VERLBOT_EARLIER", "d95c8d4")
+ROUNDS = 5
 
 READ = """
-import resource, sys
+import resource, sys, time
 from pathlib import Path
 from bot.core.model.progress import Progress
 from bot.cli.replay import read_events
 from bot.core.frameworks import FRAMEWORK
 progress, rows, tell = Progress(), 0, sys.argv[2] == "tell"
+begun = time.process_time()
 with Path(sys.argv[1]).open("rb") as file:
     for fact in read_events(file):
         rows += hasattr(fact, "values")
         if tell:
             progress = progress.record_events([fact], FRAMEWORK.keys)
-print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(time.process_time() - begun, rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+READ_EARLIER = """
+import resource, sys, time
+from pathlib import Path
+from bot.replay import facts
+rows, begun = 0, time.process_time()
+with Path(sys.argv[1]).open("rb") as file:
+    for fact in facts(file):
+        rows += hasattr(fact, "values")
+print(time.process_time() - begun, rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Took:
+    """The processor time of one reading, the rows that it found, and the most memory it had."""
+
+    seconds: float
+    rows: int
+    peak: int
+
+
 def measure() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        small, large = Path(folder) / "small.log", Path(folder) / "large.log"
-        write(small, MEGABYTES // 10)
-        write(large, MEGABYTES)
-        seconds, found = timed("grep", "-a", "-c", "step:", str(large))
-        print(f"{'':34}{'seconds':>9}{'MB/s':>8}{'of grep':>9}{'rows':>10}{'peak MiB':>10}")
-        print(f"{f'grep -c, {MEGABYTES} MB':34}{seconds:9.2f}{MEGABYTES / seconds:8.0f}{1:9.1f}{found[0]:>10}")
-        runs = (
-            ("reader", small, MEGABYTES // 10),
-            ("reader", large, MEGABYTES),
-            ("and progress", small, MEGABYTES // 10),
-        )
-        for name, path, size in runs:
-            what = "read" if name == "reader" else "tell"
-            took, (rows, peak) = timed(sys.executable, "-c", READ, str(path), what)
-            ratio = took / seconds * MEGABYTES / size
-            print(f"{f'{name}, {size} MB':34}{took:9.2f}{size / took:8.0f}{ratio:9.1f}{rows:>10}{peak:>10}")
+    with tempfile.TemporaryDirectory() as folder, earlier_layout(Path(folder)) as earlier:
+        path, large = Path(folder) / "small.log", Path(folder) / "large.log"
+        write(path, MEGABYTES)
+        programs: dict[str, Sequence[str]] = {
+            "grep -c": ("grep", "-a", "-c", "step:", str(path)),
+            "reader": (sys.executable, "-c", READ, str(path), "read"),
+            "reader and progress": (sys.executable, "-c", READ, str(path), "tell"),
+        }
+        if earlier:
+            programs[f"reader of {EARLIER}"] = (sys.executable, "-c", READ_EARLIER, str(path))
+        took = in_turns(programs, earlier)
+        print(f"{f'{MEGABYTES} MB':34}{'seconds':>9}{'MB/s':>8}{'of grep':>9}{'rows':>10}{'peak MiB':>10}")
+        for name, one in took.items():
+            show(name, one, MEGABYTES, one.seconds / took["grep -c"].seconds)
+        if not earlier:
+            print(f"The commit {EARLIER} is not in this repository, so the earlier reader is not measured.")
+        write(large, MEGABYTES * 10)
+        one = run((sys.executable, "-c", READ, str(large), "read"), None)
+        show(f"reader, {MEGABYTES * 10} MB", one, MEGABYTES * 10, one.seconds / took["grep -c"].seconds / 10)
     room()
+
+
+@contextmanager
+def earlier_layout(folder: Path) -> Iterator[Path | None]:
+    """Yield a worktree of the earlier commit; None where this repository lacks it."""
+    here = Path(__file__).parent
+    known = ("git", "cat-file", "-e", f"{EARLIER}^{{commit}}")
+    if subprocess.run(known, check=False, cwd=here, capture_output=True).returncode:
+        yield None
+        return
+    place = folder / "earlier"
+    subprocess.run(
+        ("git", "worktree", "add", "--detach", str(place), EARLIER), cwd=here, check=True, capture_output=True
+    )
+    try:
+        yield place
+    finally:
+        subprocess.run(("git", "worktree", "remove", "--force", str(place)), cwd=here, check=True)
+
+
+def in_turns(programs: dict[str, Sequence[str]], earlier: Path | None) -> dict[str, Took]:
+    """Return the fastest reading of each program."""
+    found: dict[str, Took] = {}
+    for _ in range(ROUNDS):
+        for name, command in programs.items():
+            one = run(command, earlier if EARLIER in name else None)
+            found[name] = min(found.get(name, one), one, key=lambda took: took.seconds)
+    return found
+
+
+def run(command: Sequence[str], folder: Path | None) -> Took:
+    """Run a program in a folder, whose modules come first. Programs of ours say their time themselves."""
+    environment = os.environ | ({"PYTHONPATH": str(folder)} if folder else {})
+    before = spent_by_children()
+    told = subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd=folder, env=environment
+    ).stdout.split()
+    if len(told) > 1:
+        return Took(float(told[0]), int(told[1]), int(told[2]))
+    return Took(spent_by_children() - before, int(told[0]), 0)
+
+
+def spent_by_children() -> float:
+    """Return the processor seconds of all programs that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def show(name: str, took: Took, megabytes: int, ratio: float) -> None:
+    speed = megabytes / took.seconds
+    print(f"{name:34}{took.seconds:9.2f}{speed:8.0f}{ratio:9.1f}{took.rows:>10}{took.peak or '':>10}")
 
 
 def write(path: Path, megabytes: int) -> None:
@@ -60,12 +145,6 @@ def write(path: Path, megabytes: int) -> None:
     with path.open("wb") as file:
         for _ in range(megabytes * 1_000_000 // len(text) + 1):
             file.write(text)
-
-
-def timed(*command: str) -> tuple[float, list[str]]:
-    start = time.perf_counter()
-    found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    return time.perf_counter() - start, found
 
 
 def room() -> None:

@@ -42,8 +42,8 @@ NUMBER = r"[+-]?(?>\d++(?:\.\d*+)?(?:e[+-]?\d++)?|nan|inf)"
 WRAPPED_NUMBER = re.compile(rf"(\S+?):[A-Za-z_][\w.]*+\(({NUMBER})[^()]*+\)", re.IGNORECASE)
 """A pair whose number is as numpy 2 and torch print it: `np.float64(0.5)`, `tensor(0.5, device='cuda:0')`."""
 
-NUMPY_NUMBER = re.compile(rf"np\.\w++\(({NUMBER})\)", re.IGNORECASE)
-"""The commonest of these."""
+NUMPY_PREFIXES = ("np.float64(", "np.int32(", "np.int64(", "np.float32(")
+"""Beginnings of the commonest of these."""
 
 GLUED_PAIR = re.compile(rf"([A-Za-z_]\S*?):(?:np\.\w++\()?({NUMBER})\)?(?![\d.e])", re.IGNORECASE)
 """A pair with other text right behind it. A number that may have been cut is not a match."""
@@ -148,9 +148,8 @@ def parse_plain_pairs(parts: Iterable[str]) -> dict[str, float] | None:
     try:
         for part in parts:
             key, _, value = part.rpartition(":")
-            if value[-1:] == ")" and (numpy_match := NUMPY_NUMBER.fullmatch(value)):
-                value = numpy_match[1]
-            values[key] = float(value)
+            is_numpy = value[-1:] == ")" and value.startswith(NUMPY_PREFIXES)
+            values[key] = float(value[value.index("(") + 1 : -1] if is_numpy else value)
     except ValueError:
         return None
     return values if are_metric_keys(values) else None

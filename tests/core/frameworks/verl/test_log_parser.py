@@ -5,19 +5,13 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pprint import pformat
-from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.core.frameworks.verl.log_parser import (
-    LINE_MARKS,
-    MAX_LINE_CHARACTERS,
-    MIN_UNQUOTED_KEYS,
-    LineScanner,
-    LogParser,
-)
+from bot.core.frameworks.verl.line_parser import MIN_UNQUOTED_KEYS
+from bot.core.frameworks.verl.log_parser import MAX_LINE_CHARACTERS, LogParser
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.metrics import (
     CheckpointSaved,
@@ -427,33 +421,6 @@ def test_braces_in_many_lines_are_joined_once() -> None:
     (row,) = read(text)
     assert isinstance(row, StepMetrics)
     assert row.values["a"] == 1.0
-
-
-class Counting(str):
-    """A text that counts how many characters are looked at."""
-
-    looked_at = 0
-
-    def find(self, *args: Any) -> int:
-        found = super().find(*args)
-        Counting.looked_at += (found if found >= 0 else args[2]) - args[1]
-        return found
-
-    def rfind(self, *args: Any) -> int:
-        found = super().rfind(*args)
-        Counting.looked_at += args[2] - max(found, args[1])
-        return found
-
-
-@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
-def test_each_mark_and_each_line_end_is_looked_for_once(end: str) -> None:
-    text = Counting((STEP + end + "nothing" + end) * 500)
-    lines, found = LineScanner(text, len(text)), 0
-    while lines.next_marked_line():
-        found += 1
-    assert found == 500
-    assert Counting.looked_at < (len(LINE_MARKS) + 4) * len(text)
-    Counting.looked_at = 0
 
 
 def test_a_line_that_is_too_long_is_passed_over_and_its_memory_is_bounded() -> None:
