@@ -155,6 +155,7 @@ stop_all() {
 terminate() {
   trap '' INT TERM
   if runs "$verl_pid" && runs "$watch_pid"; then
+    rm -f -- "$save_answer"  # of an earlier request
     : >"$save_request"
     local tenths=$((SAVE_GRACE_SECONDS * 10))
     while [ ! -s "$save_answer" ] && [ "$tenths" -gt 0 ] && runs "$verl_pid"; do
