@@ -163,9 +163,9 @@ terminate() {
       tenths=$((tenths - 1))
     done
     if [ -s "$save_answer" ]; then
-      printf 'verl recipe: ended by a signal; the checkpoint of step %s is saved.\n' "$(cat "$save_answer")" >&2
+      printf 'verl watch: ended by a signal; the checkpoint of step %s is saved.\n' "$(cat "$save_answer")" >&2
     else
-      printf 'verl recipe: ended by a signal before the running step was done; what came after the newest checkpoint is lost.\n' >&2
+      printf 'verl watch: ended by a signal before the running step was done; what came after the newest checkpoint is lost.\n' >&2
     fi
   fi
   exit 143
@@ -212,12 +212,15 @@ follow_head() {
     # One more second for the head's last word.
     if [ "$missed" -ge 3 ]; then
       sleep 1
-      [ -s "$VERLBOT_END_FILE" ] || fail "The head node ($head_address) is gone, and did not say how the training ended."
+      if [ ! -s "$VERLBOT_END_FILE" ]; then
+        printf 'verl watch: node lost: the head node (%s) is gone, and did not say how the training ended.\n' "$head_address" >&2
+        exit "$node_lost_code"
+      fi
     fi
     sleep 1
   done
   code="$(cat "$VERLBOT_END_FILE")"
-  [ "$code" = 0 ] || printf 'verl recipe: the training ended with exit code %s; see the log of the head node.\n' "$code" >&2
+  [ "$code" = 0 ] || printf 'verl watch: the training ended with exit code %s; see the log of the head node.\n' "$code" >&2
   exit "$code"
 }
 
@@ -279,7 +282,7 @@ find_checkpoint() {
   resume=(trainer.resume_mode=disable)
   if [ -n "$checkpoint" ]; then
     resume=(trainer.resume_mode=resume_path trainer.resume_from_path="$checkpoint")
-    printf 'verl recipe: resuming from %s\n' "$checkpoint"
+    printf 'verl watch: resuming from %s\n' "$checkpoint"
   fi
 }
 
@@ -316,7 +319,7 @@ train() {
   wait -n "$verl_pid" "$watch_pid" || code=$?
   if runs "$verl_pid"; then
     [ "$code" -ne "$node_lost_code" ] || exit "$code"
-    printf 'verl recipe: the watch over the nodes has ended with code %s; the training continues without it.\n' "$code" >&2
+    printf 'verl watch: the watch over the nodes has ended with code %s; the training continues without it.\n' "$code" >&2
     code=0
     wait "$verl_pid" || code=$?
   elif [ "$code" -ne 0 ] && [ "$SKYPILOT_NUM_NODES" -gt 1 ] && await_end "$watch_pid" 5; then

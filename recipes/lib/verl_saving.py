@@ -44,7 +44,7 @@ class SaveOnRequest(CheckpointCallback):
                 return
             self.request = request
             self.config.trainer.save_freq = 1
-        print("verl recipe: a checkpoint is requested; verl saves it when the running step ends.", flush=True)
+        print("verl watch: a checkpoint is requested; verl saves it when the running step ends.", flush=True)
 
     def on_save(self, trainer, global_step, checkpoint_dir, async_save=False, **_):
         """Answer the request, if there is one, and go back to the interval of the recipe."""
@@ -59,7 +59,7 @@ class SaveOnRequest(CheckpointCallback):
             return
         if is_answered:
             state = "is being written" if async_save else "is saved"
-            print(f"verl recipe: the checkpoint of step {global_step} that was requested {state}.", flush=True)
+            print(f"verl watch: the checkpoint of step {global_step} that was requested {state}.", flush=True)
 
 
 def find_requests():

@@ -121,7 +121,7 @@ def resume(folder, wanted, world_size):
         return 0
     newest = max((listing["newest"] or 0 for listing in listings), default=0)
     if wanted == "NEWEST" and step != newest:
-        print(f"verl recipe: parts of step {newest} are missing; resuming from step {step}.", file=sys.stderr)
+        print(f"verl watch: parts of step {newest} are missing; resuming from step {step}.", file=sys.stderr)
     path = os.path.join(folder, f"global_step_{step}")
     share_position(path)
     print(path)
@@ -294,7 +294,7 @@ def stay_here():
 def describe_loss(living, dead, wanted):
     """Return which nodes have died."""
     gone = ", ".join(sorted({node["NodeManagerAddress"] for node in dead})) or "unknown"
-    return f"verl recipe: node lost: {len(living)} of {wanted} nodes are left; {gone} has left Ray. The training ends."
+    return f"verl watch: node lost: {len(living)} of {wanted} nodes are left; {gone} has left Ray. The training ends."
 
 
 def write_end(code):

@@ -20,6 +20,7 @@ KINDS_BY_EXIT_CODE: Mapping[int, FailureKind] = {
     -15: FailureKind.TERMINATED,
     130: FailureKind.TERMINATED,  # SIGINT
     -2: FailureKind.TERMINATED,
+    68: FailureKind.NODE_LOST,  # of the recipes for verl: recipes/lib/verl_watch.py
     127: FailureKind.MISSING_MODULE,  # a shell did not find the program
     126: FailureKind.PERMISSION_DENIED,  # a shell may not start the program
 }

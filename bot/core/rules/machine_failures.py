@@ -113,7 +113,7 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
         FailureKind.NODE_LOST,
         "has been marked dead | its node has died | actor's node was terminated | node was preempted | "
         "nodediederror | local raylet died | localrayletdiederror | owner's node has crashed | "
-        "missed too many heartbeats | missing too many heartbeats",
+        "missed too many heartbeats | missing too many heartbeats | verl watch: node lost: ",
         in_any_line=True,
     ),
     FailureTexts(
@@ -180,7 +180,7 @@ CONSEQUENCE_TEXTS: Sequence[FailureTexts] = (
         FailureKind.TERMINATED,
         "*** sigterm received | the process receives a sigterm | got signal: 15 | got signal: 2 | "
         "signal 15 (sigterm) | exitcode: -15) | exitcode … : -15 (pid | died with <signals.sigterm | "
-        "terminated with signal sigterm | killed by signal: terminated | due to time limit | due to preemption | "
+        "terminated with signal sigterm | killed by signal: terminated | verl watch: ended by a signal | due to time limit | due to preemption | "
         "^systemexit: 15 | ^terminated | ^keyboardinterrupt",
         in_any_line=True,
     ),

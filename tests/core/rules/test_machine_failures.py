@@ -44,6 +44,7 @@ LINES = [
     (FailureKind.CUDA_ERROR, "RuntimeError: CUDA error: device-side assert triggered"),
     (FailureKind.CUDA_ERROR, "RuntimeError: cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
     (FailureKind.NODE_LOST, "ray.exceptions.ActorDiedError: The actor died because its node has died."),
+    (FailureKind.NODE_LOST, "verl watch: node lost: 1 of 2 nodes are left; 10.0.0.2 has left Ray. The training ends."),
     (FailureKind.NODE_LOST, "ray.exceptions.LocalRayletDiedError: The task's local raylet died."),
     (FailureKind.OBJECT_STORE_FULL, "ray.exceptions.ObjectStoreFullError: Failed to put object ff"),
     (FailureKind.DISK_FULL, "RuntimeError: [enforce fail at inline_container.cc:603] . unexpected pos 640 vs 534"),
