@@ -209,11 +209,13 @@ def describe_duration(span: timedelta) -> Phrase:
 
     >>> str(describe_duration(timedelta(seconds=80))), str(describe_duration(timedelta(minutes=132)))
     ('1 min 20 s', '2 h 12 min')
+    >>> str(describe_duration(timedelta(minutes=1)))
+    '1 min'
     """
     seconds = max(round(span.total_seconds()), 0)
     if seconds < 60:
         return Phrase("{count} s", count=seconds)
-    if seconds < 600:
+    if seconds < 600 and seconds % 60:
         return Phrase("{minutes} min {seconds} s", minutes=seconds // 60, seconds=seconds % 60)
     if seconds < 3600:
         return Phrase("{count} min", count=seconds // 60)

@@ -1,14 +1,18 @@
 """The pictures of the README and of docs/pictures.md, from the demo in a browser: `make screenshots`."""
 
+import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect, sync_playwright
 
+from bot.cli.demo_guide import RUN_PATTERN
 from tests.page.conftest import ARGUMENTS, CHROMIUM, PHONE, WIDE, Demo
 from tests.page.test_newcomer import card_of, launched, types
 
@@ -19,20 +23,37 @@ COLOURS = 256
 TALL = 1500
 """Height in pixels of a page from which one message is taken: the longest card fits."""
 
+THREAD_HEIGHT = 1260
+"""Height in pixels of a page from which a thread is taken: card, two replies and a chart fill it."""
+
+MARGIN = 16
+"""Pixels around the bot's page, whose own edge has none."""
+
 PATIENCE_MS = 120_000
 """Milliseconds that a run may take to a state."""
-
-SOON_MS = 5_000
-"""Milliseconds after which a launching run was missed: it trains already."""
 
 LOOKS = {"light": (WIDE[0], False), "dark": (WIDE[0], True), "390": (PHONE[0], False)}
 """Width and whether it is dark, by the end of a picture's name."""
 
-SHORT = "/verl launch smoke steps=12 seconds_per_step=0.2"
-RUN = "/verl launch smoke nodes=2 seconds_per_step=2"
+RUN = "/verl launch smoke nodes=2"
+EARLIER = "/verl launch smoke learning_rate=0.05 seconds_per_step=0.1"
 FAILING = "/verl launch smoke fail_at_step=3"
+KEPT = "/verl launch smoke fail_at_step=3 keep=30m"
 POOR = "/verl launch smoke nodes=2 budget=0.06"
 COSTLY = "/verl launch smoke nodes=2 budget=150"
+
+FREEZE = """(text) => {
+    const ask = window.fetch.bind(window);
+    let isFrozen = false;
+    window.fetch = async (...asked) => {
+        if (!String(asked[0]).includes("/control/look")) return ask(...asked);
+        if (isFrozen) return new Promise(() => {});
+        const answer = await ask(...asked);
+        isFrozen = (await answer.clone().text()).includes(text);
+        return answer;
+    };
+}"""
+"""Makes a page stay as it is once it shows this text: a launch on this machine is over within a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,54 +63,80 @@ class Camera:
     look: str
     page: Page
 
-    def keep(self, name: str, part: Locator | None = None) -> None:
-        """Save a picture of a part, or of the whole page, under its name and this look."""
-        self.page.mouse.move(0, 0)  # nothing shows what it has for a pointer
+    def keep(self, name: str, part: Locator, margin: int = 0) -> None:
+        """Save a picture of a part, with so many pixels around it, under its name and this look."""
         if (pill := self.page.get_by_role("button", name="new message")).is_visible():
             pill.click()
-        save(part or self.page, f"{name}-{self.look}")
+        self.page.mouse.move(0, 0)  # nothing shows what it has for a pointer or the keyboard
+        self.page.evaluate("document.activeElement?.blur()")
+        save(part, f"{name}-{self.look}", margin)
 
     def open(self, place: str) -> None:
         self.page.goto(f"{self.page.url.split('#')[0]}#/{place}")
 
 
-def save(part: Locator | Page, name: str) -> None:
+def save(part: Locator | Page, name: str, margin: int = 0) -> None:
     """Save a picture in few colours."""
     path = PICTURES / f"{name}.png"
-    part.screenshot(path=path)
+    if isinstance(part, Locator) and margin:
+        part.page.screenshot(path=path, clip=find_clip(part, margin))
+    else:
+        part.screenshot(path=path)
     with Image.open(path) as image:
         compact = image.convert("RGB").quantize(COLOURS, kmeans=2, dither=Image.Dither.NONE)
     compact.save(path, optimize=True)
 
 
+def find_clip(part: Locator, margin: int) -> FloatRect:
+    """Return where a part is in its page, with so many pixels around it."""
+    box = part.bounding_box()
+    if box is None:
+        raise ValueError("this part of the page is hidden")
+    left, top = max(box["x"] - margin, 0), max(box["y"] - margin, 0)
+    right, bottom = box["x"] + box["width"] + margin, box["y"] + box["height"] + margin
+    return {"x": left, "y": top, "width": right - left, "height": bottom - top}
+
+
 @contextmanager
-def open_page(browser: Browser, address: str, size: tuple[int, int], dark: bool = False) -> Iterator[Page]:
+def open_page(
+    browser: Browser, address: str, size: tuple[int, int], dark: bool = False, freeze: str = ""
+) -> Iterator[Page]:
+    """Open the channel in a page of its own.
+
+    Args:
+        freeze: the page does not change any more once it shows this text; empty for never.
+    """
     width, height = size
     page = browser.new_page(
         viewport={"width": width, "height": height}, locale="en-US", color_scheme="dark" if dark else "light"
     )
+    if freeze:
+        page.add_init_script(f"({FREEZE})({json.dumps(freeze)})")
     page.goto(f"{address}/#/C0TRAIN")
     page.get_by_text("Bot online").wait_for()
     yield page
     page.close()
 
 
-def take_launching(cameras: list[Camera]) -> None:
-    """Launch a run for each look, and another one where the state was over before the picture was taken."""
-    for camera in cameras:
-        while not take_one_launching(camera):
-            pass
-
-
-def take_one_launching(camera: Camera) -> bool:
-    """Return whether the picture of a new run's card shows it launching."""
-    _, card = launched(camera.page, SHORT)
-    with suppress(AssertionError):
-        expect(card).to_contain_text("is launching", timeout=SOON_MS)
-    camera.keep("card-launching", card)
-    is_launching = "is launching" in card.inner_text()
+def run_earlier(camera: Camera) -> None:
+    """Run in another channel what a later run is compared with."""
+    camera.open("C0RANDOM")
+    _, card = launched(camera.page, EARLIER)
     expect(card).to_contain_text("confirmed gone", timeout=PATIENCE_MS)
-    return is_launching
+    camera.open("C0TRAIN")
+
+
+def take_launching(browser: Browser, address: str, line: str) -> str:
+    """Launch a run and take its card while it is launching; return the run's id."""
+    with ExitStack() as pages:
+        cameras = [
+            Camera(look, pages.enter_context(open_page(browser, address, (width, TALL), dark, freeze="is launching")))
+            for look, (width, dark) in LOOKS.items()
+        ]
+        types(cameras[0].page, line)
+        find = partial(find_message, text="is launching")
+        take_message(cameras, "card-launching", find, "is launching")
+        return str(re.findall(RUN_PATTERN, find(cameras[0].page).inner_text())[0])
 
 
 def take_message(cameras: list[Camera], name: str, find: Callable[[Page], Locator], text: str) -> None:
@@ -120,26 +167,48 @@ def take_home(cameras: list[Camera]) -> None:
     for camera in cameras:
         camera.open("app/home")
         expect(camera.page.locator(".home")).to_contain_text("Your runs")
-        camera.keep("home", camera.page.locator(".home > *").first)
+        camera.keep("home", camera.page.locator(".home > *").first, MARGIN)
         camera.open("C0TRAIN")
 
 
 def take_form(cameras: list[Camera]) -> None:
-    for camera in cameras:
-        types(camera.page, "/verl launch")
-        form = camera.page.get_by_role("dialog", name="Launch a run")
+    """Open the form once, which every page of this person shows, and take it in each look."""
+    types(cameras[0].page, "/verl launch")
+    forms = [camera.page.get_by_role("dialog", name="Launch a run") for camera in cameras]
+    for camera, form in zip(cameras, forms, strict=True):
         expect(form).to_be_visible()
         camera.keep("form", form)
-        camera.page.keyboard.press("Escape")
+    cameras[0].page.keyboard.press("Escape")
+    for form in forms:
+        expect(form).to_be_hidden()
 
 
 def take_thread(cameras: list[Camera], run_id: str) -> None:
     for camera in cameras:
-        card_of(camera.page, run_id).locator(".replies").click()
-        thread = camera.page.get_by_label("Thread in training")
-        expect(thread).to_contain_text("validation")
-        camera.keep("thread", thread)
-        camera.page.get_by_label("Close the thread").click()
+        with open_thread(camera, run_id) as thread:
+            expect(thread).to_contain_text("validation")
+            camera.keep("thread", thread)
+
+
+@contextmanager
+def open_thread(camera: Camera, run_id: str) -> Iterator[Locator]:
+    """Open a run's thread in a page of the usual height, and close it."""
+    size = camera.page.viewport_size or {"width": WIDE[0], "height": TALL}
+    camera.page.set_viewport_size({"width": size["width"], "height": THREAD_HEIGHT})
+    card_of(camera.page, run_id).locator(".replies").click()
+    yield camera.page.get_by_label("Thread in training")
+    camera.page.get_by_label("Close the thread").click()
+    camera.page.set_viewport_size(size)
+
+
+def take_samples(cameras: list[Camera], run_id: str) -> None:
+    """Ask for the worst answers once, and take the reply in the run's thread."""
+    types(cameras[0].page, f"/verl samples {run_id} worst n=2")
+    for camera in cameras:
+        with open_thread(camera, run_id) as thread:
+            reply = thread.locator("article", has_text="the worst answers").last
+            expect(reply).to_contain_text("Answer", timeout=PATIENCE_MS)
+            camera.keep("samples", reply)
 
 
 def take_readme(browser: Browser, address: str, run_id: str) -> None:
@@ -166,20 +235,30 @@ def take_readme(browser: Browser, address: str, run_id: str) -> None:
 
 def take(browser: Browser, address: str, cameras: list[Camera]) -> None:
     """Take every picture, in the order in which a person would see them."""
-    take_launching(cameras)
-    run_id = take_card(cameras, "card-running", RUN, "(step 20)")
+    run_earlier(cameras[0])
+    run_id = take_launching(browser, address, RUN)
+    take_message(cameras, "card-running", lambda page: card_of(page, run_id), "(step 20)")
     take_thread(cameras, run_id)
     take_readme(browser, address, run_id)
     take_message(cameras, "card-succeeded", lambda page: card_of(page, run_id), "confirmed gone")
     take_card(cameras, "card-failed", FAILING, "confirmed gone")
+    kept = take_card(cameras, "card-kept", KEPT, "kept")
+    types(cameras[0].page, f"/verl stop {kept}")
     poor = take_card(cameras, "card-over-budget", POOR, "(step 10)")
+    take_answer(cameras, "explain", f"/verl explain {poor}")
+    take_samples(cameras, poor)
     take_message(cameras, "notice-over-budget", lambda page: find_notice(page, poor), "Raise")
     types(cameras[0].page, COSTLY)
-    take_message(cameras, "card-needs-approval", find_waiting_card, "Decline…")
+    take_message(cameras, "card-needs-approval", find_waiting_card, "demo price")
     take_answer(cameras, "list", "/verl list")
     take_answer(cameras, "report", "/verl report now")
     take_home(cameras)
     take_form(cameras)
+
+
+def find_message(page: Page, text: str) -> Locator:
+    """The newest message of all that has this text."""
+    return page.locator("main article:not(.ephemeral)", has_text=text).last
 
 
 def find_waiting_card(page: Page) -> Locator:
@@ -206,8 +285,8 @@ def take_all(browser: Browser, address: str) -> None:
 
 def main() -> None:
     PICTURES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        demo = Demo(Path(folder) / "demo")
+    with tempfile.TemporaryDirectory(prefix="verlbot-") as folder, sync_playwright() as playwright:
+        demo = Demo(Path(folder) / "data")
         demo.start()
         try:
             take_all(playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS), demo.address)

@@ -5,6 +5,7 @@ from tests.slack.views import (
     test_checkpoint_views,
     test_cluster_views,
     test_cost_views,
+    test_explanation_views,
     test_managed_job_views,
     test_report_views,
     test_run_thread,
@@ -17,6 +18,7 @@ MODULES = (
     test_checkpoint_views,
     test_chart_views,
     test_cost_views,
+    test_explanation_views,
     test_run_thread,
 )
 

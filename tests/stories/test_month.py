@@ -79,7 +79,7 @@ def read_all_places(bot: Bot) -> dict[str, float]:
         "cost": amount(r"Your runs in 2026-01: \$([\d.,]+)", cost),
         "board": amount(r"\$([\d.,]+) this month", board),
         "approval": amount(r"is used up: \$([\d.,]+) of \$1.00", refused),
-        "home": amount(r"You \$([\d.,]+) spent this month", bot.opens_page(ANA)),
+        "home": amount(r"You · \$([\d.,]+) spent this month", bot.opens_page(ANA)),
     }
 
 

@@ -23,6 +23,7 @@ from bot.i18n import use_language
 from bot.runtime.failure_isolation import report_once
 from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain, classify_slack_errors
 from bot.slack.views import answers, home_view
+from bot.slack.views.approval_views import is_awaiting_approval
 from bot.slack.views.blocks import Block
 from bot.slack.views.home_view import HomeRuns, build_home_blocks, build_home_view
 
@@ -164,6 +165,8 @@ class HomePublisher:
 
     def _may_approve(self, run: Run, actor: Actor) -> bool:
         """Return whether a launch waits for an approval that the person may give."""
+        if not is_awaiting_approval(run):
+            return False
         try:
             check_may_approve(self._service.policy, run, actor)
         except UserError:

@@ -1,5 +1,6 @@
 """The request for an approval, and the buttons that launch a run again. Pure."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.core.commands.command import Launch
@@ -132,6 +133,13 @@ def build_approval_reasons(run: Run, approval: Approval) -> list[Markup]:
     return [render_phrase(phrases[cause], **about) for cause in approval.causes]
 
 
+def list_card_reasons(run: Run, approval: Approval) -> list[Markup]:
+    """Return why the launch needs approval, without the dollars that the request above them names already."""
+    is_said = approval.facts is not None and approval.facts.dollars == run.limits.budget_dollars
+    shown = tuple(cause for cause in approval.causes if cause is not ApprovalCause.DOLLARS or not is_said)
+    return build_approval_reasons(run, replace(approval, causes=shown))
+
+
 def build_approval_blocks(run: Run) -> list[Block]:
     """Return everything that an approver agrees to, for the card of a waiting launch; empty if the launch does not
     wait.
@@ -141,9 +149,7 @@ def build_approval_blocks(run: Run) -> list[Block]:
         return []
     facts = [mrkdwn("*{}*\n{}", name, value) for name, value in build_approval_facts(run) if value]
     return [
-        section(
-            join_parts("\n", [describe_request(run), join_markup_sentences(*build_approval_reasons(run, approval))])
-        ),
+        section(join_parts("\n", [describe_request(run), join_markup_sentences(*list_card_reasons(run, approval))])),
         fields_section(facts),
         *build_settings_blocks(run),
     ]
@@ -243,8 +249,13 @@ def build_approval_buttons(run: Run) -> list[Block]:
     return [
         build_approve_button(run),
         button(render_phrase("Decline…"), REFUSE, run.id),
-        button(render_phrase("Show task"), SHOW_TASK, run.id),
+        build_task_button(run),
     ]
+
+
+def build_task_button(run: Run) -> Block:
+    """Return the button that shows the task which waits for approval."""
+    return button(render_phrase("Show task"), SHOW_TASK, run.id)
 
 
 def build_approve_button(run: Run) -> Block:

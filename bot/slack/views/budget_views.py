@@ -225,7 +225,8 @@ def render_month_line(usage: CapUsage, owner: Markup | None = None) -> Markup:
         owner: whose it is, such as a channel; None for the words of its scope.
     """
     bar = code(render_bar(usage.spent / usage.cap if usage.cap else 1.0)) if usage.cap is not None else ""
-    return join_parts(" ", [bar, owner or render_phrase(SCOPE_HEADINGS[usage.scope]), render_cap_usage(usage)])
+    whose = owner or render_phrase(SCOPE_HEADINGS[usage.scope])
+    return join_parts(" ", [bar, join_parts(" · ", [whose, render_cap_usage(usage)])])
 
 
 def acknowledge_monthly_budget(command: SetMonthlyBudget, spent_dollars: float) -> Answer:

@@ -10,6 +10,7 @@ from bot.slack.views.approval_views import (
     build_relaunch_buttons,
     build_resume_button,
     build_retry_form_button,
+    build_task_button,
     is_awaiting_approval,
 )
 from bot.slack.views.blocks import Block, button, overflow_menu
@@ -24,14 +25,15 @@ MENU, CHANGE_LEASE, CHANGE_BUDGET, COPY_COMMAND, SAVE = "card_menu", "extend", "
 """The action of the menu behind three dots, and the first words of its choices' values; the second is the run's id."""
 
 
-def card_buttons(run: Run, previous: Run | None = None) -> list[Block]:
+def card_buttons(run: Run, previous: Run | None = None, may_approve: bool = True) -> list[Block]:
     """Return the buttons for what people may do now.
 
     Args:
         previous: the run that a succeeded one is compared with, if there is one.
+        may_approve: whether a reader may be an approver of the launch: a card has many readers.
     """
     if is_awaiting_approval(run):
-        return [*build_approval_buttons(run), stop_button(run)]
+        return [*(build_approval_buttons(run) if may_approve else [build_task_button(run)]), stop_button(run)]
     logs = [] if run.launch.first_requested_at is None else [button(render_phrase("Logs"), "logs", run.id)]
     if save_grace.shows_rescue(run):
         return [*logs, discard_button(run)]

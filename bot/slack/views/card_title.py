@@ -74,7 +74,13 @@ def list_title_parts(run: Run, now: datetime) -> list[Markup]:
 
 def find_icon(run: Run) -> str:
     """Return the emoji of a run's outcome, or else of its status."""
-    return OUTCOME_LABELS[run.reason].icon if run.reason else wording.STATUS_LABELS[run.status][0]
+    return OUTCOME_LABELS[run.reason].icon if run.reason else wording.STATUS_LABELS[find_shown_status(run)][0]
+
+
+def find_shown_status(run: Run) -> RunStatus:
+    """Return the status that people are shown: a launch that an approver has answered waits for approval no more."""
+    is_answered = run.status is RunStatus.AWAITING_APPROVAL and run.approval is not None and run.approval.by is not None
+    return RunStatus.PENDING if is_answered else run.status
 
 
 def render_state_sentence(run: Run) -> Markup:
@@ -82,13 +88,18 @@ def render_state_sentence(run: Run) -> Markup:
     name = wording.render_run_name(run)
     if run.reason is not None:
         return render_outcome_sentence(run, run.reason)
-    if run.requests.stop_requested_by or run.checkpoint_rescue.save_grace:
+    if run.requests.stop_requested_by or run.checkpoint_rescue.save_grace or is_declined(run):
         return render_phrase(choose_stopping_title(run), run=name)
     if run.observed.recoveries.ongoing:
         return render_phrase("{run} is waiting for new machines", run=name)
     if run.status is RunStatus.LAUNCHING and run.observed.job is JobState.SETTING_UP:
         return render_phrase("{run} is being set up", run=name)
-    return render_phrase(STATUS_TITLES[run.status], run=name)
+    return render_phrase(STATUS_TITLES[find_shown_status(run)], run=name)
+
+
+def is_declined(run: Run) -> bool:
+    """Return whether an approver has declined the launch."""
+    return run.approval is not None and run.approval.by is not None and not run.approval.granted
 
 
 def choose_stopping_title(run: Run) -> str:
@@ -164,7 +175,9 @@ def choose_color(run: Run) -> Color:
     if run.reason is not None:
         return REASON_COLORS[run.reason]
     needs_attention = (
-        run.status is RunStatus.AWAITING_APPROVAL or run.observed.memory.is_lost or run.spending.budget_overruns
+        find_shown_status(run) is RunStatus.AWAITING_APPROVAL
+        or run.observed.memory.is_lost
+        or run.spending.budget_overruns
     )
     return Color.NEEDS_ATTENTION if needs_attention else Color.ACTIVE
 

@@ -33,6 +33,7 @@ from bot.slack.views.mrkdwn import (
     render_plural,
 )
 from bot.slack.views.progress_views import (
+    COST_SINCE_THEN,
     describe_cost_change,
     describe_steps,
     format_number,
@@ -49,12 +50,12 @@ SHOWN_IDLE_TIME = timedelta(minutes=1)
 """Idle time below this is not shown."""
 
 WAITS_FOR_APPROVAL = N_("It waits for {people} until {time}.")
-NO_EARLIER_RUN = N_("There is no earlier run of {recipe} with steps to compare it with.")
+NO_EARLIER_RUN = N_("No earlier run of {recipe} has steps to compare with.")
 NO_STEP_TO_COMPARE = N_("It has no step yet to compare with {count} earlier runs of {recipe}.")
 NOTHING_COMPARES = N_("No earlier run of {recipe} reached step {step} or had the same machines.")
 MEDIAN_OF_RUNS = N_("{value} (median of {count} earlier runs: {middle}, {low} to {high})")
 SINCE_SUMMARY, SINCE_BEGINNING = N_("*Since the last summary*: {parts}"), N_("*Since its first step*: {parts}")
-NOTHING_SICK = N_("No finding is open (after {steps}).")
+NOTHING_SICK = N_("No open finding after {steps}.")
 NO_ERROR_IN_LOG = N_("The last {lines} of its log show no error.")
 NO_ERROR_KNOWN = N_("Its log shows no error, so nothing more is known of the cause.")
 
@@ -156,7 +157,7 @@ def describe_change(run: Run, change: Summary | None) -> Markup:
     parts = [
         describe_steps(run, before, now),
         *list_metric_changes(before, now),
-        describe_cost_change(run, before, now),
+        describe_cost_change(run, before, now, COST_SINCE_THEN),
     ]
     return render_phrase(SINCE_SUMMARY if change.number else SINCE_BEGINNING, parts=join_parts(" · ", parts))
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.failure import FailureSummary, RetryEffect
 from bot.core.model.run import Run
+from bot.core.model.run_state import RunStatus
 from bot.core.rules.failure_causes import CAUSES_BY_KIND
 from bot.core.rules.failure_diagnosis import diagnose
 from bot.core.rules.save_grace import compute_loss
@@ -26,9 +27,9 @@ MAX_ERROR_CHARACTERS = 200
 """Maximum characters of an error in a headline; the excerpt has more."""
 
 RETRY_PHRASES = {
-    RetryEffect.HELPS: N_("A retry as it is can help."),
-    RetryEffect.DOES_NOT_HELP: N_("A retry as it is fails again."),
-    RetryEffect.UNKNOWN: N_("Whether a retry as it is helps is unknown."),
+    RetryEffect.HELPS: N_("A retry without changes can help."),
+    RetryEffect.DOES_NOT_HELP: N_("A retry without changes will fail again."),
+    RetryEffect.UNKNOWN: N_("A retry without changes may not help."),
     RetryEffect.NOT_NEEDED: N_("No retry is needed."),
 }
 RAY_LOG = N_("in Ray's log of {process}")
@@ -111,12 +112,15 @@ def render_remaining_checkpoint(run: Run, now: datetime) -> Markup:
     if progress.checkpoint is None:
         # A recipe without checkpoints has none to lose.
         return render_phrase(NO_CHECKPOINT_SEEN, amount=amount) if run.plan.checkpoints_ephemeral else Markup()
-    nothing_left = (
-        Markup()
-        if run.plan.checkpoint_store or run.checkpoint_rescue.is_downloaded
-        else render_phrase(NO_CHECKPOINT_LEFT, amount=amount)
-    )
+    may_be_left = run.plan.checkpoint_store or run.checkpoint_rescue.is_downloaded or may_be_downloaded(run)
+    nothing_left = Markup() if may_be_left else render_phrase(NO_CHECKPOINT_LEFT, amount=amount)
     return join_markup_sentences(checkpoint_views.describe_model(run), nothing_left)
+
+
+def may_be_downloaded(run: Run) -> bool:
+    """Return whether the checkpoint is still on the cluster, from which the bot is to download it."""
+    is_settled = run.status is RunStatus.ENDED or run.checkpoint_rescue.is_resolved
+    return not is_settled and not checkpoint_views.has_no_complete_checkpoint(run)
 
 
 def render_lost_work(steps: int, dollars: Markup | None) -> Markup:

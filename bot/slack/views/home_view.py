@@ -153,11 +153,18 @@ def build_approval_row(run: Run) -> list[Block]:
         wording.link_run(run),
         mention(run.requester),
         wording.describe_machines(run),
-        wording.describe_rate(run.spending.hourly_rate) if run.spending.hourly_rate else render_phrase("price unknown"),
+        describe_price(run),
         wording.describe_budget(run.limits.budget_dollars),
         run.why,
     ]
     return [section(join_parts(" · ", parts)), actions(*build_approval_buttons(run))]
+
+
+def describe_price(run: Run) -> Markup:
+    """Return what the machines of a launch cost an hour, or that no price is known, or none was looked up yet."""
+    if run.spending.hourly_rate:
+        return wording.describe_rate(run.spending.hourly_rate)
+    return render_phrase("price not known yet") if run.spending.priced_at is None else render_phrase("price unknown")
 
 
 def build_alarm_blocks(home_runs: HomeRuns, now: datetime) -> list[Block]:
@@ -179,8 +186,8 @@ def build_run_list(
 
 
 def build_run_row(run: Run, now: datetime, reader: str) -> list[Block]:
-    """Return a run's line and its buttons."""
-    buttons = card_buttons(run)
+    """Return a run's line and its buttons; launches that the person may approve have rows of their own."""
+    buttons = card_buttons(run, may_approve=False)
     return [section(render_run_line(run, now, reader)), *([actions(*buttons)] if buttons else [])]
 
 

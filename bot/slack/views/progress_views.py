@@ -159,6 +159,8 @@ MIN_SHOWN_SHARE = 0.01
 def describe_time_parts(progress: Progress) -> Markup:
     """Return where the time of the newest step went, the longest part first; empty where the run reports no parts."""
     total = sum(progress.time_parts.values())
+    if total <= 0:
+        return Markup()
     parts = sorted(progress.time_parts.items(), key=lambda item: -item[1])
     shares = [
         mrkdwn("{} {}", render_phrase(STEP_PART_NAMES[part]), f"{seconds / total:.0%}")
@@ -280,12 +282,19 @@ def format_change(before: float | None, now: float) -> str:
     return f"{format_number(before)} → {format_number(now)} {'▲' if now > before else '▼'}"
 
 
-def describe_cost_change(run: Run, before: ProgressSnapshot, now: ProgressSnapshot) -> Markup:
-    """Return the dollars spent since the last summary, and those in all of the budget."""
+COST_SINCE_SUMMARY = N_("{spent} of {budget} ({more} since the last summary)")
+COST_SINCE_THEN = N_("{spent} of {budget} ({more} since then)")
+"""The cost in a sentence that begins with the time that it covers."""
+
+
+def describe_cost_change(
+    run: Run, before: ProgressSnapshot, now: ProgressSnapshot, phrase: str = COST_SINCE_SUMMARY
+) -> Markup:
+    """Return the dollars spent between two moments, and those in all of the budget."""
     if now.dollars is None:
         return render_phrase("price unknown")
     fields = {"spent": wording.format_dollars(now.dollars), "budget": wording.format_dollars(run.limits.budget_dollars)}
     if before.dollars is None:
         return render_phrase("{spent} of {budget}", **fields)
     increase = wording.format_dollars(max(now.dollars - before.dollars, 0.0))
-    return render_phrase("{spent} of {budget} ({more} since the last summary)", more=increase, **fields)
+    return render_phrase(phrase, more=increase, **fields)

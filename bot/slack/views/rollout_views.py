@@ -106,8 +106,12 @@ def render_spread(scores: ScoreSpread | None) -> list[Markup]:
 
 def render_sample_head(sample: RolloutSample) -> Markup:
     """Return the line above a sample: its place, its score, the expected answer, the tools that it calls."""
-    score = format_number(sample.score) if sample.score is not None else render_phrase("unknown")
-    parts = [render_phrase("Answer {number}", number=sample.number), render_phrase("score {score}", score=score)]
+    score = (
+        render_phrase("score unknown")
+        if sample.score is None
+        else render_phrase("score {score}", score=format_number(sample.score))
+    )
+    parts = [render_phrase("Answer {number}", number=sample.number), score]
     if sample.truth:
         parts.append(render_phrase("expected {truth}", truth=code(sample.truth, MAX_HEAD_CHARACTERS)))
     return join_parts(" · ", [*parts, *render_tool_calls(sample.tool_calls)])
@@ -129,7 +133,7 @@ def list_sample_notes(page: SamplePage) -> list[Markup]:
         share = f"{max(page.batch.read_share * 100, 1):.0f}%"
         notes.append(render_phrase("The file is large: I read its first {share} in time.", share=share))
     if any(sample.is_cut for sample in page.batch.samples):
-        notes.append(render_phrase("Very long texts are cut in their middle."))
+        notes.append(render_phrase("Very long texts are cut in the middle."))
     return notes
 
 
@@ -137,8 +141,8 @@ def format_sample(sample: RolloutSample) -> str:
     """Return the whole text of a sample: prompt, answer, and what else its file says."""
     details = "\n".join(f"{key}: {value}" for key, value in sample.details.items())
     parts = [
-        f"{render_phrase('Prompt')}:\n{sample.prompt.strip()}",
-        f"{render_phrase('Answer')}:\n{sample.answer.strip()}",
+        f"{render_phrase('Prompt:')}\n{sample.prompt.strip()}",
+        f"{render_phrase('Answer:')}\n{sample.answer.strip()}",
     ]
     return to_literal("\n\n".join([*parts, *([details] if details else [])]))
 
@@ -152,7 +156,7 @@ def shorten_sample(sample: RolloutSample, room: int) -> str:
     if count_utf16_units(prompt) > room // 3:
         prompt = shorten_middle(prompt, max(room // 3, room - count_utf16_units(answer) - 40))
     answer = shorten_middle(answer, max(room - count_utf16_units(prompt) - 40, 20))
-    return f"{render_phrase('Prompt')}:\n{prompt}\n\n{render_phrase('Answer')}:\n{answer}"
+    return f"{render_phrase('Prompt:')}\n{prompt}\n\n{render_phrase('Answer:')}\n{answer}"
 
 
 def shorten_middle(text: str, room: int) -> str:
@@ -177,7 +181,9 @@ def list_finding_samples(run: Run) -> list[Message]:
 def build_finding_samples(run: Run, attached: FindingSamples) -> Message:
     """Return the samples of one finding."""
     page = SamplePage(run, attached.batch or SampleBatch(), attached.order)
-    answer = build_samples_answer(page, render_phrase("Read them for {finding}.", finding=code(attached.finding)))
+    answer = build_samples_answer(
+        page, render_phrase("These answers are shown because of the finding {finding}.", finding=code(attached.finding))
+    )
     return Message(f"samples-{attached.finding}-{attached.since_step}", answer["text"], tuple(answer["blocks"]))
 
 
@@ -207,4 +213,4 @@ def render_samples_posted(page: SamplePage, file: Markup | None = None) -> Answe
 
 def render_file_link(address: str) -> Markup:
     """Return where the whole texts are."""
-    return render_phrase("The whole texts are in {file}.", file=link(address, render_phrase("a file")))
+    return render_phrase("The full texts are in {file}.", file=link(address, render_phrase("a file")))

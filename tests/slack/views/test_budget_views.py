@@ -115,9 +115,9 @@ def test_the_usage_of_a_cap_has_its_unit_and_its_cap(usage: CapUsage, shown: str
 @pytest.mark.parametrize(
     ("usage", "line"),
     [
-        pytest.param(MONTH, "`▓▓▓▓░░░░░░` This channel $300", id="a part"),
-        pytest.param(replace(MONTH, cap=None), "This channel $300", id="no limit has no bar"),
-        pytest.param(replace(MONTH, cap=0.0), "`▓▓▓▓▓▓▓▓▓▓` This channel $300", id="a limit of nothing is used up"),
+        pytest.param(MONTH, "`▓▓▓▓░░░░░░` This channel · $300", id="a part"),
+        pytest.param(replace(MONTH, cap=None), "This channel · $300", id="no limit has no bar"),
+        pytest.param(replace(MONTH, cap=0.0), "`▓▓▓▓▓▓▓▓▓▓` This channel · $300", id="a limit of nothing is used up"),
     ],
 )
 def test_a_month_has_a_bar_where_it_has_a_limit(usage: CapUsage, line: str) -> None:

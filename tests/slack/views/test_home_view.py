@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from bot.core.model.policy import Policy
 from bot.slack.outbound.home_publisher import VIEWING_PERIOD
 from bot.slack.views.home_view import HomeRuns, build_home_blocks, build_home_view, render_current_cost
 from slack_playground.checks import check_view
-from tests.builders import NOON, a_run, at, running
-from tests.story import ANA, BEN, Bot
+from tests.builders import NOON, a_run, approvers, at, running
+from tests.story import ANA, BEN, LEA, Bot
 
 AN_HOUR_LATER = NOON + timedelta(hours=1)
 
@@ -120,3 +121,40 @@ def test_while_slack_asks_to_wait_no_page_is_written_whoever_opens_his(bot: Bot)
 
 def test_when_a_page_was_made_stands_on_it() -> None:
     assert "As of <!date^" in str(build_home_view(build_home_blocks(HomeRuns([], [], []), NOON), at(5)))
+
+
+EXPENSIVE = "launch smoke nodes=2 budget=9"
+
+
+def buttons_on_page(bot: Bot, user: str) -> list[str]:
+    """The labels of all buttons on a person's page."""
+    blocks = bot.playground._slack.workspace.homes[user].body["blocks"]
+    elements = [element for block in blocks for element in block.get("elements", []) if element["type"] == "button"]
+    return [element["text"]["text"] for element in elements]
+
+
+@pytest.mark.parametrize(
+    ("reader", "waits", "buttons"),
+    [
+        (ANA, False, {"Show task", "Stop"}),
+        (BEN, False, {"Show task", "Stop"}),
+        (LEA, True, {"Approve", "Decline…", "Show task"}),
+    ],
+    ids=["its requester, who is an approver too", "another launcher", "another approver"],
+)
+def test_a_launch_waits_only_for_those_who_may_approve_it(
+    bot: Bot, reader: str, waits: bool, buttons: set[str]
+) -> None:
+    bot.policy = Policy(grants=approvers(ANA, LEA), approve_above_dollars=5.0)
+    bot.say(EXPENSIVE, user=ANA)
+    page = bot.opens_page(reader)
+    assert ("Waiting for your approval" in page) is waits
+    assert page.count("`smoke-0001`") == (2 if reader == ANA else 1)
+    assert set(buttons_on_page(bot, reader)) == buttons | {"Launch a run"}
+
+
+def test_a_launch_that_an_approver_has_answered_waits_on_no_page(bot: Bot) -> None:
+    bot.policy = Policy(grants=approvers(ANA, LEA), approve_above_dollars=5.0)
+    bot.say(EXPENSIVE, user=ANA)
+    bot.say("approve smoke-0001", user=LEA)
+    assert "Waiting for your approval" not in bot.opens_page(LEA)

@@ -25,6 +25,7 @@ from bot.core.commands.specs import COMMAND_SPECS, CommandSpec
 from bot.core.model.history import MetricsHistory
 from bot.core.model.metrics import StepMetrics
 from bot.core.model.policy import Scope
+from bot.core.model.progress import Progress
 from bot.core.model.run import Run
 from bot.core.model.run_state import Mute
 from bot.core.model.sent_message import RunMessages, SentMessage
@@ -40,10 +41,12 @@ from bot.slack.views.audit_views import FIELD_PHRASES
 from bot.slack.views.blocks import Block, actions, button, confirmation, context, option, section
 from bot.slack.views.message import Answer, FileUpload, Message, build_answer, build_text_answer, to_metadata_key
 from bot.slack.views.mrkdwn import Markup, code, escape
+from bot.slack.views.progress_views import COST_SINCE_SUMMARY, COST_SINCE_THEN
 from bot.slack.views.rescue_views import SAVE_GRACE_REASONS
 from bot.slack.views.tables import CELL_PIECE, Column, build_cell, build_table, parse_elements
 from tests.builders import NOON, a_recipe, running
 from tests.hostile import HOSTILE, Maker, Special, refuse_unsafe, refuse_unseen
+from tests.slack.views.test_report_views import VALIDATED
 from tests.slack.views.test_run_thread import NOW, PACED, RUNS, waiting_for_approval
 
 FEW, MANY = range(3), range(3, 60)
@@ -145,9 +148,19 @@ SPECIAL: Special = {
     "element": lambda maker: {"type": "plain_text_input", "action_id": "ours"},
     "to_notice_markup(text)": lambda maker: f":warning: *The record of `x` is broken* ({maker.text()}). {maker.text()}",
     "describe_forecast(run)": lambda maker: maker.poisoned(over_budget()),
+    "describe_cost_change(phrase)": lambda maker: maker.choice([COST_SINCE_SUMMARY, COST_SINCE_THEN]),
     "describe_incomplete(phrase)": lambda maker: maker.choice(
         [checkpoint_views.NONE_COMPLETE, checkpoint_views.NONE_WAS_COMPLETE]
     ),
+    "chart_message(run)": lambda maker: maker.poisoned(running(progress=VALIDATED)),
+    **dict.fromkeys(
+        ["describe_origin(run)", "link_tracker(run)"],
+        lambda maker: maker.choice([RESUMED, maker.poisoned(RESUMED)]),
+    ),
+    "build_keep_notice(run)": lambda maker: maker.poisoned(RUNS["stopping, kept for a look"]),
+    "build_keep_notice(now)": lambda maker: NOW,
+    "describe_sources(progress)": lambda maker: several_sources(maker.text()),
+    "render_file_link(address)": lambda maker: "https://files.slack.com/F1?a&b",
     "build_text_input(kind)": lambda maker: "plain_text_input",
     "keys": lambda maker: to_metadata_key(maker.text()),
     "line_chart(labels)": lambda maker: ["1", "2"],
@@ -200,6 +213,15 @@ SPECIAL: Special = {
 def over_budget() -> Run:
     """One that will have spent its budget before its last step."""
     return running(progress=PACED, budget_dollars=0.5)
+
+
+RESUMED: Run = RUNS["running, resumed, many settings"]
+
+
+def several_sources(name: str) -> Progress:
+    """Validations of two sources of data, one with this name."""
+    results = {f"val-core/{source}/reward/mean@1": 0.5 for source in ("gsm8k", name or "x")}
+    return Progress(metrics=results, validation=0.5, validation_key="val-core/gsm8k/reward/mean@1")
 
 
 PINGED: RunMessages = RunMessages(

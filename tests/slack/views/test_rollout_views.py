@@ -64,7 +64,7 @@ def test_a_short_sample_is_whole_with_what_else_its_file_says() -> None:
 def test_what_was_not_read_or_was_cut_is_said() -> None:
     answer = str(build_samples_answer(page(replace(SAMPLE, is_cut=True), share=0.63)))
     assert "I read its first 63% in time" in answer
-    assert "cut in their middle" in answer
+    assert "cut in the middle" in answer
 
 
 def test_the_file_has_the_whole_texts() -> None:

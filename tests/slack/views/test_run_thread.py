@@ -35,7 +35,7 @@ from bot.slack.views import answers, log_excerpt, run_card, run_thread
 from slack_playground.checks import check_message
 from slack_playground.transcript import written
 from slack_playground.workspace import Message, seeded
-from tests.builders import NOON, a_run, at, change_run, launching, running
+from tests.builders import NOON, a_run, at, change_run, launching, running, up
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = {one: GOLDEN / ("messages.txt" if one == ENGLISH else f"messages.{one}.txt") for one in LANGUAGES}
@@ -73,6 +73,19 @@ FIRST_SUMMARY = Summary(
     1, ProgressSnapshot(at(0), 0, None, None, None), ProgressSnapshot(at(3600), 420, 0.6123, 0.53, None)
 )
 BILL = Bill(92.0, Rate(96.0, "SkyPilot's cost report"), at(3500))
+
+
+def kept_for_a_look(**changes: object) -> Run:
+    """A run whose job failed, and whose cluster is kept for 30 minutes."""
+    failed = over(
+        Reason.FAILED,
+        failure=STRANGE,
+        job=JobState.FAILED,
+        keep_on_failure=timedelta(minutes=30),
+        log_saved_at=at(4000),
+    )
+    observed = failed.record_observation(up(JobState.FAILED), at(4000))
+    return change_run(observed, **changes)
 
 
 def over(reason: Reason, **changes: object) -> Run:
@@ -181,6 +194,8 @@ RUNS = {
     "stopping, the removal failed": over(Reason.SUCCEEDED).record_teardown_request(
         at(900), "The credentials have expired."
     ),
+    "stopping, kept for a look": kept_for_a_look(),
+    "stopping, kept for a look, stop requested": kept_for_a_look(stop_requested_by="U0BEN"),
     "running, rules rehearsed": running()
     .record_policy_hit(PolicyHit("budget", at(3000), 93.5, ends=True))
     .record_policy_hit(PASSED),
