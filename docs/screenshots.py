@@ -1,18 +1,17 @@
 """The pictures of the README and of docs/pictures.md, from the demo in a browser: `make screenshots`."""
 
 import json
-import re
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from bot.cli.demo_guide import RUN_PATTERN
 from tests.page.conftest import ARGUMENTS, CHROMIUM, PHONE, WIDE, Demo
 from tests.page.test_newcomer import card_of, launched, types
 
@@ -31,6 +30,10 @@ MARGIN = 16
 
 PATIENCE_MS = 120_000
 """Milliseconds that a run may take to a state."""
+
+MAX_LAUNCHES, SOON_MS = 5, 15_000
+"""Runs that are launched for the picture of a launch, and milliseconds until the card of each shows it or never does.
+"""
 
 LOOKS = {"light": (WIDE[0], False), "dark": (WIDE[0], True), "390": (PHONE[0], False)}
 """Width and whether it is dark, by the end of a picture's name."""
@@ -118,25 +121,35 @@ def open_page(
     page.close()
 
 
-def run_earlier(camera: Camera) -> None:
-    """Run in another channel what a later run is compared with."""
+def take_launching(browser: Browser, address: str, camera: Camera) -> None:
+    """Take the card of a launching run, in another channel than the other pictures, and wait for the end of the run.
+
+    On a busy machine a card may first show what comes after the launch; then another run is launched.
+    """
+    if not any(take_one_launching(browser, address) for _ in range(MAX_LAUNCHES)):
+        raise RuntimeError(f"none of {MAX_LAUNCHES} cards showed that its run is launching")
     camera.open("C0RANDOM")
-    _, card = launched(camera.page, EARLIER)
-    expect(card).to_contain_text("confirmed gone", timeout=PATIENCE_MS)
+    expect(find_message(camera.page, "finished")).to_contain_text("confirmed gone", timeout=PATIENCE_MS)
     camera.open("C0TRAIN")
 
 
-def take_launching(browser: Browser, address: str, line: str) -> str:
-    """Launch a run and take its card while it is launching; return the run's id."""
+def take_one_launching(browser: Browser, address: str) -> bool:
+    """Launch a run, and return whether its card showed that it is launching."""
     with ExitStack() as pages:
         cameras = [
             Camera(look, pages.enter_context(open_page(browser, address, (width, TALL), dark, freeze="is launching")))
             for look, (width, dark) in LOOKS.items()
         ]
-        types(cameras[0].page, line)
-        find = partial(find_message, text="is launching")
-        take_message(cameras, "card-launching", find, "is launching")
-        return str(re.findall(RUN_PATTERN, find(cameras[0].page).inner_text())[0])
+        for camera in cameras:
+            camera.open("C0RANDOM")
+        types(cameras[0].page, EARLIER)
+        card = find_message(cameras[0].page, "is launching")
+        with suppress(PlaywrightTimeout):
+            card.wait_for(timeout=SOON_MS)
+        if not card.is_visible():
+            return False
+        take_message(cameras, "card-launching", partial(find_message, text="is launching"), "is launching")
+        return True
 
 
 def take_message(cameras: list[Camera], name: str, find: Callable[[Page], Locator], text: str) -> None:
@@ -235,9 +248,8 @@ def take_readme(browser: Browser, address: str, run_id: str) -> None:
 
 def take(browser: Browser, address: str, cameras: list[Camera]) -> None:
     """Take every picture, in the order in which a person would see them."""
-    run_earlier(cameras[0])
-    run_id = take_launching(browser, address, RUN)
-    take_message(cameras, "card-running", lambda page: card_of(page, run_id), "(step 20)")
+    take_launching(browser, address, cameras[0])
+    run_id = take_card(cameras, "card-running", RUN, "(step 20)")
     take_thread(cameras, run_id)
     take_readme(browser, address, run_id)
     take_message(cameras, "card-succeeded", lambda page: card_of(page, run_id), "confirmed gone")
