@@ -42,7 +42,7 @@ RUN = "/verl launch smoke nodes=2"
 EARLIER = "/verl launch smoke learning_rate=0.05 seconds_per_step=0.1"
 FAILING = "/verl launch smoke fail_at_step=3"
 KEPT = "/verl launch smoke fail_at_step=3 keep=30m"
-POOR = "/verl launch smoke nodes=2 budget=0.06"
+POOR = "/verl launch smoke nodes=2 steps=200 budget=0.12"
 COSTLY = "/verl launch smoke nodes=2 budget=150"
 
 FREEZE = """(text) => {
@@ -257,9 +257,9 @@ def take(browser: Browser, address: str, cameras: list[Camera]) -> None:
     kept = take_card(cameras, "card-kept", KEPT, "kept")
     types(cameras[0].page, f"/verl stop {kept}")
     poor = take_card(cameras, "card-over-budget", POOR, "(step 10)")
+    take_message(cameras, "notice-over-budget", lambda page: find_notice(page, poor), "Raise")
     take_answer(cameras, "explain", f"/verl explain {poor}")
     take_samples(cameras, poor)
-    take_message(cameras, "notice-over-budget", lambda page: find_notice(page, poor), "Raise")
     types(cameras[0].page, COSTLY)
     take_message(cameras, "card-needs-approval", find_waiting_card, "demo price")
     take_answer(cameras, "list", "/verl list")
