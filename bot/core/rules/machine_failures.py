@@ -180,7 +180,8 @@ CONSEQUENCE_TEXTS: Sequence[FailureTexts] = (
         FailureKind.TERMINATED,
         "*** sigterm received | the process receives a sigterm | got signal: 15 | got signal: 2 | "
         "signal 15 (sigterm) | exitcode: -15) | exitcode … : -15 (pid | died with <signals.sigterm | "
-        "terminated with signal sigterm | killed by signal: terminated | verl watch: ended by a signal | due to time limit | due to preemption | "
+        "terminated with signal sigterm | killed by signal: terminated | verl watch: ended by a signal | "
+        "due to time limit | due to preemption | "
         "^systemexit: 15 | ^terminated | ^keyboardinterrupt",
         in_any_line=True,
     ),
