@@ -99,7 +99,7 @@ watch_pid=''
 verl_pid=''
 node_lost_code=68
 # How long Ray may take to end by itself.
-stop_seconds=8
+stop_seconds=6
 
 start_ray() {
   ray start "$@" --node-ip-address "$node_ip" --num-gpus "$SKYPILOT_NUM_GPUS_PER_NODE" \
@@ -114,10 +114,9 @@ runs() {
 
 # await_end PID SECONDS: waits until a process has ended, at most so long.
 await_end() {
-  local tenths=$(($2 * 10))
-  while runs "$1" && [ "$tenths" -gt 0 ]; do
+  local until=$((SECONDS + $2))
+  while runs "$1" && [ "$SECONDS" -lt "$until" ]; do
     sleep 0.1
-    tenths=$((tenths - 1))
   done
   ! runs "$1"
 }
@@ -135,7 +134,7 @@ stop_all() {
   if runs "$watch_pid"; then
     # The watch tells the other nodes.
     printf '%s\n' "$code" >"$VERLBOT_END_FILE"
-    await_end "$watch_pid" 5
+    await_end "$watch_pid" 3
   fi
   for pid in $verl_pid $watch_pid $pruner_pid $ray_pid; do
     kill "$pid" 2>/dev/null
@@ -157,10 +156,9 @@ terminate() {
   if runs "$verl_pid" && runs "$watch_pid"; then
     rm -f -- "$save_answer"  # of an earlier request
     : >"$save_request"
-    local tenths=$((SAVE_GRACE_SECONDS * 10))
-    while [ ! -s "$save_answer" ] && [ "$tenths" -gt 0 ] && runs "$verl_pid"; do
+    local until=$((SECONDS + SAVE_GRACE_SECONDS))
+    while [ ! -s "$save_answer" ] && [ "$SECONDS" -lt "$until" ] && runs "$verl_pid"; do
       sleep 0.1
-      tenths=$((tenths - 1))
     done
     if [ -s "$save_answer" ]; then
       printf 'verl watch: ended by a signal; the checkpoint of step %s is saved.\n' "$(cat "$save_answer")" >&2
