@@ -102,6 +102,10 @@ node_lost_code=68
 stop_seconds=6
 
 start_ray() {
+  # Slurm names a job's GPUs to every maker's libraries, and verl refuses two names at once.
+  if [ -n "${CUDA_VISIBLE_DEVICES:-}${HIP_VISIBLE_DEVICES:-}" ]; then
+    unset ROCR_VISIBLE_DEVICES
+  fi
   ray start "$@" --node-ip-address "$node_ip" --num-gpus "$SKYPILOT_NUM_GPUS_PER_NODE" \
     --dashboard-agent-listen-port 52366 --disable-usage-stats --block >"$ray_log" 2>&1 &
   ray_pid=$!

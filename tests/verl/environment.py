@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from bot.config.operation_settings import SOURCE_RECIPES
@@ -60,7 +61,7 @@ def install(venv: Path = VENV, version: str = "") -> None:
     # Relocatable, for the copy on the nodes of tests/slurm.
     uv("venv", "--quiet", "--relocatable", "--python", sys.executable, str(venv))
     if version == NEWEST:
-        into(venv, "verl", TORCH, "--group", f"{PROJECT}/pyproject.toml:verl", "--prerelease=if-necessary")
+        into(venv, "verl", TORCH, *imported_names())
     else:
         into(venv, "--no-deps", "--require-hashes", "--requirement", f"{PROJECT}/requirements-verl.lock")
         into(venv, TORCH)
@@ -72,6 +73,12 @@ def install(venv: Path = VENV, version: str = "") -> None:
     run_python(venv, str(STAND_INS / "verl_bed_materials.py"), str(materials(venv)))
     found = run_python(venv, "-c", "import importlib.metadata; print(importlib.metadata.version('verl'))")
     (venv / READY).write_text(found)
+
+
+def imported_names() -> list[str]:
+    """What verl imports, of whatever version, with the extras."""
+    groups = tomllib.loads((PROJECT / "pyproject.toml").read_text())["dependency-groups"]
+    return [re.split(r"[<>=!~]", one)[0] for one in groups["verl"]]
 
 
 def into(venv: Path, *words: str) -> None:
