@@ -333,6 +333,25 @@ def test_where_slack_takes_neither_a_chart_nor_its_picture_the_thread_has_the_wo
     assert "Reward ▁▁" in bot.reads()
 
 
+@pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
+@pytest.mark.parametrize("code", sorted(RATE_LIMIT_CODES))
+def test_a_picture_that_slack_limits_comes_once_after_the_wait_and_the_other_messages_go_on(
+    bot: Bot, code: str, method: str
+) -> None:
+    bot.slack.faults(NO_CHARTS, {"method": method, "trouble": "refused", "error": code, "times": None})
+    trained(bot)
+    before = len(bot.slack.record("call"))
+    bot.ticks(12, seconds=5)
+    assert 0 < count_refusals(bot, method, before) <= 7
+    counts = Counter(key for key, _ in list_messages(bot))
+    assert {key: counts[key] for key in ("card", "running")} == {"card": 1, "running": 1}
+    assert blocks_of(bot, IMAGE) == []
+    bot.slack.faults(NO_CHARTS)
+    bot.ticks(30, seconds=5)
+    assert len(blocks_of(bot, IMAGE)) == 1
+    assert [key for key, _ in list_messages(bot)].count("chart") == 1
+
+
 def test_a_refused_chart_leaves_the_other_blocks_and_messages_alone(bot: Bot) -> None:
     bot.slack.faults(NO_CHARTS)
     trained(bot)
