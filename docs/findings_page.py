@@ -7,6 +7,7 @@ from inspect import getdoc
 from bot.core.frameworks import FRAMEWORK
 from bot.core.frameworks.verl.detectors import DETECTORS
 from bot.core.model.finding import HealthRules
+from bot.core.model.training_framework import SettingChange
 from bot.core.rules.health.stall import STALL_NAME, STALL_REFERENCE, STALL_SIGN, UNREACHABLE_CLUSTER_ADVICE
 
 COMMON_THRESHOLDS = ("persist_steps", "heal_steps", "healthy_below", "cooldown_steps", "start_steps")
@@ -14,6 +15,7 @@ COMMON_THRESHOLDS = ("persist_steps", "heal_steps", "healthy_below", "cooldown_s
 
 SIGNS = ("name", "what is seen", "sick steps until it is posted")
 THRESHOLDS = ("finding", "threshold", "what it bounds, and where it comes from")
+CHANGES = ("finding", "what changes")
 ADVICE = ("finding", "what to change", "on what that rests")
 
 Row = tuple[str, ...]
@@ -85,6 +87,22 @@ def list_advice() -> Iterator[Row]:
             yield (f"`{detector.name}`", advice, link(detector.reference))
 
 
+def list_changes() -> Iterator[Row]:
+    """Yield the settings that a resume after each finding changes."""
+    yield CHANGES
+    for name, changes in FRAMEWORK.finding_changes.items():
+        yield (f"`{name}`", ", or ".join(map(describe_change, changes)))
+
+
+def describe_change(change: SettingChange) -> str:
+    """Return a changed setting as the page shows it.
+
+    >>> describe_change(SettingChange("a.b=0.4", 0.5)), describe_change(SettingChange("a.b=0"))
+    ('`a.b` × 0.5', '`a.b=0`')
+    """
+    return f"`{change.override}`" if change.factor is None else f"`{change.override.split('=')[0]}` × {change.factor:g}"
+
+
 def link(address: str) -> str:
     """Return a link that shows its address without the scheme.
 
@@ -110,7 +128,8 @@ graver: where all answers are cut, the bot does not mention the gradient that va
 measured, not what will be.
 
 A finding stops no run: a person decides, unless `finding_actions` in the recipe or in
-[the policy](policy.md#trying-a-rule-first) says that it only reports what it would have stopped, or that it stops.
+[the policy](policy.md#trying-a-rule-first) says that it only reports what it would have stopped, that it stops, or that
+it stops and [resumes once](#a-finding-that-resumes).
 
 {table(*list_signs())}
 
@@ -136,6 +155,24 @@ of the bounds are its own.
 What a finding says to change. Where one has several rows, what was measured decides which of them it shows.
 
 {table(*list_advice())}
+
+## A finding that resumes
+
+`finding_actions: {{not-a-number: resume}}`, in the policy or in a recipe, stops the run as `stop` does. Once its
+machines are gone, the bot resumes it from the newest checkpoint from before the step at which the finding began (where
+only the machines are sick: from the newest of all) with one changed setting, the first of these that the run can take:
+
+{table(*list_changes())}
+
+A multiple is taken of the override that the run was launched with, or else of the recipe's parameter that names the
+option (`option`); a fixed value of a setting needs a recipe that takes overrides. While the cluster is up, the bot
+checks that checkpoint, and takes the one before if it is not whole.
+
+The new run is the same person's, in the same channel, with the same budget and lease, and is checked as if that person
+had typed `/verl resume`: role, bounds, caps, approval. A training is resumed once, also where a person resumes it
+later. `/verl stop RUN` before the machines are gone prevents it. Where there is no such checkpoint, no setting, no
+`volume=` or `bucket=`, or where the launch is refused, the run is only stopped, and its card says why. Both cards name
+the rule, the step and the setting.
 
 ## Your own
 

@@ -44,11 +44,22 @@ OPEN = {
     "plan.checkpoint_folder": "of the recipe",
     "plan.files": "of the recipe",
     "plan.finding_actions": "of the recipe",
+    "plan.option_parameters": "shown nowhere",
 }
 """Fields that hold text, and are shown to everybody, or nowhere but in its own channel; and why that is right."""
 
 PLANTED = (
-    *("name", "why", "detail", "failure", "policy_hits", "checkpoint_rescue", "plan.image", "plan.checkpoint_store"),
+    *(
+        "name",
+        "why",
+        "detail",
+        "failure",
+        "policy_hits",
+        "lineage",
+        "checkpoint_rescue",
+        "plan.image",
+        "plan.checkpoint_store",
+    ),
     *("launch.last_error", "teardown.last_error", "teardown.manual_command"),
     *("observed.pending_confirmation", "observed.outage", "observed.autostop_repair", "observed.recoveries"),
     *("training.progress", "training.health", "training.unreliable_metrics", "training.summary"),

@@ -127,6 +127,16 @@ class CheckpointSource(Protocol):
             Unavailable: it failed this time; the next call continues from there.
         """
 
+    def find_checkpoint_flaw(self, cluster: ClusterRef, checkpoint: CheckpointRef) -> Text | None:
+        """Return why a checkpoint on a cluster is not whole, by the names and bytes of its files on all nodes.
+
+        None where nothing contradicts. Downloads nothing.
+
+        Raises:
+            UserError: it has too many files, or files that cannot be its own.
+            Unavailable: its files cannot be listed. It may take seconds.
+        """
+
     def list_downloads(self, checkpoint: CheckpointRef) -> Mapping[int, DownloadProgress]:
         """Return the complete checkpoints of a folder that are on the bot's machine, by step. Calls no cluster.
 

@@ -14,19 +14,20 @@ from bot.app.log_tailer import LogTailer
 from bot.app.metrics_file import MetricsFileReader
 from bot.app.ports import Cloud, Notifier, Now
 from bot.app.rate_limits import InteractivePriority
+from bot.app.resume_point import check_resume_point
 from bot.app.store_ports import RunDataStore
 from bot.core.model.cluster import Observation
-from bot.core.model.launch_plan import LaunchOrder, hash_task
+from bot.core.model.launch_plan import hash_task
 from bot.core.model.money import Rate
 from bot.core.model.recipe import Task
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus, SummaryInterval
-from bot.core.rules import save_grace
 from bot.core.rules.actions import (
     AbandonCheckpoint,
     Action,
     AwaitConfirmation,
     BeginTeardown,
+    CheckResumePoint,
     Close,
     DownloadCheckpoint,
     EstimatePrice,
@@ -47,6 +48,8 @@ from bot.core.rules.actions import (
 from bot.core.rules.admission import AdmissionCheck, admit_all
 from bot.core.rules.apply_action import apply_action, requeue_after
 from bot.core.rules.decide import decide
+from bot.core.rules.launch_orders import build_launch_order, may_launch
+from bot.core.rules.policy_resumes import is_resume_due
 from bot.errors import BeingStopped, ClusterNameInUse, Unavailable, UnreadableRecord, UserError
 from bot.phrase import Phrase
 
@@ -65,6 +68,7 @@ class Reconciler:
     Attributes:
         read_timings: returns what decisions rest on now; a part of it comes from the policy, which may change.
         began_at: when this bot began to look.
+        resume_run: launches the run that continues an ended one.
         admit: checks a launch against the caps once its rate is known.
         is_leader: whether this bot, of those that share the store, is the one that acts.
         pool: where actions run, a few at once, because each may wait for the cloud.
@@ -92,6 +96,7 @@ class Reconciler:
     is_leader: Callable[[], bool]
     log_lines: int
     admit: AdmissionCheck = admit_all
+    resume_run: Callable[[Run], None] = lambda run: None
     summary_interval: SummaryInterval = field(default_factory=SummaryInterval)
     patience: timedelta = timedelta(seconds=0.5)
     limits: LogReadLimits = field(default_factory=LogReadLimits)
@@ -114,7 +119,8 @@ class Reconciler:
 
     def _tick(self) -> timedelta | None:
         late = self._collect_finished()
-        active = [run for run in self.store.list_open_runs() if run.status is not RunStatus.ENDED]
+        open_runs = self.store.list_open_runs()
+        active = [run for run in open_runs if run.status is not RunStatus.ENDED]
         runs = [self._discard_stale(run) for run in active if run.id not in self.pending_actions]
         observations = self._observe(runs)
         printing = [run for run in active if may_print(run)]
@@ -125,6 +131,8 @@ class Reconciler:
             if run.id in texts or run.cluster not in observations or self._has_work(run, observations)
         ]
         started = {run.id: self._start_action(run, observations.get(run.cluster), texts.get(run.id)) for run in busy}
+        due = [run for run in open_runs if is_resume_due(run) and run.id not in self.pending_actions]
+        started |= {run.id: self.pool.submit(self._resume, run) for run in due}
         self.pending_actions.update(started)
         # A slow action must not hold up the tick: it continues, and wakes the next tick when it is done.
         for future in wait(started.values(), self.patience.total_seconds()).not_done:
@@ -181,6 +189,13 @@ class Reconciler:
             self.failing_since.setdefault(run.id, self.now())
             log.exception("run %s: the tick failed", run.id)
         return None
+
+    def _resume(self, run: Run) -> None:
+        """Launch the run that continues an ended one; a failure stops no other run, and the next tick tries again."""
+        try:
+            self.resume_run(run)
+        except Exception:
+            log.exception("run %s: the policy cannot resume it", run.id)
 
     def _discard_stale(self, run: Run) -> Run:
         """Return the run without what was uncertain before this observer began."""
@@ -241,6 +256,9 @@ class Reconciler:
                 return self._save_log(run)
             case RequestCheckpoint() | PostponeAutostop() | DownloadCheckpoint() | FindDownloadedCheckpoint():
                 return self._rescuer.preserve(run, action)
+            case CheckResumePoint():
+                change = check_resume_point(self.cloud, run)
+                return self._update(run, lambda run: replace(run, lineage=run.lineage.change_resume(change)))
             case RequestTeardown():
                 return self._tear_down(run)
             case RaiseAlarm():
@@ -298,15 +316,7 @@ class Reconciler:
             return run
         self.notifier.show([run])
         try:
-            order = LaunchOrder(
-                run.cluster,
-                task,
-                run.plan.secrets,
-                cluster_tags(run),
-                run.launch.attempts > 1,
-                save_grace.find_deadline(run),
-            )
-            request_id = self.cloud.launch(order)
+            request_id = self.cloud.launch(build_launch_order(run, task))
         except ClusterNameInUse as error:
             # The run has no cluster, and a removal would remove another user's.
             conflict = error.sentence
@@ -379,17 +389,6 @@ class Reconciler:
         except Exception:  # a faulty log must not keep a cluster, which is billed
             log.exception("run %s: its last lines cannot be kept", run.id)
         return self._update(run, lambda run: run.record_log_failure(self.now()))
-
-
-def may_launch(run: Run) -> bool:
-    """Return whether a cluster may still be launched: another bot on the store may have ended the run meanwhile."""
-    return (run.is_waiting or run.status is RunStatus.LAUNCHING) and not run.requests.stop_requested_by
-
-
-def cluster_tags(run: Run) -> dict[str, str]:
-    """Return the tags of the run's cluster, for people who meet it elsewhere."""
-    own = {"run": run.id, "recipe": run.recipe, "person": run.requester, "task": run.plan.task_hash}
-    return {**own, "asked": f"{run.created_at.timestamp() * 1000:.0f}"}  # two bots may have runs of the same name
 
 
 def may_print(run: Run) -> bool:

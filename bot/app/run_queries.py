@@ -16,13 +16,14 @@ from bot.core.commands import command
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.cluster import read_idle_minutes
 from bot.core.model.launch_plan import LaunchPlan, find_missing_safeguards, resources
+from bot.core.model.lineage import Lineage, ResumeOrigin
 from bot.core.model.managed_job import JobsController, is_managed
 from bot.core.model.money import Rate
 from bot.core.model.people import Act, Actor
 from bot.core.model.policy import Policy
 from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
-from bot.core.model.run_plan import RunLimits, RunPlan
+from bot.core.model.run_plan import RunLimits, RunPlan, list_option_parameters
 from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
 from bot.core.model.sent_message import RunMessages
@@ -76,13 +77,19 @@ class LaunchPreview:
     admitted: Run | None = None
 
 
-def new_run(plan: LaunchPlan, requester: Requester, now: datetime, policy: Policy) -> Run:
+def new_run(
+    plan: LaunchPlan, requester: Requester, now: datetime, policy: Policy, origin: ResumeOrigin | None = None
+) -> Run:
     """Return the record of a new launch, before any cluster is requested.
 
     Admission decides whether it waits for an approval.
+
+    Args:
+        origin: the resume that the policy has made in its lineage; it is this run's own if it names no run.
     """
+    run_id = str(plan.task["name"])
     return Run(
-        id=str(plan.task["name"]),
+        id=run_id,
         recipe=plan.recipe.name,
         command_line=plan.command_line,
         requester=requester.user,
@@ -104,6 +111,8 @@ def new_run(plan: LaunchPlan, requester: Requester, now: datetime, policy: Polic
             missing_safeguards=find_missing_safeguards(plan, FRAMEWORK),
             metrics=plan.recipe.metrics,
             finding_actions=plan.recipe.finding_actions,
+            takes_overrides=plan.recipe.takes_overrides,
+            option_parameters=list_option_parameters(plan),
             keep_on_failure=timedelta(hours=policy.keep_hours) if plan.keep is None else plan.keep,
             secrets=tuple(plan.recipe.secrets),
             autostop_minutes=None if is_managed(plan.task) else read_idle_minutes(plan.task),
@@ -111,6 +120,7 @@ def new_run(plan: LaunchPlan, requester: Requester, now: datetime, policy: Polic
             lease_warnings=policy.lease_warnings,
         ),
         limits=RunLimits(budget_dollars=plan.budget_dollars, lease=plan.lease),
+        lineage=Lineage(origin=origin and replace(origin, resumed_run=origin.resumed_run or run_id)),
     )
 
 

@@ -10,9 +10,11 @@ from bot.app import run_queries
 from bot.app.audit_service import AuditService
 from bot.app.cost_service import MonthlyBudgetService
 from bot.app.launch_planner import LaunchPlanner
+from bot.app.launch_recorder import LaunchRecorder
+from bot.app.lineage_lookup import find_resume_origin
 from bot.app.ports import Notifier, Now
 from bot.app.rate_limits import RateLimitKind, RateLimits
-from bot.app.run_queries import Requester, RunQueries, find_stub, new_run, refuse_unknown_node
+from bot.app.run_queries import Requester, RunQueries, find_stub, refuse_unknown_node
 from bot.app.store_ports import LedgerStore, RunStore
 from bot.app.unreadable_runs import UnreadableRunReconciler
 from bot.core.commands import command
@@ -28,10 +30,8 @@ from bot.core.rules.admission import AdmissionCheck, admit_all
 from bot.core.rules.approval_rules import refuse_unapproved_change
 from bot.core.rules.launch_bounds import refuse_limits_out_of_bounds
 from bot.core.rules.relaunch import Relaunch, relaunch
-from bot.errors import Unavailable, UnreadableRecord, UserError
+from bot.errors import UnreadableRecord, UserError
 from bot.phrase import Phrase
-
-MAX_ID_TRIES = 50
 
 DOUBLE_CLICK_PERIOD = timedelta(minutes=1)
 """Clicks within that time count as one."""
@@ -53,9 +53,9 @@ class RunService:
     """Records people's requests about runs.
 
     Attributes:
-        launch_planner: says what a launch would do; queries: answers questions about runs.
+        launch_planner: says what a launch would do; launch_recorder: records it.
+        queries: answers questions about runs.
         unreadable_runs: looks after runs whose records cannot be read.
-        new_id: returns a run's id for a recipe's name; called again where the id has been used.
         wake: lets the tick run now.
         rate_limits: limits of one person's requests in a minute.
         monthly_budgets: monthly budgets; audit_service: who did what.
@@ -64,11 +64,11 @@ class RunService:
 
     store: RunServiceStore
     launch_planner: LaunchPlanner
+    launch_recorder: LaunchRecorder
     notifier: Notifier
     now: Now
     queries: RunQueries
     unreadable_runs: UnreadableRunReconciler
-    new_id: Callable[[str], str]
     wake: Callable[[], None]
     rate_limits: RateLimits
     monthly_budgets: MonthlyBudgetService
@@ -96,15 +96,10 @@ class RunService:
             UserError: the person may not launch it, it is out of bounds, or a cap has no room for it.
         """
         self.refuse(Act.LAUNCH, caller)
-        recipe = self.launch_planner.recipes.get(launch_command.recipe)
+        self.launch_planner.recipes.get(launch_command.recipe)
         self.rate_limits.count_request(caller.user, RateLimitKind.LAUNCH)
-        for _ in range(MAX_ID_TRIES):
-            launch_plan = self.launch_planner.plan_supported(recipe, launch_command, self.new_id(recipe.name))
-            self.launch_planner.refuse_out_of_bounds(launch_plan, caller)
-            run = new_run(launch_plan, caller, self.now(), self.policy)
-            if added := self.store.add(run, launch_plan.task, caller.delivery_id, caller.permanent, self.admit):
-                return self._show_and_wake(added)
-        raise Unavailable(Phrase("I found no free name for the run."))
+        origin = find_resume_origin(self.store, launch_command)
+        return self._show_and_wake(self.launch_recorder.record(launch_command, caller, origin))
 
     def launch_again(self, relaunch_command: Relaunch, caller: Requester) -> Run:
         """Launch a finished run once more, in the first run's channel where the caller has none.

@@ -16,8 +16,10 @@ from bot.app.finding_samples import FindingSampleAttacher
 from bot.app.language_preferences import LanguagePreferences
 from bot.app.launch_gate import AdminPolicy
 from bot.app.launch_planner import LaunchPlanner
+from bot.app.launch_recorder import LaunchRecorder
 from bot.app.log_ingest import LogReadLimits
 from bot.app.operator_notices import Announcer, MemoryWatch
+from bot.app.policy_resumer import PolicyResumer
 from bot.app.ports import Cloud
 from bot.app.price_cache import PriceCache
 from bot.app.process_health import Clock, load_admin_policy_secret
@@ -151,15 +153,16 @@ def assemble(outside: Outside) -> Bot:
     )
     queries = RunQueries(store, recipes, masked_cloud, access)
     audit_service = AuditService(store, audit, queries, now, read_policy)
+    planner = LaunchPlanner(recipes, masked_cloud, now, read_policy, lambda run: admit(run, store.get_ledger()))
+    recorder = LaunchRecorder(store, planner, now, outside.new_run_id, read_policy, admit)
+    wake_tick = partial(scheduler.wake, TICK)
     service = RunService(
         store=store,
-        launch_planner=LaunchPlanner(
-            recipes, masked_cloud, now, read_policy, lambda run: admit(run, store.get_ledger())
-        ),
+        launch_planner=planner,
+        launch_recorder=recorder,
         notifier=notifier,
         now=now,
-        new_id=outside.new_run_id,
-        wake=lambda: scheduler.wake(TICK),
+        wake=wake_tick,
         queries=queries,
         unreadable_runs=unreadable,
         rate_limits=RateLimits(read_policy, now),
@@ -182,6 +185,7 @@ def assemble(outside: Outside) -> Bot:
         priority=interactive_priority,
         began_at=now(),
         is_leader=is_leader,
+        resume_run=PolicyResumer(store, notifier, access, recorder, read_policy, wake_tick).resume,
         log_lines=MAX_LOG_LINES,
         summary_interval=build_summary_interval(settings),
         patience=outside.patience,

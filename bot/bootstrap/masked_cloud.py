@@ -77,6 +77,9 @@ class MaskingCloud:
     def download_checkpoint(self, cluster: ClusterRef, checkpoint: CheckpointRef) -> DownloadProgress:
         return self._call(lambda: self._cloud.download_checkpoint(cluster, checkpoint))
 
+    def find_checkpoint_flaw(self, cluster: ClusterRef, checkpoint: CheckpointRef) -> Text | None:
+        return self._call(lambda: self._cloud.find_checkpoint_flaw(cluster, checkpoint))
+
     def list_downloads(self, checkpoint: CheckpointRef) -> Mapping[int, DownloadProgress]:
         return self._call(lambda: self._cloud.list_downloads(checkpoint))
 

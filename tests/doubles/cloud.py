@@ -214,6 +214,11 @@ class FakeCloud:
             self.kept.setdefault(folder, {})[step] = found
         return found
 
+    def find_checkpoint_flaw(self, watched: ClusterRef, checkpoint: CheckpointRef) -> str | None:
+        self._reach(watched)
+        step = FRAMEWORK.checkpoints.parse_folder(checkpoint.name.rpartition("/")[2]) or 0
+        return self.torn.get(step)
+
     def list_downloads(self, checkpoint: CheckpointRef) -> Mapping[int, DownloadProgress]:
         return self.kept.get(checkpoint.name, {})
 

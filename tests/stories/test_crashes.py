@@ -10,13 +10,15 @@ import pytest
 
 from bot.adapters.redis.redis_store import RedisStore
 from bot.core.model.cluster import JobState
+from bot.core.model.finding import FindingAction
+from bot.core.model.policy import Policy
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
 from tests.builders import NOTHING
 from tests.crashes import CLOUD, SLACK, STORE, Killed, Points
 from tests.examples import thorough
 from tests.slack.outbound.test_run_notifier import notices
-from tests.story import Bot
+from tests.story import OPEN, Bot
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +100,55 @@ def test_whenever_the_bot_dies_the_next_one_ends_the_run_once(
         assert {f"{RUN} card", f"{RUN} ended"} <= set(notices(later)), where
         assert later.cloud.seen.get(CLUSTER, NOTHING).is_empty, where
         assert later.store.list_open_runs() == [], where
+
+
+LATER = "smoke-0002"
+SICK = Policy(grants=OPEN.grants, finding_actions={"not-a-number": FindingAction.RESUME})
+
+
+def trains_until_sick(bot: Bot) -> None:
+    """Launch a run on a volume, and let it train, save a checkpoint, and lose its gradient."""
+    bot.policy = SICK
+    bot.say("launch smoke nodes=2 volume=models budget=100 lease=12", trigger="T1")
+    bot.ticks(3)
+    folder = f"/checkpoints/{RUN}/global_step_20"
+    step = "(job, pid=1) step:{} - critic/rewards/mean:0.5 - actor/grad_norm:{}"
+    bot.cloud.print(CLUSTER, step.format(19, 1.0), f"local_global_step_folder: {folder}", step.format(20, 1.0))
+    bot.cloud.print(CLUSTER, *(step.format(number, "nan") for number in range(21, 24)))
+
+
+def is_resumed(bot: Bot) -> None:
+    """Let time pass until the policy has stopped the run and resumed it."""
+    bot.policy = SICK
+    bot.ticks(16, seconds=5)
+    bot.ticks(3, seconds=40)
+
+
+@pytest.mark.parametrize("share", thorough(range(SHARES), usual=1))
+def test_whenever_the_bot_dies_the_policy_resumes_a_sick_run_once(
+    share: int, store: RedisStore, playground: Playground, slack: PlaygroundClient
+) -> None:
+    bot = fresh(store, playground, slack)
+    trains_until_sick(bot)
+    points = watched(bot, None)
+    is_resumed(bot)
+    assert len(points.names) > 40
+    for fatal in range(1 + share, len(points.names) + 1, SHARES):
+        bot = fresh(store, playground, slack)
+        trains_until_sick(bot)
+        where = watched(bot, fatal).names
+        with pytest.raises(Killed):
+            is_resumed(bot)
+        later = reborn(bot)
+        is_resumed(later)
+        assert (later.run().status, later.run().reason) == ("ended", "sick"), where[-1]
+        assert later.cloud.launches == [CLUSTER, f"verl-{LATER}"], where[-1]
+        resume, origin = later.run().lineage.resume, later.run(LATER).lineage.origin
+        assert resume, where[-1]
+        assert origin, where[-1]
+        assert (resume.run_id, origin.stopped_run, origin.resumed_run) == (LATER, RUN, LATER), where[-1]
+        assert [run.id for run in later.store.list_open_runs()] == [LATER], where[-1]
+        assert set(notices(later).values()) == {1}, where[-1]
 
 
 def points_of(live: Callable[[Bot], None], bot: Bot) -> int:

@@ -37,6 +37,7 @@ class ParameterYaml(msgspec.Struct, forbid_unknown_fields=True):
     pattern: str | None = None
     shape: str = ""
     unit: str = ""
+    option: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_.]+$", max_length=200)] = ""
 
 
 class CheckpointsYaml(msgspec.Struct, forbid_unknown_fields=True):
@@ -329,9 +330,8 @@ def build_parameter(recipe: str, name: str, entry: ParameterYaml, task: dict[str
     try:
         compile_pattern(entry.pattern or "")
     except UserError as error:
-        raise invalid_recipe_error(
-            recipe, Phrase("the pattern of {name}: {why}", name=name, why=error.sentence)
-        ) from error
+        why = Phrase("the pattern of {name}: {why}", name=name, why=error.sentence)
+        raise invalid_recipe_error(recipe, why) from error
     sets = entry.sets or f"envs.{name.upper().replace('-', '_')}"
     new_parameter = Parameter(
         name=name,
@@ -345,14 +345,14 @@ def build_parameter(recipe: str, name: str, entry: ParameterYaml, task: dict[str
         pattern=entry.pattern,
         shape=entry.shape,
         unit=entry.unit,
+        option=entry.option,
     )
     try:
         if new_parameter.default:
             new_parameter.parse(new_parameter.default)
     except UserError as error:
-        raise invalid_recipe_error(
-            recipe, Phrase("the default of {name} in the task: {why}", name=name, why=error.sentence)
-        ) from error
+        why = Phrase("the default of {name} in the task: {why}", name=name, why=error.sentence)
+        raise invalid_recipe_error(recipe, why) from error
     return new_parameter
 
 

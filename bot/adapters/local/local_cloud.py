@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from bot.adapters.checkpoint_downloads import CheckpointDownloads, DownloadTask
+from bot.adapters.checkpoint_downloads import MAX_CHECKPOINT_FILES, CheckpointDownloads, DownloadTask
 from bot.adapters.local import local_checkpoints
 from bot.adapters.local.accounts import SystemAccount
 from bot.adapters.local.local_nodes import collect_environment
@@ -31,6 +31,7 @@ from bot.adapters.local.processes import (
 from bot.adapters.local.state_files import ClusterDirectory, LocalClusterState, SupervisorOrder
 from bot.adapters.local.supervisor import CANCEL_SIGNAL, NAME_IN_USE, describe_exit
 from bot.adapters.node_requests import collect_metrics, collect_process_logs, collect_samples, create_request
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import AutostopSetting, ClusterState, Ending, JobState, Observation, RequestState
@@ -211,6 +212,14 @@ class LocalCloud:
             partial(local_checkpoints.copy_files, node_folders),
         )
         return self._downloads.begin_or_check(DownloadTask(checkpoint, list_files, copy_files))
+
+    def find_checkpoint_flaw(self, cluster: ClusterRef, checkpoint: CheckpointRef) -> Text | None:
+        node_folders = self._locate_node_folders(cluster, checkpoint)
+        try:
+            files = local_checkpoints.list_files(node_folders, MAX_CHECKPOINT_FILES)
+        except OSError as error:
+            raise Unavailable(f"{error.strerror}: {error.filename}") from error
+        return FRAMEWORK.checkpoints.find_flaw(files)
 
     def list_downloads(self, checkpoint: CheckpointRef) -> Mapping[int, DownloadProgress]:
         return self._downloads.find_downloaded(checkpoint)

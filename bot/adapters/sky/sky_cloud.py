@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 from threading import Event
 
-from bot.adapters.checkpoint_downloads import CheckpointDownloads, DownloadTask
+from bot.adapters.checkpoint_downloads import MAX_CHECKPOINT_FILES, CheckpointDownloads, DownloadTask
 from bot.adapters.node_requests import collect_metrics, collect_process_logs, collect_samples, create_request
 from bot.adapters.sky import sdk_clusters, sdk_queries
 from bot.adapters.sky.job_poller import JobPoller
@@ -25,6 +25,7 @@ from bot.adapters.sky.sky_records import (
 )
 from bot.adapters.sky.sky_run_files import RemoteRunFolder
 from bot.adapters.sky.task_builder import complete_task, find_local_paths, find_slurm_refusal
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import AutostopSetting, ClusterState, Observation, RequestState
@@ -203,6 +204,10 @@ class SkyCloud:
         return self._downloads.begin_or_check(
             DownloadTask(checkpoint, remote_checkpoint.list_files, remote_checkpoint.copy_files)
         )
+
+    def find_checkpoint_flaw(self, cluster: ClusterRef, checkpoint: CheckpointRef) -> Text | None:
+        files = self._remote_checkpoint(cluster, checkpoint).list_files(MAX_CHECKPOINT_FILES)
+        return FRAMEWORK.checkpoints.find_flaw(files)
 
     def list_downloads(self, checkpoint: CheckpointRef) -> Mapping[int, DownloadProgress]:
         return self._downloads.find_downloaded(checkpoint) if self._downloads else {}

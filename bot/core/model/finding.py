@@ -27,8 +27,9 @@ class FindingAction(StrEnum):
     """What the bot does about a finding, besides posting it."""
 
     TELL = "tell"
-    REPORT_ONLY = "report_only"  # say that the run would have been stopped, when, and what it has cost since
+    REPORT_ONLY = "report_only"  # say what would have been done, when, and what the run has cost since
     STOP = "stop"  # stop the run; its checkpoint is kept as at any other end
+    RESUME = "resume"  # stop it, then resume once from the last checkpoint before the finding with a changed setting
 
 
 FINDING_RULE_PREFIX = "findings."

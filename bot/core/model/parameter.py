@@ -63,6 +63,7 @@ class Parameter:
         pattern: an RE2 expression that a text must match in full; `shape` describes it in words.
         unit: the unit of a number.
         removable: whether the word `none` removes the value from the task.
+        option: the option of the framework that it sets; empty for none, or if that is not known.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Parameter:
     shape: str = ""
     unit: str = ""
     removable: bool = False
+    option: str = ""
 
     def parse(self, text: str) -> Value:
         """Return the value that a user typed.

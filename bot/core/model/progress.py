@@ -154,6 +154,9 @@ PACED_STEPS = 64
 """Number of last steps whose mean is the pace: enough to include validations and checkpoints, few enough to follow a
 change."""
 
+MAX_CHECKPOINT_STEPS = 8
+"""Number of last checkpoints whose steps are remembered."""
+
 MAX_METRICS = 32
 """Maximum metrics of training in a record, and as many of validation: the record is written at every observation."""
 
@@ -199,6 +202,7 @@ class Progress:
         reward, validation: the newest ones; validation_key: the training's own key of that validation.
         validated_step: the step of the newest validation.
         checkpoint: the folder of the newest checkpoint; checkpoint_step: its step.
+        checkpoint_steps: the steps of the last checkpoints that the log named, oldest first.
         from_zero: whether the first step is number 0, as in old versions of trainers.
         stepped_at: Unix seconds when the last step was read; 0.0 before the first.
         step_times: of the last steps; bar_seconds: seconds per step by the progress bar.
@@ -232,6 +236,7 @@ class Progress:
     resumed_step: int | None = None
     tracker_page: str = ""
     time_parts: Mapping[StepPart, float] = field(default_factory=dict)
+    checkpoint_steps: tuple[int, ...] = ()
 
     @property
     def curve(self) -> Sparkline:
@@ -280,13 +285,16 @@ class Progress:
         match event:
             case StepMetrics():
                 return self._record_step(event, keys, metric_prefixes)
-            case TotalSteps(steps):
-                return replace(self, total_steps=steps)
+            case TotalSteps(total_steps):
+                return replace(self, total_steps=total_steps)
             case ProgressBar(_, total, seconds, is_estimate):
                 known_total = (is_estimate and self.total_steps) or total
                 return replace(self, total_steps=known_total, bar_seconds=seconds)
             case CheckpointSaved(folder, step):
-                return replace(self, checkpoint=folder, checkpoint_step=step)
+                # A training that returned to an earlier step writes the later ones again.
+                earlier = tuple(other for other in self.checkpoint_steps if other < step)
+                steps = (*earlier, step)[-MAX_CHECKPOINT_STEPS:]
+                return replace(self, checkpoint=folder, checkpoint_step=step, checkpoint_steps=steps)
             case TrainingResumed(step):
                 first = step if self.resumed_step is None else self.resumed_step
                 return replace(self, step=step, step_times=(), resumed_step=first)

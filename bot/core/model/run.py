@@ -14,6 +14,7 @@ from bot.core.model.cluster import JobState, Observation, is_forgotten
 from bot.core.model.cluster_requests import LaunchRequests, TeardownRequests
 from bot.core.model.failure import FailureSummary
 from bot.core.model.launch_plan import ClusterRef
+from bot.core.model.lineage import Lineage, PolicyResume
 from bot.core.model.money import Bill, BudgetOverrun, BudgetThreshold, Rate, Spending
 from bot.core.model.observed_cluster import ObservedCluster
 from bot.core.model.rollout import FindingSamples
@@ -39,7 +40,7 @@ class Run:
         reason, detail: why it finished, and what went wrong in a sentence; failure: the cause that its whole log shows.
         running_at: when the job was first observed running; finished_at: when the reason was found; closed_at: when the
             cluster was observed to be gone.
-        policy_hits: what report-only rules would have done.
+        policy_hits: what report-only rules would have done; lineage: what policies resume.
         requests: what people have requested since; launch, teardown: what the bot has requested of the cloud.
         observed: what the cloud has shown of its cluster.
         training: what its log has shown.
@@ -68,6 +69,7 @@ class Run:
     finished_at: datetime | None = None
     closed_at: datetime | None = None
     policy_hits: tuple[PolicyHit, ...] = ()
+    lineage: Lineage = field(default_factory=Lineage)
 
     requests: RunRequests = field(default_factory=RunRequests)
     launch: LaunchRequests = field(default_factory=LaunchRequests)
@@ -175,6 +177,7 @@ class Run:
             teardown=replace(self.teardown, last_error=None),
             observed=self.observed.discard_confirmation(),
             policy_hits=(),
+            lineage=Lineage(),
         )
 
     @property
@@ -188,7 +191,7 @@ class Run:
         """Return the run with a request to stop it.
 
         The first request counts, and so does the last answer to whether the model is saved first; of a finished run
-        only the permission to lose the model is recorded.
+        only the permission to lose the model is recorded. A resume that the policy still owes is not made.
 
         Args:
             save: whether the model is to be saved first; if False, checkpoints that are only on the cluster may be
@@ -196,13 +199,14 @@ class Run:
         """
         # A finished run needs no stop request; only the permission to lose its model is recorded.
         is_kept = self.is_finished and self.plan.keep_on_failure > timedelta()
+        lineage = self.lineage.stop_resume(by)
         if self.status is RunStatus.ENDED or (self.is_finished and not is_kept and save is not False):
-            return self
+            return replace(self, lineage=lineage)
         # A stop of a finished run says nothing about its model unless it gives it up.
         rescue = self.checkpoint_rescue
         if not self.is_finished or save is False:
             rescue = rescue.request_stop(by, save, now)
-        run = replace(self, checkpoint_rescue=rescue)
+        run = replace(self, checkpoint_rescue=rescue, lineage=lineage)
         return replace(run, requests=self.requests.stop(by, now)) if is_kept or not self.is_finished else run
 
     def confirm_gone(self, by: str) -> Self:
@@ -343,8 +347,10 @@ class Run:
 
     # its end, by the tick
 
-    def begin_teardown(self, reason: Reason, detail: Text | None, now: datetime) -> Self:
-        """Return the run as finished, with its teardown begun; the first reason counts."""
+    def begin_teardown(
+        self, reason: Reason, detail: Text | None, now: datetime, resume: PolicyResume | None = None
+    ) -> Self:
+        """Return the run as finished, its teardown begun, a resume to follow or none; the first reason counts."""
         if self.is_finished:
             return self
         return replace(
@@ -353,6 +359,7 @@ class Run:
             reason=reason,
             detail=detail,
             finished_at=now,
+            lineage=replace(self.lineage, resume=resume),
             observed=self.observed.discard_confirmation(),
             launch=self.launch.clear_error(),
         )

@@ -9,11 +9,38 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from bot.core.model.finding import FindingAction
-from bot.core.model.launch_plan import Safeguard
+from bot.core.model.launch_plan import LaunchPlan, Safeguard
 from bot.core.model.policy import UNRESTRICTED
 from bot.core.model.rollout import OutputFiles
 from bot.core.model.run_state import LimitChange, Mute, RunLimit, SummaryInterval
 from bot.core.model.sent_message import LogFollow
+
+
+@dataclass(frozen=True, slots=True)
+class OptionParameter:
+    """A parameter of a run's recipe that sets an option of the framework.
+
+    Attributes:
+        option: the framework's own name; parameter: the recipe's.
+        value: what it was set to, or else the recipe's default.
+        minimum, maximum: the range of its numbers, both ends included.
+    """
+
+    option: str
+    parameter: str
+    value: str
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+def list_option_parameters(plan: LaunchPlan) -> tuple[OptionParameter, ...]:
+    """Return the parameters of a launch that set options of the framework, with the values that count."""
+    typed = dict(plan.parameters)
+    return tuple(
+        OptionParameter(one.option, one.name, typed.get(one.name, one.default).strip(), one.minimum, one.maximum)
+        for one in plan.recipe.parameters
+        if one.option
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +62,8 @@ class RunPlan:
         managed: whether it is a managed job of SkyPilot's.
         finding_actions: what the recipe does about findings, by their names; nothing about the others.
         keep_on_failure: how long its cluster is kept for a look after its job has failed; zero for not at all.
+        takes_overrides: whether its recipe takes settings of the framework; option_parameters: the parameters of its
+            recipe that set some of them.
         lease_warnings: times before the end of its lease at which a warning is sent.
     """
 
@@ -55,6 +84,8 @@ class RunPlan:
     managed: bool = False
     finding_actions: Mapping[str, FindingAction] = field(default_factory=dict)
     keep_on_failure: timedelta = timedelta()
+    takes_overrides: bool = False
+    option_parameters: tuple[OptionParameter, ...] = ()
     lease_warnings: tuple[timedelta, ...] = UNRESTRICTED.lease_warnings
 
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Self
 
+from bot.core.model.lineage import PolicyResume
+
 
 class RunStatus(StrEnum):
     """The status of a run. It has not ended until its cluster is gone."""
@@ -191,12 +193,14 @@ class PolicyHit:
             delayed it.
         at: when it would have acted.
         cost: dollars of the run until then; None if unknown.
+        resume: how the run could have been resumed after its stop; None for a rule that is no finding's.
     """
 
     rule: str
     at: datetime
     cost: float | None
     ends: bool = False
+    resume: PolicyResume | None = None
 
 
 @dataclass(frozen=True, slots=True)

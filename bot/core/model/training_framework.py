@@ -275,6 +275,8 @@ class Framework:
         adapt_rules: returns the rules for the runs of a task, by its settings.
         failures: how its errors are read.
         remedies: what to try after a failure.
+        finding_changes: the settings that a resume after a finding changes, by the name of the finding; of several the
+            first that the run can take.
         stall_advice: what to look at in its settings when no step comes.
         samples: how it writes samples and metrics into files.
         option_keys: the settings that its program knows: the second words of each first word.
@@ -293,6 +295,7 @@ class Framework:
     adapt_rules: Callable[[Task, HealthRules], HealthRules]
     failures: FailureReading
     remedies: Mapping[FailureKind, Remedy]
+    finding_changes: Mapping[str, tuple[SettingChange, ...]]
     stall_advice: StallAdvice
     samples: OutputFormat
     option_keys: Mapping[str, frozenset[str]]

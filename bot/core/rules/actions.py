@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from bot.core.model.checkpoint import SaveGrace
 from bot.core.model.cluster import Observation, PendingConfirmation
 from bot.core.model.finding import FindingAction
+from bot.core.model.lineage import PolicyResume
 from bot.core.model.money import Bill
 from bot.core.model.run_state import Reason
 from bot.core.rules.save_grace import CheckpointGrace
@@ -65,10 +66,11 @@ class SetAutostop:
 
 @dataclass(frozen=True, slots=True)
 class BeginTeardown:
-    """Record that the run is finished and why; its cluster is torn down next."""
+    """Record that the run is finished and why; its cluster is torn down next, and a resume may follow."""
 
     reason: Reason
     detail: Text | None = None
+    resume: PolicyResume | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,11 @@ class SaveLog:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckResumePoint:
+    """Look whether the checkpoint that a resume continues from is whole, while its cluster is up."""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestTeardown:
     """Request the removal of the cluster."""
 
@@ -149,10 +156,11 @@ class Close:
 RecordOnlyAction = BeginTeardown | RecordPolicyHit | WaitForCheckpoint | AbandonCheckpoint
 """Actions that change only the record of the run."""
 
+
 CheckpointAction = RequestCheckpoint | PostponeAutostop | DownloadCheckpoint | FindDownloadedCheckpoint
 """Actions that preserve the checkpoint of a run before its cluster goes."""
 
-PreservationAction = CheckpointAction | SaveLog
+PreservationAction = CheckpointAction | SaveLog | CheckResumePoint
 """Actions that preserve the checkpoint and the log of a run before its cluster goes."""
 
 Action = (

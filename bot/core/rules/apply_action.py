@@ -10,6 +10,7 @@ from bot.core.rules.actions import (
     Action,
     AwaitConfirmation,
     BeginTeardown,
+    CheckResumePoint,
     Close,
     DownloadCheckpoint,
     EstimatePrice,
@@ -29,7 +30,7 @@ from bot.core.rules.actions import (
     WaitForCheckpoint,
 )
 from bot.core.rules.end_causes import find_requested_end
-from bot.core.rules.finding_actions import find_sick_end
+from bot.core.rules.finding_actions import find_missed_resume, find_sick_end
 from bot.core.rules.save_grace import rescue_deadline
 
 
@@ -61,7 +62,8 @@ def apply_action(
         case BeginTeardown():
             return apply_finish(run, action, now)
         case RecordPolicyHit(rule):
-            return run.record_policy_hit(PolicyHit(rule, now, run.cost(now), ends=True))
+            resume = find_missed_resume(run, timings.finding_actions, rule)
+            return run.record_policy_hit(PolicyHit(rule, now, run.cost(now), ends=True, resume=resume))
         case Close(Reason.NOT_APPROVED) if run.approval and run.approval.by:  # an approver has answered in the meantime
             return run
         case Close(reason, bill):
@@ -70,7 +72,7 @@ def apply_action(
 
 def apply_finish(run: Run, finish: BeginTeardown | None, now: datetime) -> Run:
     """Return the run after an action that begins its teardown; unchanged where there is no such action any more."""
-    return run.begin_teardown(finish.reason, finish.detail, now) if finish else run
+    return run.begin_teardown(finish.reason, finish.detail, now, finish.resume) if finish else run
 
 
 def requeue_after(action: Action, timings: ReconcileTimings) -> timedelta:
@@ -96,6 +98,7 @@ def requeue_after(action: Action, timings: ReconcileTimings) -> timedelta:
             | RequestTeardown()
             | RecordPolicyHit()
             | RequestCheckpoint()
+            | CheckResumePoint()
         ):
             return timings.teardown_confirm
         case WaitForCheckpoint() | DownloadCheckpoint():

@@ -16,6 +16,7 @@ from bot.core.rules.actions import (
     Action,
     AwaitConfirmation,
     BeginTeardown,
+    CheckResumePoint,
     Close,
     DownloadCheckpoint,
     EstimatePrice,
@@ -43,6 +44,7 @@ from bot.core.rules.end_causes import (
     to_reason,
 )
 from bot.core.rules.finding_actions import find_sick_end
+from bot.core.rules.policy_resumes import must_check_checkpoint
 from bot.core.rules.save_grace import (
     REASONS_OF_PROGRAM_END,
     STARTED_JOB_STATES,
@@ -296,6 +298,8 @@ def decide_teardown(
         return PostponeAutostop(rescue_deadline(run, timings.checkpoint_grace))
     if needs_log(run, observation, timings):
         return decide_log(run, observation, now, timings)
+    if must_check_checkpoint(run, observation):
+        return CheckResumePoint()
     if needs_checkpoint:
         return decide_rescue(run, observation, now, timings)
     if is_for_look and not (observation and observation.is_empty):

@@ -14,6 +14,7 @@ from bot.app.store_ports import LogStore, RunStore
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.sent_message import SentMessage
+from bot.core.rules.policy_resumes import is_resume_due
 from bot.core.rules.relaunch import find_comparable_run
 from bot.errors import UnreadableRecord
 from bot.slack.outbound.conversation import Conversation
@@ -160,7 +161,7 @@ class RunNotifier:
         if run is None:
             return None
         wait = self._outbox.advance(self._build_conversation(run))
-        if wait is None and run.status is not RunStatus.ENDED:
+        if wait is None and (run.status is not RunStatus.ENDED or is_resume_due(run)):
             return RECHECK_AFTER
         if wait is None:
             # Ended, and every message is sent.

@@ -22,6 +22,7 @@ from bot.slack.views.card_title import (
 )
 from bot.slack.views.ended_card import build_ended_blocks
 from bot.slack.views.finding_views import render_open_findings
+from bot.slack.views.lineage_views import build_lineage_remarks
 from bot.slack.views.managed_job_views import describe_managed_job
 from bot.slack.views.message import CARD, Message
 from bot.slack.views.mrkdwn import (
@@ -80,10 +81,11 @@ def build_body(run: Run, now: datetime, log: str, previous: Run | None) -> list[
 
 
 def build_remarks(run: Run) -> list[Block]:
-    """Return what is unknown about the run, and why the card is in a direct message."""
+    """Return what the policy resumes, what is unknown about the run, and why the card is in a direct message."""
     doubt = wording.describe_uncertainty(run)
     moved = run.messages.thread_channel and run.messages.thread_channel != run.channel
     return [
+        *build_lineage_remarks(run),
         *([context(mrkdwn(":grey_question: {}", doubt))] if doubt else []),
         *([context(render_phrase(SHOWN_IN_DIRECT_MESSAGE, channel=channel_link(run.channel)))] if moved else []),
     ]

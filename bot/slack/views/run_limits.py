@@ -12,6 +12,7 @@ from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.blocks import Block, button, confirmation, section
 from bot.slack.views.limit_notices import list_limit_notices
+from bot.slack.views.lineage_views import describe_missed_resume
 from bot.slack.views.message import Message, thread_notice
 from bot.slack.views.mrkdwn import (
     DAY_AND_TIME,
@@ -122,7 +123,7 @@ def build_sick_report(run: Run, hit: PolicyHit, now: datetime) -> Message:
     dollars = compute_cost_since(run, hit, now)
     since = Markup() if dollars is None else render_phrase(COST_SINCE_THEN, dollars=wording.format_dollars(dollars))
     stop = render_phrase(WOULD_END_SICK, run=wording.link_run(run), rule=code(hit.rule), time=date(hit.at))
-    text = mrkdwn(":busts_in_silhouette: {}", join_markup_sentences(stop, since))
+    text = mrkdwn(":busts_in_silhouette: {}", join_markup_sentences(stop, since, describe_missed_resume(hit)))
     key = f"report-only-{hit.rule}-end"
     return Message(key, text, (section(text),), is_edited=True, period_factor=REPORT_PERIOD_FACTOR)
 

@@ -20,6 +20,7 @@ from bot.slack.views.budget_views import list_monthly_budget_messages
 from bot.slack.views.cluster_views import build_cluster_alerts
 from bot.slack.views.ended_card import build_keep_notice, end_message
 from bot.slack.views.finding_views import build_health_messages
+from bot.slack.views.lineage_views import build_resume_message
 from bot.slack.views.log_excerpt import format_line
 from bot.slack.views.managed_job_views import list_recovery_messages
 from bot.slack.views.memory_views import describe_unconfirmed_removal, list_memory_messages
@@ -67,6 +68,7 @@ def build_conversation(
         summary_message(run, now),
         stopping_message(run, now),
         build_keep_notice(run, now, log),
+        build_resume_message(run),
     ]
     notices.append(log_gap_message(run))
     notices += [

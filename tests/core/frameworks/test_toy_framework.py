@@ -95,6 +95,7 @@ TOY = Framework(
     adapt_rules=lambda task, rules: replace(rules, expects_tools="tools" in str(task.get("run"))),
     failures=FailureReading((), (), (), lambda line: None),
     remedies=dict.fromkeys(FailureKind, Remedy("Try `{run}` again.")),
+    finding_changes={},
     stall_advice=StallAdvice("Look at the toy.", "It is busy.", "It does not begin."),
     samples=OutputFormat((), {}, lambda answer: SampleBatch(), lambda text, at: []),
     option_keys={},

@@ -21,6 +21,7 @@ from bot.core.rules.actions import (
     AbandonCheckpoint,
     Action,
     AwaitConfirmation,
+    CheckResumePoint,
     Close,
     DownloadCheckpoint,
     EstimatePrice,
@@ -163,7 +164,15 @@ class Life:
                 return self.run.record_teardown_request(self.now)
             case RaiseAlarm():
                 return replace(self.run, teardown=self.run.teardown.mark_overdue("", self.now))
-            case Provision() | EstimatePrice() | SetAutostop() | DownloadCheckpoint() | RequestCheckpoint() | None:
+            case (
+                Provision()
+                | EstimatePrice()
+                | SetAutostop()
+                | DownloadCheckpoint()
+                | CheckResumePoint()
+                | RequestCheckpoint()
+                | None
+            ):
                 return self.run
             case PostponeAutostop(until):
                 return replace(

@@ -17,6 +17,7 @@ from tests.builders import at, running, up
 
 NAN, MEMORY, RULE = "not-a-number", "memory-growth", "findings.not-a-number"
 TELL, REPORT_ONLY, STOP = FindingAction.TELL, FindingAction.REPORT_ONLY, FindingAction.STOP
+RESUME = FindingAction.RESUME
 
 
 def sick(name: str = NAN, severity: Severity = Severity.STOP, recipe: Mapping[str, FindingAction] | None = None) -> Run:
@@ -39,6 +40,7 @@ def muted(run: Run) -> Run:
         pytest.param(sick(), {NAN: TELL}, False, id="the policy says tell"),
         pytest.param(sick(), {NAN: REPORT_ONLY}, False, id="it only reports"),
         pytest.param(sick(), {NAN: STOP}, True, id="the policy says stop"),
+        pytest.param(sick(), {NAN: RESUME}, True, id="the policy says resume"),
         pytest.param(sick(recipe={NAN: STOP}), {}, True, id="the recipe says stop"),
         pytest.param(sick(recipe={NAN: STOP}), {NAN: TELL}, False, id="the policy counts before the recipe"),
         pytest.param(sick(severity=Severity.WARNING), {NAN: STOP}, False, id="one update that is not finite"),
@@ -54,6 +56,7 @@ def test_a_finding_ends_a_run_where_the_recipe_or_the_policy_says_so(
 ) -> None:
     end = find_sick_end(run, policy)
     assert (end.reason if end else None) is (Reason.SICK if ends else None)
+    assert (end is not None and end.resume is not None) is (policy.get(NAN) is RESUME)
 
 
 def test_the_end_says_what_was_found() -> None:
@@ -67,7 +70,9 @@ def test_a_finding_that_only_reports_is_recorded_once_with_its_time_and_cost() -
     action = decide(run, up(), at(3600), timings)
     assert action == RecordPolicyHit(RULE)
     recorded = apply_action(run, RecordPolicyHit(RULE), at(3600), timings)
-    assert recorded.policy_hits == (PolicyHit(RULE, at(3600), run.cost(at(3600)), ends=True),)
+    (hit,) = recorded.policy_hits
+    assert hit == PolicyHit(RULE, at(3600), run.cost(at(3600)), ends=True, resume=hit.resume)
+    assert hit.resume is not None
     assert decide(recorded, up(), at(3700), timings) != action
 
 

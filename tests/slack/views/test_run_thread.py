@@ -13,6 +13,7 @@ from bot.core.model.failure import FailureKind, FailureSummary
 from bot.core.model.finding import Finding, Severity
 from bot.core.model.health_state import HealthState, ResolvedFinding
 from bot.core.model.launch_plan import Safeguard
+from bot.core.model.lineage import Lineage, PolicyResume
 from bot.core.model.money import Bill, BudgetOverrun, BudgetThreshold, Rate
 from bot.core.model.progress import Progress, Sparkline, StepTime
 from bot.core.model.run import Run
@@ -127,6 +128,14 @@ OOM = FailureSummary(
 STRANGE = FailureSummary(
     "RuntimeError: whatever", excerpt=("Traceback (most recent call last):", "RuntimeError: whatever")
 )
+RESUME = PolicyResume(
+    finding="entropy-collapse",
+    why=Phrase("The policy has stopped exploring."),
+    step=400,
+    checkpoint="ppo-7f3a/global_step_400",
+    setting="actor_rollout_ref.actor.clip_ratio_high=0.28",
+)
+ORIGIN = RESUME.record_launch("ppo-7f3a").build_origin("ppo-eec6")
 KEPT: dict[str, object] = {"checkpoint_store": "volume m", "resumes": True, "checkpoint_at": at(3700)}
 
 
@@ -199,6 +208,19 @@ RUNS = {
     "running, rules rehearsed": running()
     .record_policy_hit(PolicyHit("budget", at(3000), 93.5, ends=True))
     .record_policy_hit(PASSED),
+    "running, a finding rehearsed": running()
+    .record_policy_hit(PolicyHit("findings.entropy-collapse", at(3000), 80.0, ends=True, resume=RESUME))
+    .record_policy_hit(PASSED),
+    "running, a finding rehearsed that could not resume": running().record_policy_hit(
+        PolicyHit("findings.stall", at(3000), 80.0, ends=True, resume=RESUME.refuse(Phrase("No checkpoint was saved.")))
+    ),
+    "running, resumed by the policy": running(progress=PACED, lineage=Lineage(origin=ORIGIN)),
+    "stopping, sick, to be resumed": over(Reason.SICK, lineage=Lineage(resume=RESUME)),
+    "ended, sick, resumed": ended(Reason.SICK, lineage=Lineage(resume=RESUME.record_launch("ppo-11d2"))),
+    "ended, sick, not resumed": ended(
+        Reason.SICK, lineage=Lineage(resume=RESUME.refuse(Phrase("No checkpoint was saved.")))
+    ),
+    "ended, sick, not to be resumed": ended(Reason.SICK, lineage=Lineage(resume=RESUME.stop("U0BEN"))),
     "running, months nearly spent": running()
     .record_budget_threshold(BudgetThreshold("2026-01", "person:U0ANA", 50, 1000.0, 2000.0))
     .record_budget_threshold(BudgetThreshold("2026-01", "team:C0TRAIN", 80, 8123.4, 10000.0))

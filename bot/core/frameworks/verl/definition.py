@@ -3,6 +3,7 @@
 from bot.core.frameworks.verl.checkpoint_files import find_flaw
 from bot.core.frameworks.verl.detectors import DETECTORS
 from bot.core.frameworks.verl.detectors.misleading import find_unreliable_metrics
+from bot.core.frameworks.verl.finding_changes import FINDING_CHANGES
 from bot.core.frameworks.verl.log_grammar import count_step_metrics, find_phase
 from bot.core.frameworks.verl.log_parser import LogParser
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
@@ -33,6 +34,7 @@ VERL = Framework(
     adapt_rules=adapt_rules,
     failures=READING,
     remedies=REMEDIES,
+    finding_changes=FINDING_CHANGES,
     stall_advice=STALL_ADVICE,
     samples=OutputFormat(SCORE_KEYS, FINDING_ORDERS, parse_samples, parse_metrics_file),
     option_keys=OPTION_KEYS,
