@@ -10,7 +10,7 @@ from bot.core.rules.forecast import build_forecast
 from bot.core.rules.save_grace import may_hold_checkpoint
 
 ABOUT_TO_END = timedelta(hours=1)
-"""A run whose lease ends within this time is about to end."""
+"""A run whose lease ends within this time is about to end; of a short lease, after its first third."""
 
 
 class AttentionReason(Enum):
@@ -49,7 +49,7 @@ def list_attention(run: Run, now: datetime) -> list[Attention]:
 
 def check_approval(run: Run) -> Attention | None:
     """Return that a launch needs approval, with when the request expires."""
-    if run.status is not RunStatus.AWAITING_APPROVAL or run.approval is None:
+    if run.status is not RunStatus.AWAITING_APPROVAL or run.approval is None or run.approval.by is not None:
         return None
     return Attention(AttentionReason.NEEDS_APPROVAL, run.approval.until)
 
@@ -65,7 +65,12 @@ def check_uncopied_model(run: Run) -> Attention | None:
 def check_unsaved_model(run: Run, now: datetime) -> Attention | None:
     """Return that a lease ends soon, before the last step as far as is known, and the model is only on the cluster."""
     end = run.lease_ends_at
-    if run.is_finished or not run.plan.checkpoints_ephemeral or end is None or end > now + ABOUT_TO_END:
+    if (
+        run.is_finished
+        or not run.plan.checkpoints_ephemeral
+        or end is None
+        or end - now > min(ABOUT_TO_END, run.limits.lease * 2 / 3)
+    ):
         return None
     return None if finishes_before(run, now, end) else Attention(AttentionReason.UNSAVED_MODEL, end)
 

@@ -85,6 +85,12 @@ def test_a_run_is_listed_with_what_needs_a_person(run: Run, attention: list[Atte
     assert list_attention(run, at(40 * MINUTE)) == attention
 
 
+@pytest.mark.parametrize(("minutes", "count"), [(1, 0), (19, 0), (21, 1)])
+def test_a_short_lease_that_has_just_begun_is_no_alarm(minutes: int, count: int) -> None:
+    run = training(checkpoints_ephemeral=True, progress=Progress(), lease=timedelta(hours=1))
+    assert len(list_attention(run, at(minutes * MINUTE))) == count
+
+
 def test_a_finished_run_needs_none_for_its_lease_or_budget() -> None:
     run = training(lease=timedelta(minutes=50), budget_dollars=1.0).begin_teardown(Reason.STOPPED, None, at(HOUR))
     assert list_attention(run, at(HOUR)) == []
