@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Images of Python often forbid bytecode: then each worker of the tests compiles and rewrites every module again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo environment test-verl test-verl-newest debian test long thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats measure bench format docs screenshots charts golden words lock locks chromium clean page page-check page-dev
+.PHONY: demo environment test-verl test-verl-newest debian test long thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats measure bench format docs screenshots charts golden options words lock locks chromium clean page page-check page-dev
 .PHONY: page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
@@ -124,6 +124,14 @@ charts: $(READY)  ## the pictures of charts in docs/
 golden: $(READY)  ## write again what people read; then read the difference aloud
 	$(BIN)/python -m tests.golden
 	git diff --stat tests/slack/views/golden
+
+# An environment that holds verl and Hydra; torch is not needed.
+VERL_PYTHON ?= $(VERL_VENV)/bin/python
+OPTION_TREE := bot/core/frameworks/verl/option_tree.txt
+
+options:  ## the settings of the verl that VERL_PYTHON holds, against which overrides are checked
+	$(VERL_PYTHON) tests/verl_options.py >$(OPTION_TREE).part
+	mv $(OPTION_TREE).part $(OPTION_TREE)
 
 words: $(READY)  ## bring the catalogues of other languages up to the phrases of the code
 	$(BIN)/python -m tests.words

@@ -1,21 +1,25 @@
 """What a launch would do, cost and be refused for, before anything is recorded."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from bot.app.ports import Now, RecipeSource, TaskEstimator
 from bot.app.run_queries import LaunchPreview, Requester, new_run
 from bot.core.commands import command
 from bot.core.frameworks import FRAMEWORK
-from bot.core.model.launch_plan import LaunchPlan, build_launch_plan, shorten_task
+from bot.core.model.launch_plan import LaunchPlan, build_launch_plan
 from bot.core.model.money import Rate
-from bot.core.model.people import APP_HOME, Act, exclude_person
+from bot.core.model.people import APP_HOME, Act, Actor, exclude_person
 from bot.core.model.policy import UNRESTRICTED, Policy
-from bot.core.model.recipe import Recipe
+from bot.core.model.recipe import RESUME, Recipe
 from bot.core.model.run import Run
+from bot.core.model.task_excerpt import shorten_task
 from bot.core.rules.access import refuse_act
 from bot.core.rules.launch_bounds import build_launch_request, refuse_out_of_bounds
 from bot.core.rules.launch_checks import refuse_failing_settings
+from bot.core.rules.override_checks import move_choices
+from bot.core.rules.relaunch import refuse_other_gpus
 from bot.errors import Unavailable, UserError
 from bot.phrase import Phrase
 
@@ -26,6 +30,7 @@ class LaunchPlanner:
 
     Attributes:
         read_policy: returns what is allowed now.
+        find_run: returns a run that the person may see.
         admit: returns a run with the approval that it needs, or raises a UserError where a cap has no room for it.
     """
 
@@ -34,6 +39,7 @@ class LaunchPlanner:
     now: Now
     read_policy: Callable[[], Policy] = lambda: UNRESTRICTED
     admit: Callable[[Run], Run] = lambda run: run
+    find_run: Callable[[str, Actor], Run | None] = lambda name, actor: None
 
     @property
     def policy(self) -> Policy:
@@ -55,8 +61,10 @@ class LaunchPlanner:
         Raises:
             UserError: the command is not valid, or its program would refuse a setting on the machines.
         """
+        tree = FRAMEWORK.option_trees.get(recipe.program)
+        launch_command = move_choices(launch_command, recipe, tree) if tree else launch_command
         launch_plan = build_launch_plan(recipe, launch_command.parameters, launch_command.overrides, run_id)
-        refuse_failing_settings(launch_plan, FRAMEWORK.option_keys)
+        refuse_failing_settings(launch_plan, FRAMEWORK)
         return launch_plan
 
     def needs_confirmation(self, launch_command: command.Launch) -> bool:
@@ -112,10 +120,16 @@ class LaunchPlanner:
         return launch_plan
 
     def refuse_out_of_bounds(self, launch_plan: LaunchPlan, caller: Requester) -> None:
-        """Refuse a launch that needs more than the person's role, or the channel, allows.
+        """Refuse a launch that needs more than the person's role, or the channel, allows, or another number of GPUs
+        than the checkpoint that it resumes from.
 
         Raises:
             UserError: it does; the message names every bound, and what to type instead.
         """
+        earlier = dict(launch_plan.parameters).get(RESUME.name, "").partition("/")[0]
+        with suppress(UserError):  # the recipe itself says on the machines that it finds no such checkpoint
+            earlier_run = self.find_run(earlier, caller.actor) if earlier else None
+        if earlier and earlier_run:
+            refuse_other_gpus(earlier_run, launch_plan, FRAMEWORK)
         bounds = self.policy.bounds_for(caller.actor.role, caller.actor.channel or APP_HOME)
         refuse_out_of_bounds(bounds, build_launch_request(launch_plan), exclude_person(self.policy.admins, caller.user))

@@ -29,6 +29,7 @@ from bot.core.model.run_stub import RunStub
 from bot.core.model.sent_message import RunMessages
 from bot.core.model.typed_text import format_inline_code, list_valid_names, unknown_name_error
 from bot.core.rules.chart_data import RunHistory
+from bot.core.rules.launch_checks import list_launch_warnings
 from bot.errors import Denied, Unavailable, UnreadableRecord, UserError
 from bot.phrase import N_, Phrase, Text
 
@@ -109,6 +110,7 @@ def new_run(
             files=plan.recipe.files,
             resumes=plan.recipe.checkpoints is not None and plan.recipe.checkpoints.resume != "",
             missing_safeguards=find_missing_safeguards(plan, FRAMEWORK),
+            warnings=list_launch_warnings(plan, FRAMEWORK),
             metrics=plan.recipe.metrics,
             finding_actions=plan.recipe.finding_actions,
             takes_overrides=plan.recipe.takes_overrides,

@@ -153,7 +153,9 @@ def assemble(outside: Outside) -> Bot:
     )
     queries = RunQueries(store, recipes, masked_cloud, access)
     audit_service = AuditService(store, audit, queries, now, read_policy)
-    planner = LaunchPlanner(recipes, masked_cloud, now, read_policy, lambda run: admit(run, store.get_ledger()))
+    planner = LaunchPlanner(
+        recipes, masked_cloud, now, read_policy, lambda run: admit(run, store.get_ledger()), queries.find
+    )
     recorder = LaunchRecorder(store, planner, now, outside.new_run_id, read_policy, admit)
     wake_tick = partial(scheduler.wake, TICK)
     service = RunService(

@@ -5,18 +5,17 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 import yaml
 
 from bot.adapters.files.recipe_library import insert_library, list_versions
+from bot.adapters.files.recipe_schema import BatchRuleYaml, MetadataYaml, ParameterYaml, ResourcesYaml, TaskYaml
 from bot.adapters.files.yaml_reader import check_json_compatible, describe_error, load_yaml
 from bot.core.frameworks import FRAMEWORK
-from bot.core.model.checkpoint_paths import SAFE_PATH_PART
-from bot.core.model.finding import FindingAction
-from bot.core.model.parameter import Parameter, ParameterKind
-from bot.core.model.recipe import BatchRule, CheckpointSettings, Recipe, Task, build_common_parameters
+from bot.core.model.parameter import Parameter
+from bot.core.model.recipe import BatchRule, CheckpointSettings, CpuNeed, Recipe, Task, build_common_parameters
 from bot.core.model.rollout import OutputFiles
 from bot.core.model.typed_text import compile_pattern, format_inline_code, unknown_name_error
 from bot.core.rules.health.stall import STALL_NAME
@@ -24,57 +23,11 @@ from bot.errors import UserError
 from bot.phrase import N_, Phrase, Text
 from bot.runtime.secret_filter import GENERAL_MASKER
 
-
-class ParameterYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """One entry under `_metadata.verlbot.parameters`; the fields are those of `Parameter`."""
-
-    type: ParameterKind
-    meaning: str
-    sets: str = ""
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: list[str] = []
-    pattern: str | None = None
-    shape: str = ""
-    unit: str = ""
-    option: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_.]+$", max_length=200)] = ""
-
-
-class CheckpointsYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """Where a recipe writes its checkpoints, and how it resumes from one."""
-
-    variable: str
-    mount: str
-    resume: str = ""
-
-
-FileName = Annotated[str, msgspec.Meta(pattern=rf"^{SAFE_PATH_PART.pattern}$", max_length=100)]
-
-
-class OutputFilesYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """The files in a run's own folder; the fields are those of `OutputFiles`."""
-
-    samples: FileName | None = None
-    validation_samples: FileName | None = None
-    metrics: FileName | None = None
-    save_request: FileName | None = None
-
-    def to_model(self) -> OutputFiles:
-        """Return the files as the core knows them."""
-        return OutputFiles(**{field: name or "" for field, name in msgspec.structs.asdict(self).items()})
-
-
-class BatchRuleYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """A rule for a batch; the fields are those of `BatchRule`."""
-
-    product: Annotated[list[str], msgspec.Meta(min_length=1, max_length=4)]
-    multiple: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
-    per_gpu: bool = True
-    options: dict[str, str] = {}
-
-
 METADATA_PATH = "_metadata.verlbot"
 """Where a recipe states what the bot needs and SkyPilot does not."""
+
+PROGRAMS = {"verl": "verl.trainer.main_ppo", "verl-sft": "verl.trainer.sft_trainer"}
+"""What `overrides` says, with the module of verl's whose settings the overrides are."""
 
 FINDING_NAMES = {detector.name for detector in FRAMEWORK.detectors}
 
@@ -82,63 +35,6 @@ ACCELERATOR_PATTERN = re.compile(r"\s*[^:,{}]{1,60}+(:\d{1,4}(\.\d{1,4})?)?\s*")
 """A name and a count: `H100:8`. The bot checks it here because msgspec 0.22 frees memory twice on a union of a text
 with a pattern and a mapping.
 """
-
-
-class ResourceOptionYaml(msgspec.Struct):
-    """The part of one option of a task's resources that the bot reads; SkyPilot chooses among the options."""
-
-    infra: str | None = None
-    cloud: str | None = None
-    accelerators: str | dict[str, float | None] | list[str] | None = None
-
-    def list_accelerators(self) -> list[str]:
-        """Return the accelerators that are written as text, one each."""
-        written = self.accelerators
-        return written.split(",") if isinstance(written, str) else written if isinstance(written, list) else []
-
-
-class ResourcesYaml(ResourceOptionYaml):
-    """The part of a task's resources that the bot reads."""
-
-    any_of: list[ResourceOptionYaml] | None = None
-    ordered: list[ResourceOptionYaml] | None = None
-
-
-class TaskYaml(msgspec.Struct):
-    """The part of a task that the bot itself reads or writes; SkyPilot checks the rest."""
-
-    num_nodes: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
-    resources: ResourcesYaml | None = None
-    envs: dict[str, str | int | float | bool | None] | None = None
-    secrets: dict[str, str | int | float | bool | None] | None = None
-    setup: str | None = None
-    run: str | None = None
-    file_mounts: dict[str, Any] | None = None
-    volumes: dict[str, Any] | None = None
-    metadata: dict[str, Any] | None = msgspec.field(default=None, name="_metadata")
-
-
-BudgetDollars = Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
-LeaseHours = Annotated[float, msgspec.Meta(gt=0, le=24 * 90)]
-
-
-class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
-    """The mapping under `_metadata.verlbot`; the fields are those of `Recipe`."""
-
-    title: str
-    description: str
-    budget_dollars: BudgetDollars
-    lease_hours: LeaseHours
-    metrics: list[str]
-    findings_off: list[str] = []
-    finding_actions: dict[str, FindingAction] = {}
-    keep_hours: Annotated[float, msgspec.Meta(ge=0, le=24)] | None = None
-    parameters: dict[str, ParameterYaml] = {}
-    overrides: bool | Literal["verl"] = False
-    batches: list[BatchRuleYaml] = []
-    secrets: dict[str, str] = {}
-    checkpoints: CheckpointsYaml | None = None
-    files: OutputFilesYaml | None = None
 
 
 class RecipeFolder:
@@ -216,8 +112,9 @@ def parse_recipe(name: str, text: str, folder: Path | None = None) -> Recipe:
         description=" ".join(metadata.description.split()),
         parameters=(*own, *build_common_parameters(task, checkpoints, metadata.budget_dollars, metadata.lease_hours)),
         takes_overrides=bool(metadata.overrides),
-        checks_overrides=metadata.overrides == "verl",
+        program=PROGRAMS[metadata.overrides] if isinstance(metadata.overrides, str) else "",
         batch_rules=tuple(build_batch_rule(name, rule, metadata.parameters) for rule in metadata.batches),
+        cpu_need=CpuNeed(metadata.cpus.base, metadata.cpus.per_gpu) if metadata.cpus else None,
         secrets=metadata.secrets,
         budget_dollars=metadata.budget_dollars,
         lease_hours=metadata.lease_hours,

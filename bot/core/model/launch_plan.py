@@ -13,6 +13,7 @@ from typing import Any
 
 from bot.core.model import typed_text
 from bot.core.model.cluster import read_idle_minutes
+from bot.core.model.cpu_request import request_cpus
 from bot.core.model.managed_job import is_managed, may_rent_controller
 from bot.core.model.parameter import Parameter, Value
 from bot.core.model.recipe import (
@@ -38,9 +39,6 @@ from bot.phrase import Phrase
 
 RUN_ID_VARIABLE = "VERLBOT_RUN_ID"
 """Environment variable of every task: the run's id."""
-
-PREVIEW_SCRIPT_LINES = 6
-"""Maximum lines of each script in a launch preview: those that the bot adds, and a few of the recipe's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +131,7 @@ def build_launch_plan(
     for name, value in values.items():
         set_parameter(task, recipe.find_parameter(name), value, settings[name].strip())
     refuse_spot(task, settings)
+    request_cpus(task, recipe, settings)
     checkpoint_store = mount_checkpoint_store(task, recipe, settings.get(BUCKET.name), settings.get(VOLUME.name))
     if overrides:
         task["run"] = with_overrides(str(task.get("run") or ""), overrides)
@@ -266,24 +265,6 @@ def find_missing_secrets(task: Task, available: Collection[str]) -> list[str]:
 def resources(task: Task) -> Mapping[str, Any]:
     """Return the resources of a task, which each node needs; empty if the task names none."""
     return task.get("resources") or {}
-
-
-def shorten_task(task: Task) -> Task:
-    """Return the task without the bot's own metadata, and with its scripts cut after the lines that the bot adds."""
-    scripts = {key: shorten_script(str(task[key])) for key in ("setup", "run") if task.get(key)}
-    return {key: scripts.get(key, value) for key, value in task.items() if key != "_metadata"}
-
-
-def shorten_script(script: str) -> str:
-    """Return the first lines of a script, and how many more there are.
-
-    >>> shorten_script("a" + chr(10) * PREVIEW_SCRIPT_LINES + "b" + chr(10)).splitlines()[-1]
-    '# … and 1 more line, as in the recipe'
-    """
-    lines = script.splitlines()
-    if (more := len(lines) - PREVIEW_SCRIPT_LINES) > 0:
-        lines[PREVIEW_SCRIPT_LINES:] = [f"# … and {more} more line{'' if more == 1 else 's'}, as in the recipe"]
-    return "\n".join(lines) + "\n"
 
 
 DEADLINE_VARIABLE = "MLP_CURRENT_CAPACITY_BLOCK_EXPIRATION_TIMESTAMP"

@@ -49,6 +49,22 @@ class BatchRule:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class CpuNeed:
+    """How many CPUs a recipe's program takes on each node: some, and some for each GPU.
+
+    >>> CpuNeed(9, 3).count(8)
+    33
+    """
+
+    base: int
+    per_gpu: int
+
+    def count(self, gpus: int) -> int:
+        """Return the CPUs of a node with so many GPUs."""
+        return self.base + self.per_gpu * gpus
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """A task, and the metadata that the bot needs for it.
@@ -57,8 +73,10 @@ class Recipe:
         name: the name of its file, and what users type.
         title: a few words; description: a sentence or two.
         parameters: what users may set, in the order of the file.
-        takes_overrides: whether Hydra overrides may follow; checks_overrides: whether only of settings that verl knows.
+        takes_overrides: whether Hydra overrides may follow.
+        program: the module whose settings the overrides must be, such as `verl.trainer.main_ppo`; empty for any.
         batch_rules: what its program would refuse on the machines.
+        cpu_need: how many CPUs its program takes; None where it does not say.
         secrets: names of secrets, each with its purpose; filled in from the bot's environment.
         budget_dollars: the most that a run may spend unless set otherwise.
         lease_hours: how long a run may live unless set otherwise.
@@ -76,8 +94,9 @@ class Recipe:
     description: str
     parameters: tuple[Parameter, ...]
     takes_overrides: bool
-    checks_overrides: bool = False
+    program: str = ""
     batch_rules: tuple[BatchRule, ...] = ()
+    cpu_need: CpuNeed | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)
     budget_dollars: float
     lease_hours: float
@@ -135,6 +154,7 @@ def build_common_parameters(
     """Return the parameters of every recipe: where it runs, where its checkpoints go, its budget and its lease."""
     resources = task.get("resources") or {}
     gpus = (with_default(GPUS, resources.get("accelerators")),) if resources.get("accelerators") else ()
+    cpus = (with_default(CPUS, str(resources["cpus"])),) if resources.get("cpus") else ()
     image = (with_default(IMAGE, resources.get("image_id")),) if resources.get("image_id") else ()
     ports = (PORTS,) if resources.get("ports") else ()
     checkpoint_parameters: tuple[Parameter, ...] = (BUCKET, VOLUME) if checkpoints else ()
@@ -143,7 +163,7 @@ def build_common_parameters(
     infra = with_default(INFRA, resources.get("infra"))
     managed = (MANAGED, SPOT, CONTROLLER)
     limits = (with_default(BUDGET, f"{budget_dollars:g}"), with_default(LEASE, f"{lease_hours:g}"))
-    return (*gpus, infra, *image, *ports, *checkpoint_parameters, *managed, *limits, KEEP, NAME, WHY)
+    return (*gpus, *cpus, infra, *image, *ports, *checkpoint_parameters, *managed, *limits, KEEP, NAME, WHY)
 
 
 def with_default(parameter: Parameter, value: object) -> Parameter:
@@ -170,6 +190,14 @@ GPUS = Parameter(
     target="resources.accelerators",
     pattern=r"[A-Za-z][A-Za-z0-9-]*(:[1-9]\d{0,2})?",
     shape=N_("a type and a count, such as `H100:8`"),
+)
+CPUS = Parameter(
+    name="cpus",
+    kind=ParameterKind.TEXT,
+    meaning=N_("CPUs of each node"),
+    target="resources.cpus",
+    pattern=r"[1-9]\d{0,3}\+?",
+    shape=N_("a number such as `32`, or `32+` for at least so many"),
 )
 IMAGE = Parameter(
     name="image",

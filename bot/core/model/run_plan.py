@@ -14,6 +14,7 @@ from bot.core.model.policy import UNRESTRICTED
 from bot.core.model.rollout import OutputFiles
 from bot.core.model.run_state import LimitChange, Mute, RunLimit, SummaryInterval
 from bot.core.model.sent_message import LogFollow
+from bot.phrase import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class RunPlan:
         files: what else its program writes beside them.
         resumes: whether its recipe can resume from a checkpoint of another run.
         missing_safeguards: the safeguards that it runs without.
+        warnings: what was doubtful about its settings when it was launched.
         metrics: beginnings of the metric keys that the end shows; secrets: names of those that the task gets.
         autostop_minutes: idle minutes that its task requests, or None.
         managed: whether it is a managed job of SkyPilot's.
@@ -78,6 +80,7 @@ class RunPlan:
     files: OutputFiles = field(default_factory=OutputFiles)
     resumes: bool = False
     missing_safeguards: tuple[Safeguard, ...] = ()
+    warnings: tuple[Text, ...] = ()
     metrics: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     autostop_minutes: int | None = None

@@ -22,6 +22,7 @@ from bot.core.model.metrics import (
     StepPart,
     TrainingPhase,
 )
+from bot.core.model.option_tree import OptionTree
 from bot.core.model.recipe import Task
 from bot.core.model.rollout import SampleBatch, SampleOrder
 from bot.phrase import Text
@@ -260,6 +261,24 @@ class OutputFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class LaunchChecks:
+    """What is checked of a task and its overrides before machines are paid for.
+
+    Attributes:
+        refuse: raises `UnsuitableSetting` where the program would fail, hang or waste its machines.
+        list_warnings: returns what will probably not fit.
+        describe_checkpoints: returns how large the checkpoints will be; empty where that is not known.
+    """
+
+    refuse: Callable[[Task, Sequence[str]], None]
+    list_warnings: Callable[[Task, Sequence[str]], Sequence[Text]]
+    describe_checkpoints: Callable[[Task, Sequence[str]], Text]
+
+
+NO_CHECKS = LaunchChecks(lambda _task, _overrides: None, lambda _task, _overrides: (), lambda _task, _overrides: "")
+
+
+@dataclass(frozen=True, slots=True)
 class Framework:
     """One framework for training.
 
@@ -279,7 +298,8 @@ class Framework:
             first that the run can take.
         stall_advice: what to look at in its settings when no step comes.
         samples: how it writes samples and metrics into files.
-        option_keys: the settings that its program knows: the second words of each first word.
+        option_trees: the settings that each of its programs knows, by the name of the module that runs.
+        launch_checks: what is checked of a launch of one of these programs.
     """
 
     name: str
@@ -298,4 +318,5 @@ class Framework:
     finding_changes: Mapping[str, tuple[SettingChange, ...]]
     stall_advice: StallAdvice
     samples: OutputFormat
-    option_keys: Mapping[str, frozenset[str]]
+    option_trees: Mapping[str, OptionTree]
+    launch_checks: LaunchChecks = NO_CHECKS

@@ -1,68 +1,52 @@
 """Settings that would fail on rented machines, refused before anything is launched. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
 
 from bot.core.model.launch_plan import LaunchPlan
-from bot.core.model.near_names import find_near_names
 from bot.core.model.parameter import parse_number
 from bot.core.model.recipe import BatchRule, parse_accelerators
-from bot.core.model.typed_text import format_inline_code
+from bot.core.model.training_framework import Framework
+from bot.core.rules.override_checks import find_engine, list_override_warnings, refuse_unfit_override
 from bot.errors import UnsuitableSetting
-from bot.phrase import Phrase, Text, join_list, join_sentences
-
-OptionKeys = Mapping[str, frozenset[str]]
-"""The settings that a program knows: the second words of each first word."""
-
-MAX_SHOWN_KEYS = 8
+from bot.phrase import Phrase, Text, join_list
 
 
-def refuse_failing_settings(plan: LaunchPlan, option_keys: OptionKeys) -> None:
+def refuse_failing_settings(plan: LaunchPlan, framework: Framework) -> None:
     """Refuse a launch whose settings its own program would refuse on the machines.
 
     Args:
-        option_keys: the settings that the recipe's program knows.
+        framework: whose program the recipe runs.
 
     Raises:
-        UserError: an override sets what the program does not know, or a batch cannot be divided among the GPUs.
+        UserError: an override sets what the program does not know, or sizes do not fit the GPUs or one another.
     """
-    if plan.recipe.checks_overrides:
+    tree = framework.option_trees.get(plan.recipe.program)
+    if tree is not None:
+        engine = find_engine(plan, tree)
         for override in plan.overrides:
-            refuse_unknown_override(override, option_keys)
+            refuse_unfit_override(override, tree, engine)
     for rule in plan.recipe.batch_rules:
         refuse_uneven_batch(plan, rule)
+    if tree is not None:
+        framework.launch_checks.refuse(plan.task, plan.overrides)
 
 
-def refuse_unknown_override(override: str, option_keys: OptionKeys) -> None:
-    """Refuse an override of a setting that the program does not know; `+key=value`, which adds one, is accepted.
-
-    Raises:
-        UserError: the program knows no such setting; the hint names the nearest ones.
+def list_launch_warnings(plan: LaunchPlan, framework: Framework) -> tuple[Text, ...]:
+    """Return what is doubtful about a launch, a sentence or more each: overrides that nothing reads, sizes that will
+    probably not fit.
     """
-    key = override.partition("=")[0].lstrip("~")
-    # Hydra adds a new setting after `+`, and chooses a group of settings by `group@package` or `group/sub`.
-    if key.startswith(("+", "hydra.")) or "/" in key or "@" in key:
-        return
-    first, _, rest = key.partition(".")
-    second = rest.partition(".")[0].partition("[")[0]
-    if first not in option_keys:
-        hint = suggest_option(first, sorted(option_keys), "")
-        raise UnsuitableSetting(Phrase("verl has no setting {key}.", key=format_inline_code(key)), hint, setting=key)
-    if second and second not in option_keys[first]:
-        hint = suggest_option(second, sorted(option_keys[first]), f"{first}.")
-        raise UnsuitableSetting(Phrase("verl has no setting {key}.", key=format_inline_code(key)), hint, setting=key)
+    tree = framework.option_trees.get(plan.recipe.program)
+    if tree is None:
+        return ()
+    return (*list_override_warnings(plan, tree), *framework.launch_checks.list_warnings(plan.task, plan.overrides))
 
 
-def suggest_option(word: str, known: list[str], prefix: str) -> Text:
-    """Return the settings that the word nearly is, else some that there are; and how to add a new one."""
-    near = find_near_names(word, known)
-    names = join_list(f"`{prefix}{name}`" for name in (near or known)[:MAX_SHOWN_KEYS])
-    guess = (
-        Phrase("Did you mean {names}?", names=names)
-        if near
-        else Phrase("It has settings such as {names}.", names=names)
-    )
-    return join_sentences(guess, Phrase("To add a new one, write `+` before it."))
+def describe_checkpoint_sizes(plan: LaunchPlan, framework: Framework) -> Text:
+    """Return how large the checkpoints of a launch will be; empty where that is not known, or it writes none."""
+    if plan.recipe.program not in framework.option_trees or plan.recipe.checkpoints is None:
+        return ""
+    return framework.launch_checks.describe_checkpoints(plan.task, plan.overrides)
 
 
 def refuse_uneven_batch(plan: LaunchPlan, rule: BatchRule) -> None:

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from bot.core.commands.command import Launch, Resume, Retry
 from bot.core.commands.parser import parse_command
 from bot.core.frameworks import FRAMEWORK
+from bot.core.model.launch_plan import LaunchPlan
 from bot.core.model.recipe import RESUME
+from bot.core.model.resources import count_choice_gpus
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
+from bot.core.model.training_framework import Framework
+from bot.core.rules.override_checks import find_engine
 from bot.core.rules.save_grace import checkpoint_outlives_cluster
 from bot.errors import UserError
 from bot.phrase import Phrase, Text
@@ -84,6 +88,37 @@ def refuse_resume(run: Run) -> None:
     if run.status is not RunStatus.ENDED:
         why = Phrase("its cluster is not gone yet, and may still write.")
         raise resume_error(run, why, Phrase("Try again once its card says that the machines are gone."))
+
+
+def refuse_other_gpus(earlier: Run, plan: LaunchPlan, framework: Framework) -> None:
+    """Refuse to resume from a checkpoint on another number of GPUs: each GPU's part of it is a file of its own, whose
+    name has the number (verl 0.9.1 with FSDP: `model_world_size_W_rank_R.pt`).
+
+    Raises:
+        UserError: the earlier run had another number of GPUs.
+    """
+    tree = framework.option_trees.get(plan.recipe.program)
+    if tree is None or find_engine(plan, tree) != tree.engines[0]:
+        return
+    before, now = count_plan_gpus(earlier.plan.gpus, earlier.plan.nodes), count_plan_gpus(plan.gpus, plan.nodes)
+    if before is None or now is None or before == now:
+        return
+    why = Phrase(
+        "its checkpoint is in {before} parts, one for each of its GPUs, and this launch has {now} GPUs.",
+        before=before,
+        now=now,
+    )
+    settings = f"`nodes={earlier.plan.nodes} gpus={earlier.plan.gpus}`"
+    raise resume_error(earlier, why, Phrase("Launch it with {settings}.", settings=settings))
+
+
+def count_plan_gpus(gpus: str, nodes: int) -> int | None:
+    """Return the number of GPUs of all nodes; None while SkyPilot may choose, and for none.
+
+    >>> count_plan_gpus("H100:8", 2), count_plan_gpus("H100:8, A100:4", 1), count_plan_gpus("", 1)
+    (16, None, None)
+    """
+    return None if "," in gpus or not gpus else count_choice_gpus({"accelerators": gpus}, nodes)
 
 
 def resume_error(run: Run, why: Text, hint: Text) -> UserError:

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from bot.app.run_queries import LaunchPreview
 from bot.core.frameworks import FRAMEWORK
-from bot.core.model.launch_plan import find_missing_safeguards
+from bot.core.model.launch_plan import LaunchPlan, find_missing_safeguards
 from bot.core.model.managed_job import is_managed, may_rent_controller
 from bot.core.model.parameter import Parameter
 from bot.core.model.recipe import Recipe
 from bot.core.model.run_state import RunStatus
+from bot.core.rules.launch_checks import describe_checkpoint_sizes, list_launch_warnings
 from bot.errors import UserError
 from bot.phrase import N_, Text
 from bot.slack.views import wording
@@ -115,12 +116,7 @@ def render_launch_preview(launch_preview: LaunchPreview) -> Answer:
     ]
     if controller_notice := render_preview_controller(launch_preview):
         blocks.append(section(mrkdwn(":moneybag: {}", controller_notice)))
-    blocks += map(
-        context,
-        wording.list_safeguard_warnings(
-            find_missing_safeguards(plan, FRAMEWORK), plan.checkpoints_ephemeral, is_managed(plan.task)
-        ),
-    )
+    blocks += map(context, list_plan_warnings(plan))
     return build_answer(strip_bold(verdict), [*blocks, *build_task_excerpt(launch_preview.yaml)])
 
 
@@ -160,9 +156,17 @@ def build_preview_notes(launch_preview: LaunchPreview) -> list[Markup]:
         *verdict_notes,
         render_launch_facts(launch_preview),
         *controller_notes,
+        *list_plan_warnings(plan),
+    ]
+
+
+def list_plan_warnings(plan: LaunchPlan) -> list[Markup]:
+    """Return what a launch lacks, and what is doubtful about it."""
+    return [
         *wording.list_safeguard_warnings(
             find_missing_safeguards(plan, FRAMEWORK), plan.checkpoints_ephemeral, is_managed(plan.task)
         ),
+        *map(wording.render_launch_warning, list_launch_warnings(plan, FRAMEWORK)),
     ]
 
 
@@ -196,4 +200,5 @@ def render_launch_facts(launch_preview: LaunchPreview) -> Markup:
             most=wording.format_dollars(max_dollars),
         )
     limits = [wording.describe_budget(plan.budget_dollars), wording.describe_lease_hours(hours)]
-    return join_parts(" · ", [wording.describe_nodes(plan.nodes, plan.gpus), rate, *limits])
+    sizes = escape(describe_checkpoint_sizes(plan, FRAMEWORK))
+    return join_parts(" · ", [wording.describe_nodes(plan.nodes, plan.gpus), rate, *limits, sizes])

@@ -81,11 +81,14 @@ def build_body(run: Run, now: datetime, log: str, previous: Run | None) -> list[
 
 
 def build_remarks(run: Run) -> list[Block]:
-    """Return what the policy resumes, what is unknown about the run, and why the card is in a direct message."""
+    """Return what the policy resumes, what is doubtful or unknown about the run, and why the card is in a direct message."""
     doubt = wording.describe_uncertainty(run)
     moved = run.messages.thread_channel and run.messages.thread_channel != run.channel
+    # A setting is changed before the training; later the failure says what was wrong with it.
+    warnings = () if run.is_finished or run.training.progress.step is not None else run.plan.warnings
     return [
         *build_lineage_remarks(run),
+        *(context(wording.render_launch_warning(warning)) for warning in warnings),
         *([context(mrkdwn(":grey_question: {}", doubt))] if doubt else []),
         *([context(render_phrase(SHOWN_IN_DIRECT_MESSAGE, channel=channel_link(run.channel)))] if moved else []),
     ]

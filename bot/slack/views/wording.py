@@ -12,7 +12,7 @@ from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.forecast import build_forecast
-from bot.phrase import N_, describe_duration
+from bot.phrase import N_, Text, describe_duration
 from bot.slack.views.mrkdwn import (
     Markup,
     code,
@@ -80,6 +80,11 @@ def list_safeguard_warnings(missing: Sequence[Safeguard], is_ephemeral: bool, ma
         *warnings,
         *(render_phrase(SAFEGUARD_WARNINGS[safeguard], option=INTERVAL_OPTIONS[safeguard]) for safeguard in missing),
     ]
+
+
+def render_launch_warning(warning: Text) -> Markup:
+    """Return what is doubtful about a launch."""
+    return mrkdwn(":warning: {}", escape(warning))
 
 
 def describe_state(run: Run) -> Markup:

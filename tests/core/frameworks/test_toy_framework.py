@@ -98,7 +98,7 @@ TOY = Framework(
     finding_changes={},
     stall_advice=StallAdvice("Look at the toy.", "It is busy.", "It does not begin."),
     samples=OutputFormat((), {}, lambda answer: SampleBatch(), lambda text, at: []),
-    option_keys={},
+    option_trees={},
 )
 LOG = "".join(f"it={step} ret={0.1 * step:.1f} sec=60 ent=0.5\n" for step in range(1, 6))
 LOG += "it=5 eval=0.4\nwrote out/ckpt-5\n"

@@ -4,13 +4,19 @@ from typing import Any
 
 import pytest
 
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.launch_plan import LaunchPlan, build_launch_plan
 from bot.core.model.parameter import Parameter, ParameterKind
 from bot.core.model.recipe import BatchRule
-from bot.core.rules.launch_checks import find_even_sizes, refuse_failing_settings
+from bot.core.rules.launch_checks import (
+    describe_checkpoint_sizes,
+    find_even_sizes,
+    list_launch_warnings,
+    refuse_failing_settings,
+)
 from tests.builders import a_recipe, refusal_of
 
-KEYS = {"trainer": frozenset({"total_epochs", "logger", "nnodes"}), "data": frozenset({"max_prompt_length"})}
+PROGRAM = "verl.trainer.main_ppo"
 BATCH = Parameter(
     name="batch", kind=ParameterKind.INTEGER, meaning="prompts of a step", target="envs.BATCH", default="64"
 )
@@ -23,7 +29,7 @@ def plan(*overrides: str, rule: BatchRule | None = None, task: dict[str, Any] | 
     """Return the plan of a launch with two nodes of eight GPUs, a batch of 100 and three samples."""
     recipe = a_recipe()
     recipe = a_recipe(
-        checks_overrides=True,
+        program=PROGRAM,
         batch_rules=(rule,) if rule else (),
         parameters=(*recipe.parameters, BATCH, SAMPLES),
         task=dict(recipe.task)
@@ -35,7 +41,7 @@ def plan(*overrides: str, rule: BatchRule | None = None, task: dict[str, Any] | 
 
 def refuse(launch: LaunchPlan) -> str:
     """Return what the refusal of a launch says; empty where it may be launched."""
-    refusal = refusal_of(lambda: refuse_failing_settings(launch, KEYS))
+    refusal = refusal_of(lambda: refuse_failing_settings(launch, FRAMEWORK))
     return f"{refusal} {refusal.hint}" if refusal else ""
 
 
@@ -43,14 +49,13 @@ def refuse(launch: LaunchPlan) -> str:
     "override",
     [
         pytest.param("trainer.total_epochs=3", id="a setting that verl has"),
-        pytest.param("trainer.logger[0]=console", id="an entry of a list"),
-        pytest.param("trainer.logger.more.below=1", id="what is below a setting"),
+        pytest.param("trainer.logger.0=console", id="an entry of a list"),
         pytest.param("~trainer.logger", id="a setting taken out"),
         pytest.param("+mine.own=1", id="a new setting"),
         pytest.param("++trainer.own=1", id="a setting that is added or changed"),
         pytest.param("hydra.run.dir=x", id="Hydra's own"),
-        pytest.param("model/base=small", id="a choice of a group"),
-        pytest.param("actor@first=small", id="a group in another place"),
+        pytest.param("hydra/launcher=basic", id="a choice of Hydra's own"),
+        pytest.param("actor@actor_rollout_ref.actor=dp_actor", id="a choice of a group"),
     ],
 )
 def test_what_verl_or_hydra_would_take_is_launched(override: str) -> None:
@@ -60,10 +65,10 @@ def test_what_verl_or_hydra_would_take_is_launched(override: str) -> None:
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        pytest.param("trainr.logger=x", "Did you mean `trainer`?", id="a mistyped beginning"),
+        pytest.param("trainr.logger=x", "Did you mean `trainer.logger`?", id="a mistyped beginning"),
         pytest.param("trainer.total_epoch=3", "Did you mean `trainer.total_epochs`?", id="a mistyped setting"),
-        pytest.param("zzz=1", "It has settings such as `data`, `trainer`.", id="no beginning that is near"),
-        pytest.param("~data.zzzzzz", "`data.max_prompt_length`", id="nothing near to take out"),
+        pytest.param("zzz.a=1", "It has settings such as `actor_rollout_ref`,", id="no beginning that is near"),
+        pytest.param("~data.zzzzzz", "`data.custom_cls`", id="nothing near to take out"),
     ],
 )
 def test_a_setting_that_verl_does_not_know_is_refused_with_those_that_it_has(override: str, said: str) -> None:
@@ -73,8 +78,20 @@ def test_a_setting_that_verl_does_not_know_is_refused_with_those_that_it_has(ove
 
 
 def test_a_recipe_that_does_not_check_takes_any_override() -> None:
-    launch = build_launch_plan(a_recipe(checks_overrides=False), (), ("zzz=1",), "toy-7f3a")
+    launch = build_launch_plan(a_recipe(), (), ("zzz=1", "+a.b=1"), "toy-7f3a")
     assert refuse(launch) == ""
+    assert list_launch_warnings(launch, FRAMEWORK) == ()
+    assert describe_checkpoint_sizes(launch, FRAMEWORK) == ""
+
+
+def test_a_launch_is_warned_of_what_nothing_reads_and_of_what_will_not_fit() -> None:
+    launch = plan("+trainer.own=1", "actor_rollout_ref.model.path=Qwen/Qwen2.5-72B", "algorithm.adv_estimator=grpo")
+    first, *others = map(str, list_launch_warnings(launch, FRAMEWORK))
+    assert "No code of verl reads `trainer.own`" in first
+    assert "about 72 GB on each GPU" not in " ".join(others)
+    launch = plan("actor_rollout_ref.model.path=Qwen/Qwen2.5-235B", "algorithm.adv_estimator=grpo")
+    assert "about 235 GB on each GPU, and one H100 has 80 GB" in str(list_launch_warnings(launch, FRAMEWORK)[-1])
+    assert str(describe_checkpoint_sizes(launch, FRAMEWORK)) == "checkpoints: about 2,820 GB each, and all are kept"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from bot.core.frameworks.verl.finding_changes import FINDING_CHANGES
 from bot.core.frameworks.verl.log_grammar import count_step_metrics, find_phase
 from bot.core.frameworks.verl.log_parser import LogParser
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
-from bot.core.frameworks.verl.option_keys import OPTION_KEYS
+from bot.core.frameworks.verl.option_keys import OPTION_LIST
 from bot.core.frameworks.verl.options import (
     CHECKPOINT_INTERVAL_OPTION,
     STALL_ADVICE,
@@ -16,9 +16,11 @@ from bot.core.frameworks.verl.options import (
 )
 from bot.core.frameworks.verl.remedies import REMEDIES
 from bot.core.frameworks.verl.rollout_files import FINDING_ORDERS, SCORE_KEYS, parse_metrics_file, parse_samples
+from bot.core.frameworks.verl.run_checks import refuse_unfit_run, warn_of_group
+from bot.core.frameworks.verl.size_forecast import describe_checkpoint_sizes, list_size_warnings
 from bot.core.frameworks.verl.verl_errors import READING
 from bot.core.model.checkpoint_paths import CheckpointLayout
-from bot.core.model.training_framework import Framework, OutputFormat
+from bot.core.model.training_framework import Framework, LaunchChecks, OutputFormat
 
 VERL = Framework(
     name="verl",
@@ -37,5 +39,10 @@ VERL = Framework(
     finding_changes=FINDING_CHANGES,
     stall_advice=STALL_ADVICE,
     samples=OutputFormat(SCORE_KEYS, FINDING_ORDERS, parse_samples, parse_metrics_file),
-    option_keys=OPTION_KEYS,
+    option_trees=OPTION_LIST.trees,
+    launch_checks=LaunchChecks(
+        refuse_unfit_run,
+        lambda task, overrides: [*warn_of_group(task, overrides), *list_size_warnings(task, overrides)],
+        describe_checkpoint_sizes,
+    ),
 )

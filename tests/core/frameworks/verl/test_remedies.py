@@ -4,14 +4,15 @@ import re
 
 import pytest
 
-from bot.core.frameworks.verl.option_keys import OPTION_KEYS
+from bot.core.frameworks.verl.option_keys import OPTION_LIST
 from bot.core.frameworks.verl.remedies import REMEDIES
 from bot.core.model.failure import FailureKind
 from bot.core.model.policy import DENIED_OVERRIDES
 from bot.core.rules.launch_bounds import find_matching_pattern, list_override_keys
+from bot.core.rules.override_checks import Override, refuse_unfit_override, warn_of_override
 from bot.phrase import Phrase
 
-OPTION = re.compile(rf"`\+?((?:{'|'.join(OPTION_KEYS)})\.[\w.]+)")
+TREE = OPTION_LIST.trees["verl.trainer.main_ppo"]
 
 
 @pytest.mark.parametrize("kind", FailureKind)
@@ -22,11 +23,12 @@ def test_a_remedy_names_the_run_and_no_other_field(kind: FailureKind) -> None:
 
 
 @pytest.mark.parametrize("kind", FailureKind)
-def test_a_remedy_names_options_that_verl_has(kind: FailureKind) -> None:
-    overrides = [f"`{change.override}" for change in REMEDIES[kind].changes]
-    for option in OPTION.findall(" ".join([REMEDIES[kind].sentence, *overrides])):
-        group, name = option.split(".")[:2]
-        assert name in OPTION_KEYS[group]
+def test_a_remedy_names_settings_that_verl_takes(kind: FailureKind) -> None:
+    overrides = [change.override for change in REMEDIES[kind].changes]
+    typed = re.findall(r"`(\+?[a-z_]+\.[\w.]+=[^`\s]+)`", REMEDIES[kind].sentence)
+    for override in (*overrides, *typed):
+        refuse_unfit_override(override, TREE, "dp")
+        assert not warn_of_override(Override.parse(override), TREE, "dp")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FailureKind if REMEDIES[kind].changes])

@@ -41,7 +41,7 @@ GRADIENT_SPIKES_ADVICE = N_(
 )
 VANISHED_GRADIENT_ADVICE = N_(
     "Check whether all answers to a prompt score the same; if so, resample until they differ "
-    "(`algorithm.filter_groups.enable=True` of verl's DAPO trainer). Or check whether "
+    "(`algorithm.filter_groups.enable=True`). Or check whether "
     "`actor_rollout_ref.actor.optim.lr` has decayed to 0."
 )
 

@@ -10,11 +10,13 @@ from bot.phrase import N_, Phrase
 
 LENGTH_GROWTH_ADVICE = N_(
     "Validate (`trainer.test_freq`), check whether the reward favors length, and cap or penalize it "
-    "(`data.max_response_length`, `+reward.reward_kwargs.overlong_buffer_cfg.enable=True`)."
+    "(`data.max_response_length`, or `reward.reward_manager.name=dapo` with `+reward.reward_kwargs.max_resp_len` and "
+    "`enable`, `len`, `penalty_factor` and `log` of `+reward.reward_kwargs.overlong_buffer_cfg`)."
 )
 TRUNCATION_ADVICE = N_(
     "Raise `data.max_response_length` (and `actor_rollout_ref.rollout.max_model_len`), or penalize length before "
-    "the limit (`+reward.reward_kwargs.overlong_buffer_cfg.enable=True`)."
+    "the limit (`reward.reward_manager.name=dapo` with `+reward.reward_kwargs.max_resp_len` and "
+    "`enable`, `len`, `penalty_factor` and `log` of `+reward.reward_kwargs.overlong_buffer_cfg`)."
 )
 LENGTH_COLLAPSE_ADVICE = N_(
     "Read a few answers (`trainer.rollout_data_dir`): a length penalty that outweighs the task"

@@ -16,7 +16,7 @@ NON_TASK_WORDS = ("format", "tag", "xml", "json", "length", "lang", "style", "th
 
 EASY_PROMPTS_ADVICE = N_(
     "Remove prompts that the model already solves from `data.train_files`, or resample until answers differ "
-    "(`algorithm.filter_groups.enable=True` of verl's DAPO trainer); harder prompts teach more for the same money."
+    "(`algorithm.filter_groups.enable=True`); harder prompts teach more for the same money."
 )
 HARD_PROMPTS_ADVICE = N_(
     "First grade twenty answers by hand: a broken grader looks the same. Then start with easier prompts, or raise "

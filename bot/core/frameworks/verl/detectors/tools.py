@@ -12,7 +12,9 @@ SINGLE_TURN = 2.0
 """Turns of one question and one answer, as verl's agent loop counts them."""
 
 SILENT_TOOLS_ADVICE = N_(
-    "Check that `actor_rollout_ref.rollout.multi_turn.tool_config_path` names the tools,"
+    "Check that `actor_rollout_ref.rollout.multi_turn.function_tool_path` or"
+    " `actor_rollout_ref.rollout.multi_turn.tool_config_path` names the tools,"
+    " `actor_rollout_ref.rollout.agent.default_agent_loop=tool_agent` calls them,"
     " `actor_rollout_ref.rollout.multi_turn.format` is how this model writes calls,"
     " `data.return_raw_chat=True`, and that the prompt says when to call."
 )
