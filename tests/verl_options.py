@@ -1,4 +1,4 @@
-"""Write the settings that an installed verl has into the bot's list of them: run by `make verl-options`.
+"""Write the settings that an installed verl has into the bot's list of them: run by `make options`.
 
 It runs in an environment of its own that holds verl and Hydra, and imports neither verl (which would load torch) nor
 the bot: Hydra composes verl's configuration from its files, and the syntax tree of its sources tells what else its
@@ -153,7 +153,9 @@ def add_settings(parent: Setting, config: Any, engine: str, fields: Mapping[str,
         except OmegaConfBaseException:
             value = None
         declared = own_fields.get(str(name))
-        if isinstance(value, DictConfig) and value:
+        if isinstance(value, DictConfig) and OmegaConf.is_interpolation(config, name):
+            setting.kind = "any"  # a reference to another group: what is below it is set there
+        elif isinstance(value, DictConfig) and value:
             setting.kind = "group"
             add_settings(setting, value, engine, fields)
         elif isinstance(value, DictConfig) or (declared is not None and declared.kind == "open"):
@@ -235,7 +237,7 @@ def write_option_tree() -> Iterator[str]:
     folder = Path(spec.origin).parent
     modules = list(parse_sources(folder))
     fields = list_fields(modules)
-    yield "# Made by `make verl-options` from an installed verl. Do not edit."
+    yield "# Made by `make options` from an installed verl. Do not edit."
     yield f"verl {version('verl')}"
     yield "read"
     yield from wrap(list(dict.fromkeys(list_read_names(modules))))

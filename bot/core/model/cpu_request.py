@@ -23,15 +23,15 @@ def request_cpus(task: dict[str, Any], recipe: Recipe, settings: Mapping[str, st
     gpus, usual = count_node_gpus(task), count_node_gpus(recipe.task)
     need = recipe.cpu_need.count(gpus)
     resources = task.get("resources") or {}
-    asked = read_cpus(resources.get("cpus"))
+    cpus = read_cpus(resources.get("cpus"))
     if CPUS.name in settings:
-        if asked is not None and asked < need:
+        if cpus is not None and cpus < need:
             raise UnsuitableSetting(
                 Phrase(
-                    "`cpus` must be at least {need}, and is {asked}: `{recipe}` takes {base} CPUs on each node, and "
+                    "`cpus` must be at least {need}, and is {cpus}: `{recipe}` takes {base} CPUs on each node, and "
                     "{per_gpu} for each of its {gpus} GPUs.",
                     need=need,
-                    asked=f"{asked:g}",
+                    cpus=f"{cpus:g}",
                     recipe=recipe.name,
                     base=recipe.cpu_need.base,
                     per_gpu=recipe.cpu_need.per_gpu,
@@ -40,7 +40,7 @@ def request_cpus(task: dict[str, Any], recipe: Recipe, settings: Mapping[str, st
                 Phrase("Such as {choices}.", choices=f"`cpus={need}+`"),
                 setting=CPUS.name,
             )
-    elif asked is None or asked < need or gpus != usual:
+    elif cpus is None or cpus < need or gpus != usual:
         task["resources"] = {**resources, "cpus": f"{need}+"}
 
 

@@ -62,11 +62,11 @@ class OptionTree:
     @cached_property
     def by_last_word(self) -> Mapping[str, Sequence[tuple[str, ...]]]:
         """Return the settings by the last word of their names, each as its words."""
-        found: dict[str, list[tuple[str, ...]]] = {}
+        by_word: dict[str, list[tuple[str, ...]]] = {}
         for key in self.options:
             words = tuple(key.split("."))
-            found.setdefault(words[-1], []).append(words)
-        return found
+            by_word.setdefault(words[-1], []).append(words)
+        return by_word
 
     def list_below(self, group: str) -> list[str]:
         """Return the full names of what is directly below a group; of the top, for an empty name."""

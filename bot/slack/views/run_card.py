@@ -81,7 +81,7 @@ def build_body(run: Run, now: datetime, log: str, previous: Run | None) -> list[
 
 
 def build_remarks(run: Run) -> list[Block]:
-    """Return what the policy resumes, what is doubtful or unknown about the run, and why the card is in a direct message."""
+    """Return what the policy resumes, what is doubtful or unknown, and why the card is in a direct message."""
     doubt = wording.describe_uncertainty(run)
     moved = run.messages.thread_channel and run.messages.thread_channel != run.channel
     # A setting is changed before the training; later the failure says what was wrong with it.

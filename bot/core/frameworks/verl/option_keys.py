@@ -1,6 +1,6 @@
 """The settings that verl's trainers know, as the list beside this module has them.
 
-The list is made from the pinned verl by `make verl-options`. It is part of the program, like this module: it is read
+The list is made from the pinned verl by `make options`. It is part of the program, like this module: it is read
 once, when the module is.
 """
 

@@ -245,8 +245,9 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.BATCH_SIZE: Remedy(
         N_(
-            "Make `data.train_batch_size` a multiple of `actor_rollout_ref.actor.ppo_mini_batch_size`, and that × "
-            "`actor_rollout_ref.rollout.n` a multiple of the number of GPUs."
+            "Make `data.train_batch_size` a multiple of `actor_rollout_ref.actor.ppo_mini_batch_size`, and "
+            "`actor_rollout_ref.actor.ppo_mini_batch_size` × `actor_rollout_ref.rollout.n` a multiple of the number of "
+            "GPUs."
         ),
     ),
     FailureKind.MICRO_BATCH: Remedy(

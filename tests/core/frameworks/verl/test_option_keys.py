@@ -65,7 +65,7 @@ def test_the_list_is_of_the_verl_that_the_recipes_install() -> None:
 
 def test_the_list_is_as_its_script_writes_it() -> None:
     lines = (ROOT / "bot/core/frameworks/verl/option_tree.txt").read_text().splitlines()
-    assert lines[0].startswith("# Made by `make verl-options`")
+    assert lines[0].startswith("# Made by `make options`")
     assert max(map(len, lines)) <= 120
     assert len(TREE.options) > 1_500
 
