@@ -100,7 +100,7 @@ RUNS: dict[Story, str] = {
     setup_fails: f"smoke {ON} fail_setup=true",
     fails_at_step_3: f"smoke {ON} {QUICK} fail_at_step=3",
     taken_down_behind_the_bots_back: f"smoke {ON} {ENDLESS}",
-    no_such_gpus: f"ppo gpus=H200:1 image=none {ON}",
+    no_such_gpus: f"grpo nodes=1 gpus=H200:1 image=none {ON}",
 }
 
 
