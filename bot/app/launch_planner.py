@@ -127,9 +127,13 @@ class LaunchPlanner:
             UserError: it does; the message names every bound, and what to type instead.
         """
         earlier = dict(launch_plan.parameters).get(RESUME.name, "").partition("/")[0]
-        with suppress(UserError):  # the recipe itself says on the machines that it finds no such checkpoint
-            earlier_run = self.find_run(earlier, caller.actor) if earlier else None
-        if earlier and earlier_run:
-            refuse_other_gpus(earlier_run, launch_plan, FRAMEWORK)
+        known_runs: list[Run] = []
+        if earlier:
+            # Of a run that the person may not see, or that there is none of, the recipe speaks on the machines.
+            with suppress(UserError):
+                earlier_run = self.find_run(earlier, caller.actor)
+                known_runs = [earlier_run] if earlier_run else []
+            for run in known_runs:
+                refuse_other_gpus(run, launch_plan, FRAMEWORK)
         bounds = self.policy.bounds_for(caller.actor.role, caller.actor.channel or APP_HOME)
         refuse_out_of_bounds(bounds, build_launch_request(launch_plan), exclude_person(self.policy.admins, caller.user))
