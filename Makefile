@@ -53,9 +53,10 @@ thorough:  ## all of it, with more seeds, points and numbers, and the main job o
 	@$(MAKE) --no-print-directory main-job-on-slurm
 	@$(MAKE) --no-print-directory test THOROUGH=1
 
-main-job-on-slurm: $(READY)  # where this machine can have one
+main-job-on-slurm: $(READY) $(VERL_READY)  # where this machine can have one
 	@if $(BIN)/python -m tests.slurm can; then \
-		$(BIN)/python -m tests.slurm with --plain $(BIN)/pytest -m "slurm and core" --timeout=2000 tests/slurm/test_main_job.py; fi
+		$(BIN)/python -m tests.slurm with --plain $(BIN)/pytest -m "slurm and core" --timeout=2000 \
+			tests/slurm/test_main_job.py tests/slurm/test_verl.py; fi
 
 test-slurm: slurm  ## every test on a real SkyPilot and a real scheduler, most of an hour; as root on Debian
 	@$(MAKE) --no-print-directory on-slurm
@@ -72,12 +73,14 @@ chromium:  ## Debian's browser, which the tests of the page need; as root on Deb
 
 ON_SLURM := $(BIN)/pytest -m slurm --timeout=2000 --durations=5
 
-on-slurm: $(READY)  # many runs at once, which takes both cores; money and guards; the others side by side; what stops the server
+# Many runs at once, which takes both cores; money and guards; the others side by side; real verl; what stops the server.
+on-slurm: $(READY) $(VERL_READY)
 	$(BIN)/python -m tests.slurm with sh -c '\
 		$(ON_SLURM) tests/slurm/test_main_job.py && \
 		$(ON_SLURM) tests/slurm/test_money.py tests/slurm/test_guards.py tests/slurm/test_managed.py && \
 		$(ON_SLURM) --numprocesses=2 --dist=loadgroup \
 			tests/slurm/test_kill.py tests/slurm/test_recipes.py tests/adapters/test_cloud_contract.py && \
+		$(ON_SLURM) tests/slurm/test_verl.py && \
 		$(ON_SLURM) tests/slurm/test_server.py tests/slurm/test_admin_policy.py'
 
 check: $(READY)  ## format, lint, types, import contracts, unit tests: before every commit

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,7 @@ def lacking(venv: Path = VENV) -> str:
     return "" if shutil.which("ip") and shutil.which("unshare") else "it takes iproute2 and util-linux"
 
 
+@cache
 def lacking_cables() -> str:
     """Why two nodes cannot be here; empty where they can."""
     with suppress(subprocess.CalledProcessError), cables(2):
