@@ -98,6 +98,8 @@ pruner_pid=''
 watch_pid=''
 verl_pid=''
 node_lost_code=68
+# How long Ray may take to find out that a node has died.
+loss_seconds=30
 # How long Ray may take to end by itself.
 stop_seconds=6
 
@@ -324,8 +326,8 @@ train() {
     printf 'verl watch: the watch over the nodes has ended with code %s; the training continues without it.\n' "$code" >&2
     code=0
     wait "$verl_pid" || code=$?
-  elif [ "$code" -ne 0 ] && [ "$SKYPILOT_NUM_NODES" -gt 1 ] && await_end "$watch_pid" 5; then
-    # The trainer itself may have been on the node that died.
+  elif [ "$code" -ne 0 ] && [ "$SKYPILOT_NUM_NODES" -gt 1 ] && await_end "$watch_pid" "$loss_seconds"; then
+    # verl may fail by the death of a node before Ray knows of it.
     wait "$watch_pid" || code=$?
   fi
   return "$code"

@@ -271,10 +271,10 @@ def watch(nodes, request_file, answer_file):
         living, dead = list_nodes()
         if len(living) < int(nodes):
             print(describe_loss(living, dead, int(nodes)), file=sys.stderr, flush=True)
-            ask_nodes(write_end, str(NODE_LOST_CODE), skip_own=True)
+            tell_end(str(NODE_LOST_CODE))
             return NODE_LOST_CODE
         if end_path.exists() and (code := end_path.read_text().strip()):
-            ask_nodes(write_end, code, skip_own=True)
+            tell_end(code)
             return 0
         if request_path.exists():
             request_path.unlink(missing_ok=True)
@@ -295,6 +295,14 @@ def describe_loss(living, dead, wanted):
     """Return which nodes have died."""
     gone = ", ".join(sorted({node["NodeManagerAddress"] for node in dead})) or "unknown"
     return f"verl watch: node lost: {len(living)} of {wanted} nodes are left; {gone} has left Ray. The training ends."
+
+
+def tell_end(code):
+    """Tell the scripts on the other nodes the exit code; each finds out by itself where it cannot be told."""
+    try:
+        ask_nodes(write_end, code, skip_own=True)
+    except ray.exceptions.RayError as error:
+        print(f"verl watch: a node cannot be told how the training ended: {type(error).__name__}", file=sys.stderr)
 
 
 def write_end(code):
