@@ -200,7 +200,9 @@ def test_a_checkpoint_that_is_torn_is_not_fetched_and_is_nowhere_taken_for_a_mod
     until(bed, bed.x, lambda seen: seen.job is JobState.RUNNING)
     checkpoint = bed.checkpoint(bed.x)
     bed.save(bed.x)
+    assert bed.cloud.find_checkpoint_flaw(ClusterRef(bed.x), checkpoint) is None
     bed.tear(bed.x)
+    assert bed.cloud.find_checkpoint_flaw(ClusterRef(bed.x), checkpoint)
     with pytest.raises(IncompleteCheckpoint):
         fetched(bed, checkpoint)
     assert bed.cloud.list_downloads(replace(checkpoint, name=bed.x)) == {}
