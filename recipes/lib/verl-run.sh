@@ -127,14 +127,40 @@ await_end() {
   ! runs "$1"
 }
 
-# Prints the processes that carry this script's mark, except the one that looks.
+# list_processes: prints the number, the parent and the time of start of each process.
+list_processes() {
+  cat /proc/[0-9]*/stat 2>/dev/null | sed 's/ (.*) / /' | awk '{ print $1, $3, $21 }'
+}
+
+# list_below PID…: prints the number and the time of start of these processes and of all below them.
+list_below() {
+  list_processes | awk -v roots=" $* " '
+    { parent[$1] = $2; start[$1] = $3 }
+    END {
+      for (pid in parent) {
+        for (above = pid; above > 1; above = parent[above]) {
+          if (index(roots, " " above " ")) { print pid, start[pid]; break }
+        }
+      }
+    }'
+}
+
+# list_living LINES: prints the numbers of those of these processes that have not ended.
+list_living() {
+  list_processes | wanted="$1" awk '
+    BEGIN { count = split(ENVIRON["wanted"], line, "\n"); while (count) known[line[count--]] = 1 }
+    ($1 " " $3) in known { print $1 }'
+}
+
+# Prints the processes that carry this script's mark, except the one that looks. A program that changes its title
+# loses the mark.
 list_marked() {
   env -u VERLBOT_MARK grep -lszxF "VERLBOT_MARK=$VERLBOT_MARK" /proc/[0-9]*/environ | cut -d/ -f3
 }
 
 # Ends all that this script has started, and no other Ray: `ray stop` would end SkyPilot's too.
 stop_all() {
-  local code=$? pid pids tries
+  local code=$? pid pids tries below
   set +e
   trap '' INT TERM
   if runs "$watch_pid"; then
@@ -142,13 +168,14 @@ stop_all() {
     printf '%s\n' "$code" >"$VERLBOT_END_FILE"
     await_end "$watch_pid" 3
   fi
+  below="$(list_below $verl_pid $watch_pid $pruner_pid $ray_pid)"
   for pid in $verl_pid $watch_pid $pruner_pid $ray_pid; do
     kill "$pid" 2>/dev/null
   done
   await_end "$ray_pid" "$stop_seconds"
   # Ray lets actors outlive a SIGTERM, and Python's forkservers outlive everything.
   for tries in 1 2 3 4 5; do
-    pids="$(list_marked)"
+    pids="$(list_marked; list_living "$below")"
     [ -n "$pids" ] || break
     kill -KILL $pids 2>/dev/null
     sleep 0.1

@@ -26,7 +26,11 @@ VERL = ("ppo", "grpo", "multiturn-tools")
 RAY = """#!/bin/sh
 case "$1" in
   health-check) exit "${RAY_HEALTH:-0}" ;;
-  start) env | grep _VISIBLE_DEVICES= >"$HOME/gpus"; exec sleep 60 ;;
+  start)
+    env | grep _VISIBLE_DEVICES= >"$HOME/gpus"
+    env -i PATH="$PATH" sh -c "sleep 300; : $HOME" &
+    exec sleep 60
+    ;;
 esac
 """
 RAY_MODULE = """
@@ -179,8 +183,9 @@ class Node:
         for process in Path("/proc").glob("[0-9]*"):
             # A process may end between the two looks.
             with suppress(OSError):
-                if home in (process / "environ").read_bytes().split(b"\0"):
-                    left.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                if home in (process / "environ").read_bytes().split(b"\0") or f": {self.folder}" in command:
+                    left.append(command)
         return left
 
     def pwned(self) -> bool:
