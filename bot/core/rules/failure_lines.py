@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from bot.core.model.log_text import PARSED_PREFIXES, STAMP
 from bot.core.rules.log_lines import split_prefix
 
 MODULE_PATH = r"(?:[A-Za-z_]\w*+\.)*+"
@@ -72,8 +73,10 @@ def parse_line(text: str) -> LogLine:
     >>> parse_line("2025-07-03T14:20:51.5Z (EngineCore pid=5) ERROR 11-26 10:00:00 [core.py:4] KeyError").text
     'KeyError'
     """
-    prefix, body = split_prefix(remove_beginning(TIME_STAMP, text))
-    body = remove_beginning(TIME_STAMP, body)
+    first, body = split_prefix(text, PARSED_PREFIXES)
+    second, body = split_prefix(remove_beginning(TIME_STAMP, body), PARSED_PREFIXES)
+    # The lines of a process have each a moment of their own.
+    prefix, body = STAMP.sub("", first + second), remove_beginning(TIME_STAMP, body)
     rank = None
     if match := TORCH_RANK.match(body):
         rank, body = int(match[1]), body[match.end() :]

@@ -3,7 +3,13 @@
 import re
 from collections.abc import Callable, Sequence
 
-from bot.core.model.log_text import ANSI_SEQUENCE, CONTROL_CHARACTERS, LOG_PREFIXES, MAX_LINE_CHARACTERS
+from bot.core.model.log_text import (
+    ANSI_SEQUENCE,
+    CONTROL_CHARACTERS,
+    LOG_PREFIXES,
+    MAX_LINE_CHARACTERS,
+    unwrap_json,
+)
 from bot.core.rules.log_cursor import MAX_REDRAWN_PIECES, find_resume_index
 
 FAILURE_LINE = re.compile(r"ERROR: (Job \d{1,9}(?:'s setup)? failed with return code.*)")
@@ -142,7 +148,7 @@ def split_clean_lines(text: str) -> list[str]:
 
 def clean_line(line: str) -> str:
     """Return one line as it is shown; empty where no part of it is visible."""
-    first, overwrote, rest = line.rstrip("\r").partition("\r")
+    first, overwrote, rest = unwrap_json(line).rstrip("\r").partition("\r")
     if not overwrote:
         return strip_formatting(first).rstrip()
     prefix, body = split_prefix(strip_formatting(first))
@@ -157,13 +163,13 @@ def strip_formatting(line: str) -> str:
     return stripped_line if stripped_line.isprintable() else CONTROL_CHARACTERS.sub("", stripped_line)
 
 
-def split_prefix(line: str) -> tuple[str, str]:
+def split_prefix(line: str, prefixes: re.Pattern[str] = LOG_PREFIXES) -> tuple[str, str]:
     """Return the prefixes of SkyPilot and Ray, and the rest, with its indentation.
 
     >>> split_prefix("(head, rank=0, pid=1) (TaskRunner pid=8)   File x")
     ('(head, rank=0, pid=1) (TaskRunner pid=8) ', '  File x')
     """
-    match = LOG_PREFIXES.match(line)
+    match = prefixes.match(line)
     end = min(match.end(), len(match[0].rstrip()) + 1) if match and match[0] else 0
     return line[:end], line[end:]
 
