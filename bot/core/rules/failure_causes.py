@@ -97,7 +97,7 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
     ),
     FailureKind.DISK_FULL: FailureCause(N_("A disk is full."), RetryEffect.DOES_NOT_HELP),
     FailureKind.PERMISSION_DENIED: FailureCause(
-        N_("The process may not write or read a path."),
+        N_("The process may not read or write a path, a bucket or a repository."),
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.FILE_MISSING: FailureCause(N_("A file is missing."), RetryEffect.DOES_NOT_HELP),
@@ -200,7 +200,7 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.PACKAGE_UNAVAILABLE: FailureCause(
-        N_("pip found no version of a package that fits the others."),
+        N_("A package or a repository was not found, or no version of it fits the others."),
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.BUILD_FAILED: FailureCause(N_("pip could not build a package."), RetryEffect.DOES_NOT_HELP),

@@ -14,7 +14,8 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
         FailureKind.SHARED_MEMORY,
         "killed by signal: bus error | workers are out of shared memory | unable to open shared memory object | "
         "error while creating shared memory segment | unable to write to file </torch_ | *** sigbus received | "
-        "signal 7 (sigbus)",
+        "signal 7 (sigbus) | posix_fallocate … no space left on device | no space left on device … /dev/shm | "
+        "/dev/shm … no space left on device",
         in_any_line=True,
     ),
     FailureTexts(
@@ -113,7 +114,8 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
         FailureKind.NODE_LOST,
         "has been marked dead | its node has died | actor's node was terminated | node was preempted | "
         "nodediederror | local raylet died | localrayletdiederror | owner's node has crashed | "
-        "missed too many heartbeats | missing too many heartbeats | verl watch: node lost: ",
+        "missed too many heartbeats | missing too many heartbeats | verl watch: node lost:  | due to node failure | "
+        "node failure on ",
         in_any_line=True,
     ),
     FailureTexts(
@@ -143,7 +145,8 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
         "failed to connect to gcs | timed out while waiting for gcs | failed to get cluster id from gcs | "
         "unable to connect to gcs | could not find any running ray instance | "
         "the current node timed out during startup | failed to get the system config from raylet | "
-        "failed to connect to the ray cluster | could not read … node_ip_address",
+        "failed to connect to the ray cluster | could not connect to the ray cluster | ray client connection timeout | "
+        "could not read … node_ip_address",
         in_any_line=True,
     ),
     FailureTexts(
@@ -205,6 +208,10 @@ CONSEQUENCE_TEXTS: Sequence[FailureTexts] = (
         FailureKind.UNSCHEDULABLE,
         "no available node types can fulfill | cannot be scheduled right now | unschedulableerror",
         in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.ROLLOUT_HANG,
+        "gettimeouterror",
     ),
     FailureTexts(
         FailureKind.LIBRARY_MISMATCH,

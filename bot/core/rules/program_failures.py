@@ -159,7 +159,9 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     FailureTexts(
         FailureKind.PACKAGE_UNAVAILABLE,
         "no matching distribution found | could not find a version that satisfies | resolutionimpossible | "
-        "conflicting dependencies | no solution found when resolving | unable to locate package",
+        "conflicting dependencies | no solution found when resolving | unable to locate package | "
+        "^fatal: repository … not found | ^remote: repository not found | ^fatal: remote branch … not found | "
+        "^error: pathspec … did not match",
         in_any_line=True,
     ),
     FailureTexts(
@@ -178,11 +180,15 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.PERMISSION_DENIED,
-        "permissionerror | permission denied | read-only file system | operation not permitted",
+        "permissionerror | permission denied | read-only file system | operation not permitted | accessdenied | "
+        "access denied | an error occurred (403) | an error occurred (forbidden) | not authorized to perform | "
+        "does not have storage. | insufficient permission | authorizationpermissionmismatch | expiredtoken | "
+        "invalidaccesskeyid | signaturedoesnotmatch | nocredentialserror | unable to locate credentials | "
+        "defaultcredentialserror",
     ),
     FailureTexts(
         FailureKind.PERMISSION_DENIED,
-        "permission denied (publickey",
+        "permission denied (publickey | ^fatal: authentication failed | ^fatal: could not read username for",
         in_any_line=True,
     ),
     FailureTexts(
@@ -196,7 +202,7 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.ROLLOUT_HANG,
-        "gettimeouterror | asyncio.exceptions.timeouterror | ^timeouterror",
+        "asyncio.exceptions.timeouterror | ^timeouterror",
     ),
     FailureTexts(
         FailureKind.DIVISION_BY_ZERO,

@@ -7,6 +7,16 @@ from bot.core.rules.failure_diagnosis import diagnose
 from bot.core.rules.machine_failures import CONSEQUENCE_TEXTS, FIRST_TEXTS
 from bot.core.rules.program_failures import LAST_TEXTS
 
+AUTOSCALER = """\
+(autoscaler +1m35s) Error: No available node types can fulfill resource request {'GPU': 1.0}.
+Traceback (most recent call last):
+  File "/v/base.py", line 9, in wait
+ray.exceptions.GetTimeoutError: Get timed out: some object(s) not ready."""
+NCCL_SHARED_MEMORY = """\
+n1:7:7 [1] include/shm.h:28 NCCL WARN Call to posix_fallocate failed : No space left on device
+Traceback (most recent call last):
+  File "/v/main_ppo.py", line 9, in <module>
+torch.distributed.DistBackendError: NCCL error in: NCCLUtils.hpp:268, unhandled system error"""
 DRIVER = """\
 Traceback (most recent call last):
   File "/v/main_ppo.py", line 9, in <module>
@@ -138,6 +148,8 @@ STORIES = {
         FailureKind.DISK_FULL,
         "No space",
     ),
+    "GPUs that Ray waits for": (AUTOSCALER, FailureKind.UNSCHEDULABLE, "No available node types"),
+    "NCCL's shared memory": (NCCL_SHARED_MEMORY, FailureKind.SHARED_MEMORY, "posix_fallocate"),
     "a second training after a complete one": (
         f"{LAST}\n(TaskRunner pid=2) Total training steps: 9\n{RAYLET}",
         FailureKind.WORKER_DIED,

@@ -7,6 +7,16 @@ from bot.core.rules.failure_search import FailureWeight, classify_failure
 
 LINES = [
     (FailureKind.SHARED_MEMORY, "RuntimeError: DataLoader worker (pid 81) is killed by signal: Bus error."),
+    (
+        FailureKind.SHARED_MEMORY,
+        "n1:7:7 [1] shm.h:28 NCCL WARN Call to posix_fallocate failed : No space left on device",
+    ),
+    (FailureKind.SHARED_MEMORY, "OSError: [Errno 28] No space left on device: '/dev/shm/nccl-x3'"),
+    (
+        FailureKind.NODE_LOST,
+        "slurmstepd: error: *** JOB 5 ON n1 CANCELLED AT 2026-04-02T03:00:12 DUE TO NODE FAILURE ***",
+    ),
+    (FailureKind.RAY_UNREACHABLE, "ConnectionError: ray client: could not connect to the Ray cluster at 10.0.0.2:6379"),
     (FailureKind.NODE_MEMORY, "(raylet) 2 Workers (tasks / actors) killed due to memory pressure (OOM), 0 by others"),
     (FailureKind.NODE_MEMORY, "terminate called after throwing an instance of 'std::bad_alloc'"),
     (FailureKind.KILLED, "[ 991.2] Out of memory: Killed process 77 (ray::WorkerDict) total-vm:1kB"),

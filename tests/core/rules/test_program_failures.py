@@ -27,6 +27,15 @@ ERRORS = [
         FailureKind.MODEL_UNKNOWN,
         "huggingface_hub.errors.HFValidationError: Repo id must be in the form 'repo_name' or 'namespace/repo_name'",
     ),
+    (
+        FailureKind.PERMISSION_DENIED,
+        "botocore.exceptions.ClientError: An error occurred (AccessDenied) when calling the PutObject operation: no",
+    ),
+    (FailureKind.PERMISSION_DENIED, "botocore.exceptions.NoCredentialsError: Unable to locate credentials"),
+    (FailureKind.PERMISSION_DENIED, "Forbidden: 403 x@acme does not have storage.objects.create access to the bucket"),
+    (FailureKind.PERMISSION_DENIED, "fatal: Authentication failed for 'https://git.acme.dev/verl.git/'"),
+    (FailureKind.PACKAGE_UNAVAILABLE, "fatal: repository 'https://git.acme.dev/verl.git/' not found"),
+    (FailureKind.PACKAGE_UNAVAILABLE, "fatal: Remote branch v9 not found in upstream origin"),
     (FailureKind.HUGGING_FACE, "huggingface_hub.errors.GatedRepoError: 403 Client Error."),
     (
         FailureKind.NETWORK,

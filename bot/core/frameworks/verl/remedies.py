@@ -150,8 +150,8 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.PERMISSION_DENIED: Remedy(
         N_(
-            "Choose a folder that the job's user may write (`trainer.default_local_dir`), or change the "
-            "rights of the volume."
+            "Choose a folder that the job's user may write (`trainer.default_local_dir`), or give the job the "
+            "rights of the volume, the bucket or the repository."
         ),
     ),
     FailureKind.FILE_MISSING: Remedy(
