@@ -138,8 +138,8 @@ SETUP = "(setup pid=3) ModuleNotFoundError: No module named 'ray'\n"
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        pytest.param(DEATH, ["CUDA out of memory", "A GPU ran out of memory.", "fails again"], id="after a step"),
-        pytest.param(SETUP, ["No module named 'ray'", "is not installed.", "fails again"], id="without a step"),
+        pytest.param(DEATH, ["CUDA out of memory", "A GPU ran out of memory.", "will fail again"], id="after a step"),
+        pytest.param(SETUP, ["No module named 'ray'", "is not installed.", "will fail again"], id="without a step"),
         pytest.param("loss nan\n", ["Why it died: loss nan", "not a number"], id="a loss"),
     ],
 )
