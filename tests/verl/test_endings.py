@@ -59,6 +59,7 @@ def test_a_run_saves_when_it_is_asked_and_when_it_is_told_to_end_and_goes_on_fro
 
 
 @TWO_NODES
+@pytest.mark.thorough
 def test_the_death_of_a_node_ends_the_training_and_says_which(tmp_path: Path) -> None:
     asked = Asked(recipe="ppo", folder=tmp_path, nodes=2, overrides=["trainer.val_before_train=False"])
     with running(asked) as found:
@@ -72,6 +73,7 @@ def test_the_death_of_a_node_ends_the_training_and_says_which(tmp_path: Path) ->
 
 
 @TWO_NODES
+@pytest.mark.thorough
 def test_the_death_of_the_head_ends_the_other_node_and_is_no_success(tmp_path: Path) -> None:
     asked = Asked(recipe="ppo", folder=tmp_path, nodes=2, overrides=["trainer.val_before_train=False"])
     with running(asked) as found:
