@@ -59,6 +59,7 @@ PLANTED = (
         "checkpoint_rescue",
         "plan.image",
         "plan.checkpoint_store",
+        "plan.warnings",
     ),
     *("launch.last_error", "teardown.last_error", "teardown.manual_command"),
     *("observed.pending_confirmation", "observed.outage", "observed.autostop_repair", "observed.recoveries"),

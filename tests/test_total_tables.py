@@ -12,6 +12,7 @@ import pytest
 
 import bot
 from bot.core.model.failure import FailureKind
+from bot.core.model.option_tree import OptionKind
 from bot.core.model.people import PersonKind
 from bot.core.model.run_state import Reason
 from bot.core.rules.end_causes import REASON_BY_RULE
@@ -35,6 +36,10 @@ EXCEPTIONS: Mapping[str, Partial] = {
     "bot.core.model.people.KIND_WORDS": (
         frozenset({PersonKind.STRANGER, PersonKind.BOT, PersonKind.DEACTIVATED}),
         "a policy file has no word for all of them: strangers are granted a role by their ids, the others get none",
+    ),
+    "bot.core.rules.override_checks.KIND_WORDS": (
+        frozenset(OptionKind) - {OptionKind.FLAG, OptionKind.INTEGER, OptionKind.NUMBER},
+        "Hydra takes any text for the others, so that nothing is refused",
     ),
     "bot.slack.views.outcome_labels.SAVING_LABELS": (WITHOUT_WAIT, "only a requested end waits for a checkpoint"),
     "bot.slack.views.rescue_views.SAVE_GRACE_REASONS": (WITHOUT_WAIT, "only a requested end waits for a checkpoint"),

@@ -40,6 +40,7 @@ EMOJI = {
     "hourglass": "…",
     "hourglass_flowing_sand": "…",
     "large_blue_circle": "●",
+    "leftwards_arrow_with_hook": "↩",
     "lock": "⚿",
     "mag": "⌕",
     "memo": "✎",

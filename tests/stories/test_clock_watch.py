@@ -139,7 +139,7 @@ def test_a_budget_outlasts_a_jump_of_the_clock_that_skypilot_bills_by(
 @pytest.mark.parametrize(
     ("jump", "other", "told"),
     [
-        pytest.param(-120, None, "jumped back by 2 min 0 s.* I go by the time that has really passed", id="back"),
+        pytest.param(-120, None, "jumped back by 2 min.* I go by the time that has really passed", id="back"),
         pytest.param(HOUR, None, "jumped ahead by 1 h.* I go by the time that has really passed", id="ahead"),
         pytest.param(HOUR, 0, "Slack's clock agrees with mine: set this machine's clock right.", id="wrong"),
         pytest.param(HOUR, HOUR, "that time has passed, as while a virtual machine is paused", id="passed"),
@@ -315,7 +315,7 @@ def test_a_bot_as_it_runs_loses_no_tick_to_a_clock_that_is_set_back(
         ana.says(f"/verl stop {run.id}")
         eventually(lambda: bot.run_service.queries.find(run.id, create_trusted_actor(ANA)).closed_at, seconds=10)
         assert (process_health.read_age_seconds(tmp_path) or 0.0) < 5
-        eventually(lambda: "This machine's clock jumped back by 2 min 0 s" in slack.transcript(ANA, "C0RANDOM"))
+        eventually(lambda: "This machine's clock jumped back by 2 min" in slack.transcript(ANA, "C0RANDOM"))
     finally:
         bot.stop()
 

@@ -36,7 +36,7 @@ def test_of_a_run_that_has_just_begun_it_says_what_is_not_known_yet(bot: Bot) ->
     bot.running(LINE)
     answer = explained(bot)
     assert "no step is finished yet." in answer
-    assert "There is no earlier run of `smoke` with steps to compare it with." in answer
+    assert "No earlier run of `smoke` has steps to compare with." in answer
     assert "$4.00/h (demo price)" in answer
     assert "error" not in answer
 
@@ -51,7 +51,7 @@ def test_a_running_training_is_compared_with_earlier_runs_and_its_time_and_money
     assert "reward at step 8: 0.20 (earlier run: 0.50)" in answer
     assert "seconds per step: 30 (earlier run: 30)" in answer
     assert "*Since its first step*: steps 1 → 11" in answer
-    assert "No finding is open (after 11 steps)." in answer
+    assert "No open finding after 11 steps." in answer
     assert "*Time of steps 1 to 11*: `timing_s/gen` 60%" in answer
     assert "The last 11 lines of its log show no error." in answer
     assert len(answer.splitlines()) <= 10 + 3  # ten lines, and three buttons
@@ -125,8 +125,8 @@ def test_it_is_told_in_the_language_of_the_person(bot: Bot) -> None:
     trains(bot, range(1, 9))
     bot.say("language zh-CN")
     answer = explained(bot)
-    assert "`smoke` 以前没有跑出过步数的任务，无从比较。" in answer
-    assert "目前没有异常提示（已检查 8 步）" in answer
+    assert "`smoke` 没有可比较的历史任务。" in answer
+    assert "已检查 8 步，目前没有异常提示。" in answer
     assert not re.search(r"[A-Za-z]{4,} [a-z]{3,} [a-z]{3,}", re.sub(r"`[^`]*`|<[^>]*>", "", answer))
 
 

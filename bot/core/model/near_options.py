@@ -57,7 +57,7 @@ def measure_path(typed: Sequence[str], words: Sequence[str]) -> float:
     """Return the cost of taking some words for others in their order, where words may be missing or too many.
 
     >>> measure_path(("actor", "optim"), ("actor_rollout_ref", "actor", "optim")), measure_path(("a",), ("a",))
-    (0.5, 0)
+    (0.5, 0.0)
     """
     row: list[float] = [count * MISSING_WORD for count in range(len(words) + 1)]
     for word in typed:

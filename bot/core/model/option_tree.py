@@ -103,8 +103,9 @@ def parse_option_list(text: str, unread: Mapping[str, str]) -> OptionList:
     kind, none for a group, with `!` where null is no value; and after `@` the engines that alone have it.
 
     >>> lines = ["verl 1", "read", " p", "program a engine x y", "choices", "settings", " n", "  m integer!"]
-    >>> parse_option_list("\\n".join(lines), {}).trees["a"].options["n.m"]
-    Option(kind=<OptionKind.INTEGER: 'integer'>, is_required=True, engines=frozenset({'x', 'y'}))
+    >>> option = parse_option_list("\\n".join(lines), {}).trees["a"].options["n.m"]
+    >>> option.kind, option.is_required, sorted(option.engines)
+    (<OptionKind.INTEGER: 'integer'>, True, ['x', 'y'])
     """
     head, *programs = text.split("\nprogram ")
     first, _, names = head.partition("\nread")
