@@ -111,7 +111,7 @@ def test_an_amount_that_can_be_read_in_one_way_is_taken(bot: Bot, amount: str, d
         pytest.param("launch ppo batch_size=257", "multiple of 8 (4 × 2 GPUs), and is 257", id="an odd batch"),
         pytest.param("launch ppo batch_size=257 --dry-run", "`batch_size=256`, `batch_size=264`", id="a dry run of it"),
         pytest.param("launch ppo data.train_batch_size=257", "multiple of 8 (4 × 2 GPUs), and is 257", id="verl's own"),
-        pytest.param("launch ppo data.train_batch_size=x", "`data.train_batch_size` must be a whole number, not `x`", id="a batch that is no number"),
+        pytest.param("launch ppo data.train_batch_size=x", "must be a whole number, not `x`", id="no number for verl"),
         pytest.param("launch ppo nodes=3", "must be a multiple of 12", id="GPUs that do not divide the default"),
         pytest.param("launch grpo batch_size=33", "must be a multiple of 2, and is 33", id="half a batch"),
         pytest.param("launch ppo foo.bar=3", "verl has no setting `foo.bar`.", id="an unknown group"),
