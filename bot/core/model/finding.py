@@ -170,6 +170,8 @@ class HealthRules:
         length_shrunk_share: share of the mean response length at the start, if the reward has not risen meanwhile.
         length_gone_share, length_gone_tokens: the same whatever the reward; the two logs end at 0.6.
         aborted_note, aborted_warning: share of responses without a single token.
+        failed_rollout_steps: steps of the last five in which rollouts raised an error.
+        padded_note, padded_warning: share of the samples of the last five steps that verl made up.
         validation_drop_share: share of the best validation, lost while the reward rose.
         validation_drop_min: and at least so much, and four times the scatter; the two logs lose 0.07 of the best single
             one at most.
@@ -255,6 +257,9 @@ class HealthRules:
     length_gone_tokens: float = 8.0
     aborted_note: float = 0.05
     aborted_warning: float = 0.1
+    failed_rollout_steps: int = 4
+    padded_note: float = 0.05
+    padded_warning: float = 0.1
     cut_note: float = 0.05
     cut_warning: float = 0.1
     cut_rise: float = 0.04

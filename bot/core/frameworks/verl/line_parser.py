@@ -15,6 +15,7 @@ from bot.core.frameworks.verl.log_grammar import (
     select_verl_keys,
 )
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS, count_family_keys, is_own_line
+from bot.core.frameworks.verl.rollout_losses import NO_LOSSES, PADDING_MARK, ROLLOUT_MARK, RolloutLosses
 from bot.core.frameworks.verl.step_layout import StepLayouts
 from bot.core.model.log_text import strip_prefixes
 from bot.core.model.metrics import LogEvent, StepMetrics, TrainingResumed
@@ -39,7 +40,7 @@ class LineParser:
 
     Attributes:
         at: Unix seconds of now, for the rows.
-        block, sampling, step, keys, unfamiliar_keys, other_keys: as in `LogParser`.
+        block, sampling, step, keys, unfamiliar_keys, other_keys, losses: as in `LogParser`.
         layouts: of the step lines so far.
         events: of the lines so far.
     """
@@ -51,6 +52,7 @@ class LineParser:
     keys: tuple[str, ...]
     unfamiliar_keys: tuple[str, ...]
     other_keys: tuple[str, ...]
+    losses: RolloutLosses = NO_LOSSES
     layouts: StepLayouts = field(default_factory=StepLayouts)
     events: list[LogEvent] = field(default_factory=list)
 
@@ -82,6 +84,8 @@ class LineParser:
         elif "alidation metrics: " in line and (metrics_match := VALIDATION_METRICS_LINE.search(line)):
             self.block.begin()
             self._ends_block(metrics_match[1])
+        elif ROLLOUT_MARK in line or PADDING_MARK in line:
+            self.losses = self.losses.read_line(line)
         elif event := parse_event(line):
             self.events.append(event)
             if isinstance(event, TrainingResumed):
@@ -116,8 +120,8 @@ class LineParser:
         else:
             self.unfamiliar_keys = keys[:REMEMBERED_KEYS]
             return
-        self.events.append(row)
-        self.unfamiliar_keys, self.sampling = (), False
+        self.events.append(self.losses.add_to(row))
+        self.unfamiliar_keys, self.sampling, self.losses = (), False, NO_LOSSES
 
     def _belongs_to_run(self, row: StepMetrics) -> bool:
         """Return whether the run prints such rows: the model's answer may look like one."""

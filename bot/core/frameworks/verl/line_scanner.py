@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from bot.core.frameworks.verl.rollout_losses import PADDING_MARK, ROLLOUT_MARK
 from bot.core.frameworks.verl.step_layout import STEP_MARK
 
 OTHER_MARKS = (
@@ -15,6 +16,8 @@ OTHER_MARKS = (
     "global step to",
     "View run",
     "alidation metrics: ",
+    ROLLOUT_MARK,
+    PADDING_MARK,
     '{"step"',
     "[prompt]",
     "[score]",

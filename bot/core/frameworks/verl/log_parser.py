@@ -13,6 +13,7 @@ from typing import Self
 from bot.core.frameworks.verl.line_parser import LineParser
 from bot.core.frameworks.verl.line_scanner import LineScanner
 from bot.core.frameworks.verl.log_blocks import MetricsBlock
+from bot.core.frameworks.verl.rollout_losses import NO_LOSSES, RolloutLosses
 from bot.core.model.metrics import LogEvent
 
 MAX_LINE_CHARACTERS = 1_048_576 + 4_096
@@ -34,6 +35,7 @@ class LogParser:
         keys: of the last row of the longest kind that the run prints, without validations.
         other_keys: of the last row of another kind.
         unfamiliar_keys: keys of a line that looked like a row but did not belong to the run.
+        losses: rollouts that failed since the last row.
     """
 
     partial_line: str = ""
@@ -43,6 +45,7 @@ class LogParser:
     keys: tuple[str, ...] = ()
     unfamiliar_keys: tuple[str, ...] = ()
     other_keys: tuple[str, ...] = ()
+    losses: RolloutLosses = NO_LOSSES
 
     def parse(self, text: str, at: float = 0.0) -> tuple[Self, list[LogEvent]]:
         r"""Return the parser for the next piece, and the events of all lines that this piece completes.
@@ -59,7 +62,9 @@ class LogParser:
         text = self.partial_line + text
         end = max(text.rfind("\n"), text.rfind("\r")) + 1
         lines, block = LineScanner(text, end), MetricsBlock(self.block)
-        parser = LineParser(at, block, self.sampling, self.step, self.keys, self.unfamiliar_keys, self.other_keys)
+        parser = LineParser(
+            at, block, self.sampling, self.step, self.keys, self.unfamiliar_keys, self.other_keys, self.losses
+        )
         while line := lines.next_line() if block else lines.next_marked_line():
             if len(line) <= MAX_LINE_CHARACTERS:
                 parser.parse_line(line)
@@ -74,6 +79,7 @@ class LogParser:
             keys=parser.keys,
             unfamiliar_keys=parser.unfamiliar_keys,
             other_keys=parser.other_keys,
+            losses=parser.losses,
         ), parser.events
 
     def interrupt(self) -> Self:

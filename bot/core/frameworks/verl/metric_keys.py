@@ -25,6 +25,11 @@ MFU = ("perf/mfu/actor", "perf/mfu", "train/mfu")
 HOST_MEMORY = ("perf/cpu_memory_used_gb",)
 GPU_MEMORY = ("perf/max_memory_reserved_gb", "perf/max_memory_allocated_gb")
 
+FAILED_ROLLOUTS = ("log/failed_rollouts",)
+PADDED_SHARE = ("log/padded_share",)
+"""What verl 0.9 reports in lines of its log and in no metric: how many rollouts of a step raised an error, and which
+share of the samples of its batch verl made up, to fill the places that were left."""
+
 TIME_PARTS = {
     StepPart.GENERATION: ("gen", "gen_max"),
     StepPart.REWARD: ("reward", "adv"),

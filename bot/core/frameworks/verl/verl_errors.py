@@ -6,6 +6,7 @@ The texts are those of its assertions and checks (sources: `trainer/ppo/ray_trai
 
 import re
 
+from bot.core.frameworks.verl.rollout_losses import ROLLOUT_MARK
 from bot.core.model.failure import FailureKind, FailureTexts
 from bot.core.model.training_framework import FailureReading
 
@@ -92,7 +93,7 @@ CONSEQUENCES = (
     ),
 )
 SURVIVED = (
-    "Error in _run_prompt",
+    ROLLOUT_MARK,
     "Error in reward_fn",
     "Error in extracting tool call",
     "Error when executing tool",

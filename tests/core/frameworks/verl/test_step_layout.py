@@ -101,7 +101,7 @@ def read(text: str, cuts: Sequence[int]) -> list[LogEvent]:
 
 def read_plainly(text: str) -> list[LogEvent]:
     """Return the events of a text whose lines are all parsed, one by one, without the fast path and without marks."""
-    parser = LineParser(0.0, MetricsBlock(""), False, None, (), (), (), PlainLayouts())
+    parser = LineParser(0.0, MetricsBlock(""), False, None, (), (), (), layouts=PlainLayouts())
     for line in text.replace("\r", "\n").split("\n"):
         parser.parse_line(line)
     return parser.events

@@ -176,8 +176,9 @@ def small(seed: int) -> list[StepMetrics]:
 
 
 def modern(seed: int) -> list[StepMetrics]:
-    """verl 0.9 with all its numbers: a small gap of rollout and training, fresh samples, memory that fills caches."""
-    random = Random(seed + 1000)
+    """verl 0.9 with all its numbers: a small gap of rollout and training, fresh samples, memory that fills caches, and
+    now and then a rollout that fails."""
+    random, failing = Random(seed + 1000), Random(seed + 3000)
 
     def values(at: int) -> dict[str, float]:
         return {
@@ -188,6 +189,7 @@ def modern(seed: int) -> list[StepMetrics]:
             "rollout_corr/chi2_token": random.gauss(0.002, 0.002),
             "response/aborted_ratio": max(random.gauss(0.0, 0.003), 0.0),
             "actor/perf/cpu_memory_used_gb": 180.0 + 25.0 * (1 - exp(-at / 12)) + random.gauss(0, 1.5) + at % 20 * 0.3,
+            **({"log/failed_rollouts": 1.0} if at == 30 or failing.random() < 0.01 else {}),
         }
 
     return changed(replace(Shape(), tools=True).rows(seed), 0, lambda row: values(row.step))
@@ -263,6 +265,7 @@ HEALTHY_BY_DETECTOR: Mapping[str, str] = {
     "rollout-mismatch": MODERN,
     "stale-samples": ASYNCHRONOUS,
     "aborted-responses": MODERN,
+    "lost-rollouts": MODERN,
     "memory-growth": MODERN,
     "slow-steps": ALL_METRICS,
 }

@@ -181,6 +181,8 @@ SICK: Mapping[str, tuple[str, Callable[[int], list[StepMetrics]], int]] = {
     "entropy that rises": ("entropy-rise", entropy_runs_away, 100),
     "responses that shrink to nothing": ("length-collapse", shrinking, 100),
     "aborted responses": ("aborted-responses", faded(100, "response/aborted_ratio", 0.0, 0.02, 0.6), 100),
+    "rollouts that fail": ("lost-rollouts", fixed(100, modern, log__failed_rollouts=4.0, log__padded_share=0.12), 100),
+    "batches that do not divide": ("lost-rollouts", fixed(0, modern, log__padded_share=0.5), 0),
     "all cut from the first step": ("truncation", all_cut, 0),
     "no variance": ("no-variance", no_difference, 120),
     "no variance over several arms": ("no-variance", several_arms, 0),

@@ -9,6 +9,11 @@ from bot.core.frameworks.verl.detectors.gradient import (
     detect_not_a_number,
     detect_vanished_gradient,
 )
+from bot.core.frameworks.verl.detectors.lost_rollouts import (
+    FAILED_ROLLOUTS_ADVICE,
+    PADDING_ADVICE,
+    detect_lost_rollouts,
+)
 from bot.core.frameworks.verl.detectors.machine import (
     MEMORY,
     MEMORY_ADVICE,
@@ -68,7 +73,19 @@ from bot.core.frameworks.verl.detectors.tools import (
     detect_silent_tools,
 )
 from bot.core.frameworks.verl.detectors.validation import VALIDATION_FALL_ADVICE, detect_validation_fall
-from bot.core.frameworks.verl.metric_keys import ABORTED, CUT, ENTROPY, GRADIENT, LENGTH, REWARD, SCORE, SECONDS, TURNS
+from bot.core.frameworks.verl.metric_keys import (
+    ABORTED,
+    CUT,
+    ENTROPY,
+    FAILED_ROLLOUTS,
+    GRADIENT,
+    LENGTH,
+    PADDED_SHARE,
+    REWARD,
+    SCORE,
+    SECONDS,
+    TURNS,
+)
 from bot.core.model.measurement import Detector
 
 DAPO_PAPER = "https://arxiv.org/abs/2503.14476"
@@ -265,6 +282,16 @@ DETECTORS = (
         thresholds=("aborted_note", "aborted_warning"),
         advice=(ABORTED_ADVICE,),
         metrics=ABORTED,
+    ),
+    Detector(
+        "lost-rollouts",
+        "https://verl.readthedocs.io/en/latest/advance/agent_loop.html",
+        detect_lost_rollouts,
+        persist_steps=1,
+        sign="rollouts raise an error and training goes on without them, or verl fills its batches with padding",
+        thresholds=("failed_rollout_steps", "padded_note", "padded_warning"),
+        advice=(FAILED_ROLLOUTS_ADVICE, PADDING_ADVICE),
+        metrics=(*FAILED_ROLLOUTS, *PADDED_SHARE),
     ),
     Detector(
         "truncation",
