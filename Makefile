@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Images of Python often forbid bytecode: then each worker of the tests compiles and rewrites every module again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo environment test-verl test-verl-newest debian test long thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats measure bench format docs screenshots charts golden options words lock locks chromium clean page page-check page-dev
+.PHONY: demo environment test-verl test-verl-newest debian test long thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats measure bench format docs screenshots charts golden options words lock locks chromium clean page page-check page-dev prometheus
 .PHONY: page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
@@ -66,7 +66,11 @@ slurm: $(READY)  ## the Debian packages that those need
 
 debian: $(READY)  # one after the other, as apt wants it
 	@$(MAKE) --no-print-directory chromium
+	@$(MAKE) --no-print-directory prometheus
 	@$(MAKE) --no-print-directory slurm
+
+prometheus:  ## Debian's Prometheus and promtool, which the tests of metrics and alerts need; as root on Debian
+	command -v promtool >/dev/null || (apt-get update -q && apt-get install -qy --no-install-recommends prometheus)
 
 chromium:  ## Debian's browser, which the tests of the page need; as root on Debian
 	command -v chromium >/dev/null || (apt-get update -q && apt-get install -qy --no-install-recommends chromium fonts-noto-color-emoji fonts-noto-cjk)

@@ -14,6 +14,7 @@ ROOMS = (
     "bot.adapters.local",
     "bot.adapters.files",
     "bot.adapters.charts",
+    "bot.adapters.prometheus",
     "bot.runtime",
     "bot.core.rules",
     "bot.core.frameworks",

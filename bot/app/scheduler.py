@@ -11,6 +11,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from bot.app.ports import Now
+from bot.runtime.telemetry import OperationKind, Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +58,13 @@ class Scheduler:
 
     Args:
         now: a clock that never goes back, and does not jump.
+        telemetry: observes each run of a job.
     """
 
-    def __init__(self, now: Now) -> None:
+    def __init__(self, now: Now, telemetry: Telemetry | None = None) -> None:
         self._zone = BotTimeZone(now)
         self._scheduler = BackgroundScheduler(timezone=self._zone, executors={"default": ThreadPoolExecutor(8)})
+        self._telemetry = telemetry or Telemetry()
         self._lock = Lock()
         self._running: set[str] = set()
         self._woken: set[str] = set()
@@ -119,7 +122,8 @@ class Scheduler:
             self._running.add(name)
         wait = None
         try:
-            wait = job()
+            with self._telemetry.observe(OperationKind.JOB, name):
+                wait = job()
         except Exception:
             log.exception("%s failed; it runs again at its usual time", name)
         finally:

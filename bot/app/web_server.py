@@ -1,4 +1,4 @@
-"""A web server on one address that is hard to block: HTTP mode and the admin policy's port both use it.
+"""A web server on one address that is hard to block: HTTP mode, the admin policy's port and the metrics' use it.
 
 Nothing of a request is parsed before its sender has been checked. Headers, body and connections are bounded in size,
 time and number, because anyone may reach the port; a proxy before it may be stricter, never laxer.
@@ -49,17 +49,19 @@ class PortLimits:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The handler of what is posted to one path, or to paths below it.
+    """The handler of what is sent to one path, or to paths below it.
 
     Attributes:
         refuse: returns the refusal, before the body is read, by what follows the path and the headers; None to accept.
         answer: returns the response to the body.
         has_subpaths: whether something may follow the path.
+        method: the one method that is accepted; of a GET no body is read.
     """
 
     refuse: Callable[[str, Headers], Response | None]
     answer: Callable[[Headers, bytes], Awaitable[Response]]
     has_subpaths: bool = False
+    method: str = "POST"
 
 
 class BodyTooLarge(Exception):
@@ -93,11 +95,13 @@ class WebApplication:
         endpoint, rest = self._find_endpoint(path)
         if endpoint is None:
             return text_response("not found", 404)
-        if method != "POST":
-            return method_not_allowed_response("POST")
+        if method != endpoint.method:
+            return method_not_allowed_response(endpoint.method)
         headers = Headers(scope=scope)
         if refusal := endpoint.refuse(rest, headers):
             return refusal
+        if method == "GET":
+            return await endpoint.answer(headers, b"")
         try:
             async with asyncio.timeout(self._limits.seconds):
                 body = await read_body(headers, receive, self._limits.body_bytes)

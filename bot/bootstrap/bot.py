@@ -15,6 +15,7 @@ from bot.app.cluster_sweep import ClusterSweep
 from bot.app.cost_service import MonthlyBudgetMonitor
 from bot.app.finding_samples import FindingSampleAttacher
 from bot.app.language_preferences import REFRESH_PERIOD, LanguagePreferences
+from bot.app.metrics_server import MetricsServer
 from bot.app.operator_notices import MemoryWatch
 from bot.app.ports import ChartRenderer, Cloud
 from bot.app.price_cache import PriceCache
@@ -135,6 +136,7 @@ class Bot:
     clock: Clock
     clock_watch: ClockWatch
     admin_policy_server: AdminPolicyServer | None
+    metrics_server: MetricsServer | None
     price_cache: PriceCache
     directory: SlackDirectory
     settings: Settings = field(repr=False)
@@ -143,6 +145,8 @@ class Bot:
         """Start all parts."""
         if self.admin_policy_server:
             self.admin_policy_server.start()
+        if self.metrics_server:
+            self.metrics_server.start()
         Thread(target=self._log_server, name="greet", daemon=True).start()
         period = timedelta(seconds=self.settings.tick_seconds)
         self.scheduler.add_job(TICK, period, self._tick, TICK_PAUSE)
@@ -176,6 +180,8 @@ class Bot:
         self.connection.stop()
         if self.admin_policy_server:
             self.admin_policy_server.stop()
+        if self.metrics_server:
+            self.metrics_server.stop()
         self.price_cache.stop()
         self.directory.stop()
         self.cloud.stop()

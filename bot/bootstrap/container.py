@@ -1,7 +1,6 @@
 """The composition root: settings in, a bot out. The only module that knows every class."""
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from secrets import randbits
@@ -33,6 +32,7 @@ from bot.app.scheduler import Scheduler
 from bot.app.unreadable_runs import UnreadableRunReconciler
 from bot.bootstrap.bot import HOMES, NOTICES, NOTIFY, ORPHANS, REPORTS, SWEEP, TICK, UNREADABLE, Bot
 from bot.bootstrap.masked_cloud import MaskingCloud
+from bot.bootstrap.measured_parts import ObservedLeadership, build_metrics_server, measure_calls
 from bot.bootstrap.outside import Outside, open_outside
 from bot.bootstrap.providers import (
     MAX_LOG_LINES,
@@ -48,6 +48,7 @@ from bot.config.settings import Settings
 from bot.errors import UserError
 from bot.phrase import Phrase
 from bot.runtime.secret_filter import SecretFilter
+from bot.runtime.telemetry import TracedThreadPool
 from bot.slack.inbound.button_listeners import ButtonListeners
 from bot.slack.inbound.command_handlers import Commands
 from bot.slack.inbound.delivery_queue import Inbox
@@ -65,7 +66,7 @@ from bot.slack.outbound.cluster_notifier import OrphanNotifier
 from bot.slack.outbound.directory import SlackDirectory, find_time_zone
 from bot.slack.outbound.home_publisher import HomePublisher
 from bot.slack.outbound.notice_sender import NoticeSender
-from bot.slack.outbound.outbox import Outbox
+from bot.slack.outbound.outbox_lag import MeasuredOutbox, OutboxLag
 from bot.slack.outbound.report_notifier import ReportPublisher
 from bot.slack.outbound.run_notifier import RunNotifier
 from bot.slack.outbound.table_publisher import TablePublisher
@@ -107,20 +108,18 @@ def assemble(outside: Outside) -> Bot:
     audit, policy_source, recipes = store.audit, outside.policy_source, outside.recipes
     read_policy, now = policy_source.read_current, outside.clock.now
     admit = build_admission_check(read_policy, settings, now)
-    scheduler = Scheduler(now)
-    masked_cloud = MaskingCloud(outside.cloud, secrets)
+    scheduler = Scheduler(now, outside.telemetry)
+    masked_cloud = MaskingCloud(measure_calls(outside.cloud, outside.telemetry), secrets)
     card_period = timedelta(seconds=settings.card_seconds)
     leader_lease = timedelta(seconds=settings.leader_lease_seconds)
-
-    def is_leader() -> bool:
-        return store.acquire_leadership(outside.owner_name, leader_lease)
-
+    is_leader = ObservedLeadership(lambda: store.acquire_leadership(outside.owner_name, leader_lease))
     interactive_priority = InteractivePriority()
     chart_publisher = ChartPublisher(slack, outside.chart_renderer, now)
     identity = BotIdentity(slack)
     directory = SlackDirectory(slack, identity, answer_seconds=outside.directory_seconds)
     access = AccessControl(directory, read_policy)
-    outbox = Outbox(slack, now, chart_publisher, settings.language, identity.find_workspace_url)
+    outbox_lag = OutboxLag()
+    outbox = MeasuredOutbox(outbox_lag, slack, now, chart_publisher, settings.language, identity.find_workspace_url)
     notifier = RunNotifier(
         store,
         outbox,
@@ -182,7 +181,7 @@ def assemble(outside: Outside) -> Bot:
         now=now,
         read_timings=lambda: build_reconcile_timings(settings, read_policy()),
         admit=admit,
-        pool=ThreadPoolExecutor(4, thread_name_prefix="act"),
+        pool=TracedThreadPool(4, thread_name_prefix="act"),
         wake=lambda: scheduler.wake(TICK),
         priority=interactive_priority,
         began_at=now(),
@@ -260,6 +259,7 @@ def assemble(outside: Outside) -> Bot:
         record_event=audit.record,
     )
     app = build_app(listeners, lambda **_: identity.resolve(), settings.slack_signing_secret or "unused")
+    app.telemetry = outside.telemetry
     orphan_notifier.listen(app)
     connection: SocketConnection | HttpServer
     if settings.slack_mode == "socket":
@@ -311,6 +311,7 @@ def assemble(outside: Outside) -> Bot:
         clock=outside.clock,
         clock_watch=ClockWatch(outside.clock, partial(fetch_time, settings.slack_api_url), announcer),
         admin_policy_server=build_admin_policy_server(admin_policy, settings),
+        metrics_server=build_metrics_server(outside, outbox_lag, is_leader),
         price_cache=price_cache,
         directory=directory,
         settings=settings,

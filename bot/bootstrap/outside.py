@@ -36,6 +36,7 @@ from bot.config.compute_settings import LOCAL_HINT
 from bot.config.settings import Settings
 from bot.errors import UserError
 from bot.runtime.secret_filter import SecretFilter
+from bot.runtime.telemetry import Telemetry
 from bot.slack.inbound.background import BackgroundReplies
 from bot.slack.outbound.directory import ANSWER_TIMEOUT_SECONDS
 from bot.slack.outbound.web_client import build_web_client
@@ -61,6 +62,7 @@ class Outside:
         patience: how long a tick waits for what it started.
         directory_seconds: how long a person who types waits for what Slack knows of people and channels.
         valkey: the embedded store; None where the settings name another. lock: the lock of the data directory.
+        telemetry: observes what the bot does.
     """
 
     settings: Settings = field(repr=False)
@@ -80,6 +82,7 @@ class Outside:
     directory_seconds: float = ANSWER_TIMEOUT_SECONDS
     valkey: EmbeddedValkey | None = None
     lock: IO[str] | None = None
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
 
 def open_outside(
@@ -112,6 +115,7 @@ def open_outside(
     record_policy = policy_recorder(audit, settings.policy, bot_clock.now)
     record_policy(policy_source.policy)
     policy_source.on_change = lambda _, new_policy: record_policy(new_policy)
+    telemetry = Telemetry()
     return Outside(
         settings=settings,
         store=RedisStore(redis, build_retention(settings), load_zone(settings.timezone), audit=audit),
@@ -119,7 +123,7 @@ def open_outside(
         or (
             build_sky_cloud(settings, bot_clock.now) if settings.uses_skypilot else build_local_cloud(settings, account)
         ),
-        slack=build_web_client(settings.slack_bot_token, settings.slack_api_url),
+        slack=build_web_client(settings.slack_bot_token, settings.slack_api_url, telemetry),
         clock=bot_clock,
         secrets=filter_secrets or build_secret_filter(settings),
         policy_source=policy_source,
@@ -129,6 +133,7 @@ def open_outside(
         owner_name=read_owner_name(settings.data_dir),
         valkey=valkey,
         lock=lock,
+        telemetry=telemetry,
     )
 
 

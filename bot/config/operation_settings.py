@@ -80,6 +80,17 @@ class OperationSettings(SlackSettings):
         parse_url_word,
         secret=True,
     )
+    metrics_port: int | None = setting(
+        "VERLBOT_METRICS_PORT",
+        "Port of the bot's metrics for Prometheus, at `/metrics` (docs/monitoring.md). If not set, there are none.",
+        None,
+        parse_whole_number,
+    )
+    metrics_host: str = setting(
+        "VERLBOT_METRICS_HOST",
+        "Address of that port. The metrics need no password, and name no run and no person.",
+        "127.0.0.1",
+    )
     findings: Path | None = setting(
         "VERLBOT_FINDINGS", "YAML file with your team's own findings (docs/findings.md).", None, parse_existing_file
     )

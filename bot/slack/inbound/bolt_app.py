@@ -6,6 +6,7 @@ from typing import Any
 
 from slack_bolt import App, BoltRequest, BoltResponse
 
+from bot.runtime.telemetry import OperationKind, Telemetry
 from bot.slack.payloads import (
     MalformedDelivery,
     check_delivery,
@@ -16,8 +17,10 @@ log = logging.getLogger(__name__)
 
 class ContextIsolatedApp(App):
     """Bolt's app, with a context of its own for each delivery: the language that a listener sets ends with the
-    delivery.
+    delivery. Each is observed.
     """
+
+    telemetry = Telemetry()
 
     def dispatch(self, req: BoltRequest) -> BoltResponse:
         """Dispatch a delivery in a copy of the context, unless it is malformed."""
@@ -25,7 +28,8 @@ class ContextIsolatedApp(App):
             check_delivery(req.body)
         except MalformedDelivery as error:
             return reject_malformed(error)
-        return copy_context().run(super().dispatch, req)
+        with self.telemetry.observe(OperationKind.DELIVERY, find_entry_point(req.body)):
+            return copy_context().run(super().dispatch, req)
 
 
 def find_entry_point(body: dict[str, Any]) -> str:

@@ -69,7 +69,9 @@ MAX_REMEMBERED_EVENTS = 1_000
 """Maximum event ids remembered. Slack repeats an event within the hour if it considers the first delivery lost."""
 
 
-def build_app(listeners: "Listeners", authorize: Callable[..., AuthorizeResult], signing_secret: str) -> App:
+def build_app(
+    listeners: "Listeners", authorize: Callable[..., AuthorizeResult], signing_secret: str
+) -> ContextIsolatedApp:
     """Return a Bolt app with all listeners of the bot.
 
     `process_before_response` runs a listener in the thread that received the delivery: our listeners wait for the store

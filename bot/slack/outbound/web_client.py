@@ -14,8 +14,10 @@ from typing import Any
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web import SlackResponse
 
 from bot.core.model.token_bucket import TokenBucket
+from bot.runtime.telemetry import OperationKind, Outcome, Telemetry
 
 TIMEOUT_SECONDS = 10
 
@@ -68,11 +70,43 @@ SDK_LOG = logging.getLogger("bot.slack_sdk")
 SDK_LOG.setLevel(logging.CRITICAL)
 
 
-def build_web_client(token: str, base_url: str) -> WebClient:
+class MeasuredWebClient(WebClient):
+    """Slack's client, each call of which is observed."""
+
+    telemetry: Telemetry
+
+    def api_call(self, api_method: str, **options: Any) -> SlackResponse:
+        """Call a method of the Web API."""
+        with self.telemetry.observe(OperationKind.SLACK, api_method, classify_slack_outcome):
+            return super().api_call(api_method, **options)
+
+
+def build_web_client(token: str, base_url: str, telemetry: Telemetry | None = None) -> WebClient:
     """Return a client without built-in retries: only the caller knows which call may safely be repeated, and logs what
     failed.
     """
-    return WebClient(token=token, base_url=base_url, timeout=TIMEOUT_SECONDS, retry_handlers=[], logger=SDK_LOG)
+    client = MeasuredWebClient(
+        token=token, base_url=base_url, timeout=TIMEOUT_SECONDS, retry_handlers=[], logger=SDK_LOG
+    )
+    client.telemetry = telemetry or Telemetry()
+    return client
+
+
+def classify_slack_outcome(error: BaseException | None) -> Outcome:
+    """Return how a call to Slack ended."""
+    if error is None:
+        return Outcome.SUCCEEDED
+    try:
+        with classify_slack_errors():
+            raise error
+    except SlackRejected:
+        return Outcome.REFUSED
+    except SlackRateLimited:
+        return Outcome.RATE_LIMITED
+    except SlackUncertain:
+        return Outcome.UNANSWERED
+    except BaseException:  # it is the caller's: only its kind is wanted here
+        return Outcome.FAILED
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""The bot's metrics in Prometheus' format; the only importer of prometheus_client."""
