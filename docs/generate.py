@@ -64,6 +64,8 @@ def shown_default(one: Field[Any]) -> str:
         return {"data_dir": "`~/.verlbot`", "recipes_dir": "those that came with it"}[one.name]
     if one.default in ("", None):
         return ""
+    if isinstance(one.default, tuple):
+        return f"`{','.join(one.default)}`"
     return f"`{str(one.default).lower() if isinstance(one.default, bool) else one.default}`"
 
 

@@ -21,6 +21,7 @@ from bot.core.model.metrics import LogEvent, StepMetrics, select_step_metrics
 from bot.core.model.rollout import FilePart, MetricsOrigin
 from bot.core.model.run import Run
 from bot.core.model.run_state import SummaryInterval
+from bot.core.model.tracker import TrackerHosts
 from bot.core.rules.failure_diagnosis import diagnose
 from bot.core.rules.health.stall import LivenessSignals
 from bot.core.rules.log_cursor import LogCursor, NewLines
@@ -92,6 +93,7 @@ class LogIngest:
         hidden_causes: reads the cause of a failure that the run's log hides.
         summary_interval: how often a run's thread gets a summary, unless a person has set that.
         metrics_file: reads the files of metrics; None to read logs alone.
+        tracker_hosts: hosts whose pages count as a run's page at a tracker.
     """
 
     store: RunDataStore
@@ -102,6 +104,7 @@ class LogIngest:
     summary_interval: SummaryInterval
     limits: LogReadLimits = field(default_factory=LogReadLimits)
     metrics_file: MetricsFileReader | None = None
+    tracker_hosts: TrackerHosts = field(default_factory=TrackerHosts)
 
     def ingest(self, run: Run, text: str) -> Run:
         """Ingest new lines; return the run. A faulty log never keeps its run from being stopped.
@@ -238,7 +241,8 @@ class LogIngest:
     def _commit(
         self, run: Run, cursor: LogCursor, part: NewLines, has_time: Callable[[], bool], is_last: bool
     ) -> tuple[Run, LogCursor]:
-        after, events = cursor.advance(part, self.now().timestamp())
+        after, log_events = cursor.advance(part, self.now().timestamp())
+        events = self.tracker_hosts.drop_unknown_pages(log_events)
         if is_last:
             after = after.end_read()
         if run.plan.files.metrics:

@@ -22,6 +22,7 @@ from bot.core.model.money import Rate
 from bot.core.model.recipe import Task
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus, SummaryInterval
+from bot.core.model.tracker import TrackerHosts
 from bot.core.rules.actions import (
     AbandonCheckpoint,
     Action,
@@ -80,6 +81,7 @@ class Reconciler:
         priority: priority of the people who wait for an answer.
         log_lines: how many last lines are read and stored.
         summary_interval: how often a run's thread gets a summary, unless a person has set that.
+        tracker_hosts: hosts whose pages count as a run's page at a tracker.
     """
 
     cloud: Cloud
@@ -100,6 +102,7 @@ class Reconciler:
     summary_interval: SummaryInterval = field(default_factory=SummaryInterval)
     patience: timedelta = timedelta(seconds=0.5)
     limits: LogReadLimits = field(default_factory=LogReadLimits)
+    tracker_hosts: TrackerHosts = field(default_factory=TrackerHosts)
     failing_since: dict[str, datetime] = field(default_factory=dict)
     pending_actions: dict[str, Future[timedelta | None]] = field(default_factory=dict)
 
@@ -282,7 +285,7 @@ class Reconciler:
     def _log_ingest(self) -> LogIngest:
         file = MetricsFileReader(self.cloud, self.now, self.limits.files)
         own = (self.store, HiddenCauseReader(self.cloud, self.store), self.notifier, self.health_monitor, self.now)
-        return LogIngest(*own, self.summary_interval, self.limits, file)
+        return LogIngest(*own, self.summary_interval, self.limits, file, self.tracker_hosts)
 
     def _update(self, run: Run, change: Callable[[Run], Run]) -> Run:
         return self.store.update(run.id, change)

@@ -45,6 +45,7 @@ from bot.bootstrap.providers import (
 )
 from bot.config.operation_settings import OPEN_PORT_HINT, OPEN_PORT_PROBLEM
 from bot.config.settings import Settings
+from bot.core.model.tracker import TrackerHosts
 from bot.errors import UserError
 from bot.phrase import Phrase
 from bot.runtime.secret_filter import SecretFilter
@@ -191,6 +192,7 @@ def assemble(outside: Outside) -> Bot:
         summary_interval=build_summary_interval(settings),
         patience=outside.patience,
         limits=LogReadLimits(settings.log_look_seconds, interactive_priority.yield_to_interactive),
+        tracker_hosts=TrackerHosts(settings.tracker_hosts),
         failing_since=failing_since,
     )
     sweep = ClusterSweep(

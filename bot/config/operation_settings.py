@@ -14,6 +14,7 @@ from bot.config.validators import (
     parse_positive,
     parse_store_url,
     parse_time_zone,
+    parse_tracker_hosts,
     parse_url_word,
     parse_whole_number,
 )
@@ -218,6 +219,14 @@ class OperationSettings(SlackSettings):
         "only the log has these reports.",
         "",
         parse_channel_id,
+    )
+    tracker_hosts: tuple[str, ...] = setting(
+        "VERLBOT_TRACKER_HOSTS",
+        "Hosts of experiment trackers, separated by commas. If a log names a run's page there (W&B, SwanLab, MLflow, "
+        "TensorBoard), the run's card links to it; pages of other hosts get no link. A host may begin with `http://` "
+        "or `*.`, and end with a port.",
+        ("wandb.ai", "*.wandb.io", "swanlab.cn"),
+        parse_tracker_hosts,
     )
     leader_lease_seconds: float = setting(
         "VERLBOT_LEADER_LEASE_SECONDS",

@@ -66,6 +66,18 @@ def parse_channel_id(text: str) -> str:
     return text
 
 
+TRACKER_HOST = re.compile(r"(?:https?://)?(?:\*\.)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::[0-9]{1,5})?")
+"""Matches a host with a scheme and a port of its own, if it has them, and a star for one label."""
+
+
+def parse_tracker_hosts(text: str) -> tuple[str, ...]:
+    """Return the hosts of experiment trackers."""
+    hosts = tuple(host.strip() for host in text.split(","))
+    if not all(map(TRACKER_HOST.fullmatch, hosts)):
+        raise ValueError("hosts separated by commas, such as wandb.ai,wandb.example.org,http://mlflow.internal:5000")
+    return hosts
+
+
 def parse_sky_token(text: str) -> str:
     """Return a service-account token of SkyPilot.
 

@@ -16,6 +16,7 @@ from bot.core.model.history import MetricsHistory
 from bot.core.model.metrics import StepMetrics
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, SummaryInterval
+from bot.core.model.tracker import TrackerHosts
 from bot.core.rules.log_cursor import CHUNK_LINES, LogCursor
 from bot.errors import Unavailable, UnwritableRecord
 from bot.slack.views.run_thread import build_conversation
@@ -90,6 +91,7 @@ def an_intake(
         lambda: at(60),
         SummaryInterval(),
         limits or LogReadLimits(),
+        tracker_hosts=TrackerHosts(("wandb.ai", "http://mlflow.internal:5000")),
     )
 
 
@@ -269,3 +271,33 @@ def test_where_it_is_lost_how_far_a_log_was_read_no_step_is_taken_twice(store: R
     run = look(intake, a_log(1, 2, 3, 4))
     assert steps(store) == [1, 2, 3, 4]
     assert run.training.progress.training_totals.steps == 4
+
+
+@pytest.mark.parametrize(
+    ("lines", "page"),
+    [
+        pytest.param(
+            ["wandb: 🚀 View run at https://wandb.ai/team/gsm8k/runs/1"],
+            "https://wandb.ai/team/gsm8k/runs/1",
+            id="a known host",
+        ),
+        pytest.param(
+            ["🏃 View run gifted-hare-7 at: http://mlflow.internal:5000/#/experiments/1/runs/2"],
+            "http://mlflow.internal:5000/#/experiments/1/runs/2",
+            id="a host of the team's own",
+        ),
+        pytest.param(["wandb: 🚀 View run at https://wandb.ai.example.org/t/p/runs/1"], "", id="an unknown host"),
+        pytest.param(
+            [
+                "wandb: 🚀 View run at https://wandb.ai/team/gsm8k/runs/1",
+                "🏃 View run x at: http://elsewhere.example/#/experiments/1/runs/2",
+            ],
+            "https://wandb.ai/team/gsm8k/runs/1",
+            id="an unknown host after a known one",
+        ),
+    ],
+)
+def test_a_run_has_the_page_of_a_known_tracker_alone(redis: Redis, lines: list[str], page: str) -> None:
+    intake = an_intake(RedisStore(redis))
+    assert look(intake, "\n".join(lines) + "\n").training.progress.tracker_page == page
+    assert all(line in intake.store.get_log(RUN) for line in lines)

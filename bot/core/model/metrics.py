@@ -1,6 +1,5 @@
 """Metrics of one training step, and the other events of a log. Pure."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -222,13 +221,9 @@ class TrainingResumed:
     step: int
 
 
-TRACKER_ADDRESS = re.compile(r"https://(?:wandb\.ai|[\w-]{1,63}\.wandb\.io|swanlab\.cn)/[\w.@~%/+-]{1,300}")
-"""A page of an experiment tracker. A log holds any text, so only the trackers' own hosts count."""
-
-
 @dataclass(frozen=True, slots=True)
 class TrackerLinked:
-    """The training logs to a page of an experiment tracker: a web address of a tracker's own host."""
+    """The training logs to a page of an experiment tracker: a web address, of whatever host the log names."""
 
     address: str
 

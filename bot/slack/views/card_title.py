@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from bot.core.model.cluster import JobState
-from bot.core.model.metrics import TRACKER_ADDRESS
 from bot.core.model.recipe import NAME, RESUME, WHY
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
+from bot.core.model.tracker import TRACKER_ADDRESS, name_tracker
 from bot.core.rules.cluster_keeping import find_keep_end, is_kept
 from bot.core.rules.relaunch import collect_settings
 from bot.phrase import N_
@@ -215,8 +215,6 @@ def describe_origin(run: Run) -> Markup:
 
 
 def link_tracker(run: Run) -> Markup:
-    """Return a link to the tracker's page of the training; empty where its log names none of a tracker's own host."""
+    """Return a link to the tracker's page of the training; empty where its log names no page of a known host."""
     page = run.training.progress.tracker_page
-    if not TRACKER_ADDRESS.fullmatch(page):
-        return Markup()
-    return link(page, "SwanLab" if page.startswith("https://swanlab.") else "W&B")
+    return link(page, name_tracker(page)) if TRACKER_ADDRESS.fullmatch(page) else Markup()

@@ -134,6 +134,8 @@ SPECIAL: Special = {
     "PolicyHit.rule": rules_of,
     "actions(elements)": lambda maker: button(maker.text(), f"act-{maker.choice(range(10**9))}", maker.text()),
     "Finding.reference": lambda maker: maker.choice(["https://arxiv.org/abs/2505.22617", maker.choice(HOSTILE)]),
+    # The log ingest records a tracker's page only if its host is known.
+    "Progress.tracker_page": lambda maker: maker.choice(["https://wandb.ai/t/p/runs/1", maker.choice(HOSTILE)]),
     "Parameter.maximum": lambda maker: maker.choice([None, 400.0]),
     "Parameter.minimum": lambda maker: maker.choice([None, 0.0]),
     "Parameter.pattern": lambda maker: maker.choice(["", "[a-z]+"]),

@@ -15,6 +15,7 @@ OTHER_MARKS = (
     "global_step_",
     "global step to",
     "View run",
+    "TensorBoard ",
     "alidation metrics: ",
     ROLLOUT_MARK,
     PADDING_MARK,

@@ -16,7 +16,6 @@ from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.log_text import MAX_LINE_CHARACTERS
 from bot.core.model.metrics import (
     MAX_KEY_CHARACTERS,
-    TRACKER_ADDRESS,
     CheckpointSaved,
     ProgressBar,
     StepMetrics,
@@ -25,6 +24,7 @@ from bot.core.model.metrics import (
     TrainingPhase,
     TrainingResumed,
 )
+from bot.core.model.tracker import TRACKER_ADDRESS
 
 STEP_LINE = re.compile(r"(?:^|[)\]] ?)step:(\d{1,9}) - (.+)")
 """Matches a step line at the beginning of a line, or where Ray's prefix or tqdm's bar has just ended."""
@@ -71,9 +71,10 @@ says beside them which step of its own that is."""
 
 
 TRACKER_LINE = re.compile(
-    rf"^(?:wandb|swanlab): [^\n]{{0,200}}?View run [^\n]{{0,200}}?({TRACKER_ADDRESS.pattern})(?=\s|$)"
+    r"^(?:(?:(?:wandb|swanlab): [^\n]{0,200}?|\N{RUNNER} )View run |TensorBoard [\w.+]{1,30} at )"
+    rf"[^\n]{{0,200}}?(?P<address>{TRACKER_ADDRESS.pattern})(?=\s|$)"
 )
-"""The line in which W&B or SwanLab says where it shows a run."""
+"""Matches the line in which W&B, SwanLab, MLflow or TensorBoard says where it shows a run."""
 
 MAX_STEP = 10**9
 """Exclusive upper bound of a step: larger numbers are not steps."""
@@ -258,7 +259,7 @@ def parse_event(line: str) -> TotalSteps | ProgressBar | CheckpointSaved | Train
     if match := CHECKPOINT_LINE.search(line):
         return CheckpointSaved(match[1], int(match[2]))
     if match := TRACKER_LINE.search(line):
-        return TrackerLinked(match[1])
+        return TrackerLinked(match["address"])
     return None
 
 

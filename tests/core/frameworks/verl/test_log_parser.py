@@ -325,6 +325,7 @@ def a_validation(sources: int, answers: int) -> dict[str, float]:
 
 
 PAGE = "https://wandb.ai/team/gsm8k/runs/3x4k9q"
+MLFLOW_PAGE = "http://mlflow.internal:5000/#/experiments/1/runs/0b9d2c4e6f8a4b1c8d3e5f7a9b0c1d2e"
 
 
 @pytest.mark.parametrize(
@@ -337,14 +338,22 @@ PAGE = "https://wandb.ai/team/gsm8k/runs/3x4k9q"
             "swanlab: 🚀 View run at https://swanlab.cn/@t/p/runs/1", "https://swanlab.cn/@t/p/runs/1", id="other"
         ),
         pytest.param("wandb: ⭐️ View project at https://wandb.ai/team/gsm8k", None, id="its project"),
-        pytest.param("wandb: 🚀 View run at https://wandb.ai.example.org/runs/1", None, id="another host"),
-        pytest.param("wandb: 🚀 View run at http://wandb.ai/team/gsm8k/runs/1", None, id="not encrypted"),
+        pytest.param(f"🏃 View run gifted-hare-7 at: {MLFLOW_PAGE}", MLFLOW_PAGE, id="MLflow's"),
+        pytest.param(f"{RAY}🏃 View run gifted-hare-7 at: {MLFLOW_PAGE}", MLFLOW_PAGE, id="MLflow's, behind Ray's"),
+        pytest.param("🧪 View experiment at: http://mlflow.internal:5000/#/experiments/1", None, id="MLflow's project"),
+        pytest.param(
+            "TensorBoard 2.20.0 at http://node-0:6006/ (Press CTRL+C to quit)",
+            "http://node-0:6006/",
+            id="TensorBoard's",
+        ),
+        pytest.param("wandb: 🚀 View run at https://wandb.ai@example.org/runs/1", None, id="a user in the address"),
+        pytest.param("wandb: 🚀 View run at ftp://wandb.ai/team/gsm8k/runs/1", None, id="no address of the web"),
         pytest.param("wandb: 🚀 View run at https://wandb.ai/a|<!channel>", None, id="what Slack would read"),
         pytest.param(f"wandb: 🚀 View run at {PAGE}{'9' * 400}", None, id="too long"),
         pytest.param(f"Please open: wandb: View run at {PAGE}", None, id="a model's answer"),
     ],
 )
-def test_the_page_of_a_tracker_is_read_where_its_own_host_is_named(line: str, page: str | None) -> None:
+def test_the_page_of_a_tracker_is_read_from_its_own_line(line: str, page: str | None) -> None:
     assert read(line + "\n") == ([TrackerLinked(page)] if page else [])
     assert read(f"[prompt] q\n[response] ok\n{line}\n") == []  # a sample of the model may look like it
 

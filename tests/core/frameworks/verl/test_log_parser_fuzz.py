@@ -25,6 +25,7 @@ from bot.core.model.metrics import (
     TrackerLinked,
     TrainingResumed,
 )
+from bot.core.model.tracker import TRACKER_ADDRESS
 from bot.core.rules.failure_diagnosis import diagnose
 from bot.core.rules.log_cursor import REMEMBERED_LINES, LogCursor
 from bot.core.rules.log_lines import (
@@ -159,7 +160,7 @@ def is_bounded(fact: LogEvent) -> bool:
         case ProgressBar(done, total, seconds):
             return 0 <= done < 10**9 and 0 <= total < 10**9 and 0 <= seconds <= 1e9
         case TrackerLinked(address):
-            return address.startswith("https://") and len(address) <= 400
+            return TRACKER_ADDRESS.fullmatch(address) is not None and len(address) <= 600
         case CheckpointSaved(folder, step):
             return 0 <= step < 10**9 and len(folder) < 2_000
 
