@@ -20,7 +20,7 @@ from bot.phrase import N_, Phrase
 
 log = logging.getLogger(__name__)
 
-NOT_REPEATABLE = N_("The command of `{run}` launches nothing any more.")
+NOT_REPEATABLE = N_("The command of `{run}` no longer launches anything.")
 
 
 @dataclass(frozen=True, slots=True)

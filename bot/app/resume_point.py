@@ -13,7 +13,7 @@ from bot.phrase import N_, Phrase, Text
 
 log = logging.getLogger(__name__)
 
-NONE_WHOLE = N_("No checkpoint from before the finding is whole; the newest one is of step {step}: {why}")
+NONE_WHOLE = N_("No checkpoint from before the finding is complete; the newest is that of step {step}: {why}")
 
 
 def check_resume_point(cloud: CheckpointSource, run: Run) -> Callable[[PolicyResume], PolicyResume]:

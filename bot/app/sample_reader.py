@@ -84,7 +84,7 @@ def explain_absence(run: Run, command: ShowSamples, folder: RunFolder, batch: Sa
     """Return that a step has no samples, and which steps have some."""
     if batch.steps and command.step is not None:
         newest = [str(step) for step in reversed(batch.steps)]
-        missing = Phrase("`{run}` keeps no samples of step {step}.", run=run.id, step=command.step)
+        missing = Phrase("`{run}` has no samples of step {step}.", run=run.id, step=command.step)
         return UserError(missing, list_valid_names(newest))
     if run.status is RunStatus.ENDED:
         return explain_loss(run, folder)

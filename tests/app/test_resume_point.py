@@ -52,7 +52,7 @@ def test_where_none_is_whole_nothing_is_resumed_and_the_newest_says_why() -> Non
     resume = check(cloud, run)
     assert not resume.is_open
     assert str(resume.refusal) == (
-        f"No checkpoint from before the finding is whole; the newest one is of step 40: {TORN}"
+        f"No checkpoint from before the finding is complete; the newest is that of step 40: {TORN}"
     )
 
 

@@ -38,9 +38,7 @@ def test_a_run_is_accounted_for_while_it_trains_and_once_it_is_over(bot: Bot) ->
     bot.cloud.print("verl-smoke-0002", TRAINS.format(1, 0.4), TRAINS.format(2, 0.6))
     bot.tick(3600)
     bot.say("cost smoke-0002")
-    assert (
-        "The one earlier run of smoke that succeeded paid $0.30 per 0.01; this one is 0.7× as expensive" in bot.told()
-    )
+    assert "The one earlier run of smoke that succeeded paid $0.30 per 0.01; this run paid 0.7× that" in bot.told()
 
 
 def test_idle_dollars_are_those_of_setup_stalls_and_teardown(bot: Bot) -> None:

@@ -102,7 +102,7 @@ def test_of_a_launch_that_waits_it_says_for_whom_and_why(bot: Bot) -> None:
     bot.policy = Policy(grants=approvers(LEA, BEN), approve_above_dollars=5.0)
     bot.say("launch smoke nodes=2 budget=9")
     answer = explained(bot)
-    assert "It waits for <@U0LEA>, <@U0BEN> until" in answer
+    assert "<@U0LEA>, <@U0BEN> can approve it until" in answer
     assert "The run could cost up to $9.00." in answer
     assert "earlier run" not in answer
 

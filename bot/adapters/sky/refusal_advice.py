@@ -75,7 +75,7 @@ CAUSE_ADVICE: Mapping[RefusalCause, str] = {
         "end, or choose another infra."
     ),
     RefusalCause.SLURM_REFUSED: N_(
-        "Slurm does not run it like this: ask for a partition, a time and machines that its admin allows."
+        "Slurm does not accept this request: ask for a partition, a time and machines that its admin allows."
     ),
     RefusalCause.NODE_MEMORY: N_("The machine ran out of memory: ask for more with `memory` in the recipe."),
     RefusalCause.NODE_DISK: N_("The machine's disk was full: set a larger `disk_size` in the recipe."),
@@ -130,7 +130,7 @@ KIND_ADVICE: Mapping[str, str] = {
     "RestfulPolicyError": N_("SkyPilot's policy server does not answer; try again later."),
     "RequestCancelled": N_("A person cancelled it in SkyPilot."),
     "RequestInterruptedError": N_("SkyPilot's API server restarted during the request."),
-    "ManagedJobReachedMaxRetriesError": N_("SkyPilot found no machines as often as it may try; try again later."),
+    "ManagedJobReachedMaxRetriesError": N_("SkyPilot tried as often as it may and found no machines; try again later."),
     "ApiServerAuthenticationError": N_("Set SKYPILOT_SERVICE_ACCOUNT_TOKEN to a token that is valid on the server."),
     "APIVersionMismatchError": N_("Install matching SkyPilot versions here and on the server."),
     "APINotSupportedError": N_("Upgrade SkyPilot on the server."),
@@ -167,7 +167,7 @@ def describe_refusal(refusal: InfraRefusal, kind: str) -> Text:
     """Return one reason of SkyPilot's with the places that it holds for, and its hint."""
     reason: Text = end_sentence(shorten(refusal.reason or kind, REASON_CHARACTERS))
     if versions := VERSIONS_OF_WHEEL.search(refusal.reason):
-        sentence = N_("SkyPilot needs its wheel of version {wanted}, and finds that of {found}.")
+        sentence = N_("SkyPilot needs version {wanted} of its wheel, but finds {found}.")
         reason = Phrase(sentence, wanted=versions[1], found=versions[2])
     hint = end_sentence(shorten(refusal.hint, HINT_CHARACTERS)) if refusal.hint else ""
     if not refusal.places:

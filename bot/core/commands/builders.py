@@ -147,7 +147,7 @@ def build_samples_command(arguments: ParsedArguments) -> ShowSamples:
         word = format_inline_code(orders[0])
         raise UserError(Phrase("I didn't understand {word}.", word=word), list_valid_names(SAMPLE_WORDS))
     if len(orders) > 1:
-        raise UserError(Phrase("Give one of `best`, `worst` and `random`."), Phrase("Such as `best step=40`."))
+        raise UserError(Phrase("Give one of `best`, `worst` and `random`."), Phrase("For example `best step=40`."))
     return ShowSamples(
         arguments.names[0],
         parse_whole_option(arguments, "step", 0, MAX_STEP) if arguments.get_option("step") is not None else None,

@@ -37,7 +37,7 @@ def request_cpus(task: dict[str, Any], recipe: Recipe, settings: Mapping[str, st
                     per_gpu=recipe.cpu_need.per_gpu,
                     gpus=gpus,
                 ),
-                Phrase("Such as {choices}.", choices=f"`cpus={need}+`"),
+                Phrase("For example {choices}.", choices=f"`cpus={need}+`"),
                 setting=CPUS.name,
             )
     elif cpus is None or cpus < need or gpus != usual:

@@ -88,7 +88,7 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.UNKNOWN,
     ),
     FailureKind.PORT_IN_USE: FailureCause(
-        N_("A port is in use: by what an earlier run left, or by two servers on one port."),
+        N_("A port is already in use: an earlier run left a process there, or two servers want the same port."),
         RetryEffect.HELPS,
     ),
     FailureKind.NETWORK: FailureCause(
@@ -97,7 +97,7 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
     ),
     FailureKind.DISK_FULL: FailureCause(N_("A disk is full."), RetryEffect.DOES_NOT_HELP),
     FailureKind.PERMISSION_DENIED: FailureCause(
-        N_("The process may not read or write a path, a bucket or a repository."),
+        N_("The process is not allowed to read or write a path, a bucket or a repository."),
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.FILE_MISSING: FailureCause(N_("A file is missing."), RetryEffect.DOES_NOT_HELP),
@@ -112,7 +112,7 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.BATCHED_TOKENS: FailureCause(
-        N_("The rollout engine may batch fewer tokens than one sequence has."),
+        N_("One sequence has more tokens than the rollout engine may put into a batch."),
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.SEQUENCE_LIMIT: FailureCause(
@@ -140,7 +140,7 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.REMOTE_CODE: FailureCause(
-        N_("The model has code of its own, which may not run."),
+        N_("The model comes with code of its own, which is not allowed to run."),
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.CHAT_TEMPLATE: FailureCause(
@@ -165,7 +165,7 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.MICRO_BATCH: FailureCause(
-        N_("verl has no micro-batch size, or two of them."),
+        N_("No micro-batch size is set, or two are."),
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.TENSOR_PARALLEL: FailureCause(

@@ -107,7 +107,7 @@ def uneven_batch_error(names: Sequence[str], sizes: Sequence[int], rule: BatchRu
     if not rule.per_gpu:
         problem = Phrase("`{name}` must be a multiple of {unit}, and is {size}.", name=first, unit=unit, size=sizes[0])
     choices = join_list(f"`{first}={choice}`" for choice in (below, above) if choice)
-    return UnsuitableSetting(problem, Phrase("Such as {choices}.", choices=choices), setting=first)
+    return UnsuitableSetting(problem, Phrase("For example {choices}.", choices=choices), setting=first)
 
 
 def find_even_sizes(size: int, factor: int, unit: int) -> tuple[int, int]:

@@ -146,7 +146,7 @@ def refuse_unknown_choice(override: Override, tree: OptionTree) -> None:
             choices=join_list(f"`{name}`" for name in choices),
             value=format_inline_code(override.value),
         ),
-        Phrase("Such as {choices}.", choices=f"`{override.key}={names[0]}`"),
+        Phrase("For example {choices}.", choices=f"`{override.key}={names[0]}`"),
         setting=override.key,
     )
 

@@ -32,7 +32,7 @@ AUTOSTOP_CHANGED = N_("The autostop of {run} was changed outside verlbot, to {mi
 AUTOSTOP_MISSING = N_("The cluster of {run} had no autostop.")
 CHANGED_BY = N_("According to SkyPilot, {person} did this.")
 CHANGED_BY_UNKNOWN = N_(
-    "SkyPilot does not say who did this; SkyPilot also does it to clusters that it considers broken."
+    "SkyPilot does not say who did this; SkyPilot also does this itself to clusters that it considers broken."
 )
 AUTOSTOP_REPAIR_PENDING = N_("I am setting it to {minutes} idle minutes.")
 AUTOSTOP_REPAIRED = N_("I set it to {minutes} idle minutes.")

@@ -194,7 +194,7 @@ def compare_with_baseline(run: Run, efficiency: Efficiency, baseline: RecipeBase
     if efficiency.per_point is None or not baseline.per_point:
         return median
     times = f"{efficiency.per_point / baseline.per_point:.1f}"
-    return render_phrase("{median}; this one is {times}× as expensive", median=median, times=times)
+    return render_phrase("{median}; this run paid {times}× that", median=median, times=times)
 
 
 # A month.

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from bot.core.model.finding import Finding
 from bot.core.model.run import Run
-from bot.core.model.run_state import Summary
+from bot.core.model.run_state import RunStatus, Summary
 from bot.core.rules.costs import compute_idle_time
 from bot.core.rules.explanation import RecipeComparison, RunExplanation, RunsValue, StepShares
 from bot.phrase import N_
@@ -49,11 +49,12 @@ SHOWN_FINDINGS, SHOWN_PARTS = 2, 4
 SHOWN_IDLE_TIME = timedelta(minutes=1)
 """Idle time below this is not shown."""
 
-WAITS_FOR_APPROVAL = N_("It waits for {people} until {time}.")
+WAITS_FOR_APPROVAL = N_("{people} can approve it until {time}.")
+BILLED, BILLED_SO_FAR = N_("It was billed for {time}."), N_("It has been billed for {time} so far.")
 NO_EARLIER_RUN = N_("No earlier run of {recipe} has steps to compare with.")
 NO_STEP_TO_COMPARE = N_("It has no step yet to compare with {count} earlier runs of {recipe}.")
 NOTHING_COMPARES = N_("No earlier run of {recipe} reached step {step} or had the same machines.")
-MEDIAN_OF_RUNS = N_("{value} (median of {count} earlier runs: {middle}, {low} to {high})")
+MEDIAN_OF_RUNS = N_("{value} (median of {count} earlier runs: {middle}, range {low} to {high})")
 SINCE_SUMMARY, SINCE_BEGINNING = N_("*Since the last summary*: {parts}"), N_("*Since its first step*: {parts}")
 NOTHING_SICK = N_("No open finding after {steps}.")
 NO_ERROR_IN_LOG = N_("The last {lines} of its log show no error.")
@@ -85,7 +86,8 @@ def describe_cause(run: Run, now: datetime) -> Markup:
         return describe_wait(run)
     if run.is_finished:
         duration = wording.format_duration(run.compute_billed_duration(now))
-        spent = render_phrase("It was billed for {time}.", time=duration) if run.launch.first_requested_at else Markup()
+        billed = BILLED_SO_FAR if run.status is RunStatus.STOPPING else BILLED
+        spent = render_phrase(billed, time=duration) if run.launch.first_requested_at else Markup()
         return join_markup_sentences(Markup() if is_ended_by_program(run) else describe_detail(run), spent)
     return progress_line(run, now) or describe_beginning(run, now)
 
@@ -128,7 +130,9 @@ def describe_comparison(run: Run, comparison: RecipeComparison) -> Markup:
     ]
     if not any(parts):
         return render_phrase(NOTHING_COMPARES, recipe=recipe, step=step)
-    return render_phrase("*Against earlier runs of* {recipe}: {parts}", recipe=recipe, parts=join_parts(" · ", parts))
+    return render_phrase(
+        "*Compared with earlier runs of* {recipe}: {parts}", recipe=recipe, parts=join_parts(" · ", parts)
+    )
 
 
 def describe_value(

@@ -195,8 +195,19 @@ def log_gap_message(run: Run) -> Message | None:
 
 KEPT_FOR_MODEL = N_("Downloading the model before the cluster is deleted.")
 KEPT_FOR_MODEL_AT_RATE = N_("Downloading the model before the cluster is deleted ({rate} until then).")
+KEPT_FOR_SEARCH = N_("Looking for a checkpoint before the cluster is deleted.")
+KEPT_FOR_SEARCH_AT_RATE = N_("Looking for a checkpoint before the cluster is deleted ({rate} until then).")
 REMOVAL_UNPRICED = N_("Deleting the cluster; not confirmed yet.")
 REMOVAL_UNDER_WAY = N_("Deleting the cluster. It costs {rate} until that is confirmed.")
+
+
+def choose_cluster_phrases(run: Run) -> tuple[str, str]:
+    """Return what happens to the cluster of a run that has ended: without a price, and with one."""
+    if not save_grace.shows_rescue(run):
+        return REMOVAL_UNPRICED, REMOVAL_UNDER_WAY
+    if run.training.progress.checkpoint is None:
+        return KEPT_FOR_SEARCH, KEPT_FOR_SEARCH_AT_RATE
+    return KEPT_FOR_MODEL, KEPT_FOR_MODEL_AT_RATE
 
 
 def stopping_message(run: Run, now: datetime) -> Message | None:
@@ -207,13 +218,11 @@ def stopping_message(run: Run, now: datetime) -> Message | None:
         return None
     if is_kept(run, now):
         return None
-    waits_for_model = save_grace.shows_rescue(run)
-    cluster_text = render_phrase(KEPT_FOR_MODEL if waits_for_model else REMOVAL_UNPRICED)
+    unpriced, priced = choose_cluster_phrases(run)
+    cluster_text = render_phrase(unpriced)
     if run.spending.hourly_rate:
-        cluster_text = render_phrase(
-            KEPT_FOR_MODEL_AT_RATE if waits_for_model else REMOVAL_UNDER_WAY,
-            rate=wording.format_hourly_rate(run.spending.hourly_rate.dollars_per_hour),
-        )
+        rate = wording.format_hourly_rate(run.spending.hourly_rate.dollars_per_hour)
+        cluster_text = render_phrase(priced, rate=rate)
     if run.observed.memory.is_lost:
         cluster_text = describe_unconfirmed_removal(run)
     return thread_notice("stopping", join_markup_sentences(wording.stopping_sentence(run, run.reason), cluster_text))

@@ -43,7 +43,7 @@ def test_too_few_are_refused_with_how_many_it_takes() -> None:
     refusal = refusal_of(lambda: ask("H100:8", typed="32+"))
     assert refusal is not None
     assert str(refusal).startswith("`cpus` must be at least 33, and is 32: `toy` takes 9 CPUs on each node, and 3")
-    assert str(refusal.hint) == "Such as `cpus=33+`."
+    assert str(refusal.hint) == "For example `cpus=33+`."
 
 
 def test_a_recipe_that_needs_none_is_left_alone() -> None:

@@ -101,7 +101,7 @@ def test_a_launch_is_warned_of_what_nothing_reads_and_of_what_will_not_fit() -> 
         pytest.param(BatchRule(("batch",)), "`batch=96`, `batch=112`", id="the batches next to it"),
         pytest.param(BatchRule(("batch", "samples"), 2), "must be a multiple of 32", id="a product of two"),
         pytest.param(BatchRule(("batch",), 64, per_gpu=False), "must be a multiple of 64, and is 100", id="no GPUs"),
-        pytest.param(BatchRule(("batch",), 200, per_gpu=False), "Such as `batch=200`.", id="none below"),
+        pytest.param(BatchRule(("batch",), 200, per_gpu=False), "For example `batch=200`.", id="none below"),
         pytest.param(BatchRule(("batch",), 50, per_gpu=False), "", id="a multiple"),
         pytest.param(BatchRule(("model",)), "", id="what is no number is not judged"),
     ],

@@ -45,7 +45,7 @@ def refuse(override: str, engine: str = "dp") -> str:
             id="a plus too few",
         ),
         pytest.param(f"{MEGATRON}=2", "only with `model_engine=megatron`", id="a setting of another engine"),
-        pytest.param("model_engine=megatorn", "Such as `model_engine=megatron`.", id="no such engine"),
+        pytest.param("model_engine=megatorn", "For example `model_engine=megatron`.", id="no such engine"),
         pytest.param("foo@bar.x=y", "verl has no group of settings `foo@bar.x`", id="no such group"),
         pytest.param("foo/bar=y", "verl has no group of settings `foo/bar`", id="no such folder"),
         pytest.param("+foo@bar.x=y", "verl has no group of settings `foo@bar.x`", id="no such group to add"),

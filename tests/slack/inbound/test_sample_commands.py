@@ -97,7 +97,7 @@ def test_long_answers_are_cut_in_the_message_and_whole_in_a_file(bot: Bot) -> No
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (f"samples {RUN} step=9", "keeps no samples of step 9"),
+        (f"samples {RUN} step=9", "has no samples of step 9"),
         (f"samples {RUN} validation", "has written no samples yet"),
         (f"samples {RUN} loudest", "I didn't understand `loudest`"),
         (f"samples {RUN} best worst", "Give one of `best`, `worst` and `random`"),

@@ -84,7 +84,7 @@ def refuse_critic_without_attention(settings: RunSettings, task: Task) -> None:
     if (task.get("resources") or {}).get("image_id") or not settings.needs_critic or not installs:
         return
     raise UnsuitableSetting(
-        Phrase("PPO's critic needs FlashAttention, which the recipe's image has and a machine without it has not."),
+        Phrase("PPO's critic needs FlashAttention, which is in the recipe's image but not on machines without it."),
         Phrase(
             "Leave out `image=none`, launch a recipe without a critic such as `grpo`, or install `flash-attn` in the "
             "recipe's `setup`."
@@ -108,7 +108,7 @@ def refuse_uneven_rollout(settings: RunSettings, gpus: int) -> None:
         return
     other = data * pipeline
     choices = [size for size in range(tensor, 0, -1) if fits_nodes(size * other, settings.nodes, gpus)]
-    hint = Phrase("Such as {choices}.", choices=f"`{TENSOR}={choices[0]}`") if choices else ""
+    hint = Phrase("For example {choices}.", choices=f"`{TENSOR}={choices[0]}`") if choices else ""
     raise UnsuitableSetting(
         Phrase(
             "An engine of the rollout takes {engine} GPUs ({settings}), which must divide the GPUs: {nodes} × {gpus}.",
@@ -153,7 +153,7 @@ def refuse_uneven_training(settings: RunSettings, options: Sequence[str]) -> Non
             parts=parts,
             gpus=settings.all_gpus or 0,
         ),
-        Phrase("Such as {choices}.", choices=f"`{named[0]}=1`"),
+        Phrase("For example {choices}.", choices=f"`{named[0]}=1`"),
         setting=named[0],
     )
 
@@ -170,14 +170,14 @@ def refuse_uneven_mini_batch(settings: RunSettings) -> None:
     fitting = max(size for size in range(1, min(batch, mini_batch) + 1) if batch % size == 0)
     raise UnsuitableSetting(
         Phrase(
-            "`{batch_option}` is {batch}, no multiple of `{mini_option}`, which is {mini_batch}. {why}",
+            "`{batch_option}` is {batch}, which is not a multiple of `{mini_option}` ({mini_batch}). {why}",
             batch_option=BATCH,
             batch=batch,
             mini_option=MINI_BATCH,
             mini_batch=mini_batch,
             why=Phrase(PADDING),
         ),
-        Phrase("Such as {choices}.", choices=f"`{MINI_BATCH}={fitting}`"),
+        Phrase("For example {choices}.", choices=f"`{MINI_BATCH}={fitting}`"),
         setting=MINI_BATCH if MINI_BATCH in settings.overridden else BATCH,
     )
 
@@ -201,6 +201,6 @@ def refuse_unequal_shares(settings: RunSettings, gpus: int) -> None:
             size=mini_batch * group,
             gpus=shares,
         ),
-        Phrase("Such as {choices}.", choices=f"`{MINI_BATCH}={fitting}`"),
+        Phrase("For example {choices}.", choices=f"`{MINI_BATCH}={fitting}`"),
         setting=MINI_BATCH,
     )

@@ -30,7 +30,7 @@ NOT_FINITE_ADVICE = N_(
     " are not finite."
 )
 NEVER_FINITE_ADVICE = N_(
-    "It was never finite, so that no checkpoint is sound: this is a fault of the configuration. Try another attention"
+    "It was never finite, so no checkpoint is sound: this is a fault of the configuration. Try another attention"
     " kernel (`+actor_rollout_ref.model.override_config.attn_implementation=sdpa`), another precision"
     " (`actor_rollout_ref.actor.fsdp_config.dtype`), smaller micro-batches without padding"
     " (`actor_rollout_ref.model.use_remove_padding`), and check the batch for rewards that are not finite."

@@ -17,8 +17,8 @@ EXPLORATION_ADVICE = N_(
 )
 ENTROPY_RISE_ADVICE = N_(
     "Set `actor_rollout_ref.actor.entropy_coeff=0`, lower `actor_rollout_ref.actor.optim.lr` or"
-    " `actor_rollout_ref.actor.clip_ratio_high`, and read answers (`trainer.rollout_data_dir`): text that becomes noise"
-    " is not learned back. Resume from a checkpoint before the rise."
+    " `actor_rollout_ref.actor.clip_ratio_high`, and read answers (`trainer.rollout_data_dir`): a model whose answers"
+    " are noise does not recover by itself. Resume from a checkpoint before the rise."
 )
 REFERENCE_KL_ADVICE = N_(
     "Raise `actor_rollout_ref.actor.kl_loss_coef` (with `actor_rollout_ref.actor.use_kl_loss=True`) or"
@@ -137,7 +137,7 @@ def detect_entropy_rise(window: RowWindow) -> Measurement | None:
     return Measurement(
         level,
         Severity.WARNING,
-        Phrase("Entropy runs away upwards: answers turn into noise."),
+        Phrase("Entropy is rising without limit: answers are turning into noise."),
         Phrase(
             "Entropy is {now}; it began at {start}, and was {before} 60 steps ago.",
             now=format_number(now),

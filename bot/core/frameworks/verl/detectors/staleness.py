@@ -44,7 +44,7 @@ def measure_versions(window: RowWindow) -> Measurement | None:
     rules, versions = window.rules, window.compute_median(STALE_VERSIONS, STALENESS_STEPS)
     if versions is None:
         return None
-    evidence = Phrase("Answers are {versions} versions of the weights old.", versions=format_number(versions))
+    evidence = Phrase("Answers come from weights that are {versions} versions old.", versions=format_number(versions))
     is_grave = versions >= rules.stale_versions_warning
     return report_staleness(versions / rules.stale_versions_note, is_grave, STALE_WORDS, evidence, STALE_SAMPLES_ADVICE)
 

@@ -71,9 +71,9 @@ def measure_dropped_tools(window: RowWindow) -> Measurement | None:
         return Measurement(max(level, 0.0))
     fields = {"now": format_number(now), "most": format_number(most)}
     evidence = (
-        Phrase("An answer has {now} calls on average, after {most} before.", **fields)
+        Phrase("Answers make {now} calls on average, down from {most}.", **fields)
         if largest == by_calls
-        else Phrase("An answer has {now} turns on average, after {most} before; one without tools has 2.", **fields)
+        else Phrase("Answers have {now} turns on average, down from {most}; an answer without tools has 2.", **fields)
     )
     return report_silent_tools(level, evidence, DROPPED_TOOLS_ADVICE)
 
