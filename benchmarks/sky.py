@@ -13,6 +13,7 @@ from bot.adapters.redis.redis_store import RedisStore
 from bot.adapters.sky import sdk_clusters
 from bot.adapters.sky.sdk_worker import SdkWorker
 from bot.adapters.sky.sky_cloud import SkyCloud
+from bot.app.cluster_launcher import ClusterLauncher
 from bot.app.health_monitor import HealthMonitor
 from bot.app.log_tailer import LogTailer
 from bot.app.rate_limits import InteractivePriority
@@ -73,6 +74,7 @@ def tick_of(store: RedisStore, home: Path, number: int) -> tuple[Counter[str], f
         began_at=clock.now(),
         is_leader=lambda: True,
         log_lines=200,
+        launcher=ClusterLauncher(cloud, store, Nobody(), clock.now, ReconcileTimings),
     )
     reconciler.tick()
     server.calls.clear()

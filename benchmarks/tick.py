@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from benchmarks.world import a_store, many_runs
 from bot.adapters.redis.redis_store import RedisStore
+from bot.app.cluster_launcher import ClusterLauncher
 from bot.app.health_monitor import HealthMonitor
 from bot.app.log_tailer import LogTailer
 from bot.app.rate_limits import InteractivePriority
@@ -59,6 +60,7 @@ def tick_of(store: RedisStore, number: int) -> tuple[float, float]:
         began_at=datetime.now(UTC),
         is_leader=lambda: store.acquire_leadership("bench", timedelta(minutes=1)),
         log_lines=200,
+        launcher=ClusterLauncher(cloud, store, Nobody(), lambda: datetime.now(UTC), ReconcileTimings),
     )
     reconciler.tick()
     cpu, wall = time.process_time(), time.perf_counter()

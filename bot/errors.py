@@ -112,6 +112,10 @@ class UnwritableRecord(Exception):
     """A run's record would not be readable if it were written so: the old one stays. This is the bot's own mistake."""
 
 
+class LeadershipLost(Unavailable):
+    """Another bot on the same store leads now: what this one was about to write or send is for that one to decide."""
+
+
 class BeingStopped(Unavailable):
     """The bot is stopping: no request was sent, or the bot does not wait for the answer.
 

@@ -16,6 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 from bot.adapters.redis.redis_store import RedisStore
 from bot.adapters.sky.sdk_worker import capture_result, unwrap_result
 from bot.adapters.sky.sky_cloud import SkyCloud
+from bot.app.cluster_launcher import ClusterLauncher
 from bot.app.health_monitor import HealthMonitor
 from bot.app.log_tailer import LogTailer
 from bot.app.rate_limits import InteractivePriority
@@ -187,6 +188,7 @@ class Life:
             ),
             now=lambda: self.moment,
             read_timings=lambda: RULES,
+            launcher=ClusterLauncher(self.cloud, self.store, Silent(), lambda: self.moment, lambda: RULES),
             pool=self.pool,
             wake=lambda: None,
             priority=InteractivePriority(),

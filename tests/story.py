@@ -20,6 +20,7 @@ from bot.app.health_monitor import HealthMonitor
 from bot.app.ports import Cloud
 from bot.app.process_health import Clock
 from bot.app.run_queries import Requester
+from bot.app.store_watch import StoreMemory
 from bot.bootstrap.container import assemble
 from bot.bootstrap.outside import Outside
 from bot.bootstrap.policy_source import PolicySource
@@ -98,7 +99,7 @@ class Bot:
     Args:
         cloud: in memory, for the story to have its hand on; machines: what the bot gets instead of it.
         language: of the workspace; rhythm: of summaries; ops_channel: of those who keep the machines;
-            policy: what is allowed; secrets: the masking filter.
+            policy: what is allowed; secrets: the masking filter; memory: which store it knows.
     """
 
     def __init__(
@@ -115,7 +116,9 @@ class Bot:
         ops_channel: str = "",
         policy: Policy = OPEN,
         secrets: SecretFilter | None = None,
+        memory: StoreMemory | None = None,
     ) -> None:
+        self.memory = memory or StoreMemory()
         self.store = store
         self.cloud = cloud or FakeCloud()
         self.secrets = secrets or SecretFilter({})
@@ -156,6 +159,7 @@ class Bot:
                 build_background=AtOnce,
                 patience=timedelta(seconds=20),
                 directory_seconds=30.0,  # a busy machine refuses nobody
+                store_memory=self.memory,
             )
         )
         parts.language_preferences.refresh()
@@ -186,7 +190,7 @@ class Bot:
 
     def later(self) -> "Bot":
         """The bot after a restart: another process, the same store, the same outside."""
-        found = Bot(self.store, self.playground, self.slack, self.cloud, self.moment)
+        found = Bot(self.store, self.playground, self.slack, self.cloud, self.moment, memory=self.memory)
         found.ids, found.deliveries = self.ids, self.deliveries
         return found
 

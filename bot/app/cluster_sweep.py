@@ -138,6 +138,8 @@ class ClusterSweep:
         external_clusters: tracks the reservations of external clusters; None where the admin policy is not used.
         announcer: reports clusters that are not listed any more; None for no reports.
         record: writes to the audit.
+        take_back: takes back the run of a cluster whose record the store has lost; returns whether it has.
+        find_owner: returns the channel and the person that a cluster of this bot names; empty where it names none.
     """
 
     cloud: ClusterControl
@@ -151,6 +153,8 @@ class ClusterSweep:
     external_clusters: ExternalClusterTracker | None = None
     announcer: Announcer | None = None
     record: EventRecorder = discard_event
+    take_back: Callable[[ListedCluster], bool] = lambda cluster: False
+    find_owner: Callable[[ListedCluster], tuple[str, str]] = lambda cluster: ("", "")
 
     def sweep(self) -> timedelta | None:
         """Look at everything once. Return the delay until the next sweep, None for the usual period.
@@ -222,6 +226,9 @@ class ClusterSweep:
             and self.external_clusters.has_admitted(cluster)
         ):
             return
+        if ownership is Ownership.OUR_NAME and self.take_back(cluster):
+            self.store.change_orphan(cluster.id, lambda _: None)
+            return
         now = self.now()
 
         def change(orphan: Orphan | None) -> Orphan:
@@ -241,8 +248,9 @@ class ClusterSweep:
             if orphan.ownership in (Ownership.ENDED_RUN, Ownership.REAPPEARED)
             else None
         )
-        owned = orphan.with_owner(run.requester) if run else orphan
-        return owned.with_channel(self.channel or (run.messages.thread_channel or run.channel if run else ""))
+        channel, owner = (run.message_channel, run.requester) if run else self.find_owner(orphan.cluster)
+        owned = orphan.with_owner(owner) if owner else orphan
+        return owned.with_channel(self.channel or channel)
 
     def _find_run(self, run_id: str) -> Run | None:
         return self.store.get(run_id) if run_id else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.app.checkpoint_rescue import CheckpointRescuer
+from bot.app.cluster_launcher import ClusterLauncher
 from bot.app.health_monitor import HealthMonitor
 from bot.app.hidden_causes import HiddenCauseReader
 from bot.app.log_ingest import LogIngest, LogReadLimits
@@ -17,11 +18,8 @@ from bot.app.rate_limits import InteractivePriority
 from bot.app.resume_point import check_resume_point
 from bot.app.store_ports import RunDataStore
 from bot.core.model.cluster import Observation
-from bot.core.model.launch_plan import hash_task
-from bot.core.model.money import Rate
-from bot.core.model.recipe import Task
 from bot.core.model.run import Run
-from bot.core.model.run_state import Reason, RunStatus, SummaryInterval
+from bot.core.model.run_state import RunStatus, SummaryInterval
 from bot.core.model.tracker import TrackerHosts
 from bot.core.rules.actions import (
     AbandonCheckpoint,
@@ -46,13 +44,10 @@ from bot.core.rules.actions import (
     SetAutostop,
     WaitForCheckpoint,
 )
-from bot.core.rules.admission import AdmissionCheck, admit_all
 from bot.core.rules.apply_action import apply_action, requeue_after
 from bot.core.rules.decide import decide
-from bot.core.rules.launch_orders import build_launch_order, may_launch
 from bot.core.rules.policy_resumes import is_resume_due
-from bot.errors import BeingStopped, ClusterNameInUse, Unavailable, UnreadableRecord, UserError
-from bot.phrase import Phrase
+from bot.errors import BeingStopped, Unavailable, UserError
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +65,7 @@ class Reconciler:
         read_timings: returns what decisions rest on now; a part of it comes from the policy, which may change.
         began_at: when this bot began to look.
         resume_run: launches the run that continues an ended one.
-        admit: checks a launch against the caps once its rate is known.
+        launcher: launches the clusters.
         is_leader: whether this bot, of those that share the store, is the one that acts.
         pool: where actions run, a few at once, because each may wait for the cloud.
         limits: limits of one read of one log.
@@ -97,7 +92,7 @@ class Reconciler:
     began_at: datetime
     is_leader: Callable[[], bool]
     log_lines: int
-    admit: AdmissionCheck = admit_all
+    launcher: ClusterLauncher
     resume_run: Callable[[Run], None] = lambda run: None
     summary_interval: SummaryInterval = field(default_factory=SummaryInterval)
     patience: timedelta = timedelta(seconds=0.5)
@@ -239,9 +234,9 @@ class Reconciler:
         """Take the action outside, and record the change that it makes."""
         match action:
             case Provision(server):
-                return self._provision(run, server)
+                return self.launcher.provision(run, server)
             case EstimatePrice():
-                return self._record_price(run, self.store.get_task(run.id))
+                return self.launcher.record_price(run, self.store.get_task(run.id))
             case (
                 RecordObservation()
                 | AwaitConfirmation()
@@ -290,73 +285,6 @@ class Reconciler:
     def _update(self, run: Run, change: Callable[[Run], Run]) -> Run:
         return self.store.update(run.id, change)
 
-    def _provision(self, run: Run, server: str = "") -> Run:
-        """Record the launch, then request it.
-
-        From the record on, a cluster may exist, even if this process ends.
-        """
-        try:
-            task = self.store.get_task(run.id)
-        except UnreadableRecord as error:
-            return self._give_up(run, error)
-        # An approval is for exactly one task.
-        if run.is_waiting and run.approval and run.approval.task_hash != hash_task(task):
-            mismatch = Phrase("The waiting task differs from the approved one.")
-            return self._update(run, lambda run: run.close(Reason.REFUSED, self.now(), detail=mismatch))
-        # A run that was launched before may have a cluster, even if it is not allowed any more: do not check it again.
-        if run.is_waiting:
-            run = self._record_price(run, task)
-            rate = None
-        else:
-            rate = self._estimate_rate(run, task)
-        approval = run.approval
-        if run.status is RunStatus.AWAITING_APPROVAL and not (approval and approval.granted):
-            return run  # at its price it needs approval
-        run = self._update(
-            run, lambda run: run.record_launch_request(self.now(), rate, server) if may_launch(run) else run
-        )
-        if run.status is not RunStatus.LAUNCHING:
-            return run
-        self.notifier.show([run])
-        try:
-            request_id = self.cloud.launch(build_launch_order(run, task))
-        except ClusterNameInUse as error:
-            # The run has no cluster, and a removal would remove another user's.
-            conflict = error.sentence
-            return self._update(run, lambda run: run.close(Reason.LAUNCH_FAILED, self.now(), detail=conflict))
-        except UserError as error:
-            refusal = error.sentence
-            return self._update(run, lambda run: run.begin_teardown(Reason.LAUNCH_FAILED, refusal, self.now()))
-        except BeingStopped:
-            raise
-        except Unavailable as error:
-            log.warning("run %s: its launch may have been accepted or not: %s", run.id, error)
-            # The next look shows whether it was accepted; until then the run counts as launched.
-            failure = error.message
-            return self._update(run, lambda run: replace(run, launch=run.launch.record_error(failure)))
-        return self._update(run, lambda run: replace(run, launch=run.launch.accept(request_id)))
-
-    def _record_price(self, run: Run, task: Task) -> Run:
-        """Record the price, and check it against the caps and the approvals, before anything is billed."""
-        rate = self._estimate_rate(run, task)
-        try:
-            return self.store.update(run.id, lambda run: run.record_price(rate, self.now()), self.admit)
-        except UserError as error:
-            # The hourly rate is known only now, and other runs may have used up the cap.
-            full = error.sentence
-            return self._update(run, lambda run: run.close(Reason.CAP_EXCEEDED, self.now(), detail=full))
-
-    def _give_up(self, run: Run, error: UnreadableRecord) -> Run:
-        """End a run whose task cannot be read: it cannot be launched.
-
-        A cluster that may have been launched by it is removed.
-        """
-        log.error("run %s: %s", run.id, error)
-        why = Phrase("I cannot read its task, so I cannot launch it.")
-        if run.is_waiting:
-            return self._update(run, lambda run: run.close(Reason.LAUNCH_FAILED, self.now(), detail=why))
-        return self._update(run, lambda run: run.begin_teardown(Reason.LAUNCH_FAILED, why, self.now()))
-
     def _set_autostop(self, run: Run, minutes: int, current_minutes: int | None) -> Run:
         """Record the attempt, then set the autostop; a later look shows whether it took effect."""
         run = self._update(run, lambda run: run.begin_autostop_repair(current_minutes, self.now()))
@@ -370,16 +298,6 @@ class Reconciler:
             log.warning("run %s: its autostop may have been set or not: %s", run.id, error)
             return run
         return self._update(run, lambda run: replace(run, observed=run.observed.record_autostop_setting(setting)))
-
-    def _estimate_rate(self, run: Run, task: Task) -> Rate | None:
-        """Return the rate, where it can be known now; a launch does not wait for it."""
-        try:
-            return self.cloud.estimate_rate(task)
-        except Unavailable as error:
-            if self.timings.needs_price and run.is_waiting:
-                raise
-            log.warning("run %s: its price is not known yet: %s", run.id, error)
-            return None
 
     def _save_log(self, run: Run) -> Run:
         """Ingest the last lines before the cluster is removed with them."""

@@ -14,6 +14,7 @@ from bot.core.model.report import Report
 from bot.core.model.run import Run
 from bot.core.model.run_stub import RunStub
 from bot.core.model.sent_message import Notice
+from bot.core.model.store_identity import StoreIdentity
 from bot.core.rules.admission import AdmissionCheck
 from bot.core.rules.external_clusters import ExternalCluster
 from bot.core.rules.log_cursor import LogCursor
@@ -264,6 +265,16 @@ class Audit(Protocol):
         """Yield all events of the last time span, the newest first."""
 
 
+class IdentityStore(Protocol):
+    """Which state of the store answers."""
+
+    def get_identity(self) -> StoreIdentity:
+        """Return the identity of the store; one without an id where it has none yet."""
+
+    def replace_identity(self, expected_id: str, new: StoreIdentity) -> StoreIdentity:
+        """Give the store another identity, unless its id is not the expected one any more; return the one it has."""
+
+
 class LeaderLock(Protocol):
     """Which of several processes with one store ticks."""
 
@@ -280,10 +291,14 @@ class Store(
     ReportStore,
     DeliveryStore,
     LanguageStore,
+    IdentityStore,
     LeaderLock,
     Protocol,
 ):
     """All that a bot remembers, for those who put its parts together."""
+
+    def fence(self) -> "Store":
+        """Return the same store for what only the leader writes: its writes raise LeadershipLost once another leads."""
 
     @property
     def audit(self) -> Audit:

@@ -1,6 +1,7 @@
 """The composition root: settings in, a bot out. The only module that knows every class."""
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from secrets import randbits
@@ -9,6 +10,7 @@ from bot.adapters.redis.embedded import EmbeddedValkey
 from bot.app.access_control import AccessControl
 from bot.app.admin_policy_server import AdminPolicyServer
 from bot.app.audit_service import AuditService
+from bot.app.cluster_launcher import ClusterLauncher
 from bot.app.cluster_sweep import ClusterSweep, ExternalClusterTracker
 from bot.app.cost_service import CostService, MonthlyBudgetMonitor, MonthlyBudgetService
 from bot.app.finding_samples import FindingSampleAttacher
@@ -26,9 +28,11 @@ from bot.app.rate_limits import InteractivePriority, RateLimits
 from bot.app.reconciler import Reconciler
 from bot.app.report_service import ReportService, load_zone
 from bot.app.run_queries import RunQueries
+from bot.app.run_recovery import LostRunRecovery
 from bot.app.run_service import RunService
 from bot.app.sample_reader import SampleReader
 from bot.app.scheduler import Scheduler
+from bot.app.store_watch import StoreWatch
 from bot.app.unreadable_runs import UnreadableRunReconciler
 from bot.bootstrap.bot import HOMES, NOTICES, NOTIFY, ORPHANS, REPORTS, SWEEP, TICK, UNREADABLE, Bot
 from bot.bootstrap.masked_cloud import MaskingCloud
@@ -46,6 +50,7 @@ from bot.bootstrap.providers import (
 from bot.config.operation_settings import OPEN_PORT_HINT, OPEN_PORT_PROBLEM
 from bot.config.settings import Settings
 from bot.core.model.tracker import TrackerHosts
+from bot.core.rules.actions import ReconcileTimings
 from bot.errors import UserError
 from bot.phrase import Phrase
 from bot.runtime.secret_filter import SecretFilter
@@ -113,7 +118,19 @@ def assemble(outside: Outside) -> Bot:
     masked_cloud = MaskingCloud(measure_calls(outside.cloud, outside.telemetry), secrets)
     card_period = timedelta(seconds=settings.card_seconds)
     leader_lease = timedelta(seconds=settings.leader_lease_seconds)
-    is_leader = ObservedLeadership(lambda: store.acquire_leadership(outside.owner_name, leader_lease))
+
+    announcer = Announcer(store, now, settings.ops_channel, lambda: scheduler.wake(NOTICES))
+    leader_store = store.fence()
+    store_watch = StoreWatch(store, outside.store_memory, announcer, now, lambda: scheduler.wake(SWEEP))
+
+    def lead() -> bool:
+        """Return whether this process leads. A store that has changed is noticed before anything is done by it."""
+        if not store.acquire_leadership(outside.owner_name, leader_lease):
+            return False
+        store_watch.check()
+        return True
+
+    is_leader = ObservedLeadership(lead)
     interactive_priority = InteractivePriority()
     chart_publisher = ChartPublisher(slack, outside.chart_renderer, now)
     identity = BotIdentity(slack)
@@ -122,7 +139,7 @@ def assemble(outside: Outside) -> Bot:
     outbox_lag = OutboxLag()
     outbox = MeasuredOutbox(outbox_lag, slack, now, chart_publisher, settings.language, identity.find_workspace_url)
     notifier = RunNotifier(
-        store,
+        leader_store,
         outbox,
         now,
         is_leader,
@@ -132,14 +149,17 @@ def assemble(outside: Outside) -> Bot:
         lambda run: recipes.to_yaml(store.get_task(run.id)),
         lambda: read_policy().report_only,
     )
+
+    def read_timings() -> ReconcileTimings:
+        return build_reconcile_timings(settings, read_policy())
+
     failing_since: dict[str, datetime] = {}
-    announcer = Announcer(store, now, settings.ops_channel, lambda: scheduler.wake(NOTICES))
     unreadable = UnreadableRunReconciler(
         masked_cloud,
         store,
         announcer,
         now,
-        lambda: build_reconcile_timings(settings, read_policy()),
+        read_timings,
         is_leader,
         lambda: scheduler.wake(UNREADABLE),
         failing_since,
@@ -175,19 +195,21 @@ def assemble(outside: Outside) -> Bot:
     )
     reconciler = Reconciler(
         cloud=masked_cloud,
-        store=store,
+        store=leader_store,
         notifier=notifier,
         log_tailer=build_log_tailer(settings, masked_cloud, outside.patience),
         health_monitor=outside.health_monitor,
         now=now,
-        read_timings=lambda: build_reconcile_timings(settings, read_policy()),
-        admit=admit,
+        read_timings=read_timings,
+        launcher=ClusterLauncher(
+            masked_cloud, leader_store, notifier, now, read_timings, admit, identity.find_bot_name
+        ),
         pool=TracedThreadPool(4, thread_name_prefix="act"),
         wake=lambda: scheduler.wake(TICK),
         priority=interactive_priority,
         began_at=now(),
         is_leader=is_leader,
-        resume_run=PolicyResumer(store, notifier, access, recorder, read_policy, wake_tick).resume,
+        resume_run=PolicyResumer(leader_store, notifier, access, recorder, read_policy, wake_tick).resume,
         log_lines=MAX_LOG_LINES,
         summary_interval=build_summary_interval(settings),
         patience=outside.patience,
@@ -195,16 +217,33 @@ def assemble(outside: Outside) -> Bot:
         tracker_hosts=TrackerHosts(settings.tracker_hosts),
         failing_since=failing_since,
     )
+    lost_runs = LostRunRecovery(
+        store=leader_store,
+        cloud=masked_cloud,
+        recipes=recipes,
+        announcer=announcer,
+        notifier=notifier,
+        now=now,
+        find_bot_name=identity.find_bot_name,
+        read_identity=store.get_identity,
+        read_policy=read_policy,
+        wake=wake_tick,
+        record=audit.record,
+    )
     sweep = ClusterSweep(
         cloud=masked_cloud,
-        store=store,
+        store=leader_store,
         now=now,
         is_leader=is_leader,
         notify=lambda: scheduler.wake(ORPHANS),
         channel=settings.ops_channel,
-        external_clusters=ExternalClusterTracker(store, read_policy, now) if settings.admin_policy_port else None,
+        external_clusters=ExternalClusterTracker(leader_store, read_policy, now)
+        if settings.admin_policy_port
+        else None,
         announcer=announcer,
         record=audit.record,
+        take_back=lost_runs.take_back,
+        find_owner=lost_runs.find_owner,
     )
     price_cache = PriceCache(masked_cloud.estimate_rate, now)
     admin_policy = AdminPolicy(
@@ -286,7 +325,7 @@ def assemble(outside: Outside) -> Bot:
         notifier=notifier,
         report_publisher=ReportPublisher(
             reports,
-            store,
+            leader_store,
             outbox,
             now,
             is_leader,
@@ -297,12 +336,14 @@ def assemble(outside: Outside) -> Bot:
         home_publisher=home_publisher,
         language_preferences=language_preferences,
         cluster_sweep=sweep,
-        orphan_notifier=orphan_notifier,
-        notice_sender=NoticeSender(store, outbox, now, is_leader),
-        unreadable_runs=unreadable,
-        finding_samples=FindingSampleAttacher(store, sample_reader, notifier, is_leader),
+        orphan_notifier=replace(orphan_notifier, store=leader_store),
+        notice_sender=NoticeSender(leader_store, outbox, now, is_leader),
+        unreadable_runs=replace(unreadable, store=leader_store),
+        finding_samples=FindingSampleAttacher(leader_store, sample_reader, notifier, is_leader),
         memory_watch=MemoryWatch(store, announcer, now, is_leader),
-        budget_monitor=MonthlyBudgetMonitor(store, notifier, read_policy, now, is_leader, load_zone(settings.timezone)),
+        budget_monitor=MonthlyBudgetMonitor(
+            leader_store, notifier, read_policy, now, is_leader, load_zone(settings.timezone)
+        ),
         app=app,
         listeners=listeners,
         connection=connection,

@@ -22,6 +22,7 @@ from bot.app.process_health import Clock, lock_data_dir, prepare, read_owner_nam
 from bot.app.rate_limits import InteractivePriority
 from bot.app.report_service import load_zone
 from bot.app.store_ports import Store
+from bot.app.store_watch import FILE_NAME, StoreMemory
 from bot.bootstrap.policy_source import PolicySource, policy_recorder, summarize_policy
 from bot.bootstrap.providers import (
     build_clock,
@@ -61,6 +62,7 @@ class Outside:
         build_background: returns what computes slow answers.
         patience: how long a tick waits for what it started.
         directory_seconds: how long a person who types waits for what Slack knows of people and channels.
+        store_memory: keeps, over a restart, which store the bot knows.
         valkey: the embedded store; None where the settings name another. lock: the lock of the data directory.
         telemetry: observes what the bot does.
     """
@@ -80,6 +82,7 @@ class Outside:
     build_background: Callable[[InteractivePriority], BackgroundReplies] = BackgroundReplies
     patience: timedelta = timedelta(seconds=0.5)
     directory_seconds: float = ANSWER_TIMEOUT_SECONDS
+    store_memory: StoreMemory = field(default_factory=StoreMemory)
     valkey: EmbeddedValkey | None = None
     lock: IO[str] | None = None
     telemetry: Telemetry = field(default_factory=Telemetry)
@@ -131,6 +134,7 @@ def open_outside(
         health_monitor=build_health_monitor(settings),
         chart_renderer=ProcessChartRenderer(settings.data_dir / "fonts", {}),
         owner_name=read_owner_name(settings.data_dir),
+        store_memory=StoreMemory(settings.data_dir / FILE_NAME),
         valkey=valkey,
         lock=lock,
         telemetry=telemetry,

@@ -60,7 +60,7 @@ class FakeCloud:
         files: what each cluster's program has written, by path below the folder of checkpoints.
         process_reads: the clusters whose logs of Ray were read, in order.
         stopped: whether the bot has let go of it; cut_off, cuts_off_removals: whether looks, or removals, are.
-        deadlines: what each launch was told of its end.
+        deadlines: what each launch was told of its end; tags: what it wrote on its cluster.
         comes_up_at_once: whether a launched cluster is up with its job running at the next look.
         server: identity of the memory that answers; forgotten: what another one shows, which this one does not know.
     """
@@ -106,6 +106,7 @@ class FakeCloud:
     cut_off: bool = False
     cuts_off_removals: bool = False
     deadlines: dict[str, datetime | None] = field(default_factory=dict)
+    tags: dict[str, Mapping[str, str]] = field(default_factory=dict)
     server: str = "first"
     forgotten: dict[str, Observation] | None = None
     lock: Lock = field(default_factory=Lock)
@@ -162,6 +163,7 @@ class FakeCloud:
                 self.launches.append(order.cluster)
                 self.managed |= {order.cluster} if order.is_managed else set()
                 self.deadlines[order.cluster] = order.deadline
+                self.tags[order.cluster] = order.tags
                 provisioning = Observation(request=RequestState.LIVE, cluster=ClusterState.INIT)
                 self.seen[order.cluster] = provisioning
                 if self.comes_up_at_once:
@@ -310,6 +312,7 @@ class FakeCloud:
                 run_label=name.removeprefix("verl-") if name in self.launches else "",
                 dollars_per_hour=self.dollars_per_node_hour,
                 is_managed=name in self.managed,
+                tags=self.tags.get(name, {}),
             )
             for name, seen in self.seen.items()
             if seen.cluster is not ClusterState.ABSENT and name not in self.unlisted

@@ -174,7 +174,7 @@ def test_what_another_bot_has_ended_is_not_asked_for(under: Made) -> None:
     bot = under(Policy())
     bot.say("launch smoke")
     ended = bot.store.update(RUN, lambda run: run.close(Reason.CAP_EXCEEDED, bot.moment))
-    bot.reconciler._provision(replace(ended, status=RunStatus.PENDING))
+    bot.reconciler.launcher.provision(replace(ended, status=RunStatus.PENDING))
     assert bot.run().status == "ended"
     assert bot.cloud.launches == []
     assert bot.store.get_ledger().reservations == ()

@@ -73,7 +73,7 @@ def believes_the_table(patch: Patch) -> None:
 
 
 def believes_an_empty_memory(patch: Patch) -> None:
-    patch.setattr("bot.core.model.run_record.is_forgotten", lambda *_: False)
+    patch.setattr("bot.core.model.run.is_forgotten", lambda *_: False)
 
 
 def cancels_no_second_job(patch: Patch) -> None:

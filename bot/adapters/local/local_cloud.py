@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from bot.adapters.checkpoint_downloads import MAX_CHECKPOINT_FILES, CheckpointDo
 from bot.adapters.local import local_checkpoints
 from bot.adapters.local.accounts import SystemAccount
 from bot.adapters.local.local_nodes import collect_environment
+from bot.adapters.local.local_observations import INFRA, observe_cluster, to_listed_cluster
 from bot.adapters.local.local_run_files import list_readings
 from bot.adapters.local.processes import (
     SUPERVISOR_MODULE,
@@ -34,7 +34,7 @@ from bot.adapters.node_requests import collect_metrics, collect_process_logs, co
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef
-from bot.core.model.cluster import AutostopSetting, ClusterState, Ending, JobState, Observation, RequestState
+from bot.core.model.cluster import AutostopSetting, ClusterState, Ending, Observation
 from bot.core.model.failure import ProcessLog
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder, find_missing_secrets
 from bot.core.model.managed_job import JobsController, is_managed
@@ -48,12 +48,9 @@ from bot.phrase import N_, Phrase, Text, join_list, plural_phrase
 
 log = logging.getLogger(__name__)
 
-INFRA = N_("this machine")
 PRETENDED_PRICE_SOURCE = N_("demo price")
 INTERPRETER_VARIABLES = ("PATH", "HOME", "PYTHONPATH", "LD_LIBRARY_PATH")
 """Variables of the bot's environment that the supervisor's Python needs; the bot's secrets are not passed on."""
-
-FILES_LOST = N_("Its files on this machine are gone, and so are its processes.")
 
 LAUNCH_SECONDS = 20
 """Deadline in seconds for a launch. A supervisor claims its name in 0.1 s; a loaded machine may take longer."""
@@ -317,61 +314,8 @@ class LocalCloud:
             minute_seconds=self._minute_seconds,
             grace_seconds=self._grace_seconds,
             account=self._account,
+            tags=dict(order.tags),
         )
-
-
-def observe_cluster(directory: ClusterDirectory, cluster: ClusterRef) -> Observation | None:
-    """Return the observation of one cluster from its files; None where they cannot be read."""
-    try:
-        state, end_state = directory.read_state(), directory.read_ending()
-    except (OSError, msgspec.DecodeError):
-        log.exception("the files of %s cannot be read", directory.cluster)
-        return None
-    if end_state and state is None:
-        return Observation(ending=end_state.ending, error=end_state.error, cluster_id=directory.cluster)
-    if state is None:
-        return observe_without_files(cluster)
-    observation = Observation(
-        request=RequestState.SUCCEEDED if state.status is ClusterState.UP else RequestState.LIVE,
-        cluster=state.status,
-        job=state.job,
-        job_id=1,
-        error=state.error,
-        infra=INFRA,
-        autostop_minutes=directory.find_autostop_minutes(state),
-        cluster_id=directory.cluster,
-    )
-    if state.job.is_finished or is_alive(state.supervisor):
-        return observation
-    error = Phrase("The process that runs the cluster was killed.")
-    return replace(observation, job=JobState.FAILED_DRIVER, error=error)
-
-
-def observe_without_files(cluster: ClusterRef) -> Observation:
-    """Return the observation of a cluster without files: it exists while one of its processes runs.
-
-    Nothing else shows whether it exists. The job's state is lost with the files, so that none is returned, and the
-    launch counts as under way.
-    """
-    if cluster.launch_requested_at is None and not cluster.was_shown:
-        return Observation()
-    if cluster.cluster in find_running_clusters():
-        return Observation(request=RequestState.LIVE, cluster=ClusterState.UP, infra=INFRA, cluster_id=cluster.cluster)
-    return Observation(ending=Ending.LOST, error=Phrase(FILES_LOST)) if cluster.was_shown else Observation()
-
-
-def to_listed_cluster(directory: ClusterDirectory) -> ListedCluster | None:
-    """Return one cluster as a list shows it; None where it has no state, as during its removal.
-
-    A cluster whose files cannot be read is listed all the same.
-    """
-    try:
-        state = directory.read_state()
-    except msgspec.DecodeError:
-        state = LocalClusterState(cluster=directory.cluster)
-    return (
-        ListedCluster(id=directory.cluster, name=directory.cluster, status=state.status, infra=INFRA) if state else None
-    )
 
 
 def read_last_lines(path: Path, lines: int) -> str:

@@ -30,6 +30,8 @@ class LocalClusterState:
         autostop_minutes: idle minutes before it removes itself, or None.
         sessions: the leaders of the sessions that its scripts were started in.
         ending: how it ended, once it is gone.
+        tags: what its launch order wrote on it.
+        launched_at: Unix seconds of its launch; None for a cluster of an older version.
     """
 
     cluster: str
@@ -40,6 +42,8 @@ class LocalClusterState:
     autostop_minutes: int | None = None
     sessions: list[ProcessIdentity] = field(default_factory=list)
     ending: Ending | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    launched_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class SupervisorOrder:
         minute_seconds: how long autostop's minute lasts; a test's is shorter.
         grace_seconds: between SIGTERM and SIGKILL.
         account: the user of its nodes' processes; None for the supervisor's own user.
+        tags: what is written on the cluster.
     """
 
     root: str
@@ -60,6 +65,7 @@ class SupervisorOrder:
     minute_seconds: float = 60.0
     grace_seconds: float = 5.0
     account: SystemAccount | None = None
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,7 +227,11 @@ def main() -> int:
         drop_capabilities()
     directory = ClusterDirectory(Path(order.root), order.cluster)
     state = LocalClusterState(
-        cluster=order.cluster, supervisor=current_process(), autostop_minutes=read_idle_minutes(order.task)
+        cluster=order.cluster,
+        supervisor=current_process(),
+        autostop_minutes=read_idle_minutes(order.task),
+        tags=order.tags,
+        launched_at=time.time(),
     )
     if directory.claim(state):
         os.write(writer, b"1")

@@ -29,6 +29,7 @@ LAUNCH_REQUEST = "verl:launch-request:{}"
 RUN_OF_CARD = "verl:card:{}:{}"
 LEADER = "verl:leader"
 LEADER_TERM = "verl:leader:term"
+LEADER_EPOCH = "verl:leader:epoch"
 LANGUAGES = "verl:languages"
 INBOX = "verl:inbox"
 REPORTS = "verl:reports"
@@ -45,6 +46,7 @@ RUN_STUBS = "verl:runs:stubs"
 UNREADABLE_RUNS = "verl:runs:unreadable"
 AUDIT_EVENTS = "verl:audit"
 POLICY_PARTS = "verl:policy"
+STORE_IDENTITY = "verl:store"
 
 
 def create_client(url: str, answer_seconds: float) -> Redis:
@@ -92,13 +94,16 @@ def translate_redis_errors() -> Iterator[None]:
 ACQUIRE_SCRIPT = """
 local held = redis.call('GET', KEYS[1])
 local owner = held and (string.match(held, '^(.*) %d+$') or held)
-if held and owner ~= ARGV[1] and held ~= ARGV[3] then return held end
+if held and owner ~= ARGV[1] and held ~= ARGV[3] then return {held, ''} end
+local epoch = redis.call('GET', KEYS[3])
+if owner ~= ARGV[1] or epoch ~= ARGV[4] then epoch = tostring(redis.call('INCR', KEYS[3])) end
 redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. redis.call('INCR', KEYS[2]), 'PX', ARGV[2])
-return ''
+return {'', epoch}
 """
 """One step in the server and one call to it, because each part of a tick asks who leads. Each time that a leader
 renews its leadership, the number behind its name rises. A leader whose number has not risen for a lease has ended,
-even if the server's clock was changed.
+even if the server's clock was changed. The epoch rises when another process becomes the leader, a restarted one of the
+same name included: see `bot.adapters.redis.fencing`.
 """
 
 
@@ -107,11 +112,15 @@ class Leadership:
 
     Args:
         elapsed: returns seconds by a clock that cannot be set.
+
+    Attributes:
+        epoch: of this process's last leadership, which a later one of another process has ended; empty if it never led.
     """
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
         self._last_leader: tuple[bytes, float] = (b"", 0.0)
+        self.epoch = ""
 
     def acquire(self, redis: Redis, owner: str, lease: timedelta) -> bool:
         """Return whether `owner` is the leader, from now on for the length of a lease."""
@@ -119,9 +128,11 @@ class Leadership:
         last_leader, since = self._last_leader
         # The server ignores a leader that has not renewed for a whole lease.
         expired_leader = last_leader if self._elapsed() >= since + lease.total_seconds() else b""
-        leader = cast(bytes, redis.eval(ACQUIRE_SCRIPT, 2, LEADER, LEADER_TERM, owner, milliseconds, expired_leader))
+        keys, arguments = (LEADER, LEADER_TERM, LEADER_EPOCH), (owner, milliseconds, expired_leader, self.epoch)
+        leader, epoch = cast(list[bytes], redis.eval(ACQUIRE_SCRIPT, len(keys), *keys, *arguments))
         if leader != last_leader:
             self._last_leader = leader, self._elapsed()
+        self.epoch = self.epoch if leader else decode_text(epoch)
         return not leader
 
 

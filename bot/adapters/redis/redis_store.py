@@ -5,10 +5,19 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta, tzinfo
 from threading import Lock
 from time import monotonic
+from typing import Self
 
 from redis import Redis
 
-from bot.adapters.redis import cluster_store, ledger_store, metrics_store, report_store, run_store, stub_store
+from bot.adapters.redis import (
+    cluster_store,
+    identity_store,
+    ledger_store,
+    metrics_store,
+    report_store,
+    run_store,
+    stub_store,
+)
 from bot.adapters.redis.audit_store import RedisAudit
 from bot.adapters.redis.codec import try_decode_run
 from bot.adapters.redis.connection import (
@@ -23,6 +32,7 @@ from bot.adapters.redis.connection import (
     decode_text,
     translate_redis_errors,
 )
+from bot.adapters.redis.fencing import FencedRedis
 from bot.adapters.redis.metrics_store import LogIncrement, Retention, delete_run
 from bot.adapters.redis.run_store import RunRecords
 from bot.core.model.history import MetricsHistory
@@ -34,6 +44,7 @@ from bot.core.model.report import Report
 from bot.core.model.run import Run
 from bot.core.model.run_stub import RunStub
 from bot.core.model.sent_message import Notice
+from bot.core.model.store_identity import StoreIdentity
 from bot.core.rules.admission import AdmissionCheck
 from bot.core.rules.external_clusters import ExternalCluster
 from bot.core.rules.log_cursor import LogCursor
@@ -54,6 +65,7 @@ class RedisStore:
         zone: the time zone whose months the ledger uses.
         elapsed: returns seconds by a clock that cannot be set.
         audit: records each change of a run's record as an event.
+        leadership: this process's view of the leadership.
     """
 
     def __init__(
@@ -63,14 +75,22 @@ class RedisStore:
         zone: tzinfo = UTC,
         elapsed: Callable[[], float] = monotonic,
         audit: RedisAudit | None = None,
+        leadership: Leadership | None = None,
     ) -> None:
         self._redis = redis
-        self._leadership = Leadership(elapsed)
+        self._leadership = leadership or Leadership(elapsed)
         self._retention = retention
         self.audit = audit or RedisAudit(redis)
         self._zone = zone
         self._records = RunRecords(redis, self.audit, zone)
         self._admission_lock = Lock()
+
+    def fence(self) -> Self:
+        """Return the same store for what only the leader writes. Its writes raise LeadershipLost once another process
+        has become the leader.
+        """
+        redis, leadership = FencedRedis(self._redis, lambda: self._leadership.epoch), self._leadership
+        return type(self)(redis, self._retention, self._zone, audit=self.audit, leadership=leadership)
 
     def add(
         self,
@@ -267,6 +287,14 @@ class RedisStore:
     def change_notice(self, name: str, change: Callable[[Notice], Notice | None]) -> Notice | None:
         with translate_redis_errors():
             return report_store.change_notice(self._redis, name, change)
+
+    def get_identity(self) -> StoreIdentity:
+        with translate_redis_errors():
+            return identity_store.read_identity(self._redis)
+
+    def replace_identity(self, expected_id: str, new: StoreIdentity) -> StoreIdentity:
+        with translate_redis_errors():
+            return identity_store.replace_identity(self._redis, expected_id, new)
 
     def acquire_leadership(self, owner: str, lease: timedelta) -> bool:
         with translate_redis_errors():

@@ -124,6 +124,7 @@ def read_jobs(**filters: Any) -> list[ManagedJobRecord] | JobsController:
 def build_job_record(row: Any) -> ManagedJobRecord:
     """Return the record of one row of SkyPilot's table of managed jobs."""
     status = row.status.value
+    tags = {str(key): str(value) for key, value in get_bot_metadata({"_metadata": row.metadata}).items() if value}
     return ManagedJobRecord(
         id=row.job_id,
         name=str(row.job_name or ""),
@@ -134,7 +135,8 @@ def build_job_record(row: Any) -> ManagedJobRecord:
         error=describe_error("", row.failure_reason) if row.failure_reason else None,
         user=str(row.user_name or ""),
         since=row.submitted_at,
-        order_id=str(get_bot_metadata({"_metadata": row.metadata}).get("asked") or ""),
+        order_id=tags.get("asked", ""),
+        tags=tags,
     )
 
 

@@ -24,7 +24,7 @@ from bot.adapters.sky.sky_records import (
     LaunchRecord,
 )
 from bot.adapters.sky.sky_run_files import RemoteRunFolder
-from bot.adapters.sky.task_builder import complete_task, find_local_paths, find_slurm_refusal
+from bot.adapters.sky.task_builder import complete_task, find_local_paths, find_slurm_refusal, read_tags
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef
@@ -366,4 +366,5 @@ def to_listed_cluster(entry: InventoryRecord) -> ListedCluster:
         dollars_per_hour=entry.dollars_per_hour,
         run_label=entry.labels.get("verlbot-run", ""),
         gpus=ceil(entry.nodes * entry.gpus),
+        tags=read_tags(entry.labels),
     )

@@ -144,4 +144,5 @@ def to_listed_cluster(record: ManagedJobRecord) -> ListedCluster:
         infra=record.infra,
         launched_at=datetime.fromtimestamp(record.since, UTC) if record.since else None,
         is_managed=True,
+        tags=record.tags,
     )

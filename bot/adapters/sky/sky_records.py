@@ -1,7 +1,7 @@
 """Results of SkyPilot's calls: plain values, which travel between processes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.core.model.cluster import ClusterState, JobState, RequestState
 from bot.phrase import Text
@@ -133,6 +133,7 @@ class ManagedJobRecord:
         error: why it failed, a sentence.
         user: its owner; since: Unix seconds of its submission.
         order_id: what distinguishes orders of one name, as the job's task says; empty where the task says nothing.
+        tags: what its launch order wrote on it.
     """
 
     id: int
@@ -145,6 +146,7 @@ class ManagedJobRecord:
     user: str = ""
     since: float | None = None
     order_id: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,13 +48,26 @@ def build_autostop(task: Task) -> dict[str, Any] | bool:
     return {"wait_for": AUTOSTOP_WAIT_FOR, **options, "idle_minutes": minutes, "down": True}
 
 
+LABEL_PREFIX = "verlbot-"
+"""Begins the keys of the labels that the bot writes on a cluster."""
+
+
 def build_labels(tags: Mapping[str, str]) -> dict[str, str]:
     """Return the tags in the form that every cloud accepts: at most 63 lower-case letters, digits and dashes.
 
     >>> build_labels({"person": "U0ANA", "task": "9f" * 32})
     {'verlbot-person': 'u0ana', 'verlbot-task': '9f9f9f9f9f9f9f9f'}
     """
-    return {f"verlbot-{key}": value.lower()[: 16 if key == "task" else 63] for key, value in tags.items()}
+    return {f"{LABEL_PREFIX}{key}": value.lower()[: 16 if key == "task" else 63] for key, value in tags.items()}
+
+
+def read_tags(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that a cluster's labels were made of, in lower case.
+
+    >>> read_tags({"verlbot-person": "u0ana", "team": "nlp"})
+    {'person': 'u0ana'}
+    """
+    return {key.removeprefix(LABEL_PREFIX): value for key, value in labels.items() if key.startswith(LABEL_PREFIX)}
 
 
 SLURM_REFUSALS = {

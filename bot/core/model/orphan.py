@@ -1,7 +1,7 @@
 """Clusters that belong to no open run: whose they are, and what is done about them. Pure."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
@@ -48,6 +48,7 @@ class ListedCluster:
         launched_at: when it was last launched; None where that is not known.
         dollars_per_hour: for all of its nodes; None where the price is not known.
         run_label: the id of the run in its label; empty where it has no such label.
+        tags: what its launch order wrote on it, by key; some clouds have only lower-case letters.
         is_managed: whether it is a managed job, whose clusters SkyPilot names itself.
         gpus: number of accelerators of all its nodes together, as far as known.
     """
@@ -63,6 +64,7 @@ class ListedCluster:
     run_label: str = ""
     is_managed: bool = False
     gpus: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:

@@ -12,13 +12,25 @@ def may_launch(run: Run) -> bool:
     return (run.is_waiting or run.status is RunStatus.LAUNCHING) and not run.requests.stop_requested_by
 
 
-def build_launch_order(run: Run, task: Task) -> LaunchOrder:
-    """Return the order of a run's cluster and job, in an attempt that the record counts already."""
+def build_launch_order(run: Run, task: Task, bot_name: str = "") -> LaunchOrder:
+    """Return the order of a run's cluster and job, in an attempt that the record counts already.
+
+    Args:
+        bot_name: the name of this bot in Slack; empty while it is unknown.
+    """
     is_retry, deadline = run.launch.attempts > 1, find_deadline(run)
-    return LaunchOrder(run.cluster, task, run.plan.secrets, build_cluster_tags(run), is_retry, deadline)
+    return LaunchOrder(run.cluster, task, run.plan.secrets, build_cluster_tags(run, bot_name), is_retry, deadline)
 
 
-def build_cluster_tags(run: Run) -> dict[str, str]:
-    """Return the tags of the run's cluster, for people who meet it elsewhere."""
+def build_cluster_tags(run: Run, bot_name: str = "") -> dict[str, str]:
+    """Return the tags of the run's cluster: for people who meet it elsewhere, and for the bot, which takes the run back
+    from them if its store is lost. See `bot.core.rules.lost_runs`.
+    """
     own = {"run": run.id, "recipe": run.recipe, "person": run.requester, "task": run.plan.task_hash}
-    return {**own, "asked": f"{run.created_at.timestamp() * 1000:.0f}"}  # two bots may have runs of the same name
+    limits = {
+        "budget-cents": f"{run.limits.budget_dollars * 100:.0f}",
+        "lease-minutes": f"{run.limits.lease.total_seconds() / 60:.0f}",
+    }
+    # Two bots may have runs of the same name.
+    order = {"asked": f"{run.created_at.timestamp() * 1000:.0f}"}
+    return {**own, **order, "channel": run.channel, **limits, **({"bot": bot_name} if bot_name else {})}

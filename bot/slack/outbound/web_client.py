@@ -180,12 +180,24 @@ class BotIdentity:
             )
         return self._authorization
 
+    def find_bot_name(self) -> str:
+        """Return the name that the clusters of this bot carry; empty while Slack does not give it."""
+        try:
+            return build_bot_name(self.resolve())
+        except (SlackRejected, SlackRateLimited, SlackUncertain):
+            return ""
+
     def find_workspace_url(self) -> str:
         """Return the web address of the workspace, with a slash at its end; empty while Slack does not give it."""
         try:
             return self.resolve().url or ""
         except (SlackRejected, SlackRateLimited, SlackUncertain):
             return ""
+
+
+def build_bot_name(authorization: AuthorizeResult) -> str:
+    """Return the name of a bot that no other one has, as labels of clusters accept it."""
+    return f"{authorization.team_id}-{authorization.bot_user_id}".lower()
 
 
 def build_permalink(workspace_url: str, channel: str, ts: str, thread_ts: str | None) -> str:

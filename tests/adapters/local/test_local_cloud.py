@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from bot.adapters.files.recipe_files import RecipeFolder
-from bot.adapters.local.local_cloud import INFRA, TAIL_BYTES, LocalCloud, read_last_lines
+from bot.adapters.local.local_cloud import TAIL_BYTES, LocalCloud, read_last_lines
+from bot.adapters.local.local_observations import INFRA
 from bot.adapters.local.processes import (
     find_marked_processes,
     find_supervisors,

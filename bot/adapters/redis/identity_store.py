@@ -1,0 +1,54 @@
+"""The identity of a store in Redis: a hash beside the leader's term, which rises with each renewal."""
+
+from datetime import UTC, datetime
+from typing import cast
+
+from redis import Redis
+from redis.client import Pipeline
+
+from bot.adapters.redis.connection import LEADER_TERM, STORE_IDENTITY, decode_text
+from bot.adapters.redis.transactions import compare_and_set
+from bot.core.model.store_identity import StoreIdentity
+
+
+def read_identity(redis: Redis | Pipeline) -> StoreIdentity:
+    """Return the identity of the store; one without an id where it has none."""
+    fields = {
+        decode_text(name): decode_text(value)
+        for name, value in cast(dict[bytes, bytes], redis.hgetall(STORE_IDENTITY)).items()
+    }
+    return StoreIdentity(
+        id=fields.get("id", ""),
+        term=read_count(redis.get(LEADER_TERM)),
+        since=read_time(fields.get("since", "")),
+        previous=fields.get("previous", ""),
+    )
+
+
+def replace_identity(redis: Redis, expected_id: str, new: StoreIdentity) -> StoreIdentity:
+    """Give the store a new identity, unless another process has given it one meanwhile. Return the one that it has."""
+
+    def change(current: StoreIdentity) -> StoreIdentity:
+        return new if current.id == expected_id else current
+
+    def write(tx: Pipeline, _: StoreIdentity, after: StoreIdentity) -> None:
+        since = f"{after.since.timestamp():.6f}" if after.since else ""
+        tx.hset(STORE_IDENTITY, mapping={"id": after.id, "since": since, "previous": after.previous})
+        # The term continues, so that a copy from before this moment is known for an older state.
+        tx.set(LEADER_TERM, after.term)
+
+    return compare_and_set(redis, (STORE_IDENTITY, LEADER_TERM), read_identity, change, write)
+
+
+def read_count(value: object) -> int:
+    """Return a whole number; 0 for anything else."""
+    text = decode_text(value)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else 0
+
+
+def read_time(text: str) -> datetime | None:
+    """Return the time of Unix seconds; None for anything else."""
+    try:
+        return datetime.fromtimestamp(float(text), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

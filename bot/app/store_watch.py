@@ -1,0 +1,131 @@
+"""Notices a store that was lost, set back to an older state or replaced, reports it, and lets the bot look for all that
+it may have forgotten.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+import msgspec
+
+from bot.app.operator_notices import Announcer
+from bot.app.ports import Now
+from bot.app.store_ports import IdentityStore, RunReader
+from bot.core.model.bot_clock import has_passed
+from bot.core.model.run_state import RunStatus
+from bot.core.model.store_identity import StoreChange, StoreIdentity, find_store_change
+from bot.phrase import N_, Phrase
+
+log = logging.getLogger(__name__)
+
+FILE_NAME = "store-identity"
+"""Name of the file in the data directory that names the store which the bot knows."""
+
+NEXT_STEP = N_(
+    "I look for every cluster that I launched, and take its run back from its labels. Changes of budgets, leases and "
+    "reports may be lost: check `/verl list`, `/verl budget` and `/verl reports`."
+)
+REPORTS = {
+    StoreChange.LOST: N_(":rotating_light: *My database is empty: it was lost or replaced.* {next}"),
+    StoreChange.SET_BACK: N_(":rotating_light: *My database was set back to an older state.* {next}"),
+    StoreChange.REPLACED: N_(":rotating_light: *Another database answers than before.* {next}"),
+}
+
+
+WRITE_PERIOD = timedelta(seconds=1)
+"""Time between two writes of the store's term: a store that was set back by less than this is not noticed."""
+
+
+class WatchedStore(IdentityStore, RunReader, Protocol):
+    """The identity of the store, and its runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMemory:
+    """The store that a bot knows, in a file beside it. Without a path it is known as long as the process runs."""
+
+    path: Path | None = None
+
+    def read(self) -> StoreIdentity | None:
+        """Return the store that an earlier process knew; None where there is no readable file."""
+        try:
+            return msgspec.json.decode(self.path.read_bytes(), type=StoreIdentity) if self.path else None
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def write(self, identity: StoreIdentity) -> None:
+        """Write the file atomically. A full disk does not stop the bot."""
+        if self.path is None:
+            return
+        draft = self.path.with_suffix(".draft")
+        try:
+            draft.write_bytes(msgspec.json.encode(identity))
+            draft.replace(self.path)
+        except OSError as error:
+            log.error("the store's identity cannot be written: %s", error)
+
+
+@dataclass(slots=True)
+class StoreWatch:
+    """Compares the store with the one that this bot knew.
+
+    Attributes:
+        memory: keeps the store over a restart.
+        on_change: called when the store was found changed: the clusters are to be listed.
+        known: the store as last seen.
+        written: the id that the file has, and when it was written.
+    """
+
+    store: WatchedStore
+    memory: StoreMemory
+    announcer: Announcer
+    now: Now
+    on_change: Callable[[], None] = lambda: None
+    known: StoreIdentity | None = None
+    written: tuple[str, datetime] | None = None
+
+    def check(self) -> StoreIdentity:
+        """Return the identity of the store, after reporting a change. Called before each part of the leader's work.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        known = self.known or self.memory.read()
+        current = self.store.get_identity()
+        change = find_store_change(known, current)
+        if change or not current.id:
+            current = self._begin(known, current)
+        self.known = current
+        self._remember(current)
+        if change:
+            self._report(change, current)
+        return current
+
+    def _remember(self, identity: StoreIdentity) -> None:
+        """Write the file: at once for a new identity, from time to time for a new term."""
+        now = self.now()
+        if self.written is None or self.written[0] != identity.id or has_passed(WRITE_PERIOD, self.written[1], now):
+            self.memory.write(identity)
+            self.written = identity.id, now
+
+    def _begin(self, known: StoreIdentity | None, current: StoreIdentity) -> StoreIdentity:
+        """Give the store a new identity, and return it."""
+        term = max(current.term, known.term if known else 0)
+        new = StoreIdentity(id=uuid4().hex, term=term, since=self.now(), previous=known.id if known else "")
+        return self.store.replace_identity(current.id, new)
+
+    def _report(self, change: StoreChange, identity: StoreIdentity) -> None:
+        """Report a change to the operators, and in each channel that has an active run: without an ops channel no
+        person would hear of it.
+        """
+        log.error("the store is not the one that the bot knew: %s", change)
+        text = Phrase(REPORTS[change], next=Phrase(NEXT_STEP))
+        active = [run for run in self.store.list_open_runs() if run.status is not RunStatus.ENDED]
+        channels = {run.message_channel: run.requester for run in active}
+        for channel, person in channels.items() or {"": ""}.items():
+            self.announcer.announce(f"store-{identity.id}", text, channel, person)
+        self.on_change()
