@@ -255,6 +255,37 @@ follow_head() {
   exit "$code"
 }
 
+# Prints the network device that has this node's address. NCCL and Gloo may choose another one, such as Docker's
+# bridge, over which no other node is reached.
+find_device() {
+  python3 - "$node_ip" <<'PY'
+import fcntl
+import socket
+import struct
+import sys
+
+READ_ADDRESS = 0x8915  # SIOCGIFADDR of Linux
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+    for _, name in socket.if_nameindex():
+        try:
+            reply = fcntl.ioctl(asker, READ_ADDRESS, struct.pack("256s", name.encode()))
+        except OSError:  # it has no address
+            continue
+        if socket.inet_ntoa(reply[20:24]) == sys.argv[1]:
+            print(name)
+            break
+PY
+}
+
+# Lets NCCL and Gloo use the device of the node's own address, unless the task or the image has chosen one.
+choose_device() {
+  local device
+  device="$(find_device)" || device=''
+  if [ -n "$device" ]; then
+    export NCCL_SOCKET_IFNAME="${NCCL_SOCKET_IFNAME:-=$device}" GLOO_SOCKET_IFNAME="${GLOO_SOCKET_IFNAME:-$device}"
+  fi
+}
+
 # join_nodes WORD…: returns on the head node, once all nodes have joined; any other node stays here until the training
 # ends, and exits. The words are what the recipe is called with.
 join_nodes() {
@@ -263,6 +294,9 @@ join_nodes() {
   mapfile -t node_ips <<<"$SKYPILOT_NODE_IPS"
   head_address="${node_ips[0]}:6390"
   node_ip="${node_ips[$SKYPILOT_NODE_RANK]}"
+  if [ "$SKYPILOT_NUM_NODES" -gt 1 ]; then
+    choose_device
+  fi
   count_checkpoints_kept "$@"
   prune_files >/dev/null 2>&1 &
   pruner_pid=$!

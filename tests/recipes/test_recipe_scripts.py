@@ -21,13 +21,16 @@ from tests.waiting import eventually
 pytestmark = pytest.mark.slow
 
 RECIPES = RecipeFolder(SOURCE_RECIPES)
-VERL = ("ppo", "grpo", "multiturn-tools")
+VERL = ("ppo", "grpo", "dapo", "lora", "own-data", "multiturn-tools")
+ONE_OF_EACH_SIZE = ("ppo", "own-data", "multiturn-tools")
+"""What the library does for each recipe alike is tested with fewer: on two nodes, with two GPUs, with eight."""
 
 RAY = """#!/bin/sh
 case "$1" in
   health-check) exit "${RAY_HEALTH:-0}" ;;
   start)
     env | grep _VISIBLE_DEVICES= >"$HOME/gpus"
+    env | grep _SOCKET_IFNAME= | sort >"$HOME/devices"
     env -i PATH="$PATH" sh -c "sleep 300; : $HOME" &
     exec sleep 60
     ;;
@@ -102,6 +105,21 @@ time.sleep(float(os.environ.get("VERL_SECONDS", "0")))
 sys.exit(int(os.environ.get("VERL_CODE", "0")))
 """
 
+OWN_DATASETS_MODULE = """
+import json
+
+def load_dataset(kind, data_files, split):
+    return [json.loads(line) for line in open(data_files)]
+
+class Dataset(list):
+    from_list = classmethod(lambda cls, rows: cls(rows))
+
+    def to_parquet(self, path):
+        with open(path, "w") as file:
+            json.dump(self, file)
+"""
+OWN_ROWS = '{"prompt": "1 + 1?", "answer": 2}\n{"prompt": [{"role": "user", "content": "2 + 2?"}], "answer": "4"}\n'
+
 NEWEST = "latest_checkpointed_iteration.txt"
 
 HOSTILE = (
@@ -135,6 +153,9 @@ class Node:
         (folder / "modules" / "ray" / "util" / "__init__.py").touch()
         (folder / "modules" / "ray" / "util" / "scheduling_strategies.py").write_text(SCHEDULING_MODULE)
         (folder / "modules" / "verl" / "trainer" / "main_ppo.py").write_text(VERL_MODULE)
+        (folder / "modules" / "datasets.py").write_text(OWN_DATASETS_MODULE)
+        for split in ("train", "test"):
+            (folder / f"{split}.jsonl").write_text(OWN_ROWS)
 
     def run(self, *words: Any, **more: Any) -> Any:
         """Run the script of a recipe to its end; `start` has the arguments."""
@@ -151,7 +172,8 @@ class Node:
             more: variables of its environment.
         """
         made = build_launch_plan(RECIPES.get(name), (), overrides, f"{name}-7f3a")
-        gpus = made.gpus.partition(":")[2]
+        gpus = made.gpus.partition(",")[0].partition(":")[2]
+        own = {"TRAIN_FILE": str(self.folder / "train.jsonl"), "TEST_FILE": str(self.folder / "test.jsonl")}
         path = self.folder / "run.sh"
         path.write_text(script or str(made.task["run"]))
         environment = {
@@ -165,6 +187,7 @@ class Node:
             "SKYPILOT_NUM_GPUS_PER_NODE": gpus,
             "RAY_NODES": str(made.nodes),
             **made.task["envs"],
+            **(own if "TRAIN_FILE" in made.task["envs"] else {}),
             **more,
         }
         return subprocess.Popen(
@@ -231,7 +254,7 @@ def save_checkpoint(folder: Path, step: int, world_size: int, is_newest: bool = 
         (folder / NEWEST).write_text(str(step))
 
 
-@pytest.mark.parametrize("name", VERL)
+@pytest.mark.parametrize("name", ONE_OF_EACH_SIZE)
 @pytest.mark.parametrize(
     ("resume_from", "own", "told"),
     [
@@ -249,7 +272,7 @@ def save_checkpoint(folder: Path, step: int, world_size: int, is_newest: bool = 
 )
 def test_where_verl_goes_on_from(node: Node, name: str, resume_from: str, own: int, told: list[str] | str) -> None:
     made = build_launch_plan(RECIPES.get(name), (), (), f"{name}-7f3a")
-    gpus = made.nodes * int(made.gpus.partition(":")[2])
+    gpus = made.nodes * int(made.gpus.partition(",")[0].partition(":")[2])
     for step in (20, 40):
         save_checkpoint(node.folder / "checkpoints" / "old-1", step, gpus)
     save_checkpoint(node.folder / "checkpoints" / "old-3", 5, 64)
@@ -279,6 +302,29 @@ def test_gpus_that_slurm_names_twice_reach_verl_once(node: Node, given: list[str
     node.run("grpo", **dict.fromkeys(given, "0"))
     named = {line.partition("=")[0] for line in (node.folder / "gpus").read_text().splitlines()}
     assert [name for name in given if name in named] == kept
+
+
+@pytest.mark.parametrize(
+    ("addresses", "given", "told"),
+    [
+        pytest.param(
+            "127.0.0.1\n127.0.0.2", {}, ["GLOO_SOCKET_IFNAME=lo", "NCCL_SOCKET_IFNAME==lo"], id="its own address"
+        ),
+        pytest.param(
+            "127.0.0.1\n127.0.0.2",
+            {"NCCL_SOCKET_IFNAME": "ib0", "GLOO_SOCKET_IFNAME": "eth7"},
+            ["GLOO_SOCKET_IFNAME=eth7", "NCCL_SOCKET_IFNAME=ib0"],
+            id="what the image chose",
+        ),
+        pytest.param("192.0.2.1\n192.0.2.2", {}, [], id="an address that no device has"),
+    ],
+)
+def test_nodes_talk_over_the_device_of_their_own_address(
+    node: Node, addresses: str, given: dict[str, str], told: list[str]
+) -> None:
+    done = node.run("grpo", SKYPILOT_NODE_IPS=addresses, **given)
+    assert done.returncode == 0, done.stderr
+    assert (node.folder / "devices").read_text().splitlines() == told
 
 
 @pytest.mark.parametrize("name", VERL)
@@ -503,3 +549,68 @@ def test_the_calculator_is_written_whole_and_counts(node: Node) -> None:
     assert calculator("1,000 / 8") == "125"
     assert calculator("__import__('os').system('touch pwned')").startswith("Error: ")
     assert calculator("1 / 0").startswith("Error: ")
+
+
+def test_own_data_become_rows_as_verl_reads_them(node: Node) -> None:
+    done = node.run("own-data")
+    assert done.returncode == 0, done.stderr
+    told = words(done.stdout)
+    rows = json.loads((node.folder / "data" / "own-data-7f3a" / "train.parquet").read_text())
+    assert [row["reward_model"]["ground_truth"] for row in rows] == ["2", "4"]
+    assert [row["prompt"][0]["content"] for row in rows] == ["1 + 1?", "2 + 2?"]
+    assert f"data.train_files={node.folder}/data/own-data-7f3a/train.parquet" in told
+    (reward,) = (word for word in told if word.startswith("reward.custom_reward_function.path="))
+    assert reward.endswith("/own_data.py")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        pytest.param("train.jsonl", None, "There is no file", id="no file"),
+        pytest.param("train.jsonl", "", "has no rows", id="an empty file"),
+        pytest.param("train.jsonl", "what?\n", "cannot be read: JSONDecodeError", id="no JSON"),
+        pytest.param(
+            "test.jsonl", '{"question": "1 + 1?"}\n', "has no `prompt`; it has: question.", id="other columns"
+        ),
+        pytest.param("test.jsonl", '{"prompt": "1 + 1?"}\n', "has neither `answer` nor `reward_model`", id="no answer"),
+        pytest.param("test.jsonl", '{"prompt": [7], "answer": 2}\n', "neither a text nor messages", id="no messages"),
+        pytest.param("mine.py", "def score(): ...\n", "defines no function compute_score", id="another function"),
+        pytest.param("mine.py", "def compute_score(:\n", "cannot be read as Python", id="no Python"),
+        pytest.param("mine.py", None, "There is no REWARD_FILE", id="no reward"),
+    ],
+)
+def test_own_data_that_verl_cannot_use_are_refused_before_ray_starts(
+    node: Node, name: str, text: str | None, why: str
+) -> None:
+    path = node.folder / name
+    path.unlink(missing_ok=True)
+    if text is not None:
+        path.write_text(text)
+    done = node.run("own-data", REWARD_FILE=str(node.folder / "mine.py") if name == "mine.py" else "")
+    assert done.returncode == 1
+    assert "verl recipe: " in done.stderr
+    assert why in done.stderr
+    assert not (node.folder / "ray.log").exists()
+    assert "VERL" not in done.stdout
+
+
+def test_a_reward_file_is_read_by_verl_alone(node: Node) -> None:
+    """What a node runs of it before the training is nothing."""
+    reward = node.folder / "mine.py"
+    reward.write_text(f"open({str(node.folder / 'pwned')!r}, 'w')\ndef compute_score(*_, **__): return 1.0\n")
+    done = node.run("own-data", REWARD_FILE=str(reward))
+    assert done.returncode == 0, done.stderr
+    assert f"reward.custom_reward_function.path={reward}" in words(done.stdout)
+    assert not node.pwned()
+
+
+def test_dapo_refuses_a_soft_limit_beyond_the_answer(node: Node) -> None:
+    done = node.run("dapo", RESPONSE_LENGTH="256")
+    assert done.returncode == 1
+    assert "SOFT_LIMIT_TOKENS (512) must be at least 1 and at most RESPONSE_LENGTH (256)." in done.stderr
+
+
+def test_lora_scales_its_adapters_alike_for_each_rank(node: Node) -> None:
+    told = words(node.run("lora", LORA_RANK="8").stdout)
+    assert "actor_rollout_ref.model.lora_rank=8" in told
+    assert "actor_rollout_ref.model.lora_alpha=16" in told

@@ -41,10 +41,11 @@ def give_verl(bed: Bed) -> Path:
     shared = bed.at.root / "shared" / "verl"
     shutil.rmtree(shared, ignore_errors=True)
     shared.mkdir()
-    copied = subprocess.run(["cp", "-al", VENV, shared / "env"], capture_output=True, check=False)
+    venv = VENV.resolve()  # of a link, `cp` would copy the link
+    copied = subprocess.run(["cp", "-al", venv, shared / "env"], capture_output=True, check=False)
     if copied.returncode:  # another filesystem
         shutil.rmtree(shared / "env", ignore_errors=True)
-        subprocess.run(["cp", "-a", VENV, shared / "env"], check=True)
+        subprocess.run(["cp", "-a", venv, shared / "env"], check=True)
     for python in (shared / "env" / "bin").glob("python*"):
         python.unlink()
         python.symlink_to(DEBIAN_PYTHON)
@@ -67,6 +68,6 @@ def fill_skeleton(skeleton: Path, shared: Path) -> None:
     for name, target in (("sky-user-env", shared / "env"), ("data", shared / "env" / MATERIALS / "data")):
         (skeleton / name).unlink(missing_ok=True)
         (skeleton / name).symlink_to(target)
-    variables = {**VARIABLES, "PYTHONPATH": str(shared / "stand_ins"), "GLOO_SOCKET_IFNAME": "cable"}
+    variables = {**VARIABLES, "PYTHONPATH": str(shared / "stand_ins")}
     exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     (skeleton / ".bashrc").write_text(os.linesep.join([*exports, ""]))

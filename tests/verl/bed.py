@@ -42,6 +42,9 @@ CRITIC = ("critic.strategy=fsdp2", "critic.model.use_remove_padding=False")
 SMALLER: Mapping[str, tuple[str, ...]] = {
     "ppo": (*SMALL, *CRITIC),
     "grpo": (*SMALL, f"reward.custom_reward_function.path={STAND_INS}/verl_bed_reward.py"),
+    "dapo": (*SMALL, f"reward.custom_reward_function.path={STAND_INS}/verl_bed_reward.py"),
+    "lora": (*SMALL, f"reward.custom_reward_function.path={STAND_INS}/verl_bed_reward.py"),
+    "own-data": SMALL,
     "multiturn-tools": (*SMALL, "actor_rollout_ref.rollout.tensor_model_parallel_size=1"),
 }
 """The overrides that fit a recipe to two cores without a GPU; they are typed as any others."""
@@ -49,6 +52,9 @@ SMALLER: Mapping[str, tuple[str, ...]] = {
 SETTINGS: Mapping[str, Mapping[str, str]] = {
     "ppo": {"batch_size": "8", "response_length": "16"},
     "grpo": {"batch_size": "4", "group_size": "2", "response_length": "16"},
+    "dapo": {"batch_size": "4", "group_size": "4", "response_length": "16", "soft_limit_tokens": "8"},
+    "lora": {"batch_size": "4", "group_size": "2", "response_length": "16", "lora_rank": "4"},
+    "own-data": {"batch_size": "4", "group_size": "2", "prompt_length": "256", "response_length": "16"},
     "multiturn-tools": {"batch_size": "4", "group_size": "2", "response_length": "96"},
 }
 """The parameters that make it short, unless a test has others."""
@@ -166,7 +172,7 @@ class Node:
             "HOME": str(asked.folder),
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
-            "GLOO_SOCKET_IFNAME": "lo" if asked.nodes == 1 else CABLE,
+            **({"GLOO_SOCKET_IFNAME": "lo"} if asked.nodes == 1 else {}),
             "VERL_BED_ADDRESS": f"{address(rank)}/32" if asked.nodes == 1 else "",
             **VARIABLES,
             **{name: str(value) for name, value in {**task["envs"], **task.get("secrets", {})}.items()},

@@ -3,6 +3,7 @@
 Every Ray worker imports it, in verl's environment, so it imports nothing of this project.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -15,6 +16,8 @@ from verl.plugin.platform.platform_manager import PlatformRegistry
 from verl.workers.rollout import base, replica
 
 GIBIBYTE = 2**30
+MAX_LORA_RANK = 512
+"""vLLM's own."""
 
 
 class CpuDevice(ModuleType):
@@ -126,6 +129,18 @@ def load_replica() -> type:
 
     return CpuReplica
 
+
+def get_vllm_max_lora_rank(lora_rank: int) -> int:
+    """Return a rank that vLLM allows: here each up to its highest."""
+    if not 0 < lora_rank <= MAX_LORA_RANK:
+        raise ValueError(f"lora_rank must be from 1 to {MAX_LORA_RANK}, but got {lora_rank}")
+    return lora_rank
+
+
+# verl asks its part for vLLM, which takes vLLM itself.
+for name in ("verl.workers.rollout.vllm_rollout", "verl.workers.rollout.vllm_rollout.utils"):
+    sys.modules[name] = ModuleType(name)
+sys.modules["verl.workers.rollout.vllm_rollout.utils"].get_vllm_max_lora_rank = get_vllm_max_lora_rank  # type: ignore[attr-defined]
 
 # The recipes say `rollout.name=vllm`, and go on saying so.
 base._ROLLOUT_REGISTRY["vllm", "async"] = "verl_bed_rollout.CpuServerAdapter"

@@ -52,13 +52,18 @@ class CpuServerAdapter(BaseRollout):
         pass
 
     async def update_weights(
-        self, weights: Iterator[tuple[str, torch.Tensor]], global_steps: int | None = None, **_: Any
+        self,
+        weights: Iterator[tuple[str, torch.Tensor]],
+        global_steps: int | None = None,
+        peft_config: dict[str, Any] | None = None,
+        **_: Any,
     ) -> None:
-        """All ranks gather each tensor; the first of a replica sends them."""
+        """All ranks gather each tensor; the first of a replica sends them. With LoRA, these are the adapters alone."""
         arrays = {name: tensor.detach().float().cpu().numpy() for name, tensor in weights}
         if self.is_leader_rank:
             server = ray.get_actor(server_name(self.replica_rank))
-            await server.load_weights.remote(arrays, global_steps)
+            scale = peft_config["lora_alpha"] / peft_config["r"] if peft_config else 0.0
+            await server.load_weights.remote(arrays, global_steps, scale)
 
 
 class Fault:
@@ -95,20 +100,43 @@ class CpuServer:
         path = os.path.expanduser(model_config.path)
         self.config = config
         self.tokenizer = AutoTokenizer.from_pretrained(path)
-        self.model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(path)).float().eval()
+        # With LoRA vLLM reads the model from the disk, since verl sends no more than adapters.
+        is_preloaded = config.load_format == "safetensors"
+        self.model = (
+            AutoModelForCausalLM.from_pretrained(path)
+            if is_preloaded
+            else AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(path))
+        )
+        self.model = self.model.float().eval()
+        self.base = {name: tensor.clone() for name, tensor in self.model.state_dict().items()} if is_preloaded else {}
         self.fault = Fault(os.environ.get("VERL_BED_FAULT", ""))
         self.tool_calls = float(os.environ.get("VERL_BED_TOOL_CALLS", "0"))
         self.random = random.Random(0)
         self.step = 0
 
-    async def load_weights(self, arrays: dict[str, Any], global_steps: int | None) -> None:
+    async def load_weights(self, arrays: dict[str, Any], global_steps: int | None, scale: float = 0.0) -> None:
+        """Take all weights; or adapters, which have a scale."""
         started = time.monotonic()
         found = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+        if scale:
+            found = self.merge(found, scale)
         missing = self.model.load_state_dict(found, strict=False)
         if missing.unexpected_keys:
             raise ValueError(f"weights that the model lacks: {missing.unexpected_keys}")
         self.step = global_steps or 0
         logger.info("weights of step %s loaded in %.2f s", self.step, time.monotonic() - started)
+
+    def merge(self, adapters: dict[str, torch.Tensor], scale: float) -> dict[str, torch.Tensor]:
+        """Return the weights of the layers that have adapters, with these in them."""
+        merged = {}
+        for name, down in adapters.items():
+            layer, found, _ = name.removeprefix("base_model.model.").partition(".lora_A.")
+            if found:
+                up = adapters[name.replace(".lora_A.", ".lora_B.")]
+                merged[f"{layer}.weight"] = self.base[f"{layer}.weight"] + scale * up @ down
+        if not merged:
+            raise ValueError(f"no adapters among {sorted(adapters)[:5]}")
+        return merged
 
     async def set_global_steps(self, global_steps: int) -> None:
         self.step = global_steps
