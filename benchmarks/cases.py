@@ -135,20 +135,20 @@ REFUSALS = {
 
 CORPUS_KINDS: Mapping[str, tuple[FailureKind, ...]] = {
     "assertion": (K.ASSERTION, K.BATCH_SIZE, K.MICRO_BATCH),
-    "cuda_oom": (K.GPU_MEMORY,),
-    "cuda_runtime": (K.CUDA_ERROR,),
+    "cuda_oom": (K.GPU_MEMORY, K.LOG_PROB_MEMORY, K.CRITIC_MEMORY),
+    "cuda_runtime": (K.CUDA_ERROR, K.DEVICE_ASSERT),
     "device_mismatch": (K.DEVICE_MISMATCH,),
     "div_zero": (K.DIVISION_BY_ZERO,),
     "file_not_found": (K.FILE_MISSING, K.DATA_MISSING),
     "missing_module": (K.MISSING_MODULE,),
     "nan_loss": (K.NAN_LOSS,),
-    "nccl": (K.NCCL_ERROR, K.NCCL_TIMEOUT),
+    "nccl": (K.NCCL_ERROR, K.NCCL_NETWORK, K.NCCL_USAGE, K.NCCL_TIMEOUT),
     "oom_killer": (K.KILLED,),
     "permission": (K.PERMISSION_DENIED,),
     "ram_oom": (K.NODE_MEMORY,),
-    "runtime_error": (K.RUNTIME_ERROR,),
+    "runtime_error": (K.RUNTIME_ERROR, K.TENSOR_SHAPE),
     "segfault": (K.CRASHED,),
-    "traceback": (K.EXCEPTION,),
+    "traceback": (K.EXCEPTION, K.CODE_ERROR),
 }
 """The kinds of failure that are the same as a label of the corpus."""
 

@@ -5,16 +5,29 @@ from collections.abc import Mapping
 from bot.core.model.failure import FailureKind, FailureSummary
 
 KINDS_BY_LABEL: Mapping[str, tuple[FailureKind, ...]] = {
-    "cuda_oom": (FailureKind.GPU_MEMORY, FailureKind.ROLLOUT_MEMORY, FailureKind.CACHE_BLOCKS),
+    "cuda_oom": (
+        FailureKind.GPU_MEMORY,
+        FailureKind.LOG_PROB_MEMORY,
+        FailureKind.CRITIC_MEMORY,
+        FailureKind.ROLLOUT_MEMORY,
+        FailureKind.CACHE_BLOCKS,
+    ),
     "ram_oom": (FailureKind.NODE_MEMORY, FailureKind.SHARED_MEMORY, FailureKind.OBJECT_STORE_FULL),
     "oom_killer": (FailureKind.KILLED, FailureKind.WORKER_DIED),
     "cuda_runtime": (
         FailureKind.CUDA_ERROR,
+        FailureKind.DEVICE_ASSERT,
         FailureKind.GPU_HARDWARE,
         FailureKind.GPU_UNSUPPORTED,
         FailureKind.NO_GPU,
     ),
-    "nccl": (FailureKind.NCCL_TIMEOUT, FailureKind.NCCL_ERROR, FailureKind.RENDEZVOUS),
+    "nccl": (
+        FailureKind.NCCL_TIMEOUT,
+        FailureKind.NCCL_ERROR,
+        FailureKind.NCCL_NETWORK,
+        FailureKind.NCCL_USAGE,
+        FailureKind.RENDEZVOUS,
+    ),
     "segfault": (FailureKind.CRASHED,),
     "device_mismatch": (FailureKind.DEVICE_MISMATCH,),
     "div_zero": (FailureKind.DIVISION_BY_ZERO,),
@@ -31,6 +44,7 @@ KINDS_BY_LABEL: Mapping[str, tuple[FailureKind, ...]] = {
     ),
     "runtime_error": (
         FailureKind.RUNTIME_ERROR,
+        FailureKind.TENSOR_SHAPE,
         FailureKind.LIBRARY_MISMATCH,
         FailureKind.CHECKPOINT_MISMATCH,
         FailureKind.CHECKPOINT_CORRUPT,

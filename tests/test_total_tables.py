@@ -11,6 +11,8 @@ from typing import TypeGuard
 import pytest
 
 import bot
+from bot.core.frameworks import FRAMEWORK
+from bot.core.frameworks.verl.machine_remedies import MACHINE_REMEDIES
 from bot.core.model.failure import FailureKind
 from bot.core.model.option_tree import OptionKind
 from bot.core.model.people import PersonKind
@@ -33,6 +35,10 @@ WITHOUT_WAIT = frozenset(Reason) - {
 Partial = tuple[frozenset[Enum], str]
 
 EXCEPTIONS: Mapping[str, Partial] = {
+    "bot.core.frameworks.verl.machine_remedies.MACHINE_REMEDIES": (
+        frozenset(FRAMEWORK.remedies) - frozenset(MACHINE_REMEDIES),
+        "REMEDIES has the others, and is total",
+    ),
     "bot.core.model.people.KIND_WORDS": (
         frozenset({PersonKind.STRANGER, PersonKind.BOT, PersonKind.DEACTIVATED}),
         "a policy file has no word for all of them: strangers are granted a role by their ids, the others get none",
@@ -112,6 +118,7 @@ def test_the_tables_are_found() -> None:
 
 def test_every_kind_of_failure_is_known_by_a_text_or_by_what_it_follows() -> None:
     known = {kind for _, _, kind, _ in TEXT_ROWS[True]}
+    known |= {kind for place in FRAMEWORK.failures.places for kind in place.kinds.values()}
     assert known | {FailureKind.TEARDOWN} == set(FailureKind)
     assert set(KINDS_BY_EXIT_CODE.values()) <= known
 

@@ -1,7 +1,7 @@
 """A failure in a few words: what kind it is of, the line that shows it, and whether another try helps."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,6 +10,8 @@ class FailureKind(StrEnum):
     """Kinds of failure, by their cause (how runs die)."""
 
     GPU_MEMORY = "gpu_memory"
+    LOG_PROB_MEMORY = "log_prob_memory"  # a GPU, while it computed probabilities
+    CRITIC_MEMORY = "critic_memory"  # a GPU, in the critic
     ROLLOUT_MEMORY = "rollout_memory"  # the engine wants more of a GPU than is free
     CACHE_BLOCKS = "cache_blocks"  # no room for the KV cache
     NODE_MEMORY = "node_memory"
@@ -17,8 +19,11 @@ class FailureKind(StrEnum):
     OBJECT_STORE_FULL = "object_store_full"
     NCCL_TIMEOUT = "nccl_timeout"
     NCCL_ERROR = "nccl_error"
+    NCCL_NETWORK = "nccl_network"
+    NCCL_USAGE = "nccl_usage"
     RENDEZVOUS = "rendezvous"  # not all ranks met
     CUDA_ERROR = "cuda_error"
+    DEVICE_ASSERT = "device_assert"  # a kernel rejected an index
     GPU_HARDWARE = "gpu_hardware"
     GPU_UNSUPPORTED = "gpu_unsupported"
     NO_GPU = "no_gpu"
@@ -36,16 +41,19 @@ class FailureKind(StrEnum):
     PORT_IN_USE = "port_in_use"
     NETWORK = "network"
     DISK_FULL = "disk_full"
+    MOUNT_LOST = "mount_lost"
     PERMISSION_DENIED = "permission_denied"
     FILE_MISSING = "file_missing"
     DATA_MISSING = "data_missing"
     DATA_INVALID = "data_invalid"
     PROMPT_TOO_LONG = "prompt_too_long"
+    IMAGE_TOKENS = "image_tokens"  # cut, or counted otherwise
     CONTEXT_LENGTH = "context_length"
     BATCHED_TOKENS = "batched_tokens"
     SEQUENCE_LIMIT = "sequence_limit"
     FILTERED_GROUPS = "filtered_groups"
     REWARD_FUNCTION = "reward_function"
+    REWARD_CODE = "reward_code"  # it raised an exception
     HUGGING_FACE = "hugging_face"
     MODEL_UNKNOWN = "model_not_found"
     MODEL_UNSUPPORTED = "model_unsupported"
@@ -54,10 +62,12 @@ class FailureKind(StrEnum):
     WANDB = "wandb"
     OVERRIDE = "override"
     CONFIG_KEY = "config_key"
+    CONFIG_VALUE = "config_value"
     RECIPE_CHECK = "recipe_check"
     BATCH_SIZE = "batch_size"
     MICRO_BATCH = "micro_batch"
     TENSOR_PARALLEL = "tensor_parallel"
+    MEGATRON_PARALLEL = "megatron_parallel"
     SEQUENCE_PARALLEL = "sequence_parallel"
     CHECKPOINT_MISSING = "checkpoint_missing"
     CHECKPOINT_MISMATCH = "checkpoint_mismatch"
@@ -65,16 +75,21 @@ class FailureKind(StrEnum):
     LIBRARY_MISMATCH = "library_mismatch"
     MISSING_MODULE = "missing_module"
     PACKAGE_UNAVAILABLE = "package_unavailable"
+    PACKAGES_LOCKED = "packages_locked"  # by another package manager
     BUILD_FAILED = "build_failed"
     NAN_LOSS = "nan_loss"
     TEARDOWN = "teardown"  # after the last step
     DIVISION_BY_ZERO = "division_by_zero"
+    TENSOR_SHAPE = "tensor_shape"
     ASSERTION = "assertion"
+    CODE_ERROR = "code_error"
     RUNTIME_ERROR = "runtime_error"
     EXCEPTION = "exception"
 
 
-UNKNOWN_CAUSES = frozenset({FailureKind.ASSERTION, FailureKind.RUNTIME_ERROR, FailureKind.EXCEPTION})
+UNKNOWN_CAUSES = frozenset(
+    {FailureKind.ASSERTION, FailureKind.CODE_ERROR, FailureKind.RUNTIME_ERROR, FailureKind.EXCEPTION}
+)
 """Kinds that name the class of an error and not its cause."""
 
 
@@ -113,6 +128,20 @@ class FailureTexts:
     kind: FailureKind
     texts: str
     in_any_line: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FailurePlace:
+    """Where in a program an error happened, which says more than its own line.
+
+    Attributes:
+        frames: parts of the lines of a traceback, or of Ray's line about a failed task, separated by
+            ` | `.
+        kinds: the kinds of failure that become more exact there, and what they become.
+    """
+
+    frames: str
+    kinds: Mapping[FailureKind, FailureKind]
 
 
 def contains_in_order(line: str, text: str) -> bool:

@@ -10,7 +10,7 @@ from math import inf, isfinite
 from typing import Any, Protocol, Self
 
 from bot.core.model.checkpoint_paths import CheckpointLayout
-from bot.core.model.failure import FailureKind, FailureTexts
+from bot.core.model.failure import FailureKind, FailurePlace, FailureTexts
 from bot.core.model.finding import HealthRules
 from bot.core.model.measurement import Detector
 from bot.core.model.metrics import (
@@ -187,6 +187,7 @@ class FailureReading:
         causes: texts of its errors, the more specific first.
         consequences: texts of errors that follow from others.
         survived: what it prints before an error that it goes on after.
+        places: where an error is one of the reward, of the rollout and so on; in a traceback the last counts.
         find_completion: returns True for a line by which the training has done all its steps, False for one by which a
             training begins, else None.
     """
@@ -194,6 +195,7 @@ class FailureReading:
     causes: tuple[FailureTexts, ...]
     consequences: tuple[FailureTexts, ...]
     survived: tuple[str, ...]
+    places: tuple[FailurePlace, ...]
     find_completion: Callable[[str], bool | None]
 
 

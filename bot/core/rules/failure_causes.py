@@ -7,8 +7,13 @@ from bot.phrase import N_
 
 CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
     FailureKind.GPU_MEMORY: FailureCause(N_("A GPU ran out of memory."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.LOG_PROB_MEMORY: FailureCause(
+        N_("A GPU ran out of memory while it computed the probabilities of answers."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.CRITIC_MEMORY: FailureCause(N_("A GPU ran out of memory in the critic."), RetryEffect.DOES_NOT_HELP),
     FailureKind.ROLLOUT_MEMORY: FailureCause(
-        N_("The rollout engine wants more GPU memory than is free: another process holds it."),
+        N_("The rollout engine wants more GPU memory than is free: the training or another process holds the rest."),
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.CACHE_BLOCKS: FailureCause(
@@ -29,6 +34,14 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.UNKNOWN,
     ),
     FailureKind.NCCL_ERROR: FailureCause(N_("The GPUs could not communicate with each other."), RetryEffect.UNKNOWN),
+    FailureKind.NCCL_NETWORK: FailureCause(
+        N_("A connection between GPUs broke: the network failed, or another process ended."),
+        RetryEffect.HELPS,
+    ),
+    FailureKind.NCCL_USAGE: FailureCause(
+        N_("NCCL cannot work with this setup: two processes on one GPU, or no network interface."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
     FailureKind.RENDEZVOUS: FailureCause(
         N_("Some processes of the training did not find the others in time."),
         RetryEffect.HELPS,
@@ -37,7 +50,14 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         N_("A CUDA kernel failed: an index out of range, a faulty kernel or a faulty GPU."),
         RetryEffect.UNKNOWN,
     ),
-    FailureKind.GPU_HARDWARE: FailureCause(N_("A GPU is faulty, or another process holds it."), RetryEffect.HELPS),
+    FailureKind.DEVICE_ASSERT: FailureCause(
+        N_("A CUDA kernel was given an index out of range, such as a token that the model does not have."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.GPU_HARDWARE: FailureCause(
+        N_("A GPU of this machine or its driver is faulty, or another process holds the GPU."),
+        RetryEffect.HELPS,
+    ),
     FailureKind.GPU_UNSUPPORTED: FailureCause(
         N_("The installed libraries do not support this type of GPU."),
         RetryEffect.DOES_NOT_HELP,
@@ -96,6 +116,10 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.HELPS,
     ),
     FailureKind.DISK_FULL: FailureCause(N_("A disk is full."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.MOUNT_LOST: FailureCause(
+        N_("The machine lost the connection to a volume, a bucket or a disk."),
+        RetryEffect.HELPS,
+    ),
     FailureKind.PERMISSION_DENIED: FailureCause(
         N_("The process is not allowed to read or write a path, a bucket or a repository."),
         RetryEffect.DOES_NOT_HELP,
@@ -107,6 +131,10 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.PROMPT_TOO_LONG: FailureCause(N_("A prompt is longer than the limit."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.IMAGE_TOKENS: FailureCause(
+        N_("A prompt has another number of image tokens than its images need; most often it was cut."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
     FailureKind.CONTEXT_LENGTH: FailureCause(
         N_("The model's context is shorter than prompt plus response."),
         RetryEffect.DOES_NOT_HELP,
@@ -123,8 +151,9 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         N_("Nearly all groups were filtered out: the prompts are too hard or too easy for the model."),
         RetryEffect.DOES_NOT_HELP,
     ),
+    FailureKind.REWARD_CODE: FailureCause(N_("The reward function raised an exception."), RetryEffect.DOES_NOT_HELP),
     FailureKind.REWARD_FUNCTION: FailureCause(
-        N_("verl has no reward function for the data, or it failed."),
+        N_("verl found no reward function for the data."),
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.HUGGING_FACE: FailureCause(
@@ -156,6 +185,10 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         N_("A setting does not exist in this version of verl: the script and verl do not fit."),
         RetryEffect.DOES_NOT_HELP,
     ),
+    FailureKind.CONFIG_VALUE: FailureCause(
+        N_("A setting has a value that the program does not accept."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
     FailureKind.RECIPE_CHECK: FailureCause(
         N_("The recipe rejected its parameters before the training."),
         RetryEffect.DOES_NOT_HELP,
@@ -173,6 +206,10 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
             "The number of GPUs, or the model, cannot be divided by the size of a parallel group; this is "
             "not about the batch."
         ),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.MEGATRON_PARALLEL: FailureCause(
+        N_("Megatron cannot divide the model's heads, layers or experts by the size of a parallel group."),
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.SEQUENCE_PARALLEL: FailureCause(
@@ -203,6 +240,10 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         N_("A package or a repository was not found, or no version of it fits the others."),
         RetryEffect.DOES_NOT_HELP,
     ),
+    FailureKind.PACKAGES_LOCKED: FailureCause(
+        N_("Another process of the machine holds the lock of its package manager, such as an update at its start."),
+        RetryEffect.HELPS,
+    ),
     FailureKind.BUILD_FAILED: FailureCause(N_("pip could not build a package."), RetryEffect.DOES_NOT_HELP),
     FailureKind.NAN_LOSS: FailureCause(N_("The loss is not a number (NaN)."), RetryEffect.DOES_NOT_HELP),
     FailureKind.TEARDOWN: FailureCause(
@@ -210,6 +251,14 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.NOT_NEEDED,
     ),
     FailureKind.DIVISION_BY_ZERO: FailureCause(N_("The code divided by zero."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.TENSOR_SHAPE: FailureCause(
+        N_("The code combines tensors whose shapes or types do not fit."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.CODE_ERROR: FailureCause(
+        N_("The code raised an error at the place that the traceback names; its cause is unknown."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
     FailureKind.ASSERTION: FailureCause(
         N_("A check in the code failed; its cause is unknown."),
         RetryEffect.DOES_NOT_HELP,

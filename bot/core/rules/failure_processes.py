@@ -24,7 +24,15 @@ HIDDEN_KINDS = frozenset(
 )
 """Kinds that say how a process ended, and not why."""
 
-UNCERTAIN_KINDS = frozenset({*UNKNOWN_CAUSES, FailureKind.CRASHED, FailureKind.NCCL_TIMEOUT, FailureKind.NCCL_ERROR})
+UNCERTAIN_KINDS = frozenset(
+    {
+        *UNKNOWN_CAUSES,
+        FailureKind.CRASHED,
+        FailureKind.NCCL_TIMEOUT,
+        FailureKind.NCCL_ERROR,
+        FailureKind.NCCL_NETWORK,
+    }
+)
 """Kinds that count only in the log of a process that the job's log names as dead: others have them of its death."""
 
 USELESS_KINDS = frozenset({FailureKind.TERMINATED, FailureKind.WORKER_DIED, FailureKind.TEARDOWN, FailureKind.KILLED})

@@ -6,6 +6,7 @@ weight counts, among those after the last step: the training survived all earlie
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -43,7 +44,13 @@ MAX_LINES_TO_NAME = 6
 """Lines after an error of the Hugging Face Hub among which the one that names the model is looked for."""
 
 HUB_KINDS = (FailureKind.MODEL_UNKNOWN, FailureKind.HUGGING_FACE)
-RANK_KINDS = (FailureKind.NCCL_TIMEOUT, FailureKind.NCCL_ERROR, FailureKind.RENDEZVOUS, FailureKind.RAY_UNREACHABLE)
+RANK_KINDS = (
+    FailureKind.NCCL_TIMEOUT,
+    FailureKind.NCCL_ERROR,
+    FailureKind.NCCL_NETWORK,
+    FailureKind.RENDEZVOUS,
+    FailureKind.RAY_UNREACHABLE,
+)
 """Kinds that follow from the failure of another rank or node, unless there is none."""
 
 UNFINISHED_KINDS = (*RANK_KINDS, *UNKNOWN_CAUSES, FailureKind.WORKER_DIED, FailureKind.TERMINATED, FailureKind.CRASHED)
@@ -102,6 +109,7 @@ def get_weight(kind: FailureKind, weight: FailureWeight) -> FailureWeight:
     return FailureWeight.RANK if kind in RANK_KINDS else weight
 
 
+PLACES = [(place.frames.split(" | "), place.kinds) for place in FRAMEWORK.failures.places]
 TEXT_ROWS = {is_exception: list_text_rows(is_exception) for is_exception in (False, True)}
 
 
@@ -129,6 +137,7 @@ class ProcessLogState:
         prints_traceback: whether it is printing a traceback.
         is_exception_ignored: whether Python itself has caught that exception.
         is_survived: whether the framework has caught it, and goes on.
+        place: where in the framework that exception happened, as far as its traceback says.
         task_address: IP of the node of the task whose traceback Ray repeats.
         root_error: the error that caused its last error, or that error itself.
         is_next_chained: whether the next error is caused by it too.
@@ -140,6 +149,7 @@ class ProcessLogState:
     prints_traceback: bool = False
     is_exception_ignored: bool = False
     is_survived: bool = False
+    place: Mapping[FailureKind, FailureKind] = field(default_factory=dict)
     task_address: str | None = None
     root_error: LoggedError | None = None
     is_next_chained: bool = False
@@ -164,11 +174,14 @@ class ProcessLogState:
         elif text.startswith(IGNORED_EXCEPTION):
             self.is_exception_ignored = True
         elif text.endswith(TRACEBACK_HEADER):
-            self.prints_traceback = True
+            self.prints_traceback, self.place = True, {}
         elif match := RAY_TASK.search(text):
             self.prints_traceback, self.task_address = True, match[1]
+            self.place = find_place(text)
         elif not (self.prints_traceback and text[:1].isspace()):
             return self._match_error(line_index, text)
+        else:
+            self.place = find_place(text) or self.place
         return None
 
     def _match_error(self, line_index: int, text: str) -> LoggedError | None:
@@ -188,6 +201,7 @@ class ProcessLogState:
         """Return an error with what is known of its process; None for one that Python has caught."""
         is_ignored, is_survived = self.is_exception_ignored, self.is_survived
         if ends_trace:
+            error = replace(error, kind=self.place.get(error.kind, error.kind) if error.kind else None)
             self.prints_traceback = self.is_exception_ignored = self.is_survived = False
         if is_ignored:
             return None
@@ -199,6 +213,14 @@ class ProcessLogState:
             self.root_error = error
         self.is_next_chained = False
         return error
+
+
+def find_place(frame: str) -> Mapping[FailureKind, FailureKind]:
+    """Return how kinds become more exact by the place that a line of a traceback names; nothing for other lines."""
+    for parts, kinds in PLACES:
+        if any(part in frame for part in parts):
+            return kinds
+    return {}
 
 
 def contains_survived_error(text: str) -> bool:
@@ -332,7 +354,8 @@ class ErrorSearch:
     def _replace_message(self, process: ProcessLogState, error: LoggedError, message: str) -> None:
         """Give an error its whole message, and the kind that the whole message shows."""
         verdict = classify_failure(message)
-        kind = verdict[0] if verdict and error.kind in UNKNOWN_CAUSES else error.kind
+        is_vague = error.kind in UNKNOWN_CAUSES or error.kind is FailureKind.CONFIG_VALUE
+        kind = verdict[0] if verdict and is_vague else error.kind
         whole = replace(error, message=message, kind=kind)
         if self.error is error:
             self.error = whole

@@ -21,7 +21,7 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
     FailureTexts(
         FailureKind.NODE_MEMORY,
         "ray.exceptions.outofmemoryerror | node running low on memory | killed due to memory pressure | "
-        "exceeds the memory usage threshold | "
+        "exceeds the memory usage threshold | low on resource: memory | "
         "defaultcpuallocator: can't allocate memory | defaultcpuallocator: not enough memory | std::bad_alloc | "
         "cannot allocate memory | _arraymemoryerror",
         in_any_line=True,
@@ -36,7 +36,8 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.ROLLOUT_MEMORY,
-        "free memory on device … desired gpu memory utilization | error in memory profiling | "
+        "out of memory at … cumem_allocator | free memory on device … desired gpu memory utilization | "
+        "error in memory profiling | "
         "out of memory occurred when warming up sampler | capture cuda graph failed … out of memory | "
         "capture cudagraph failed … out of memory | memory capacity is unbalanced",
         in_any_line=True,
@@ -74,21 +75,34 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
         FailureKind.NCCL_TIMEOUT,
         "watchdog caught collective operation timeout | timed out waiting … for recv operation | "
         "timed out waiting … for send operation | received a global timeout from another rank | "
-        "nccl … heartbeat monitor timed out",
+        "nccl … heartbeat monitor timed out | processgroupnccl watchdog hang | due to … watchdog hang",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.NCCL_USAGE,
+        "ncclinvalidusage | ncclinvalidargument | duplicate gpu detected | no socket interface found | "
+        "nccl error … invalid usage | nccl error … invalid argument",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.NCCL_NETWORK,
+        "ncclsystemerror | ncclremoteerror | nccl error … unhandled system error | "
+        "nccl error … remote process exited | nccl error … network error | "
+        "gloo … connection closed by peer | gloo … connection reset by peer | "
+        "gloo … connection refused | gloo connectfullmesh failed",
         in_any_line=True,
     ),
     FailureTexts(
         FailureKind.NCCL_ERROR,
-        "nccl error | nccl communicator | ncclsystemerror | ncclunhandledcudaerror | ncclinternalerror | "
-        "ncclinvalidusage | ncclinvalidargument | ncclremoteerror | duplicate gpu detected | "
-        "gloo … connection closed by peer | gloo … connection reset by peer | gloo connectfullmesh failed",
+        "nccl error | nccl communicator | ncclunhandledcudaerror | ncclinternalerror",
         in_any_line=True,
     ),
     FailureTexts(
         FailureKind.GPU_HARDWARE,
         "uncorrectable ecc error | uncorrectable nvlink error | fallen off the bus | nvrm: xid | "
         "unable to determine the device handle | is/are busy or unavailable | cuda error: unknown error | "
-        "gpu is lost",
+        "gpu is lost | error 802: system not yet initialized | cudaerrorsystemnotready | "
+        "error 803: system has unsupported | driver/library version mismatch",
         in_any_line=True,
     ),
     FailureTexts(
@@ -104,8 +118,14 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
         in_any_line=True,
     ),
     FailureTexts(
+        FailureKind.DEVICE_ASSERT,
+        "device-side assert triggered | assertion `srcindex < | assertion `t >= 0 | assertion `-sizes[i] <= index | "
+        "assertion `index out of bounds | assertion `idx_dim >= 0 | assertion `ind >= 0",
+        in_any_line=True,
+    ),
+    FailureTexts(
         FailureKind.CUDA_ERROR,
-        "cuda error:  | device-side assert triggered | illegal memory access was encountered | "
+        "cuda error:  | illegal memory access was encountered | "
         "cuda driver error | cublas_status_ | cusparse_status_ | cudnn_status_ | cudnn error | cuda_error_ | "
         "cudaerrorillegaladdress | unspecified launch failure | triton error [cuda] | hip error: ",
         in_any_line=True,
@@ -125,7 +145,26 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.DISK_FULL,
-        "no space left on device | disk quota exceeded | outofdiskerror | file write failed | unexpected pos … vs",
+        "no space left on device | low on resource: ephemeral-storage | exceeds the total limit of containers | "
+        "usage of emptydir volume … exceeds the limit | disk quota exceeded | "
+        "outofdiskerror | file write failed | unexpected pos … vs",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.MOUNT_LOST,
+        "transport endpoint is not connected | stale file handle | [errno 5] input/output error | "
+        "[errno 116] | remote i/o error | socket not connected … fuse",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.PACKAGES_LOCKED,
+        "could not get lock /var/lib/ | "
+        "unable to acquire the dpkg frontend lock | unable to lock directory /var/lib/apt",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.UNSCHEDULABLE,
+        "timed out waiting for placement group | placementgroupschedulingerror",
         in_any_line=True,
     ),
     FailureTexts(

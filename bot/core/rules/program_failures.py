@@ -46,7 +46,8 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.NETWORK,
-        "429 client error | too many requests | 500 server error | 502 server error | 503 server error | "
+        "429 client error | too many requests | toomanyrequests | "
+        "500 server error | 502 server error | 503 server error | "
         "504 server error | returned error: 429 | returned error: 50 | connection reset by peer | "
         "connectionreseterror | connectionrefusederror | connectionabortederror | connectionerror | "
         "clientconnectorerror | clientoserror | serverdisconnectederror | remotedisconnected | protocolerror | "
@@ -58,7 +59,8 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.NETWORK,
-        "could not resolve host | returned error: 429 | returned error: 50 | ^fatal: unable to access | "
+        "could not resolve host | toomanyrequests:  | "
+        "returned error: 429 | returned error: 50 | ^fatal: unable to access | "
         "^error: rpc failed; curl | ^e: failed to fetch | ^e: unable to fetch | failed to download … timed out",
         in_any_line=True,
     ),
@@ -99,14 +101,22 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "first dimension of the tensor should be divisible by tensor parallel size | ulysses | sequence parallel",
     ),
     FailureTexts(
+        FailureKind.MEGATRON_PARALLEL,
+        "multiple of tensor_model_parallel_size | multiple of tensor_parallel_size | num_moe_experts … divisible | "
+        "experts … divisible by expert | divisible by expert_model_parallel_size | "
+        "number of experts … expert parallel | num_layers … pipeline | number of layers … pipeline | "
+        "divisible by pipeline | virtual_pipeline_model_parallel_size | num_query_groups … multiple | "
+        "multiple of context_parallel_size | divisible by context_parallel_size",
+    ),
+    FailureTexts(
         FailureKind.TENSOR_PARALLEL,
         "attention heads … divisible by | divisible by tensor parallel size | "
         "divisible by tensor_model_parallel_size | divisible by tensor-model-parallel-size | "
         "divisible by tp_size | is not divisible by tensor_model_parallel_size | "
-        "num_attention_heads … divisible | num_query_groups … divisible | num_query_groups … multiple | "
+        "num_attention_heads … divisible | num_query_groups … divisible | "
         "kv heads … divisible | world size … is larger than the number of available gpus | "
-        "required gpus exceeds the total number of available gpus | number of layers … pipeline | "
-        "num_layers … divisible by pipeline | pipeline_model_parallel_size | is not divisible … parallel | "
+        "required gpus exceeds the total number of available gpus | "
+        "pipeline_model_parallel_size | is not divisible … parallel | "
         "parallel size … is not divisible",
     ),
     FailureTexts(
@@ -115,6 +125,11 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "maximum context length is … however, you requested | is longer than the model's context length | "
         "exceeds the maximum allowed length | exceeds the model's maximum context length | "
         "exceeds model's maximum context length | max_tokens must be at least 1, got",
+    ),
+    FailureTexts(
+        FailureKind.IMAGE_TOKENS,
+        "image features and image tokens do not match | video features and video tokens do not match | "
+        "image tokens … do not match | mismatch in `image` token count | multimodal placeholders",
     ),
     FailureTexts(
         FailureKind.BATCHED_TOKENS,
@@ -213,11 +228,33 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "^memoryerror",
     ),
     FailureTexts(
+        FailureKind.CONFIG_VALUE,
+        "validation error for | validation errors for | is greater than max_lora_rank | "
+        "valueerror … must be one of | valueerror … should be one of | valueerror … expected one of | "
+        "valueerror … invalid value for | valueerror … must be positive | valueerror … must be greater than | "
+        "valueerror … must be less than | valueerror … must be between | valueerror … must be at least | "
+        "unknown quantization method | notimplementederror … is not supported",
+    ),
+    FailureTexts(
+        FailureKind.TENSOR_SHAPE,
+        "is invalid for input of size | shapes cannot be multiplied | must match the size of tensor | "
+        "must match the existing size | to have the same dtype | expected scalar type | "
+        "stack expects each tensor to be equal size | sizes of tensors must match | shape mismatch:  | "
+        "size does not match | could not broadcast | dtype mismatch | dimension out of range | "
+        "should have the same shape",
+    ),
+    FailureTexts(
         FailureKind.ASSERTION,
         "^assertionerror",
     ),
     FailureTexts(
         FailureKind.RUNTIME_ERROR,
         "^runtimeerror",
+    ),
+    FailureTexts(
+        FailureKind.CODE_ERROR,
+        "^attributeerror | ^typeerror | ^nameerror | ^unboundlocalerror | ^indexerror | ^keyerror | ^valueerror | "
+        "^syntaxerror | ^indentationerror | ^notimplementederror | ^recursionerror | ^importerror | "
+        "^unicodedecodeerror",
     ),
 )

@@ -93,7 +93,7 @@ TOY = Framework(
     checkpoint_interval_option="save",
     validation_interval_option="check",
     adapt_rules=lambda task, rules: replace(rules, expects_tools="tools" in str(task.get("run"))),
-    failures=FailureReading((), (), (), lambda line: None),
+    failures=FailureReading((), (), (), (), lambda line: None),
     remedies=dict.fromkeys(FailureKind, Remedy("Try `{run}` again.")),
     finding_changes={},
     stall_advice=StallAdvice("Look at the toy.", "It is busy.", "It does not begin."),

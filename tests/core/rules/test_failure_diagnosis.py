@@ -41,7 +41,7 @@ PATTERNS = [
         "[rank3]:[E1126 10:00:00.1 Proc.cpp:616] [Rank 3] Watchdog caught collective operation timeout: WorkNCCL(x)",
     ),
     (
-        FailureKind.NCCL_ERROR,
+        FailureKind.NCCL_NETWORK,
         "torch.distributed.DistBackendError: NCCL error in: NCCLUtils.hpp:328, unhandled system error",
     ),
     (FailureKind.WORKER_DIED, "ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task."),
@@ -122,7 +122,7 @@ def test_of_a_traceback_the_line_at_its_end_counts_and_what_led_to_it_is_shown()
     found = diagnose(f"{ONE}{STEP}\n{traceback('KeyError', ONE)}\n{ONE}bye")
     assert found == FailureSummary(
         "KeyError",
-        FailureKind.EXCEPTION,
+        FailureKind.CODE_ERROR,
         excerpt=(STEP, "Traceback (most recent call last):", *FRAMES.splitlines(), "KeyError", "bye"),
     )
 

@@ -122,14 +122,35 @@ ERRORS = [
     (FailureKind.NAN_LOSS, "AssertionError: Infinity or NaN in loss"),
     (FailureKind.BUILD_FAILED, "OSError: CUDA_HOME environment variable is not set. Please set it."),
     (FailureKind.LIBRARY_MISMATCH, "AttributeError: module 'vllm' has no attribute 'LLM'"),
-    (FailureKind.TENSOR_PARALLEL, "AssertionError: number of layers should be divisible by the pipeline parallel size"),
+    (
+        FailureKind.MEGATRON_PARALLEL,
+        "AssertionError: number of layers should be divisible by the pipeline parallel size",
+    ),
     (FailureKind.TENSOR_PARALLEL, "RuntimeError: world_size (8) is not divisible by 16"),
     (FailureKind.CHECKPOINT_MISMATCH, "AssertionError: world size mismatch: the checkpoint has 8 ranks, this job 4"),
     (FailureKind.DIVISION_BY_ZERO, "ZeroDivisionError: float division by zero"),
     (FailureKind.NODE_MEMORY, "MemoryError"),
     (FailureKind.ASSERTION, "AssertionError: shape is off"),
-    (FailureKind.RUNTIME_ERROR, "RuntimeError: stack expects each tensor to be equal size"),
-    (FailureKind.EXCEPTION, "KeyError: 'lr_warmup'"),
+    (FailureKind.TENSOR_SHAPE, "RuntimeError: stack expects each tensor to be equal size"),
+    (FailureKind.TENSOR_SHAPE, "RuntimeError: shape '[1, -1, 28, 128]' is invalid for input of size 917504"),
+    (FailureKind.TENSOR_SHAPE, "RuntimeError: expected mat1 and mat2 to have the same dtype, but got: float != half"),
+    (FailureKind.RUNTIME_ERROR, "RuntimeError: the tables are turned"),
+    (FailureKind.NETWORK, "docker: Error response from daemon: toomanyrequests: You have reached your pull limit."),
+    (FailureKind.IMAGE_TOKENS, "ValueError: Image features and image tokens do not match: tokens: 9, features 16"),
+    (FailureKind.CONFIG_VALUE, "ValueError: LoRA rank 128 is greater than max_lora_rank 64."),
+    (FailureKind.CONFIG_VALUE, "ValueError: kv_cache_dtype must be one of ['auto', 'fp8'], got 'fp7'."),
+    (
+        FailureKind.MEGATRON_PARALLEL,
+        "ValueError: num_attention_heads (14) must be a multiple of tensor_model_parallel_size",
+    ),
+    (
+        FailureKind.MEGATRON_PARALLEL,
+        "ValueError: num_moe_experts: 60 must be divisible by expert_model_parallel_size: 8",
+    ),
+    (FailureKind.MEGATRON_PARALLEL, "AssertionError: num_layers must be divisible by pipeline_model_parallel_size"),
+    (FailureKind.CODE_ERROR, "KeyError: 'lr_warmup'"),
+    (FailureKind.CODE_ERROR, "AttributeError: 'NoneType' object has no attribute 'strip'"),
+    (FailureKind.EXCEPTION, "my.own.StrangeError: whatever"),
 ]
 
 

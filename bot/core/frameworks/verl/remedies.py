@@ -2,151 +2,31 @@
 
 from collections.abc import Mapping
 
+from bot.core.frameworks.verl.machine_remedies import MACHINE_REMEDIES
 from bot.core.model.failure import FailureKind
 from bot.core.model.training_framework import Remedy, SettingChange
 from bot.phrase import N_
 
 REMEDIES: Mapping[FailureKind, Remedy] = {
-    FailureKind.GPU_MEMORY: Remedy(
-        N_(
-            "Lower `actor_rollout_ref.actor.ppo_max_token_len_per_gpu` (without dynamic batches "
-            "`actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu`), or "
-            "`actor_rollout_ref.rollout.gpu_memory_utilization`."
-        ),
-    ),
-    FailureKind.ROLLOUT_MEMORY: Remedy(
-        N_(
-            "Lower `actor_rollout_ref.rollout.gpu_memory_utilization`, and check with `nvidia-smi` which "
-            "process holds the rest."
-        ),
-        (SettingChange("actor_rollout_ref.rollout.gpu_memory_utilization=0.4", 0.8),),
-    ),
-    FailureKind.CACHE_BLOCKS: Remedy(
-        N_(
-            "Raise `actor_rollout_ref.rollout.gpu_memory_utilization`, or lower "
-            "`actor_rollout_ref.rollout.max_model_len` (`data.max_prompt_length` plus "
-            "`data.max_response_length`)."
-        ),
-        (SettingChange("actor_rollout_ref.rollout.gpu_memory_utilization=0.8", 1.2, most=0.95),),
-    ),
-    FailureKind.NODE_MEMORY: Remedy(
-        N_(
-            "Use machines with more memory (`memory` in the recipe), or keep weights on the GPUs: "
-            "`actor_rollout_ref.actor.fsdp_config.param_offload=False`."
-        ),
-        (SettingChange("actor_rollout_ref.actor.fsdp_config.param_offload=False"),),
-    ),
-    FailureKind.SHARED_MEMORY: Remedy(
-        N_(
-            "Lower `data.dataloader_num_workers`, or give the container more shared memory (`--shm-size`, "
-            "on Kubernetes an `emptyDir` of medium `Memory`)."
-        ),
-        (SettingChange("data.dataloader_num_workers=0"),),
-    ),
-    FailureKind.OBJECT_STORE_FULL: Remedy(
-        N_(
-            "Lower `data.train_batch_size`, `actor_rollout_ref.rollout.n` or `data.max_response_length`, "
-            "or use machines with more memory: Ray's store is in `/dev/shm`."
-        ),
-    ),
-    FailureKind.NCCL_TIMEOUT: Remedy(
-        N_(
-            "Check what the other ranks printed: `/verl logs {run} grep=error`. verl 0.9 waits ten "
-            "minutes, which no setting changes; a step that takes longer needs a smaller "
-            "`data.train_batch_size`."
-        ),
-    ),
-    FailureKind.NCCL_ERROR: Remedy(
-        N_(
-            "NCCL prints why with `NCCL_DEBUG: INFO` among the `envs` of the recipe. An admin can also "
-            "launch it with `+ray_kwargs.ray_init.runtime_env.env_vars.NCCL_DEBUG=INFO`."
-        ),
-    ),
-    FailureKind.RENDEZVOUS: Remedy(
-        N_("Launch it again on fresh machines; if it happens again, check that the nodes reach one another's ports."),
-    ),
-    FailureKind.CUDA_ERROR: Remedy(
-        N_(
-            "If it fails at the same step again, check for token ids outside the vocabulary and try "
-            "`actor_rollout_ref.rollout.enforce_eager=True`; else launch it on other machines."
-        ),
-        (SettingChange("actor_rollout_ref.rollout.enforce_eager=True"),),
-    ),
-    FailureKind.GPU_HARDWARE: Remedy(
-        N_("Launch it again on other machines, and tell the provider which GPU it was."),
-    ),
-    FailureKind.GPU_UNSUPPORTED: Remedy(
-        N_(
-            "Use the recipe's own image, or GPUs of a newer type; without FlashAttention: "
-            "`+actor_rollout_ref.model.override_config.attn_implementation=sdpa`."
-        ),
-        (SettingChange("+actor_rollout_ref.model.override_config.attn_implementation=sdpa"),),
-    ),
-    FailureKind.NO_GPU: Remedy(
-        N_("Compare `trainer.n_gpus_per_node` with the GPUs of a node, and check `nvidia-smi` in the recipe's image."),
-    ),
-    FailureKind.DEVICE_MISMATCH: Remedy(
-        N_("Move both tensors to the same device in the code that the traceback names."),
-    ),
-    FailureKind.NODE_LOST: Remedy(
-        N_("Launch it again or resume it; `managed=true` lets SkyPilot replace lost machines by itself."),
-    ),
-    FailureKind.RAY_UNREACHABLE: Remedy(
-        N_(
-            "Launch it again on fresh machines; if it happens again, check that the nodes reach port 6379 "
-            "of the head, and that no older Ray runs there (`ray stop`)."
-        ),
-    ),
-    FailureKind.UNSCHEDULABLE: Remedy(
-        N_(
-            "Use machines with more CPUs (verl 0.9 takes 9, and 3 for each GPU), or lower "
-            "`trainer.n_gpus_per_node` and `trainer.nnodes`."
-        ),
-    ),
-    FailureKind.TOO_FEW_GPUS: Remedy(
-        N_(
-            "Make `trainer.nnodes` × `trainer.n_gpus_per_node` the number of GPUs of the cluster, and "
-            "check that every node joined Ray: `/verl logs {run} grep=joined`."
-        ),
-    ),
-    FailureKind.WORKER_DIED: Remedy(
-        N_(
-            "Check what it printed before: `/verl logs {run} lines=500`. Or use machines with more memory "
-            "(`memory` in the recipe)."
-        ),
-    ),
-    FailureKind.KILLED: Remedy(
-        N_(
-            "Use machines with more memory (`memory` in the recipe), or keep fewer weights in it: "
-            "`actor_rollout_ref.actor.fsdp_config.optimizer_offload=False`."
-        ),
-        (SettingChange("actor_rollout_ref.actor.fsdp_config.optimizer_offload=False"),),
-    ),
-    FailureKind.TERMINATED: Remedy(
-        N_("Launch it again or resume it; on spot machines use `managed=true`."),
-    ),
-    FailureKind.CRASHED: Remedy(
-        N_("Launch it with the recipe's own image, or on other machines."),
-    ),
-    FailureKind.ROLLOUT_FAILED: Remedy(
-        N_("Read what the engine printed before: `/verl logs {run} grep=ERROR lines=500`."),
-    ),
-    FailureKind.ROLLOUT_HANG: Remedy(
-        N_(
-            "Launch it again; if it hangs again, try `actor_rollout_ref.rollout.enforce_eager=True` and a "
-            "shorter `data.max_response_length`."
-        ),
-        (SettingChange("actor_rollout_ref.rollout.enforce_eager=True"),),
-    ),
-    FailureKind.PORT_IN_USE: Remedy(
-        N_("Launch it again on fresh machines, or end the processes that hold the port."),
-    ),
+    **MACHINE_REMEDIES,
     FailureKind.NETWORK: Remedy(
-        N_("Launch it again in a few minutes; an `HF_TOKEN` raises the limits of Hugging Face."),
+        N_(
+            "Launch it again in a few minutes, and check that the server in the line answers. An `HF_TOKEN` "
+            "raises the limits of Hugging Face; `trainer.logger=[console,file]` does without W&B."
+        ),
     ),
     FailureKind.DISK_FULL: Remedy(
-        N_("Keep fewer checkpoints, `trainer.max_actor_ckpt_to_keep=1`, or write them to a `volume=` or `bucket=`."),
+        N_(
+            "Keep fewer checkpoints, `trainer.max_actor_ckpt_to_keep=1`, write them to a `volume=` or `bucket=`, or "
+            "set a larger `disk_size` in the recipe."
+        ),
         (SettingChange("trainer.max_actor_ckpt_to_keep=1"),),
+    ),
+    FailureKind.MOUNT_LOST: Remedy(
+        N_(
+            "Launch it again or resume it on other machines; if it happens again, write checkpoints to another "
+            "`volume=` or `bucket=`."
+        ),
     ),
     FailureKind.PERMISSION_DENIED: Remedy(
         N_(
@@ -178,6 +58,13 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
         ),
         (SettingChange("data.filter_overlong_prompts=True"),),
     ),
+    FailureKind.IMAGE_TOKENS: Remedy(
+        N_(
+            "Raise `data.max_prompt_length`, or leave such prompts out with `data.filter_overlong_prompts=True`; and "
+            "use the same limits of image sizes for rollout and training (`data.mm_processor_kwargs`)."
+        ),
+        (SettingChange("data.filter_overlong_prompts=True"),),
+    ),
     FailureKind.CONTEXT_LENGTH: Remedy(
         N_(
             "Lower `data.max_prompt_length`, `data.max_response_length` or "
@@ -204,6 +91,12 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
         N_(
             "Set `reward.custom_reward_function.path` and `reward.custom_reward_function.name`, or a "
             "`data_source` in the data that verl knows."
+        ),
+    ),
+    FailureKind.REWARD_CODE: Remedy(
+        N_(
+            "Fix the function (`reward.custom_reward_function.path`) at the line that the traceback names: it must "
+            "return a score for every answer, an empty or malformed one too."
         ),
     ),
     FailureKind.HUGGING_FACE: Remedy(
@@ -240,6 +133,9 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "options of the recipe's verl (0.9.1)."
         ),
     ),
+    FailureKind.CONFIG_VALUE: Remedy(
+        N_("Change the value of the setting that the line names."),
+    ),
     FailureKind.RECIPE_CHECK: Remedy(
         N_("Change the parameter that the line names."),
     ),
@@ -265,6 +161,14 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "attention heads too; 1 always fits."
         ),
         (SettingChange("actor_rollout_ref.rollout.tensor_model_parallel_size=1"),),
+    ),
+    FailureKind.MEGATRON_PARALLEL: Remedy(
+        N_(
+            "Choose sizes that divide the model: `actor_rollout_ref.actor.megatron.tensor_model_parallel_size` its "
+            "heads, `actor_rollout_ref.actor.megatron.pipeline_model_parallel_size` its layers, "
+            "`actor_rollout_ref.actor.megatron.expert_model_parallel_size` its experts; the same ones of "
+            "`actor_rollout_ref.ref.megatron`."
+        ),
     ),
     FailureKind.SEQUENCE_PARALLEL: Remedy(
         N_(
@@ -295,13 +199,22 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
         ),
     ),
     FailureKind.LIBRARY_MISMATCH: Remedy(
-        N_("Use the recipe's own image, or install a build for the installed torch, CUDA and Python."),
+        N_(
+            "Use the recipe's own image on every node, or install versions that fit one another, such as a build for "
+            "the installed torch, CUDA and Python."
+        ),
     ),
     FailureKind.MISSING_MODULE: Remedy(
-        N_("Install it in the recipe's `setup`, on every node, or use the recipe's own image."),
+        N_(
+            "Install it in the recipe's `setup`, on every node, or use the recipe's own image; without flash-attn: "
+            "`+actor_rollout_ref.model.override_config.attn_implementation=sdpa`."
+        ),
     ),
     FailureKind.PACKAGE_UNAVAILABLE: Remedy(
         N_("Check the name and the versions in the recipe's `setup`."),
+    ),
+    FailureKind.PACKAGES_LOCKED: Remedy(
+        N_("Launch it again, and let the recipe's `setup` wait: `apt-get -o DPkg::Lock::Timeout=600 install …`."),
     ),
     FailureKind.BUILD_FAILED: Remedy(
         N_(
@@ -321,6 +234,16 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.DIVISION_BY_ZERO: Remedy(
         N_("Look at the code that the traceback names, often a mean over an empty list."),
+    ),
+    FailureKind.TENSOR_SHAPE: Remedy(
+        N_(
+            "Look at the code that the traceback names. If it is verl's, check that the model and the settings suit "
+            "its version (0.9.1), such as `actor_rollout_ref.model.use_remove_padding` and "
+            "`actor_rollout_ref.actor.fsdp_config.dtype`."
+        ),
+    ),
+    FailureKind.CODE_ERROR: Remedy(
+        N_("Read the traceback around the line: `/verl logs {run} lines=500`."),
     ),
     FailureKind.ASSERTION: Remedy(
         N_("Read the traceback around the line: `/verl logs {run} lines=500`."),

@@ -7,7 +7,7 @@ The texts are those of its assertions and checks (sources: `trainer/ppo/ray_trai
 import re
 
 from bot.core.frameworks.verl.rollout_losses import ROLLOUT_MARK
-from bot.core.model.failure import FailureKind, FailureTexts
+from bot.core.model.failure import UNKNOWN_CAUSES, FailureKind, FailurePlace, FailureTexts
 from bot.core.model.training_framework import FailureReading
 
 CAUSES = (
@@ -82,7 +82,11 @@ CAUSES = (
     ),
     FailureTexts(
         FailureKind.CONFIG_KEY,
-        "rollout mode 'sync' has been removed | invalid loss_agg_mode | unsupported loss mode | must be one of",
+        "rollout mode 'sync' has been removed",
+    ),
+    FailureTexts(
+        FailureKind.CONFIG_VALUE,
+        "invalid loss_agg_mode | unsupported loss mode | must be one of",
     ),
 )
 CONSEQUENCES = (
@@ -90,6 +94,21 @@ CONSEQUENCES = (
     FailureTexts(
         FailureKind.ROLLOUT_FAILED,
         "no materializable trajectories",
+    ),
+)
+GPU_KINDS = (FailureKind.GPU_MEMORY, FailureKind.ROLLOUT_MEMORY)
+PLACES = (
+    # Where verl calls the reward function, in the reward managers of all versions and in its own graders
+    FailurePlace(
+        " in compute_score | self.compute_score( | /reward_score/ | reward_fn(",
+        dict.fromkeys((*UNKNOWN_CAUSES, FailureKind.TENSOR_SHAPE), FailureKind.REWARD_CODE),
+    ),
+    FailurePlace("update_critic | compute_values", dict.fromkeys(GPU_KINDS, FailureKind.CRITIC_MEMORY)),
+    FailurePlace("compute_log_prob | compute_ref_log_prob", dict.fromkeys(GPU_KINDS, FailureKind.LOG_PROB_MEMORY)),
+    FailurePlace("update_actor | update_policy", dict.fromkeys(GPU_KINDS, FailureKind.GPU_MEMORY)),
+    FailurePlace(
+        " in wake_up | resume_memory_occupation | generate_sequences",
+        {FailureKind.GPU_MEMORY: FailureKind.ROLLOUT_MEMORY},
     ),
 )
 SURVIVED = (
@@ -124,4 +143,4 @@ def find_completion(line: str) -> bool | None:
     return None if 0 < done < total else done > 0
 
 
-READING = FailureReading(CAUSES, CONSEQUENCES, SURVIVED, find_completion)
+READING = FailureReading(CAUSES, CONSEQUENCES, SURVIVED, PLACES, find_completion)

@@ -4,6 +4,7 @@ import pytest
 
 from bot.core.frameworks.verl.verl_errors import find_completion
 from bot.core.model.failure import FailureKind
+from bot.core.rules.failure_diagnosis import diagnose
 from bot.core.rules.failure_search import classify_failure
 
 ERRORS = [
@@ -69,6 +70,42 @@ def test_an_error_of_verl_has_a_kind(kind: FailureKind, line: str) -> None:
     verdict = classify_failure(line)
     assert verdict is not None
     assert verdict[0] is kind
+
+
+OOM = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.20 GiB."
+
+
+@pytest.mark.parametrize(
+    ("task", "frame", "line", "kind"),
+    [
+        ("WorkerDict.actor_rollout_update_actor", "in update_policy", OOM, FailureKind.GPU_MEMORY),
+        ("WorkerDict.ref_compute_ref_log_prob", "in forward", OOM, FailureKind.LOG_PROB_MEMORY),
+        ("WorkerDict.actor_rollout_compute_log_prob", "in forward", OOM, FailureKind.LOG_PROB_MEMORY),
+        ("WorkerDict.critic_update_critic", "in backward", OOM, FailureKind.CRITIC_MEMORY),
+        ("WorkerDict.actor_rollout_generate_sequences", "in wake_up", OOM, FailureKind.ROLLOUT_MEMORY),
+        ("WorkerDict.actor_rollout_init_model", "in load", OOM, FailureKind.GPU_MEMORY),
+        ("TaskRunner.run", "in compute_score", "TypeError: expected string", FailureKind.REWARD_CODE),
+        ("TaskRunner.run", "in compute_score", "ConnectionError: refused", FailureKind.NETWORK),
+        ("TaskRunner.run", "in fit", "TypeError: expected string", FailureKind.CODE_ERROR),
+    ],
+)
+def test_where_verl_was_makes_an_error_more_exact(task: str, frame: str, line: str, kind: FailureKind) -> None:
+    found = diagnose(
+        f"ray.exceptions.RayTaskError(X): ray::{task}() (pid=7, ip=10.0.0.4, actor_id=1, repr=<x>)\n"
+        f'  File "/opt/job/x.py", line 9, {frame}\n    call()\n{line}'
+    )
+    assert found is not None
+    assert (found.kind, found.error) == (kind, line)
+
+
+def test_the_place_of_an_error_is_not_that_of_the_next_one() -> None:
+    survived = f'Traceback (most recent call last):\n  File "/opt/job/x.py", line 9, in compute_score\n{OOM}'
+    found = diagnose(f'{survived}\nTraceback (most recent call last):\n  File "/x.py", line 1, in y\nTypeError: z')
+    assert found is not None
+    assert found.kind is FailureKind.GPU_MEMORY
+    found = diagnose('Traceback (most recent call last):\n  File "/x.py", line 1, in y\nTypeError: z')
+    assert found is not None
+    assert found.kind is FailureKind.CODE_ERROR
 
 
 @pytest.mark.parametrize(
