@@ -188,13 +188,33 @@ def do_admin_policy(_: argparse.Namespace) -> int:
     return 0
 
 
-def do_health(_: argparse.Namespace) -> int:
-    """Check, for a container's health check, that the tick has touched its heartbeat file lately."""
-    from bot.app import process_health
+def do_backup(options: argparse.Namespace) -> int:
+    from bot.cli.backup_command import backup
+
+    guard_process()
+    return backup(read_settings_without_tokens(), options.file)
+
+
+def do_restore(options: argparse.Namespace) -> int:
+    from bot.cli.backup_command import restore
+
+    guard_process()
+    return restore(read_settings_without_tokens(), options.file, options.replace)
+
+
+def read_settings_without_tokens() -> "Settings":
+    """Return the settings for a command that does not call Slack."""
     from bot.config.settings import Settings
 
     placeholders = {"SLACK_BOT_TOKEN": "xoxb-0", "SLACK_APP_TOKEN": "xapp-0", "VERLBOT_SLACK_MODE": "socket"}
-    settings = Settings.read({**os.environ, **placeholders})  # placeholders, since the check needs no tokens
+    return Settings.read({**os.environ, **placeholders})
+
+
+def do_health(_: argparse.Namespace) -> int:
+    """Check, for a container's health check, that the tick has touched its heartbeat file lately."""
+    from bot.app import process_health
+
+    settings = read_settings_without_tokens()
     age = process_health.read_age_seconds(settings.data_dir)
     if age is None:
         raise UserError(f"No verlbot has run in {settings.data_dir}.", "Set VERLBOT_DATA_DIR to its folder.")
@@ -210,6 +230,8 @@ ACTIONS: Mapping[str, Action] = {
     "doctor": do_doctor,
     "manifest": do_manifest,
     "health": do_health,
+    "backup": do_backup,
+    "restore": do_restore,
     "admin-policy": do_admin_policy,
     "demo": do_demo,
     "replay": do_replay,

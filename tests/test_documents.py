@@ -85,7 +85,16 @@ def test_what_a_page_tells_people_to_type_in_a_shell_is_a_command(page: Path) ->
             build_parser(ACTIONS).parse_args(words)
 
 
-NAMED_ALONE = [["policy"], ["recipes"], ["replay"], ["recipes", "check"], ["policy", "check"], ["policy", "explain"]]
+NAMED_ALONE = [
+    ["policy"],
+    ["backup"],
+    ["restore"],
+    ["recipes"],
+    ["replay"],
+    ["recipes", "check"],
+    ["policy", "check"],
+    ["policy", "explain"],
+]
 """Commands that pages also name without what must follow."""
 
 

@@ -117,6 +117,21 @@ def add_bot_commands(commands: CommandGroup) -> None:
         "verlbot health",
         "VERLBOT_DATA_DIR, VERLBOT_TICK_SECONDS",
     )
+    backup = commands.add(
+        "backup",
+        "Write all that the bot has recorded into a file, beside a running bot too.",
+        "verlbot backup verlbot-backup.gz",
+        "REDIS_URL, VERLBOT_DATA_DIR",
+    )
+    backup.add_argument("file", type=Path, help="the file to write")
+    restore = commands.add(
+        "restore",
+        "Make the database what a backup holds. Stop the bot first.",
+        "verlbot restore verlbot-backup.gz",
+        "REDIS_URL, VERLBOT_DATA_DIR, VERLBOT_LEADER_LEASE_SECONDS",
+    )
+    restore.add_argument("file", type=Path, help="a file that `verlbot backup` has written")
+    restore.add_argument("--replace", action="store_true", help="replace the records of a database that has some")
     commands.add(
         "admin-policy",
         "Print the line for SkyPilot's config that makes its server ask the bot. The line holds a secret.",
