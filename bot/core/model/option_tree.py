@@ -38,6 +38,26 @@ class Option:
     engines: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class ValueSet:
+    """The values that a program takes for a setting, where it takes no other ones.
+
+    Attributes:
+        source: the file that names them, below the program's package.
+        is_open: whether a team's own code can register more.
+        suffix: what may follow a value.
+    """
+
+    values: tuple[str, ...]
+    source: str
+    is_open: bool = False
+    suffix: str = ""
+
+    def holds(self, value: str) -> bool:
+        """Return whether the program takes this value."""
+        return value in self.values or (bool(self.suffix) and value.removesuffix(self.suffix) in self.values)
+
+
 @dataclass(frozen=True)
 class OptionTree:
     """The settings of one program.
@@ -49,6 +69,7 @@ class OptionTree:
         choices: the settings by which Hydra takes another file of a group, with the names of the files.
         read_names: names that the program asks for where its configuration may lack them.
         unread: settings that the program has and does not read, each with the one that counts instead; empty for none.
+        values: the settings that take no other values than these.
     """
 
     program: str
@@ -58,6 +79,7 @@ class OptionTree:
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     read_names: frozenset[str] = frozenset()
     unread: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, ValueSet] = field(default_factory=dict)
 
     @cached_property
     def by_last_word(self) -> Mapping[str, Sequence[tuple[str, ...]]]:
@@ -95,7 +117,7 @@ class OptionList:
     trees: Mapping[str, OptionTree]
 
 
-def parse_option_list(text: str, unread: Mapping[str, str]) -> OptionList:
+def parse_option_list(text: str, unread: Mapping[str, str], values: Mapping[str, ValueSet]) -> OptionList:
     """Return the settings that a list names.
 
     It has the version, the names that the code reads, and for each program the files that Hydra chooses from and its
@@ -103,24 +125,26 @@ def parse_option_list(text: str, unread: Mapping[str, str]) -> OptionList:
     kind, none for a group, with `!` where null is no value; and after `@` the engines that alone have it.
 
     >>> lines = ["verl 1", "read", " p", "program a engine x y", "choices", "settings", " n", "  m integer!"]
-    >>> option = parse_option_list("\\n".join(lines), {}).trees["a"].options["n.m"]
+    >>> option = parse_option_list("\\n".join(lines), {}, {}).trees["a"].options["n.m"]
     >>> option.kind, option.is_required, sorted(option.engines)
     (<OptionKind.INTEGER: 'integer'>, True, ['x', 'y'])
     """
     head, *programs = text.split("\nprogram ")
     first, _, names = head.partition("\nread")
-    trees = (parse_option_tree(part, frozenset(names.split()), unread) for part in programs)
+    trees = (parse_option_tree(part, frozenset(names.split()), unread, values) for part in programs)
     return OptionList(first.rpartition("verl ")[2].strip(), {tree.program: tree for tree in trees})
 
 
-def parse_option_tree(text: str, read_names: frozenset[str], unread: Mapping[str, str]) -> OptionTree:
+def parse_option_tree(
+    text: str, read_names: frozenset[str], unread: Mapping[str, str], values: Mapping[str, ValueSet]
+) -> OptionTree:
     """Return the settings of one program, from its part of the list."""
     top, _, rest = text.partition("\nchoices")
     choices, _, settings = rest.partition("\nsettings\n")
     program, engine_setting, *engines = top.split()
     files = {words[0]: tuple(words[1:]) for words in map(str.split, choices.splitlines()) if words}
     options = dict(parse_options(settings.splitlines(), frozenset(engines)))
-    return OptionTree(program, engine_setting, tuple(engines), options, files, read_names, unread)
+    return OptionTree(program, engine_setting, tuple(engines), options, files, read_names, unread, values)
 
 
 def parse_options(lines: Iterable[str], engines: frozenset[str]) -> Iterable[tuple[str, Option]]:

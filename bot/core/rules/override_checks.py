@@ -126,6 +126,7 @@ def refuse_unfit_override(text: str, tree: OptionTree, engine: str) -> None:
         )
     if override.mark != "~" and override.value is not None:
         refuse_unfit_value(override.key, override.value, option)
+        refuse_unknown_value(override.key, override.value, tree)
         refuse_unknown_entries(override, option, tree, engine)
 
 
@@ -222,6 +223,39 @@ def refuse_unfit_value(key: str, value: str, option: Option) -> None:
         raise UnsuitableSetting(Phrase("Hydra reads {value} as a word.", value="`None`"), hint, setting=key)
 
 
+def refuse_unknown_value(key: str, value: str, tree: OptionTree) -> None:
+    """Refuse a value that the program does not know, such as an estimator of no such name.
+
+    Raises:
+        UnsuitableSetting: it takes no such value; or a team's own code could have added it, and it is nearly another.
+    """
+    allowed, word = tree.values.get(key), unquote(value)
+    if allowed is None or allowed.holds(word) or "${" in value or value == "null":
+        return
+    near = find_near_names(word, allowed.values)
+    if near or not allowed.is_open:
+        names = near or allowed.values
+        raise UnsuitableSetting(
+            Phrase(
+                "`{key}` must be one of {choices}, not {value}.",
+                key=key,
+                choices=join_list(f"`{name}`" for name in allowed.values),
+                value=show_key(word),
+            ),
+            Phrase("For example {choices}.", choices=f"`{key}={names[0]}`"),
+            setting=key,
+        )
+
+
+def unquote(value: str) -> str:
+    """Return a value without the quotes that Hydra takes off.
+
+    >>> unquote("'gae'"), unquote("gae"), unquote("'")
+    ('gae', 'gae', "'")
+    """
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+
+
 def is_of_kind(value: str, kind: OptionKind) -> bool:
     """Return whether Hydra reads a text as a value of this kind. A kind that Hydra does not tell from a text is any.
 
@@ -270,6 +304,13 @@ def warn_of_override(override: Override, tree: OptionTree, engine: str) -> Text:
         instead = tree.unread[key]
         hint: Text = Phrase("Set {names} instead.", names=f"`{instead}`") if instead else ""
         return join_sentences(Phrase("No code of verl reads {key}.", key=show_key(key)), hint)
+    allowed = tree.values.get(key)
+    if allowed is not None and override.value is not None and not allowed.holds(unquote(override.value)):
+        return Phrase(
+            "verl itself has no {value} for `{key}`: your own code must register it.",
+            value=show_key(unquote(override.value)),
+            key=key,
+        )
     if not override.may_add or override.is_hydras or key in tree.choices or tree.is_below_open(key):
         return ""
     option = tree.options.get(key)

@@ -28,7 +28,7 @@ settings
  of number
 """
 BOTH, Y = frozenset({"x", "y"}), frozenset({"y"})
-LIST = parse_option_list(LINES, {"of.a": "of.b"})
+LIST = parse_option_list(LINES, {"of.a": "of.b"}, {})
 TREE = LIST.trees["a.main"]
 
 

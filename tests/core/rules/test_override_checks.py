@@ -166,3 +166,42 @@ def test_the_longest_override_is_judged_in_a_moment() -> None:
     for override in ("a" * 8000, "+" * 8000, "trainer.save_freq=" + "9" * 8000, "trainer.v1={" + "a:" * 3900 + "}"):
         refuse(override)
         warn_of_override(Override.parse(override), TREE, "dp")
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        pytest.param("algorithm.adv_estimator=gpro", "For example `algorithm.adv_estimator=grpo`.", id="mistyped"),
+        pytest.param("actor_rollout_ref.rollout.name=vlm", "`actor_rollout_ref.rollout.name=vllm`", id="an engine"),
+        pytest.param(
+            "actor_rollout_ref.actor.loss_agg_mode=mean", "must be one of `token-mean`", id="no team can add one"
+        ),
+        pytest.param("trainer.resume_mode=always", "must be one of `disable`, `auto`", id="a mode of resuming"),
+        pytest.param("+algorithm.adv_estimator=gpro", "verl has `algorithm.adv_estimator` already", id="with a plus"),
+        pytest.param("++algorithm.adv_estimator=gpro", "`algorithm.adv_estimator=grpo`", id="with two"),
+    ],
+)
+def test_a_value_that_verl_does_not_know_is_refused_with_those_that_it_knows(override: str, said: str) -> None:
+    assert said in refuse(override)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "algorithm.adv_estimator=rloo",
+        "algorithm.adv_estimator='grpo'",
+        "algorithm.adv_estimator=${mine}",
+        "actor_rollout_ref.actor.kl_loss_type=k3+",
+        "algorithm.adv_estimator=our_own_baseline_of_2026",
+    ],
+)
+def test_a_value_that_verl_or_a_teams_own_code_may_know_is_accepted(override: str) -> None:
+    assert refuse(override) == ""
+
+
+def test_a_value_of_a_teams_own_code_is_warned_of() -> None:
+    warning = warn_of_override(Override.parse("algorithm.adv_estimator=our_own_baseline_of_2026"), TREE, "dp")
+    assert str(warning) == (
+        "verl itself has no `our_own_baseline_of_2026` for `algorithm.adv_estimator`: your own code must register it."
+    )
+    assert not warn_of_override(Override.parse("algorithm.adv_estimator=rloo"), TREE, "dp")

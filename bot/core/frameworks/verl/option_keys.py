@@ -7,6 +7,7 @@ once, when the module is.
 from collections.abc import Mapping
 from importlib.resources import files
 
+from bot.core.frameworks.verl.option_values import OPTION_VALUES
 from bot.core.model.option_tree import OptionList, parse_option_list
 
 UNREAD_OPTIONS: Mapping[str, str] = {
@@ -22,6 +23,6 @@ nowhere; the engines clip by `optim.clip_grad`.)
 """
 
 OPTION_LIST: OptionList = parse_option_list(
-    files(__package__).joinpath("option_tree.txt").read_text("utf-8"), UNREAD_OPTIONS
+    files(__package__).joinpath("option_tree.txt").read_text("utf-8"), UNREAD_OPTIONS, OPTION_VALUES
 )
 """verl's version and its settings."""
