@@ -23,6 +23,9 @@ from tests.verl.environment import VENV, run_python
 
 pytestmark = [pytest.mark.verl, pytest.mark.timeout(1500)]
 
+ALSO_ON_SLURM = pytest.mark.thorough
+"""Continuous integration has grpo on two nodes train, validate, save and become a model on Slurm (tests/slurm)."""
+
 EVERY_2 = {"save_every_steps": "2", "test_every_steps": "2"}
 OUT_OF_MEMORY = '{"kind": "out_of_memory", "from_step": 3}'
 """From the fourth step's rollout on, whose weights are those of step 3."""
@@ -135,6 +138,7 @@ def test_ppo_trains_a_critic_too_and_keeps_both(ppo: Resumed) -> None:
         assert (ppo.second.asked.output / "global_step_4" / part / "model_world_size_1_rank_0.pt").stat().st_size > 1000
 
 
+@ALSO_ON_SLURM
 def test_grpo_trains_validates_saves_and_ends(grpo: Ended) -> None:
     assert grpo.code == 0
     steps = steps_written(grpo.metrics)
@@ -144,6 +148,7 @@ def test_grpo_trains_validates_saves_and_ends(grpo: Ended) -> None:
     assert read_failure(grpo.log, grpo.asked.nodes) is None
 
 
+@ALSO_ON_SLURM
 def test_grpo_trains_on_two_nodes(grpo: Ended) -> None:
     """Each node has the part of the model that it trains."""
     if grpo.asked.nodes == 1:
@@ -152,6 +157,7 @@ def test_grpo_trains_on_two_nodes(grpo: Ended) -> None:
     assert parts == ["model_world_size_2_rank_0.pt", "model_world_size_2_rank_1.pt"]
 
 
+@ALSO_ON_SLURM
 def test_grpo_becomes_a_model_that_transformers_loads(grpo: Ended, tmp_path: Path) -> None:
     """verl's own merger joins the parts, as docs/models.md says."""
     checkpoint = grpo.asked.output / "global_step_2" / "actor"
@@ -174,16 +180,30 @@ def test_multiturn_tools_calls_its_tool(tools: Ended) -> None:
     assert "11" in texts
 
 
-def test_the_bot_reads_in_each_log_what_verl_wrote_beside_it(ppo: Resumed, grpo: Ended, tools: Ended) -> None:
-    for ended in (ppo.first, ppo.second, grpo, tools):
+def test_the_bot_reads_in_each_log_what_verl_wrote_beside_it(ppo: Resumed, tools: Ended) -> None:
+    check_log(ppo.first, ppo.second)
+    check_log(tools)
+
+
+@ALSO_ON_SLURM
+def test_the_bot_reads_in_the_log_of_two_nodes_what_verl_wrote_beside_it(grpo: Ended) -> None:
+    check_log(grpo)
+
+
+def check_log(*starts: Ended) -> None:
+    """Check that the bot reads each step and checkpoint of a run that was started so often."""
+    for ended in starts:
         assert steps_read(read_log(ended.log)) == steps_written(ended.metrics)
-    for starts in ((ppo.first, ppo.second), (grpo,), (tools,)):
-        asked = starts[0].asked
-        saved = saved_written(asked)
-        assert [step for ended in starts for step in saved_read(read_log(ended.log))] == saved
-        assert newest_written(asked) == saved[-1]
+    saved = saved_written(starts[0].asked)
+    assert [step for ended in starts for step in saved_read(read_log(ended.log))] == saved
+    assert newest_written(starts[0].asked) == saved[-1]
 
 
-def test_no_process_of_a_run_outlives_its_script(ppo: Resumed, grpo: Ended, tools: Ended) -> None:
-    for ended in (ppo.first, ppo.second, grpo, tools):
+def test_no_process_of_a_run_outlives_its_script(ppo: Resumed, tools: Ended) -> None:
+    for ended in (ppo.first, ppo.second, tools):
         assert ended.left == []
+
+
+@ALSO_ON_SLURM
+def test_no_process_of_two_nodes_outlives_its_script(grpo: Ended) -> None:
+    assert grpo.left == []
