@@ -57,6 +57,7 @@ def do_run(_: argparse.Namespace) -> int:
     from bot.bootstrap.container import build
     from bot.bootstrap.masked_log import log_to, mask_uncaught
     from bot.bootstrap.providers import build_secret_filter
+    from bot.bootstrap.shutdown import stop_in_time
     from bot.config.settings import Settings
 
     guard_process()
@@ -72,8 +73,10 @@ def do_run(_: argparse.Namespace) -> int:
     try:
         bot.start()
         stop_event.wait()
-    finally:
+    except BaseException:
         bot.stop()
+        raise
+    stop_in_time(bot)
     return 0
 
 
