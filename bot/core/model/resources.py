@@ -54,6 +54,17 @@ def count_choice_gpus(choice: Mapping[str, Any], nodes: int) -> int:
     return ceil(nodes * max(counts, default=0.0))
 
 
+def find_node_gpus(task: Task) -> int | None:
+    """Return the accelerators of each node; None for none, and while SkyPilot may choose among several numbers of them.
+
+    >>> found = [find_node_gpus({"resources": {"accelerators": kinds}}) for kinds in (["H100:2", "A100:2"], "L4", None)]
+    >>> found, find_node_gpus({"resources": {"accelerators": ["H100:1", "A100:4"]}})
+    ([2, 1, None], None)
+    """
+    counts = {count_choice_gpus(choice, 1) for choice in list_resources(task)}
+    return counts.pop() or None if len(counts) == 1 else None
+
+
 def count_nodes(task: Task) -> int:
     """Return the number of nodes, one unless the task sets it."""
     return int(task.get("num_nodes") or 1)

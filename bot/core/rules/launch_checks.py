@@ -5,7 +5,8 @@ from math import prod
 
 from bot.core.model.launch_plan import LaunchPlan
 from bot.core.model.parameter import parse_number
-from bot.core.model.recipe import BatchRule, parse_accelerators
+from bot.core.model.recipe import BatchRule
+from bot.core.model.resources import find_node_gpus
 from bot.core.model.training_framework import Framework
 from bot.core.rules.override_checks import find_engine, list_override_warnings, refuse_unfit_override
 from bot.errors import UnsuitableSetting
@@ -55,11 +56,11 @@ def refuse_uneven_batch(plan: LaunchPlan, rule: BatchRule) -> None:
     Raises:
         UnsuitableSetting: the batch leaves a remainder; the hint names the values next to it.
     """
-    accelerators = parse_accelerators(plan.task)
+    node_gpus = find_node_gpus(plan.task)
     # SkyPilot may still choose how many GPUs there are.
-    if rule.per_gpu and accelerators is None:
+    if rule.per_gpu and node_gpus is None:
         return
-    gpus = plan.nodes * accelerators.count if rule.per_gpu and accelerators else 1
+    gpus = plan.nodes * node_gpus if rule.per_gpu and node_gpus else 1
     settings = [read_setting(plan, rule, name) for name in rule.product]
     sizes = [size for _, size in settings if size is not None]
     if len(sizes) < len(settings) or not gpus or prod(sizes) % (rule.multiple * gpus) == 0:

@@ -8,7 +8,7 @@ from bot.core.commands.parser import parse_command
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.launch_plan import LaunchPlan
 from bot.core.model.recipe import RESUME
-from bot.core.model.resources import count_choice_gpus
+from bot.core.model.resources import find_node_gpus
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.training_framework import Framework
@@ -113,12 +113,15 @@ def refuse_other_gpus(earlier: Run, plan: LaunchPlan, framework: Framework) -> N
 
 
 def count_plan_gpus(gpus: str, nodes: int) -> int | None:
-    """Return the number of GPUs of all nodes; None while SkyPilot may choose, and for none.
+    """Return the number of GPUs of all nodes; None while SkyPilot may choose the number, and for none.
 
     >>> count_plan_gpus("H100:8", 2), count_plan_gpus("H100:8, A100:4", 1), count_plan_gpus("", 1)
     (16, None, None)
+    >>> count_plan_gpus("H100:2, A100:2", 1)
+    2
     """
-    return None if "," in gpus or not gpus else count_choice_gpus({"accelerators": gpus}, nodes)
+    count = find_node_gpus({"resources": {"accelerators": gpus.split(", ")}}) if gpus else None
+    return None if count is None else count * nodes
 
 
 def resume_error(run: Run, why: Text, hint: Text) -> UserError:

@@ -12,7 +12,7 @@ from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.forecast import build_forecast
-from bot.phrase import N_, Text, describe_duration
+from bot.phrase import N_, Text, describe_duration, join_alternatives
 from bot.slack.views.mrkdwn import (
     Markup,
     code,
@@ -169,9 +169,13 @@ def describe_machines(run: Run) -> Markup:
 
 
 def describe_nodes(nodes: int, gpus: str) -> Markup:
-    """Return the number of nodes, and the GPUs of each."""
+    """Return the number of nodes, and the GPUs of each: all kinds that SkyPilot may choose from.
+
+    >>> describe_nodes(1, "H100:1, A100:1"), describe_nodes(2, "")
+    ('1 node × H100:1 or A100:1', '2 nodes')
+    """
     nodes_text = render_plural("{count} node", "{count} nodes", nodes)
-    return mrkdwn("{} × {}", nodes_text, gpus) if gpus else nodes_text
+    return mrkdwn("{} × {}", nodes_text, join_alternatives(gpus.split(", "))) if gpus else nodes_text
 
 
 def format_dollars(value: float) -> Markup:

@@ -7,8 +7,8 @@ from operator import floordiv, mul
 from typing import Self
 
 from bot.core.model.parameter import parse_number
-from bot.core.model.recipe import Task, parse_accelerators
-from bot.core.model.resources import count_nodes
+from bot.core.model.recipe import Task
+from bot.core.model.resources import count_nodes, find_node_gpus
 
 SETTING_IN_SCRIPT = re.compile(r"(?<![\w.@/-])\+{0,2}([a-z_]\w{0,60}(?:\.\w{1,60}){1,8})=([^\s\\]{0,300})")
 """A setting as a script passes it on: `data.train_batch_size="$BATCH_SIZE"`."""
@@ -62,8 +62,7 @@ class RunSettings:
     def read(cls, task: Task, overrides: Sequence[str]) -> Self:
         """Return what the script and the overrides of a task set."""
         script = str(task.get("run") or "")
-        accelerators = parse_accelerators(task)
-        nodes, gpus = count_nodes(task), accelerators.count if accelerators else None
+        nodes, gpus = count_nodes(task), find_node_gpus(task)
         variables = {str(name): str(value) for name, value in (task.get("envs") or {}).items()}
         variables |= {NODES_VARIABLE: str(nodes)} | ({GPUS_VARIABLE: str(gpus)} if gpus else {})
         for name, first, sign, second in SHELL_PRODUCT.findall(script):
