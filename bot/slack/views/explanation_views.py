@@ -13,6 +13,7 @@ from bot.slack.views import failure_views, wording
 from bot.slack.views.approval_views import build_approval_reasons, is_awaiting_approval
 from bot.slack.views.blocks import actions, context, section
 from bot.slack.views.card_buttons import card_buttons
+from bot.slack.views.card_title import describe_origin
 from bot.slack.views.cost_views import describe_idle_time
 from bot.slack.views.ended_card import describe_detail
 from bot.slack.views.finding_views import SEVERITY_ICONS
@@ -64,7 +65,7 @@ NO_ERROR_KNOWN = N_("Its log shows no error, so nothing more is known of the cau
 def render_explanation(explanation: RunExplanation, now: datetime) -> Answer:
     """Return what is known of a run: its state, how it compares, what changed, its findings, time, money and log."""
     run = explanation.run
-    head = mrkdwn("{} · {}", wording.link_run(run), wording.describe_state(run))
+    head = join_parts(" · ", [wording.link_run(run), wording.describe_state(run), describe_resumption(run)])
     sections = [
         join_parts("\n", [head, describe_cause(run, now)]),
         join_parts("\n", list_training_lines(explanation, now)),
@@ -78,6 +79,13 @@ def render_explanation(explanation: RunExplanation, now: datetime) -> Answer:
         *([actions(*buttons)] if buttons else []),
     ]
     return build_answer(join_parts(" · ", [head, describe_cause(run, now)]), blocks)
+
+
+def describe_resumption(run: Run) -> Markup:
+    """Return from which run and at which step the training resumed; empty where it began at step 0."""
+    step = run.training.progress.resumed_step
+    own = Markup() if step is None else render_phrase("resumed from a checkpoint at step {step}", step=step)
+    return describe_origin(run) or own
 
 
 def describe_cause(run: Run, now: datetime) -> Markup:

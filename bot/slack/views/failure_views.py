@@ -38,6 +38,7 @@ NO_CHECKPOINT_UNLESS_STORED = N_(
     "The log shows no checkpoint. Unless there is one in {place}, nothing can be recovered ({amount})."
 )
 NO_CHECKPOINT_LEFT = N_("Nothing can be recovered ({amount}).")
+NO_CAUSE_IN_LOG = N_("Its log names no cause; its last lines are all that is known.")
 DOLLARS_LOST = N_("Work since then ({dollars}) is lost.")
 CHECKPOINT_MAY_BE_PARTIAL = N_("The run ended while it was being written, so it may be incomplete.")
 
@@ -80,7 +81,12 @@ def render_failure_location(failure: FailureSummary) -> Markup:
 
 
 def render_failure_advice(run: Run, failure: FailureSummary | None) -> Markup:
-    """Return the likely cause, the remedy, and whether a retry helps; empty where no kind is known."""
+    """Return the likely cause, the remedy, and whether a retry helps; empty where no kind is known.
+
+    Of a program that ended with an exit code alone, it is said that its log names no cause.
+    """
+    if failure is None and run.detail and run.reason is not None and run.reason.is_explained_by_log:
+        return render_phrase(NO_CAUSE_IN_LOG)
     if failure is None or failure.kind is None:
         return Markup()
     cause = CAUSES_BY_KIND[failure.kind]

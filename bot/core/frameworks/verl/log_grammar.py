@@ -30,7 +30,10 @@ STEP_LINE = re.compile(r"(?:^|[)\]] ?)step:(\d{1,9}) - (.+)")
 """Matches a step line at the beginning of a line, or where Ray's prefix or tqdm's bar has just ended."""
 
 STEP_TEXT = re.compile(r"step:(\d{1,9}) - (.+)")
-LOGGING_STAMP = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
+LOGGING_STAMP = re.compile(
+    r"(?:\[?INFO\]?[: ]{1,3})?\[?(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d|\[?INFO\]?[: ]{1,3}[\w.]{1,80}:"
+)
+"""What Python's logging and rich print before a message, at least: a moment, or the level and the logger."""
 
 MAX_STAMP_CHARACTERS = 160
 """Maximum characters that Python's logging puts before a message: time, level, logger, file and line."""
@@ -48,6 +51,7 @@ NUMPY_PREFIXES = ("np.float64(", "np.int32(", "np.int64(", "np.float32(")
 GLUED_PAIR = re.compile(rf"([A-Za-z_]\S*?):(?:np\.\w++\()?({NUMBER})\)?(?![\d.e])", re.IGNORECASE)
 """A pair with other text right behind it. A number that may have been cut is not a match."""
 
+VALIDATION_FAMILIES = ("val-core/", "val-aux/", "val/")
 REMARK = re.compile(r"\([\w ]{1,60}\)")
 NON_NUMERIC_VALUES = ("None", "True", "False")
 VALIDATION_METRICS_LINE = re.compile(r"(?:Initial|Final) validation metrics: (.*)")
@@ -203,11 +207,16 @@ def is_short_metric_key(text: str) -> bool:
 def has_key_form(text: str) -> bool:
     """Return whether a text begins with a letter or an underscore and contains no space.
 
-    A key with a slash may end in a remark in brackets, as one of verl-agent's does.
+    A key with a slash may end in a remark in brackets, as one of verl-agent's does, and the name of a data source,
+    within the key of a validation, may have spaces.
 
     >>> has_key_form("val/shop_score (not success_rate)"), has_key_form("a (b)"), has_key_form("the answer")
     (True, False, False)
+    >>> has_key_form("val-core/my data/acc/mean@1"), has_key_form("val-core/my data")
+    (True, False)
     """
+    if text.startswith(VALIDATION_FAMILIES) and text.isprintable() and " " not in text.rpartition("/")[2]:
+        return True
     name, _, remark = text.partition(" ")
     if remark and not ("/" in name and REMARK.fullmatch(remark)):
         return False

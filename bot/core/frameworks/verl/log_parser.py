@@ -15,6 +15,7 @@ from bot.core.frameworks.verl.line_scanner import LineScanner
 from bot.core.frameworks.verl.log_blocks import MetricsBlock
 from bot.core.frameworks.verl.rollout_losses import NO_LOSSES, RolloutLosses
 from bot.core.model.metrics import LogEvent
+from bot.core.model.split_lines import is_of_container, join_split_lines
 
 MAX_LINE_CHARACTERS = 1_048_576 + 4_096
 """Maximum characters of a line: a megabyte and the prefixes. Most of verl's lines have some thousands, but 14
@@ -61,6 +62,13 @@ class LogParser:
         """
         text = self.partial_line + text
         end = max(text.rfind("\n"), text.rfind("\r")) + 1
+        # Of a line that is too long to be verl's, only enough is kept that it is still too long.
+        rest = text[end : end + MAX_LINE_CHARACTERS + 1]
+        if is_of_container(text):
+            complete = text[: text.rfind("\n") + 1]
+            joined, parts = join_split_lines(complete)
+            rest = (parts + text[len(complete) :])[: MAX_LINE_CHARACTERS + 1]
+            text, end = joined, len(joined)
         lines, block = LineScanner(text, end), MetricsBlock(self.block)
         parser = LineParser(
             at, block, self.sampling, self.step, self.keys, self.unfamiliar_keys, self.other_keys, self.losses
@@ -68,11 +76,9 @@ class LogParser:
         while line := lines.next_line() if block else lines.next_marked_line():
             if len(line) <= MAX_LINE_CHARACTERS:
                 parser.parse_line(line)
-        # Of a line that is too long to be verl's, only enough is kept that it is still too long.
-        partial_line = text[end : end + MAX_LINE_CHARACTERS + 1]
         return replace(
             self,
-            partial_line=partial_line,
+            partial_line=rest,
             block=block.text,
             sampling=parser.sampling,
             step=parser.step,

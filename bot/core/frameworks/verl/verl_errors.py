@@ -122,7 +122,11 @@ SURVIVED = (
 )
 """What verl logs of a rollout, a reward or a tool that fails; the training goes on without it."""
 
-COMPLETED_BAR = re.compile(r"Training Progress: {1,3}\d{1,3}%\|[^|]{0,200}\| {0,9}(\d{1,9})/(\d{1,9}) \[")
+COMPLETED_BAR = re.compile(
+    r"(?:Training Progress|Running step|Epoch (?P<epoch>\d{1,9})/(?P<epochs>\d{1,9})): {1,3}\d{1,3}%\|[^|]{0,200}\|"
+    r" {0,9}(?P<done>\d{1,9})/(?P<total>\d{1,9}) \["
+)
+"""tqdm's bar: verl's, EasyR1's, and that of one epoch of the SFT trainers."""
 
 
 def find_completion(line: str) -> bool | None:
@@ -132,15 +136,21 @@ def find_completion(line: str) -> bool | None:
 
     >>> find_completion("Training Progress: 100%|###| 116/116 [2:53:01<00:00, 88.20s/it]")
     True
+    >>> find_completion("Epoch 5/6: 100%|###| 62/62 [06:31<00:00, 6.3s/it]")
+    >>> find_completion("Epoch 6/6: 100%|###| 62/62 [06:31<00:00, 6.3s/it]")
+    True
     """
     if "Final validation metrics" in line:
         return True
     if "Total training steps:" in line:
         return False
-    if "Training Progress:" not in line or (match := COMPLETED_BAR.search(line)) is None:
+    if "%|" not in line or (match := COMPLETED_BAR.search(line)) is None:
         return None
-    done, total = int(match[1]), int(match[2])
-    return None if 0 < done < total else done > 0
+    done, total = int(match["done"]), int(match["total"])
+    if 0 < done < total:
+        return None
+    is_whole = match["epoch"] == (match["epochs"] if done else "1") or match["epoch"] is None
+    return done > 0 if is_whole else None
 
 
 READING = FailureReading(CAUSES, CONSEQUENCES, SURVIVED, PLACES, find_completion)

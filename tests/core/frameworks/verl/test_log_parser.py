@@ -69,6 +69,9 @@ def in_pieces(text: str, cuts: Sequence[int]) -> list[LogEvent]:
         pytest.param(f"2026-11-30T14:20:51.566+01:00 stdout F {RAY}{STEP}", id="containerd's"),
         pytest.param(f"[2026-11-30 14:20:51] {STEP}", id="a stamp in brackets"),
         pytest.param(f"2026-11-30 14:20:51,566 - trainer - INFO - {STEP}", id="logging's"),
+        pytest.param(f"INFO:2026-11-30 14:20:51,566:{STEP}", id="logging's, the level first"),
+        pytest.param(f"INFO:verl.trainer:{STEP}", id="logging's without a moment"),
+        pytest.param(f"[14:20:51] INFO     {STEP}     tracking.py:88", id="rich's"),
         pytest.param(f"Nov 30 14:20:51 node-1 verl[71]: {RAY}{STEP}", id="the system's log"),
         pytest.param(f"verl-head-1  | {RAY}{STEP}", id="compose's"),
         pytest.param(f"[pod/verl-0/trainer] 2026-11-30T14:20:51Z {STEP}", id="kubectl's"),
@@ -86,6 +89,12 @@ def test_a_step_is_read_whatever_stands_around_it(line: str) -> None:
 )
 def test_a_number_is_read_as_any_version_prints_it(text: str, value: float) -> None:
     assert read(f"step:1 - a/b:{text} - c/d:{text}\n") == [StepMetrics(1, {"a/b": value, "c/d": value})]
+
+
+def test_a_data_source_may_have_a_name_of_several_words() -> None:
+    (row,) = read("step:1 - val-core/my data/acc/mean@1:0.5 - val-core/my data/acc/best@4/mean:0.75\n")
+    assert isinstance(row, StepMetrics)
+    assert row.values == {"val-core/my data/acc/mean@1": 0.5, "val-core/my data/acc/best@4/mean": 0.75}
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "np.float64(nan)", "np.float64(-inf)"])
