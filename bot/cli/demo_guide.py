@@ -58,12 +58,14 @@ GUIDE = (
     ),
     GuideStep(
         "Catch a sick run",
-        "From step 20 on, this run unlearns. The bot notices that the reward collapses, and says what to try.",
+        "From step 20 on, this run unlearns. After about 30 seconds the bot reports that the reward has collapsed, and "
+        "which of verl's settings you could change.",
         ("/verl launch smoke sick_at_step=20 learning_rate=0.2 steps=80 seconds_per_step=0.5",),
     ),
     GuideStep(
         "Resume from a checkpoint",
-        "This run keeps its checkpoints on a volume and fails at step 30. Resume it: it goes on from step 20.",
+        "This run keeps its checkpoints on a volume and fails at step 30, after about 20 seconds. Then resume it: it "
+        "continues from step 20.",
         ("/verl launch smoke volume=models fail_at_step=30 seconds_per_step=0.5", "/verl resume RUN fail_at_step=0"),
     ),
     GuideStep(

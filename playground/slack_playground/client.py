@@ -71,16 +71,20 @@ class Person:
 
     Args:
         user, channel: Slack's ids.
+        window: of the browser in which the person acts, where there is more than one.
     """
 
-    def __init__(self, playground: PlaygroundClient, user: str = "U0ANA", channel: str = "C0TRAIN") -> None:
+    def __init__(
+        self, playground: PlaygroundClient, user: str = "U0ANA", channel: str = "C0TRAIN", window: str = ""
+    ) -> None:
         self._playground = playground
         self.user = user
         self.channel = channel
+        self._acting = {"user": user, "window": window}
 
     def says(self, text: str, thread_ts: str | None = None) -> Json:
         """Type a line, a command where it begins with a slash."""
-        return self._playground.post("type", user=self.user, channel=self.channel, text=text, thread_ts=thread_ts)
+        return self._playground.post("type", **self._acting, channel=self.channel, text=text, thread_ts=thread_ts)
 
     def clicks(self, action_id: str, ts: str, confirmed: bool = False) -> Json:
         """Press a button of a message; a question that it asks first is the answer unless `confirmed`."""
@@ -89,15 +93,15 @@ class Person:
     def acts(self, where: Json, action_id: str, chosen: Json | None = None, **more: Any) -> Json:
         """Press a button or choose something, in the message `{channel, ts}` or the view `{view}`."""
         asked = {"where": where, "action_id": action_id, "chosen": chosen, **more}
-        return self._playground.post("act", user=self.user, **asked)
+        return self._playground.post("act", **self._acting, **asked)
 
     def submits(self, values: Json) -> Json:
         """Send the form in front, with what is filled in by block and action."""
-        return self._playground.post("submit", user=self.user, values=values)
+        return self._playground.post("submit", **self._acting, values=values)
 
     def closes(self) -> Json:
         """Dismiss the modal in front."""
-        return self._playground.post("close", user=self.user)
+        return self._playground.post("close", **self._acting)
 
     def opens_home(self, tab: str = "home") -> Json:
         """Open the app's page; the direct message that belongs to it."""
@@ -109,7 +113,7 @@ class Person:
 
     def looks(self) -> Json:
         """All that this person sees."""
-        return self._playground.get("look", user=self.user)
+        return self._playground.get("look", **self._acting)
 
     def messages(self) -> list[Json]:
         return list(self._playground.get("messages", user=self.user, channel=self.channel)["messages"])

@@ -61,7 +61,8 @@ class Control:
         ]
 
     async def type(self, asked: Json) -> Json:
-        return await self._people.type(asked["user"], asked["channel"], asked["text"], asked.get("thread_ts"))
+        line = (asked["user"], asked["channel"], asked["text"], asked.get("thread_ts"))
+        return await self._people.type(*line, window=asked.get("window", ""))
 
     async def act(self, asked: Json) -> Json:
         return await self._interactions.act(
@@ -72,13 +73,14 @@ class Control:
             chosen=asked.get("chosen"),
             state=asked.get("state"),
             confirmed=bool(asked.get("confirmed")),
+            window=asked.get("window", ""),
         )
 
     async def submit(self, asked: Json) -> Json:
-        return await self._interactions.submit(asked["user"], asked["values"])
+        return await self._interactions.submit(asked["user"], asked["values"], asked.get("window", ""))
 
     async def close(self, asked: Json) -> Json:
-        return await self._interactions.close(asked["user"])
+        return await self._interactions.close(asked["user"], asked.get("window", ""))
 
     async def home(self, asked: Json) -> Json:
         return await self._people.home(asked["user"], asked["tab"])
@@ -117,7 +119,8 @@ class Control:
             return JSONResponse({"error": f"nobody is {user}"}, status_code=400)
         if after is not None:
             await self._slack.wait(int(after), seconds_of(request))
-        return JSONResponse(sight(self._slack, user, self._deliveries.connections, self._guide))
+        window = request.query_params.get("window", "")
+        return JSONResponse(sight(self._slack, user, self._deliveries.connections, self._guide, window))
 
     async def state(self, request: Request) -> Response:
         workspace = self._slack.workspace

@@ -45,11 +45,16 @@ class Awaited:
 
 @dataclass(slots=True)
 class Trigger:
-    """What lets the app open one modal in front of a person, who stands in a channel or in none."""
+    """What lets the app open one modal in front of a person, who stands in a channel or in none.
+
+    Attributes:
+        window: the window of the person's browser that the modal belongs to; empty for a program.
+    """
 
     user: str
     channel: str
     until: float
+    window: str = ""
     is_used: bool = False
 
 
@@ -134,10 +139,10 @@ class Deliveries:
 
     # the workspace's side
 
-    def new_trigger(self, user: str, channel: str = "") -> str:
+    def new_trigger(self, user: str, channel: str = "", window: str = "") -> str:
         """Lets the app open one modal for this person, within three seconds."""
         key = uuid4().hex
-        self._triggers[key] = Trigger(user, channel, self._slack.now() + TRIGGER_SECONDS)
+        self._triggers[key] = Trigger(user, channel, self._slack.now() + TRIGGER_SECONDS, window)
         return key
 
     def use_trigger(self, key: str) -> Trigger:

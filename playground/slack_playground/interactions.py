@@ -56,6 +56,7 @@ class Interactions:
         chosen: Json | None = None,
         state: Json | None = None,
         confirmed: bool = False,
+        window: str = "",
     ) -> Json:
         """Press a button, or choose something; an element that asks first returns its question until `confirmed`.
 
@@ -63,8 +64,9 @@ class Interactions:
             where: `{channel, ts}` of a message or `{view}`, its id.
             chosen: such as `{"selected_option": …}`; nothing for a button.
             state: what the other fields hold, by block and action, where the person has changed them.
+            window: the window of the person's browser, in which alone a modal opens.
         """
-        surface = self._surface(user, where)
+        surface = self._surface(user, where, window)
         block, element = found(surface.blocks, block_id, action_id)
         if not dispatches(block):
             raise NotThere(f"{action_id} is sent with its form alone")
@@ -75,22 +77,22 @@ class Interactions:
             return {"confirm": element["confirm"]}
         payload = self._from(user) | {
             "type": "block_actions",
-            "trigger_id": self.deliveries.new_trigger(user, surface.channel),
+            "trigger_id": self.deliveries.new_trigger(user, surface.channel, window),
             **self._with_values(surface, values),
             "actions": [action],
         }
         payload["container"] = {**payload["container"], **surface.attachment_of(block)}
         return only_errors(await self._deliver(payload, user=user, text=action_id))
 
-    async def submit(self, user: str, filled: Json) -> Json:
+    async def submit(self, user: str, filled: Json, window: str = "") -> Json:
         """Send the form in front of a person, with what he filled in by block and action."""
-        view = self._modal(user)
+        view = self._modal(user, window)
         values = state_of(blocks_of(view), filled, view.channel)
         if wrong := complaints(blocks_of(view), values):
             return {"errors": wrong}
         payload = self._from(user) | {
             "type": "view_submission",
-            "trigger_id": self.deliveries.new_trigger(user, view.channel),
+            "trigger_id": self.deliveries.new_trigger(user, view.channel, window),
             "view": views.rendered(self.slack, view, values),
             "response_urls": self._response_urls(user, view, values),
         }
@@ -99,14 +101,14 @@ class Interactions:
             return {"error": answer["error"]}
         entry = self.slack.record.begin("call", "response_action", user=user)
         try:
-            said = self._submitted(user, view, answer)
+            said = self._submitted(user, view, answer, window)
         except Refusal as refusal:
             entry.done(refusal.code)
             return {"error": f"{TROUBLE} ({refusal.code})"}
         entry.done("ok")
         return said
 
-    def _submitted(self, user: str, view: View, answer: Json) -> Json:
+    def _submitted(self, user: str, view: View, answer: Json, window: str) -> Json:
         """Errors keep the form open, a view takes its place or stands over it; anything else closes it."""
         match answer.get("response_action"):
             case "errors":
@@ -118,33 +120,34 @@ class Interactions:
             case "update":
                 views.replace_body(self.slack, view, check_view(answer.get("view"), "modal"))
             case "push":
-                views.push(self.slack, user, check_view(answer.get("view"), "modal"))
+                views.push(self.slack, user, check_view(answer.get("view"), "modal"), window)
             case "clear":
-                views.clear(self.slack, user)
+                views.clear(self.slack, user, window)
             case None:
-                if view in self.slack.modals.get(user, []):
-                    views.pop(self.slack, user)
+                if view in self.slack.modals.get(views.stack_key(user, window), []):
+                    views.pop(self.slack, user, window)
             case _:
                 raise Refusal("invalid_arguments", ["unknown response_action"])
         return answer
 
-    async def close(self, user: str) -> Json:
+    async def close(self, user: str, window: str = "") -> Json:
         """Dismiss the modal in front of a person, or all of his where it asks for that."""
-        view = self._modal(user)
+        view = self._modal(user, window)
         cleared = bool(view.body.get("clear_on_close"))
-        gone = list(reversed(self.slack.modals[user])) if cleared else [view]
-        views.clear(self.slack, user) if cleared else views.pop(self.slack, user)
+        gone = list(reversed(self.slack.modals[views.stack_key(user, window)])) if cleared else [view]
+        views.clear(self.slack, user, window) if cleared else views.pop(self.slack, user, window)
         for one in gone:
             if one.body.get("notify_on_close"):
                 payload = {"type": "view_closed", "view": views.rendered(self.slack, one), "is_cleared": cleared}
                 await self._deliver(self._from(user) | payload, user=user)
         return {}
 
-    def _surface(self, user: str, where: Json) -> Surface:
+    def _surface(self, user: str, where: Json, window: str) -> Surface:
         if "view" not in where:
             return self._message(user, str(where["channel"]), str(where["ts"]))
         home = self.slack.workspace.homes.get(user)
-        view = next((one for one in (views.top(self.slack, user), home) if one and one.id == where["view"]), None)
+        modal = views.top(self.slack, user, window)
+        view = next((one for one in (modal, home) if one and one.id == where["view"]), None)
         if view is None:
             raise NotThere(f"no view {where['view']} in front of {user}")
         container = {"type": "view", "view_id": view.id}
@@ -168,8 +171,8 @@ class Interactions:
             return surface.payload | {"state": {"values": values}}
         return surface.payload | {"view": views.rendered(self.slack, surface.view, values)}
 
-    def _modal(self, user: str) -> View:
-        view = views.top(self.slack, user)
+    def _modal(self, user: str, window: str) -> View:
+        view = views.top(self.slack, user, window)
         if view is None:
             raise NotThere("no modal is open")
         return view

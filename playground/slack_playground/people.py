@@ -37,7 +37,7 @@ class People:
     deliveries: Deliveries
     events: dict[str, str] = field(default_factory=dict)
 
-    async def type(self, user: str, channel: str, text: str, thread_ts: str | None = None) -> Json:
+    async def type(self, user: str, channel: str, text: str, thread_ts: str | None = None, window: str = "") -> Json:
         """Type a line: a command where it begins with a slash, else a message.
 
         Returns how the app took it: `acked_seconds`, or the `error` that the person sees.
@@ -46,7 +46,7 @@ class People:
         if room.is_archived:
             raise NotThere(f"{channel} is archived")
         if text.startswith("/"):
-            return {"error": IN_THREAD} if thread_ts else await self._command(user, room, text)
+            return {"error": IN_THREAD} if thread_ts else await self._command(user, room, text, window)
         if room.between and not (self.slack.app.messages_tab and self.slack.app.can_be_written_to):
             return {"error": SILENCED}
         message = self.slack.post(channel, user, with_references(self.slack.workspace, text), thread_ts=thread_ts)
@@ -92,7 +92,7 @@ class People:
             self._tell(kind, event, user=user, text=name)
         return {}
 
-    async def _command(self, user: str, room: Channel, text: str) -> Json:
+    async def _command(self, user: str, room: Channel, text: str, window: str) -> Json:
         name, _, words = text.partition(" ")
         command = self.slack.app.command(name)
         if command is None:
@@ -111,7 +111,7 @@ class People:
             "api_app_id": workspace.app,
             "is_enterprise_install": "false",
             "response_url": self.deliveries.new_response_url(user, room.id),
-            "trigger_id": self.deliveries.new_trigger(user, room.id),
+            "trigger_id": self.deliveries.new_trigger(user, room.id, window),
         }
         try:
             answer = await self.deliveries.deliver("slash_commands", payload, user=user, text=text)

@@ -10,12 +10,13 @@ from slack_playground.slack import Slack
 from slack_playground.workspace import Channel, File, Json, View
 
 
-def sight(slack: Slack, user: str, connections: int, guide: Sequence[Json]) -> Json:
+def sight(slack: Slack, user: str, connections: int, guide: Sequence[Json], window: str = "") -> Json:
     """What stands in front of a person.
 
     Args:
         connections: of the app; without any it is away.
         guide: what whoever runs the playground proposes to do in it.
+        window: the window of the person's browser, whose modal is shown.
     """
     workspace = slack.workspace
     rooms = [one for one in workspace.channels.values() if user in one.members]
@@ -34,7 +35,7 @@ def sight(slack: Slack, user: str, connections: int, guide: Sequence[Json]) -> J
         "files": files(
             workspace.files[file] for message in messages for file in message.all_files if file in workspace.files
         ),
-        "modal": view(slack, views.top(slack, user)),
+        "modal": view(slack, views.top(slack, user, window)),
         "home": view(slack, workspace.homes.get(user)),
         "commands": [
             {"command": one.command, "description": one.description, "usage_hint": one.usage_hint}

@@ -28,7 +28,8 @@ class Slack:
         app: what its manifest lets the app do.
         scopes: what it was given when it was installed.
         request_url: where an app in HTTP mode takes all its deliveries, in place of what its manifest says.
-        modals: in front of each person, the topmost last. They do not outlive a restart.
+        modals: in front of each person in each window (`views.stack_key`), the topmost last. They do not outlive a
+            restart.
         file: where the workspace is kept, or None for nowhere.
         version: grows with every change that a person could see.
         over: whether the server is going.

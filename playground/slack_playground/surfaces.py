@@ -133,14 +133,14 @@ def react(call: Call, otherwise: str, is_there: bool) -> None:
 def views_open(call: Call) -> Json:
     body = check_view(call.arguments.get("view"), "modal")
     trigger = call.deliveries.use_trigger(call.needed("trigger_id"))
-    return shown(call, views.open_modal(call.slack, trigger.user, body, trigger.channel))
+    return shown(call, views.open_modal(call.slack, trigger.user, body, trigger.channel, trigger.window))
 
 
 @method("views.push")
 def views_push(call: Call) -> Json:
     body = check_view(call.arguments.get("view"), "modal")
     trigger = call.deliveries.use_trigger(call.needed("trigger_id"))
-    return shown(call, views.push(call.slack, trigger.user, body))
+    return shown(call, views.push(call.slack, trigger.user, body, trigger.window))
 
 
 @method("views.update")

@@ -14,31 +14,36 @@ STACK = 3
 BOT_ID = "B0VERLBOT"
 
 
-def top(slack: Slack, user: str) -> View | None:
+def stack_key(user: str, window: str) -> str:
+    """The key of a stack: each window of a person's browser has one of its own, as each client of Slack's has."""
+    return f"{user} {window}" if window else user
+
+
+def top(slack: Slack, user: str, window: str = "") -> View | None:
     """The modal in front of a person."""
-    stack = slack.modals.get(user)
+    stack = slack.modals.get(stack_key(user, window))
     return stack[-1] if stack else None
 
 
-def open_modal(slack: Slack, user: str, body: Json, channel: str) -> View:
+def open_modal(slack: Slack, user: str, body: Json, channel: str, window: str = "") -> View:
     """A new stack of one, in place of what stood there."""
-    slack.modals.pop(user, None)
-    return _stacked(slack, user, body, channel)
+    slack.modals.pop(stack_key(user, window), None)
+    return _stacked(slack, user, body, channel, window)
 
 
-def push(slack: Slack, user: str, body: Json) -> View:
+def push(slack: Slack, user: str, body: Json, window: str = "") -> View:
     """One more over the person's others."""
-    below = top(slack, user)
+    below = top(slack, user, window)
     if below is None:
         raise Refusal("not_found")
-    if len(slack.modals[user]) >= STACK:
+    if len(slack.modals[stack_key(user, window)]) >= STACK:
         raise Refusal("push_limit_reached")
-    return _stacked(slack, user, body, below.channel)
+    return _stacked(slack, user, body, below.channel, window)
 
 
-def _stacked(slack: Slack, user: str, body: Json, channel: str) -> View:
+def _stacked(slack: Slack, user: str, body: Json, channel: str, window: str) -> View:
     check_external_id(slack, body)
-    stack = slack.modals.setdefault(user, [])
+    stack = slack.modals.setdefault(stack_key(user, window), [])
     view = View(slack.workspace.next_id("V"), user, body, channel=channel)
     view.root, view.previous = (stack[0].id, stack[-1].id) if stack else (view.id, "")
     stack.append(view)
@@ -61,17 +66,18 @@ def replace_body(slack: Slack, view: View, body: Json) -> View:
     return view
 
 
-def pop(slack: Slack, user: str) -> None:
+def pop(slack: Slack, user: str, window: str = "") -> None:
     """Take the topmost away."""
-    slack.modals[user].pop()
-    if not slack.modals[user]:
-        del slack.modals[user]
+    key = stack_key(user, window)
+    slack.modals[key].pop()
+    if not slack.modals[key]:
+        del slack.modals[key]
     slack.touch()
 
 
-def clear(slack: Slack, user: str) -> None:
+def clear(slack: Slack, user: str, window: str = "") -> None:
     """Take them all away."""
-    slack.modals.pop(user, None)
+    slack.modals.pop(stack_key(user, window), None)
     slack.touch()
 
 

@@ -152,6 +152,23 @@ def test_two_tabs_may_be_two_people(opened: Opened) -> None:
     expect(bens.get_by_role("radio", name="ben")).to_be_checked()
 
 
+def test_a_form_opens_in_the_tab_that_asked_for_it(opened: Opened) -> None:
+    first = opened()
+    second = first.context.new_page()
+    second.goto(first.url)
+    second.get_by_text("Bot online").wait_for()
+    types(first, "/verl launch")
+    form = first.get_by_role("dialog", name="Launch a run")
+    expect(form).to_be_visible()
+    types(second, "I am ana too")
+    expect(second.locator("main article", has_text="I am ana too")).to_be_visible()
+    expect(second.get_by_role("dialog")).to_have_count(0)
+    first.reload()
+    expect(form).to_be_visible()
+    first.keyboard.press("Escape")
+    expect(first.get_by_role("dialog")).to_have_count(0)
+
+
 @pytest.mark.long
 def test_the_keyboard_alone_launches_and_stops(opened: Opened) -> None:
     page = opened()

@@ -41,6 +41,17 @@ def test_a_form_is_sent_with_what_its_fields_hold_and_closes(echo: Echo, ana: Pe
     assert ana.looks()["modal"] is None
 
 
+def test_a_form_opens_in_the_window_in_which_the_person_acted(echo: Echo, slack: PlaygroundClient) -> None:
+    windows = [Person(slack, window=name) for name in ("one", "two")]
+    first = opened(echo, windows[0], form(field("what", {"type": "plain_text_input"})))
+    assert windows[1].looks()["modal"] is None
+    assert opened(echo, windows[1], form())["id"] != first["id"]
+    assert windows[0].looks()["modal"]["id"] == first["id"], "the form of the other window stays"
+    windows[1].closes()
+    assert windows[0].submits({"what": {"what": {"type": "plain_text_input", "value": "x"}}}) == {}
+    assert [window.looks()["modal"] for window in windows] == [None, None]
+
+
 WRONG = [
     pytest.param({"type": "plain_text_input"}, {"value": ""}, id="nothing"),
     pytest.param({"type": "plain_text_input", "min_length": 3}, {"value": "ab"}, id="too short"),

@@ -14,6 +14,7 @@ describe("the guide", () => {
 
   test.each([
     ["the newest run", ["smoke-0001 runs", "smoke-0002 and smoke-0003"], "/verl plot smoke-0003"],
+    ["the newest run, whatever comes of others", ["smoke-0001", "smoke-0002", "smoke-0001 failed"], "/verl plot smoke-0002"],
     ["nothing where there is no run", ["hello"], null],
   ])("fills in %s", (_, texts, line) => expect(filled("/verl plot RUN", GUIDE[1]!, texts)).toBe(line));
 

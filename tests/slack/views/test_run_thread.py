@@ -240,6 +240,14 @@ RUNS = {
     ),
     "ended, succeeded, billed by SkyPilot": ended(Reason.SUCCEEDED, bill=replace(BILL, dollars=99.5, is_closed=True)),
     "ended, succeeded, kept in a bucket": ended(Reason.SUCCEEDED, checkpoint_store="s3://team/a"),
+    "ended, succeeded, resumed": ended(
+        Reason.SUCCEEDED,
+        progress=replace(
+            TRAINED, resumed_step=400, tracker_page="http://mlflow.internal:5000/#/experiments/1/runs/0b9d2c4e"
+        ),
+        checkpoint_store="volume m",
+        command_line="launch ppo nodes=2 resume_from=ppo-eec6 volume=m",
+    ),
     "ended, succeeded, model died": ended(Reason.SUCCEEDED, checkpoints_ephemeral=True),
     "ended, succeeded, nothing saved": ended(Reason.SUCCEEDED, checkpoint_store="volume m", progress=Progress(3)),
     "ended, a number that says nothing": ended(

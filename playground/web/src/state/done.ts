@@ -13,11 +13,13 @@ export function asInGuide(line: string, guide: GuideStep[]): string {
   return plain.replace(/\s+/g, " ");
 }
 
-/** The line with the id of the newest run in place of RUN; null where there is none yet. */
+/** The line with the id of the newest run in place of RUN; null where there is none yet.
+ *
+ * The newest run is the one that was named first last: news of an earlier run, such as its end, do not make it newer. */
 export function filled(line: string, step: GuideStep, texts: string[]): string | null {
   if (!/\bRUN\b/.test(line) || !step.run_pattern) return line;
   const pattern = new RegExp(step.run_pattern, "g");
-  const newest = texts.flatMap((text) => text.match(pattern) ?? []).at(-1);
+  const newest = [...new Set(texts.flatMap((text) => text.match(pattern) ?? []))].at(-1);
   return newest ? line.replace(/\bRUN\b/g, newest) : null;
 }
 

@@ -20,6 +20,14 @@ function keep(key: string, value: string): string {
   return value;
 }
 
+let own = "";
+
+/** Which window or tab this is: a form opens only in the one in which the person acted, and is there after a reload. */
+export function windowId(): string {
+  own ||= tab()?.getItem(PREFIX + "window") || Math.random().toString(36).slice(2);
+  return keep("window", own);
+}
+
 export function useOfTab(key: string, fallback: string): [string, (value: string) => void] {
   const [value, setValue] = useState(() => keep(key, tab()?.getItem(PREFIX + key) ?? stored(key, fallback)));
   const choose = useCallback(

@@ -1,5 +1,6 @@
 /** Calls of the playground's control API. What a person cannot do comes back as `{error}`, never as an exception. */
 
+import { windowId } from "../state/tab";
 import type { Answer, Entry, Json, Look, Values, Where } from "./types";
 
 const LOOK_SECONDS = 25;
@@ -43,7 +44,7 @@ async function got<T>(path: string, signal?: AbortSignal): Promise<T> {
 
 /** What the person sees; with `after`, once something has changed or the wait is over. */
 export function look(user: string, after: number | null, signal: AbortSignal): Promise<Look> {
-  const query = new URLSearchParams({ user });
+  const query = new URLSearchParams({ user, window: windowId() });
   if (after !== null) {
     query.set("after", String(after));
     query.set("seconds", String(LOOK_SECONDS));
@@ -56,7 +57,7 @@ export function record(after: number, signal: AbortSignal): Promise<{ entries: E
 }
 
 export function type(user: string, channel: string, text: string, thread?: string | null): Promise<Answer> {
-  return post("type", { user, channel, text, ...(thread ? { thread_ts: thread } : {}) });
+  return post("type", { user, window: windowId(), channel, text, ...(thread ? { thread_ts: thread } : {}) });
 }
 
 export interface Act {
@@ -70,15 +71,15 @@ export interface Act {
 }
 
 export function act(asked: Act): Promise<Answer> {
-  return post("act", { ...asked });
+  return post("act", { window: windowId(), ...asked });
 }
 
 export function submit(user: string, values: Values): Promise<Answer> {
-  return post("submit", { user, values });
+  return post("submit", { user, window: windowId(), values });
 }
 
 export function close(user: string): Promise<Answer> {
-  return post("close", { user });
+  return post("close", { user, window: windowId() });
 }
 
 export function home(user: string, tab: "home" | "messages"): Promise<Answer> {
