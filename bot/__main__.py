@@ -55,6 +55,7 @@ def mask_secrets(text: str) -> str:
 def do_run(_: argparse.Namespace) -> int:
     """Run the bot until a signal ends it; return 0."""
     from bot.bootstrap.container import build
+    from bot.bootstrap.json_log import JsonFormatter
     from bot.bootstrap.masked_log import log_to, mask_uncaught
     from bot.bootstrap.providers import build_secret_filter
     from bot.bootstrap.shutdown import stop_in_time
@@ -64,7 +65,8 @@ def do_run(_: argparse.Namespace) -> int:
     settings = read_settings()
     remove_variables(os.environ, Settings.find_secret_variables(os.environ))
     secrets = build_secret_filter(settings)
-    log_to(None, settings.log_level, secrets.mask)
+    formatter = JsonFormatter(secrets.mask) if settings.log_format == "json" else None
+    log_to(None, settings.log_level, secrets.mask, formatter)
     mask_uncaught()
     stop_event = Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):

@@ -39,13 +39,18 @@ class MaskingFormatter(logging.Formatter):
         return self._mask(text)
 
 
-def log_to(path: Path | None, level: str, mask: Mask = GENERAL_FILTER.mask) -> None:
+def log_to(
+    path: Path | None, level: str, mask: Mask = GENERAL_FILTER.mask, formatter: logging.Formatter | None = None
+) -> None:
     """Send the bot's own log, masked, to a file or to standard error.
 
     With standard error, each audit event is a line on standard output; with a file, it is a line of that file.
+
+    Args:
+        formatter: makes the lines, and masks them; lines of text unless given.
     """
     handler = logging.FileHandler(path) if path else logging.StreamHandler()
-    handler.setFormatter(MaskingFormatter(mask))
+    handler.setFormatter(formatter or MaskingFormatter(mask))
     logging.basicConfig(level=level, handlers=[handler])
     if path is None:
         print_audit(mask)

@@ -30,6 +30,12 @@ class Settings(ComputeSettings):
         "INFO",
         choice_parser("DEBUG", "INFO", "WARNING", "ERROR"),
     )
+    log_format: str = setting(
+        "VERLBOT_LOG_FORMAT",
+        "Form of the bot's own log: `text`, or `json` for lines of JSON (docs/monitoring.md).",
+        "text",
+        choice_parser("text", "json"),
+    )
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The rest of the environment, for the secrets that recipes name; the bot's own settings are not for runs."""
 
