@@ -99,7 +99,8 @@ class Bot:
     Args:
         cloud: in memory, for the story to have its hand on; machines: what the bot gets instead of it.
         language: of the workspace; rhythm: of summaries; ops_channel: of those who keep the machines;
-            policy: what is allowed; secrets: the masking filter; memory: which store it knows.
+            policy: what is allowed; secrets: the masking filter; memory: which store it knows;
+            late_seconds: how long Slack may take to show a message.
     """
 
     def __init__(
@@ -117,8 +118,9 @@ class Bot:
         policy: Policy = OPEN,
         secrets: SecretFilter | None = None,
         memory: StoreMemory | None = None,
+        late_seconds: float = 3,
     ) -> None:
-        self.memory = memory or StoreMemory()
+        self.memory, self.late_seconds = memory or StoreMemory(), late_seconds
         self.store = store
         self.cloud = cloud or FakeCloud()
         self.secrets = secrets or SecretFilter({})
@@ -139,6 +141,7 @@ class Bot:
             compute="local",
             language=language,
             ops_channel=ops_channel,
+            slack_late_seconds=late_seconds,
             summary_minutes=rhythm.period.total_seconds() / 60 if rhythm.period else 0,
         )
         self.client = build_web_client(BOT_TOKEN, playground.api_url)
@@ -190,7 +193,15 @@ class Bot:
 
     def later(self) -> "Bot":
         """The bot after a restart: another process, the same store, the same outside."""
-        found = Bot(self.store, self.playground, self.slack, self.cloud, self.moment, memory=self.memory)
+        found = Bot(
+            self.store,
+            self.playground,
+            self.slack,
+            self.cloud,
+            self.moment,
+            memory=self.memory,
+            late_seconds=self.late_seconds,
+        )
         found.ids, found.deliveries = self.ids, self.deliveries
         return found
 

@@ -137,7 +137,16 @@ def assemble(outside: Outside) -> Bot:
     directory = SlackDirectory(slack, identity, answer_seconds=outside.directory_seconds)
     access = AccessControl(directory, read_policy)
     outbox_lag = OutboxLag()
-    outbox = MeasuredOutbox(outbox_lag, slack, now, chart_publisher, settings.language, identity.find_workspace_url)
+    outbox = MeasuredOutbox(
+        outbox_lag,
+        slack,
+        now,
+        chart_publisher,
+        settings.language,
+        identity.find_workspace_url,
+        timedelta(seconds=settings.slack_late_seconds),
+        store.get_identity,
+    )
     notifier = RunNotifier(
         leader_store,
         outbox,

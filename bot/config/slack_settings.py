@@ -57,6 +57,13 @@ class SlackSettings:
         "socket",
         choice_parser("socket", "http"),
     )
+    slack_late_seconds: float = setting(
+        "VERLBOT_SLACK_LATE_SECONDS",
+        "Seconds for which the bot looks for a message that Slack has not confirmed before it sends the message again. "
+        "What Slack shows later than that may come twice for up to ten minutes; then one of both is deleted.",
+        30.0,
+        parse_positive,
+    )
     public_url: str = setting(
         "VERLBOT_PUBLIC_URL",
         "Public address of the bot in HTTP mode. `verlbot doctor` checks that it answers.",

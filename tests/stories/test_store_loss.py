@@ -9,6 +9,7 @@ from redis import Redis
 
 from bot.adapters.redis.redis_store import RedisStore
 from bot.app.store_watch import StoreMemory
+from bot.core.model.cluster import JobState
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
 from tests.story import ANA, BEN, TRAINING, Bot, read
@@ -37,6 +38,11 @@ def copy_of(redis: Redis) -> Callable[[], None]:
 def times(bot: Bot, text: str) -> int:
     """How many messages of the runs' channel hold it."""
     return sum(text in read(message) for message in bot.slack.get("messages", user=ANA, channel=TRAINING)["messages"])
+
+
+def stamps(bot: Bot) -> set[str]:
+    """The messages of the runs' channel, by Slack's ids."""
+    return {message["ts"] for message in bot.slack.get("messages", user=ANA, channel=TRAINING)["messages"]}
 
 
 def restarted(bot: Bot) -> Bot:
@@ -140,3 +146,28 @@ def test_tags_alone_take_nothing_back_from_a_store_that_has_lost_nothing(bot: Bo
     bot.sweep(minutes=5)
     assert bot.store.get("smoke-beef") is None
     assert [orphan.cluster.name for orphan in bot.store.get_orphans().values()] == ["verl-smoke-beef"]
+
+
+def test_an_older_store_sends_no_message_again(bot: Bot, redis: Redis) -> None:
+    run_id = bot.running()
+    put_back = copy_of(redis)
+    bot.cloud.finish(f"verl-{run_id}", JobState.SUCCEEDED)
+    bot.ticks(12, seconds=10)
+    assert bot.run(run_id).status == "ended"
+    before = stamps(bot)
+    put_back()
+    bot = restarted(bot)
+    bot.ticks(12, seconds=10)
+    assert bot.run(run_id).status == "ended"
+    assert times(bot, SET_BACK) == 1
+    assert len(stamps(bot) - before) == 1
+
+
+def test_a_card_is_edited_again_after_its_store_was_lost(bot: Bot, redis: Redis) -> None:
+    run_id = bot.running()
+    card = bot.run(run_id).messages.sent["card"].ts
+    redis.flushall()
+    bot = restarted(bot)
+    bot.sweep(minutes=0.5)
+    bot.ticks(4)
+    assert bot.run(run_id).messages.sent["card"].ts == card

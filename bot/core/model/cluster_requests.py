@@ -6,6 +6,9 @@ from typing import Self
 
 from bot.phrase import Text
 
+RECOVERED_ATTEMPTS = 1_000
+"""Attempts of a run whose record was lost, more than any other run has."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequests:
@@ -22,6 +25,16 @@ class LaunchRequests:
     attempts: int = 0
     request_id: str | None = None
     last_error: Text | None = None
+
+    @classmethod
+    def recover(cls, began_at: datetime) -> Self:
+        """Return the requests of a run whose record was lost: its exact task is lost too, and never launched again."""
+        return cls(requested_at=began_at, first_requested_at=began_at, attempts=RECOVERED_ATTEMPTS)
+
+    @property
+    def is_recovered(self) -> bool:
+        """Return whether the record of the run was lost, and made again from its cluster."""
+        return self.attempts >= RECOVERED_ATTEMPTS
 
     def begin(self, now: datetime) -> Self:
         """Return the requests with one more, about to be sent: from here on a cluster may exist."""

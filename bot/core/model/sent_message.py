@@ -11,6 +11,10 @@ CARD_KEY = "card"
 """Key of the message that shows a run."""
 
 
+DUPLICATE_LOOKS = timedelta(minutes=1), timedelta(minutes=3), timedelta(minutes=10)
+"""Times after a message was first sent at which the bot looks whether it came twice, if it was sent again."""
+
+
 @dataclass(frozen=True, slots=True)
 class SentMessage:
     """One message in Slack: where it is and what it showed.
@@ -24,6 +28,8 @@ class SentMessage:
         permalink: the web address of the message; empty while it is unknown.
         channel: where it is, outside of the thread that it belongs to, because Slack has closed that; empty in it.
         replacements: how many messages before it Slack did not let the bot edit any more.
+        repeated_since: when it was first sent, if it was sent again because no look had found it; looks_left: how often
+            to look whether the first has come after all.
     """
 
     ts: str | None
@@ -33,6 +39,18 @@ class SentMessage:
     permalink: str = ""
     channel: str = ""
     replacements: int = 0
+    repeated_since: datetime | None = None
+    looks_left: int = 0
+
+    def find_duplicate_look(self) -> datetime | None:
+        """Return when to look next whether the message came twice; None for never."""
+        if self.repeated_since is None or self.looks_left <= 0:
+            return None
+        return self.repeated_since + DUPLICATE_LOOKS[-min(self.looks_left, len(DUPLICATE_LOOKS))]
+
+    def record_duplicate_look(self) -> Self:
+        """Return the message after a look whether it came twice."""
+        return replace(self, looks_left=max(self.looks_left - 1, 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,20 +119,25 @@ class Notice:
         return build_notice_id(self.channel, self.key)
 
     @property
+    def is_settled(self) -> bool:
+        """Return whether nothing is left to do about its message."""
+        return self.is_sent and self.sent_message is not None and self.sent_message.find_duplicate_look() is None
+
+    @property
     def is_sent(self) -> bool:
         """Return whether Slack has confirmed the message."""
         return self.sent_message is not None and self.sent_message.ts is not None
 
-    def begin_sending(self, now: datetime) -> Self:
+    def begin_sending(self, message: SentMessage) -> Self:
         """Return the notice as about to be sent.
 
         A crash from here on leaves an unconfirmed message, not a second one.
         """
-        return replace(self, sent_message=SentMessage(None, "", "", now))
+        return replace(self, sent_message=message)
 
-    def confirm_sent(self, ts: str, now: datetime) -> Self:
-        """Return the notice as posted in Slack under this id."""
-        return replace(self, sent_message=SentMessage(ts, "", "", now))
+    def confirm_sent(self, message: SentMessage) -> Self:
+        """Return the notice as posted in Slack."""
+        return replace(self, sent_message=message)
 
     def withdraw(self) -> Self:
         """Return the notice as not sent: Slack refused it, or a look did not find it."""

@@ -34,10 +34,9 @@ class StoreIdentity:
         """Return whether the store may have lost a record from that time."""
         return self.since is not None and recorded_at <= self.since
 
-    def is_in_doubt(self, recorded_at: datetime, now: datetime) -> bool:
-        """Return whether a message of a record from that time may be in Slack without the store knowing it."""
-        is_recent = self.since is not None and self.since <= now < self.since + DOUBT_PERIOD
-        return is_recent and (self.was_changed or self.may_have_lost(recorded_at))
+    def is_in_doubt(self, now: datetime) -> bool:
+        """Return whether messages may be in Slack without the store knowing it, because it has changed lately."""
+        return self.was_changed and self.since is not None and self.since <= now < self.since + DOUBT_PERIOD
 
 
 class StoreChange(StrEnum):

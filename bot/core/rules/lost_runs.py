@@ -22,9 +22,6 @@ RECOVERY_NOTE = N_(
     "changes of its budget and lease, and its earlier messages may be missing."
 )
 
-MAX_LAUNCHES = 1_000
-"""Number of launches that a run counts which must not be launched again: its exact task is lost."""
-
 MAX_CENTS, MAX_MINUTES, MAX_MILLISECONDS = 10**12, 10**7, 32_503_680_000_000
 """Largest numbers that are read from a tag."""
 
@@ -90,7 +87,6 @@ def rebuild_run(draft: Run, tags: RunTags, cluster: ListedCluster, rate: Rate | 
         rate: what the cluster costs, as far as known.
     """
     began_at = min(tags.created_at, now)
-    requests = LaunchRequests(requested_at=began_at, first_requested_at=began_at, attempts=MAX_LAUNCHES)
     return replace(
         draft,
         created_at=began_at,
@@ -106,7 +102,7 @@ def rebuild_run(draft: Run, tags: RunTags, cluster: ListedCluster, rate: Rate | 
             warnings=(Phrase(RECOVERY_NOTE),),
         ),
         limits=replace(draft.limits, budget_dollars=tags.budget_dollars, lease=tags.lease),
-        launch=requests,
+        launch=LaunchRequests.recover(began_at),
         observed=ObservedCluster(infra=cluster.infra, memory=CloudMemory(cluster_id=cluster.id)),
         spending=draft.spending.record_launch(rate),
     )

@@ -135,6 +135,7 @@ class OrphanNotifier:
             record=OrphanMessageRecord(self.store, orphan),
             fallback_user=orphan.adopted_by or orphan.owner,
             edit_period=self.edit_period,
+            recorded_at=orphan.first_seen_at,
             # The message above says the same, and a channel must not be notified every few seconds for an hour.
             once_keys={name_removal_warning(orphan)},
         )

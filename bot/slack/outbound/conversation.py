@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol, Self
 
 from bot.core.model.sent_message import SentMessage
@@ -47,6 +47,8 @@ class Conversation:
         refreshes_unconfirmed: whether a message of unknown fate is brought up to date before it counts as sent.
         build_upload: returns the file that a message with an attachment is.
         is_outside_thread: whether its messages go to the channel, because Slack has closed the thread.
+        recorded_at: when its record was made; None for now. A store may have lost what was sent of an older one.
+        is_recovered: whether the store had lost the record.
     """
 
     name: str
@@ -61,6 +63,8 @@ class Conversation:
     refreshes_unconfirmed: bool = False
     build_upload: Callable[[Message], FileUpload] | None = None
     is_outside_thread: bool = False
+    recorded_at: datetime | None = None
+    is_recovered: bool = False
 
     @property
     def root_key(self) -> str:

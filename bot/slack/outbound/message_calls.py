@@ -27,6 +27,9 @@ BlockRenderer = Callable[[Message], list[Block]]
 MAX_CLOCK_DIFFERENCE = timedelta(hours=6)
 """Maximum difference between Slack's clock and the bot's."""
 
+MAX_COPIES = 20
+"""Maximum copies of one message that are looked for."""
+
 MAX_PAGES = 50
 """Maximum pages, of 200 messages each, in which a message of unknown fate is looked for."""
 
@@ -102,8 +105,34 @@ def edit_message(
     )
 
 
+def delete_message(client: WebClient, conversation: Conversation, ts: str) -> None:
+    """Delete a message of the bot's own; one that is gone is no error.
+
+    Raises:
+        SlackRejected, SlackRateLimited, SlackUncertain: it may still be there.
+    """
+    try:
+        with classify_slack_errors():
+            client.chat_delete(channel=conversation.channel, ts=ts)
+    except SlackRejected as error:
+        if error.code != "message_not_found":
+            raise
+
+
 def find_message(client: WebClient, conversation: Conversation, key: str, sent_at: datetime) -> str | None:
-    """Return Slack's id of the message with this key in its metadata; None where there is none.
+    """Return Slack's id of a message with this key in its metadata; None where there is none.
+
+    Raises:
+        SlackRejected: the bot may not read here, for want of a scope or of membership.
+        SlackRateLimited, SlackUncertain: the answer is unknown for now.
+    """
+    return next(iter(find_messages(client, conversation, key, sent_at, 1)), None)
+
+
+def find_messages(
+    client: WebClient, conversation: Conversation, key: str, sent_at: datetime, most: int = MAX_COPIES
+) -> list[str]:
+    """Return Slack's ids of the messages with this key in their metadata, at most so many.
 
     Raises:
         SlackRejected: the bot may not read here, for want of a scope or of membership.
@@ -112,34 +141,37 @@ def find_message(client: WebClient, conversation: Conversation, key: str, sent_a
     oldest = str((sent_at - MAX_CLOCK_DIFFERENCE).timestamp())
     in_channel = partial(client.conversations_history, channel=conversation.channel, oldest=oldest)
     if key == conversation.root_key or conversation.thread_ts is None:
-        return find_owned(conversation, key, in_channel)
+        return find_owned(conversation, key, in_channel, most)
     try:
         in_thread = partial(client.conversations_replies, channel=conversation.channel, ts=conversation.thread_ts)
-        return find_owned(conversation, key, in_thread)
+        return find_owned(conversation, key, in_thread, most)
     except SlackRejected as error:
         if error.code != "thread_not_found":
             raise
         # Slack posts a reply to a deleted message in the channel.
-        return find_owned(conversation, key, in_channel)
+        return find_owned(conversation, key, in_channel, most)
 
 
-def find_owned(conversation: Conversation, key: str, read_page: Callable[..., SlackResponse]) -> str | None:
-    """Return Slack's id of the conversation's message with this key among those that a method lists page by page.
+def find_owned(conversation: Conversation, key: str, read_page: Callable[..., SlackResponse], most: int) -> list[str]:
+    """Return Slack's ids of the conversation's messages with this key among those that a method lists page by page.
 
     The SDK's own iteration loses Retry-After where a later page is limited by something that answers without JSON.
     """
     cursor: str | None = None
+    copies: list[str] = []
     for _ in range(MAX_PAGES):
         with classify_slack_errors():
             page: Any = read_page(limit=200, include_all_metadata=True, cursor=cursor)
-        for message in page["messages"]:
-            if conversation.owns(message.get("metadata"), key):
-                return str(message["ts"])
+        copies += [
+            str(message["ts"]) for message in page["messages"] if conversation.owns(message.get("metadata"), key)
+        ]
+        if len(copies) >= most:
+            return copies[:most]
         cursor = (page.get("response_metadata") or {}).get("next_cursor")
         if not cursor:
-            return None
+            return copies
     log.warning("%s: %s is not among the last %d pages", conversation.name, key, MAX_PAGES)
-    return None
+    return copies
 
 
 def call_slack(method: Callable[..., SlackResponse], **content: Any) -> SlackResponse:

@@ -40,7 +40,14 @@ class MessageWait:
     until: datetime
 
 
-MessageStep = MessagePost | MessageCheck | MessageEdit | MessageWait
+@dataclass(frozen=True, slots=True)
+class DuplicateLook:
+    """A message that was sent again, because no look had found it, and may have come twice."""
+
+    key: str
+
+
+MessageStep = MessagePost | MessageCheck | MessageEdit | MessageWait | DuplicateLook
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +96,42 @@ def find_next_step(
         return MessageWait(holds[root.key].until) if is_on_hold(root, holds, now) else MessagePost((root,))
     for message in desired_messages:
         sent_message = sent_messages.get(message.key)
-        if sent_message and sent_message.ts is None:
+        if sent_message and sent_message.ts is None and not is_on_hold(message, holds, now):
             return MessageCheck(message.key, sent_message.sent_at)
+    if sent_messages[root.key].ts is None:  # it is on hold, and the thread belongs to it
+        return MessageWait(holds[root.key].until)
     free_messages = [message for message in desired_messages if not is_on_hold(message, holds, now)]
     if missing := find_missing_messages(sent_messages, free_messages):
         return missing
     edit = find_stale_message(sent_messages, desired_messages, now, period, holds)
     if isinstance(edit, MessageEdit):
         return edit
-    return find_missing_file(sent_messages, free_messages) or find_earliest_wait(
-        edit,
-        [
-            holds[message.key].until
-            for message in desired_messages
-            if message.key not in sent_messages and is_on_hold(message, holds, now)
-        ],
-    )
+    look = find_duplicate_look(sent_messages, desired_messages, now)
+    if isinstance(look, DuplicateLook):
+        return look
+    hold_ends = [
+        holds[message.key].until
+        for message in desired_messages
+        if (message.key not in sent_messages or sent_messages[message.key].ts is None)
+        and is_on_hold(message, holds, now)
+    ]
+    waits = [*hold_ends, *([look.until] if look else [])]
+    return find_missing_file(sent_messages, free_messages) or find_earliest_wait(edit, waits)
+
+
+def find_duplicate_look(
+    sent_messages: Mapping[str, SentMessage], desired_messages: Sequence[Message], now: datetime
+) -> DuplicateLook | MessageWait | None:
+    """Return the look for a second copy of a message that was sent again, or the wait until it is due."""
+    due = [
+        (look_at, message.key)
+        for message in desired_messages
+        if (sent := sent_messages.get(message.key)) and sent.ts and (look_at := sent.find_duplicate_look())
+    ]
+    if not due:
+        return None
+    look_at, key = min(due)
+    return DuplicateLook(key) if look_at <= now else MessageWait(look_at)
 
 
 def is_on_hold(message: Message, holds: Mapping[str, MessageHold], now: datetime) -> bool:
@@ -174,7 +201,9 @@ def find_stale_message(
     outdated_messages = [
         (candidate, sent_messages[candidate.key])
         for candidate in desired_messages
-        if candidate.is_edited and sent_messages[candidate.key].content_hash != candidate.digest
+        if candidate.is_edited
+        and sent_messages[candidate.key].ts is not None
+        and sent_messages[candidate.key].content_hash != candidate.digest
     ]
     if not outdated_messages:
         return None

@@ -52,7 +52,7 @@ class NoticeSender:
         """Advance one notice by one step. Return the delay until the next."""
         if notice.is_expired(self.now()):
             self.store.change_notice(notice.id, lambda _: None)
-        return None if notice.is_sent else self.outbox.advance(self._build_conversation(notice))
+        return None if notice.is_settled else self.outbox.advance(self._build_conversation(notice))
 
     def _build_conversation(self, notice: Notice) -> Conversation:
         """Return the one message of a notice. Its channel may change, so the key alone identifies it."""
@@ -65,6 +65,7 @@ class NoticeSender:
             record=NoticeRecord(self.store, notice),
             fallback_user=notice.fallback_user,
             once_keys={NOTICE},
+            recorded_at=notice.created_at,
         )
 
 
@@ -77,16 +78,16 @@ class NoticeRecord:
 
     def begin(self, sent: Mapping[str, SentMessage]) -> bool:
         """Record that the notice is about to be sent; return False if another process has begun to send it."""
-        sent_at = sent[NOTICE].sent_at
+        message = sent[NOTICE]
         changed = self.store.change_notice(
-            self.notice.id, lambda notice: notice if notice.sent_message else notice.begin_sending(sent_at)
+            self.notice.id, lambda notice: notice if notice.sent_message else notice.begin_sending(message)
         )
-        return changed is not None and changed == changed.begin_sending(sent_at)
+        return changed is not None and changed.sent_message == message
 
     def confirm(self, sent: Mapping[str, SentMessage], channel: str) -> None:
         """Record that the notice is in Slack."""
         message = sent[NOTICE]
-        self.store.change_notice(self.notice.id, lambda notice: notice.confirm_sent(message.ts or "", message.sent_at))
+        self.store.change_notice(self.notice.id, lambda notice: notice.confirm_sent(message))
 
     def withdraw(self, keys: Collection[str]) -> None:
         """Record that the notice is not in Slack."""

@@ -6,43 +6,45 @@ so that a crash in between leaves a message of unknown fate, which is looked for
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from slack_sdk import WebClient
 
 from bot.app.ports import Now
-from bot.core.model.bot_clock import has_passed
-from bot.core.model.sent_message import SentMessage
-from bot.errors import Unavailable
+from bot.core.model.store_identity import StoreIdentity
+from bot.errors import LeadershipLost, Unavailable
 from bot.i18n import use_language
 from bot.phrase import ENGLISH
 from bot.runtime.failure_isolation import report_once
 from bot.slack.outbound.chart_publisher import ChartPublisher
 from bot.slack.outbound.conversation import Conversation
+from bot.slack.outbound.doubtful_messages import MAX_LATENESS, DoubtfulMessages
 from bot.slack.outbound.file_uploads import upload_file
-from bot.slack.outbound.message_calls import edit_message, find_message, send_message
-from bot.slack.outbound.message_steps import MessageCheck, MessageEdit, MessagePost, MessageWait, find_next_step
-from bot.slack.outbound.outbox_limits import EDIT, IMMEDIATELY, LOOK_UP, POST, UPLOAD, OutboxLimits
+from bot.slack.outbound.message_calls import edit_message, send_message
+from bot.slack.outbound.message_steps import (
+    DuplicateLook,
+    MessageCheck,
+    MessageEdit,
+    MessagePost,
+    MessageWait,
+    find_next_step,
+)
+from bot.slack.outbound.outbox_limits import EDIT, IMMEDIATELY, POST, UPLOAD, OutboxLimits
 from bot.slack.outbound.refusal_holds import CLOSED_CHANNEL_PAUSE, REFUSAL_PAUSE, ClosedPlaces, RefusalHolds
 from bot.slack.outbound.refusals import EDIT_CODES, POST_CODES, REPLY_CODES, Refusal, classify_refusal
-from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain, build_permalink
+from bot.slack.outbound.sent_builder import UNSEEN, SentMessageBuilder
+from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain
 from bot.slack.views.message import FileUpload, Message, is_chart
 
 log = logging.getLogger(__name__)
-
-VERIFY_AFTER = timedelta(seconds=3)
-"""Time after a message of unknown fate before the bot looks for it: it may still be on its way."""
 
 RETRY_AFTER = timedelta(seconds=5)
 """Delay after a failure that may pass by itself."""
 
 CLOSED_PLACES = (Refusal.CHANNEL_GONE, Refusal.CHANNEL_CLOSED, Refusal.TOP_LEVEL_CLOSED, Refusal.THREAD_CLOSED)
 """Refusals of a place, after which a reply is tried in the next one."""
-
-UNSEEN = "unseen"
-"""Placeholder for Slack's id of a message that the bot cannot see: a file has none, or the bot may not read there."""
 
 
 class Outbox:
@@ -51,6 +53,7 @@ class Outbox:
     Args:
         charts: shows charts as this workspace takes them; language: of all messages.
         find_workspace_url: returns the web address of the workspace, for links to messages; empty while it is unknown.
+        max_lateness, read_identity: see `DoubtfulMessages`.
     """
 
     def __init__(
@@ -60,18 +63,22 @@ class Outbox:
         charts: ChartPublisher,
         language: str = ENGLISH,
         find_workspace_url: Callable[[], str] = str,
+        max_lateness: timedelta = MAX_LATENESS,
+        read_identity: Callable[[], StoreIdentity] = StoreIdentity,
     ) -> None:
         self._client = client
         self._now = now
         self._charts = charts
         self._language = language
-        self._find_workspace_url = find_workspace_url
         self._limits = OutboxLimits(now)
         self._paused_until: dict[str, datetime] = {}
         self._muted_until: datetime | None = None
         self._holds = RefusalHolds()
         self._closed_places = ClosedPlaces()
-        self._replacements: dict[tuple[str, str], int] = {}
+        self._builder = SentMessageBuilder(now, find_workspace_url)
+        self._doubts = DoubtfulMessages(
+            client, now, charts, self._limits, self._holds, self._builder, max_lateness, read_identity
+        )
 
     def attempt(self, name: str, advance: Callable[[], timedelta | None]) -> timedelta | None:
         """Advance one record's messages by one step. A failure is retried, and delays no other record.
@@ -95,6 +102,9 @@ class Outbox:
         except SlackRateLimited as limited:
             log.info("%s: Slack asks to wait %s", name, limited.retry_after)
             return limited.retry_after
+        except LeadershipLost as error:
+            log.info("%s: %s", name, error)
+            return RETRY_AFTER
         except (SlackUncertain, Unavailable) as error:
             log.warning("%s: %s", name, error)
             wait = RETRY_AFTER
@@ -121,7 +131,11 @@ class Outbox:
             case MessageWait(until):
                 return until - now
             case MessageCheck():
-                return self._verify_sent(conversation, step)
+                return self._doubts.verify(conversation, step)
+            case DuplicateLook():
+                return self._doubts.remove_duplicates(conversation, step)
+            case MessagePost(messages) if (delay := self._doubts.find_unrecorded(conversation, messages)) is not None:
+                return delay
             case MessagePost(messages) if wait := self._prepare_charts(conversation, messages):
                 return wait
             case MessagePost(messages) if messages[0].attachment:
@@ -167,7 +181,7 @@ class Outbox:
         placed = self._choose_place(conversation, messages)
         if wait := self._limits.acquire_turn(placed):
             return wait
-        if not conversation.record.begin(self._build_sent(placed, messages, None)):
+        if not conversation.record.begin(self._builder.build(placed, messages, None)):
             return IMMEDIATELY
         try:
             with self._limits.record_limit(f"{POST} {placed.channel}"):
@@ -179,7 +193,7 @@ class Outbox:
                 raise
             return self._handle_post_refusal(placed, conversation, error, messages)
         arrived = replace(placed, channel=channel)
-        sent = self._link_sent(self._build_sent(arrived, messages, ts), arrived)
+        sent = self._builder.link(self._builder.build(arrived, messages, ts), arrived)
         # Words outside of the thread do not move it.
         conversation.record.confirm(sent, conversation.channel if placed.is_outside_thread else channel)
         self._record_success(conversation, messages)
@@ -203,7 +217,8 @@ class Outbox:
         """
         if wait := self._limits.get_limit(UPLOAD) or self._limits.acquire_turn(conversation):
             return wait
-        if conversation.build_upload and conversation.record.begin(self._build_sent(conversation, [message], UNSEEN)):
+        sent = self._builder.build(conversation, [message], UNSEEN)
+        if conversation.build_upload and conversation.record.begin(sent):
             upload = conversation.build_upload(message)
             try:
                 with self._limits.record_limit(UPLOAD):
@@ -235,51 +250,10 @@ class Outbox:
                 edit_message(self._client, placed, message, step.ts, self._charts.build_blocks)
         except SlackRejected as error:
             return self._handle_edit_refusal(conversation, error, message)
-        sent = self._link_sent(self._build_sent(placed, [message], step.ts), placed)
+        sent = self._builder.link(self._builder.build(placed, [message], step.ts), placed)
         conversation.record.confirm(sent, conversation.channel)
         self._record_success(conversation, [message])
         return IMMEDIATELY
-
-    def _verify_sent(self, conversation: Conversation, step: MessageCheck) -> timedelta:
-        """Look whether a message of unknown fate has arrived. Where the bot cannot see that, send it again, unless it
-        notifies people.
-        """
-        now = self._now()
-        if not has_passed(VERIFY_AFTER, step.sent_at, now):
-            return step.sent_at + VERIFY_AFTER - now
-        if wait := self._limits.get_limit(LOOK_UP):
-            return wait
-        sent = conversation.sent[step.key]
-        placed = conversation.move_to(sent.channel)
-        try:
-            with self._limits.record_limit(LOOK_UP):
-                ts = find_message(self._client, placed, step.key, step.sent_at)
-        except SlackRejected as error:
-            is_once = step.key in conversation.once_keys
-            outcome = "counts as sent" if is_once else "may come twice"
-            log.warning("%s: cannot look for %s (%s); it %s", conversation.name, step.key, error.code, outcome)
-            ts = UNSEEN if is_once else None
-        else:
-            if ts and conversation.refreshes_unconfirmed:
-                sent = self._refresh_message(placed, step.key, ts)
-        if ts is None:
-            conversation.record.withdraw([step.key])
-        else:
-            self._holds.release(conversation.name, [])
-            linked = self._link_sent({step.key: replace(sent, ts=ts)}, placed)
-            conversation.record.confirm(linked, conversation.channel)
-        return IMMEDIATELY
-
-    def _refresh_message(self, conversation: Conversation, key: str, ts: str) -> SentMessage:
-        """Edit a message that was found; return what it shows: what it was sent with, if Slack refuses the edit."""
-        message = next(message for message in conversation.desired if message.key == key)
-        try:
-            with self._limits.record_limit(EDIT):
-                edit_message(self._client, conversation, message, ts, self._charts.build_blocks)
-        except SlackRejected as error:
-            log.warning("%s: %s stays as it was sent: %s", conversation.name, key, error.code)
-            return conversation.sent[key]
-        return self._build_sent(conversation, [message], ts)[key]
 
     def _handle_post_refusal(
         self, placed: Conversation, conversation: Conversation, error: SlackRejected, messages: Sequence[Message]
@@ -323,7 +297,7 @@ class Outbox:
             return self._leave_channel(conversation, [message])
         # Where Slack lets the bot edit no message, each change of state gets one more, and nothing else does.
         if refusal is Refusal.MESSAGE_LOST and (sent.replacements == 0 or sent.urgent != message.urgent):
-            self._replacements[conversation.name, message.key] = sent.replacements + 1
+            self._builder.replacements[conversation.name, message.key] = sent.replacements + 1
             self._holds.release(conversation.name, [message])
             conversation.record.withdraw([message.key])
             return IMMEDIATELY
@@ -359,40 +333,7 @@ class Outbox:
     def _record_success(self, conversation: Conversation, messages: Sequence[Message]) -> None:
         """Record that Slack has accepted messages: the next failure is the first again."""
         self._holds.release(conversation.name, messages)
-        for message in messages:
-            self._replacements.pop((conversation.name, message.key), None)
-
-    def _build_sent(self, placed: Conversation, messages: Sequence[Message], ts: str | None) -> dict[str, SentMessage]:
-        """Return the records of messages that are sent now; `ts` is None while their fate is unknown."""
-        now, channel = self._now(), placed.channel if placed.is_outside_thread else ""
-        return {
-            message.key: SentMessage(
-                ts,
-                message.digest,
-                message.urgent,
-                now,
-                channel=channel,
-                replacements=self._count_replacements(placed, message.key),
-            )
-            for message in messages
-        }
-
-    def _count_replacements(self, conversation: Conversation, key: str) -> int:
-        """Return how many messages a message replaces that Slack did not let the bot edit."""
-        sent = conversation.sent.get(key)
-        return self._replacements.get((conversation.name, key), sent.replacements if sent else 0)
-
-    def _link_sent(self, sent: Mapping[str, SentMessage], placed: Conversation) -> dict[str, SentMessage]:
-        """Return the records of messages that Slack has confirmed at this place, with their web addresses."""
-        workspace_url = self._find_workspace_url()
-        return {
-            key: replace(
-                message, permalink=build_permalink(workspace_url, placed.channel, message.ts, placed.thread_ts)
-            )
-            if message.ts and message.ts != UNSEEN
-            else message
-            for key, message in sent.items()
-        }
+        self._builder.forget(conversation.name, messages)
 
     def _pause(self, name: str, wait: timedelta) -> timedelta:
         """Leave a record alone for the given time, even if its notifier is woken earlier."""

@@ -8,6 +8,7 @@ from threading import Lock
 from slack_sdk import WebClient
 
 from bot.app.ports import Now
+from bot.core.model.store_identity import StoreIdentity
 from bot.slack.outbound.chart_publisher import ChartPublisher
 from bot.slack.outbound.conversation import Conversation
 from bot.slack.outbound.outbox import Outbox
@@ -61,8 +62,10 @@ class MeasuredOutbox(Outbox):
         charts: ChartPublisher,
         language: str,
         find_workspace_url: Callable[[], str],
+        max_lateness: timedelta,
+        read_identity: Callable[[], StoreIdentity],
     ) -> None:
-        super().__init__(client, now, charts, language, find_workspace_url)
+        super().__init__(client, now, charts, language, find_workspace_url, max_lateness, read_identity)
         self._lag = lag
 
     def advance(self, conversation: Conversation) -> timedelta | None:

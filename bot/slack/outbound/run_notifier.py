@@ -182,6 +182,8 @@ class RunNotifier:
             record=RunMessageRecord(self._store, run),
             fallback_user=run.requester,
             edit_period=self._card_period,
+            recorded_at=run.created_at,
+            is_recovered=run.launch.is_recovered,
             build_upload=lambda message: FileUpload(f"{run.id}.yaml", message.text, self._render_task(run)),
         )
 

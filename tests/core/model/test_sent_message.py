@@ -4,20 +4,26 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.model.sent_message import NOTICE_RETENTION, Notice
+from bot.core.model.sent_message import NOTICE_RETENTION, Notice, SentMessage
 from tests.builders import NOON, at
 
 NOTICE = Notice(key="unreadable-ppo-7f3a", channel="C0TRAIN", text="It cannot be read.", created_at=NOON)
-SENT = NOTICE.begin_sending(at(1)).confirm_sent("1.2", at(2))
+
+
+def sending(second: float) -> SentMessage:
+    return SentMessage(None, "", "", at(second))
+
+
+SENT = NOTICE.begin_sending(sending(1)).confirm_sent(SentMessage("1.2", "", "", at(2)))
 
 
 @pytest.mark.parametrize(
     ("notice", "is_sent", "ts"),
     [
         pytest.param(NOTICE, False, None, id="not sent yet"),
-        pytest.param(NOTICE.begin_sending(at(1)), False, None, id="sent, and Slack has not answered"),
+        pytest.param(NOTICE.begin_sending(sending(1)), False, None, id="sent, and Slack has not answered"),
         pytest.param(SENT, True, "1.2", id="confirmed"),
-        pytest.param(NOTICE.begin_sending(at(1)).withdraw(), False, None, id="refused"),
+        pytest.param(NOTICE.begin_sending(sending(1)).withdraw(), False, None, id="refused"),
     ],
 )
 def test_a_notice_is_sent_once_slack_confirms_it(notice: Notice, is_sent: bool, ts: str | None) -> None:
@@ -26,10 +32,10 @@ def test_a_notice_is_sent_once_slack_confirms_it(notice: Notice, is_sent: bool, 
 
 
 def test_a_crash_while_sending_leaves_an_unconfirmed_message() -> None:
-    message = NOTICE.begin_sending(at(1)).sent_message
+    message = NOTICE.begin_sending(sending(1)).sent_message
     assert message is not None
     assert (message.ts, message.sent_at) == (None, at(1))
-    assert NOTICE.begin_sending(at(1)).withdraw() == NOTICE
+    assert NOTICE.begin_sending(sending(1)).withdraw() == NOTICE
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_a_run_is_told_of_whole_and_once_whatever_slack_does(bot: Bot, trouble: 
     bot.say("launch smoke nodes=2")
     bot.ticks(40, seconds=10)  # six failures in a row make waits of five minutes together
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
-    bot.ticks(60, seconds=6)
+    bot.ticks(60, seconds=12)  # what was sent again is looked for ten minutes
     assert notices(bot) == ONE_OF_EACH
     assert "finished*" in bot.card()
     assert bot.store.list_open_runs() == []
