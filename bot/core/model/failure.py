@@ -42,6 +42,7 @@ class FailureKind(StrEnum):
     NETWORK = "network"
     DISK_FULL = "disk_full"
     MOUNT_LOST = "mount_lost"
+    PROCESS_LIMIT = "process_limit"  # of open files, processes or threads
     PERMISSION_DENIED = "permission_denied"
     FILE_MISSING = "file_missing"
     DATA_MISSING = "data_missing"

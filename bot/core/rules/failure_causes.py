@@ -116,6 +116,10 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.HELPS,
     ),
     FailureKind.DISK_FULL: FailureCause(N_("A disk is full."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.PROCESS_LIMIT: FailureCause(
+        N_("The machine allows fewer open files, processes or threads than the training needs."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
     FailureKind.MOUNT_LOST: FailureCause(
         N_("The machine lost the connection to a volume, a bucket or a disk."),
         RetryEffect.HELPS,

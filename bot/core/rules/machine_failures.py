@@ -151,6 +151,12 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
         in_any_line=True,
     ),
     FailureTexts(
+        FailureKind.PROCESS_LIMIT,
+        "too many open files | can't start new thread | blockingioerror: [errno 11] | "
+        "pthread_create failed: resource temporarily unavailable | fork: retry: resource temporarily unavailable",
+        in_any_line=True,
+    ),
+    FailureTexts(
         FailureKind.MOUNT_LOST,
         "transport endpoint is not connected | stale file handle | [errno 5] input/output error | "
         "[errno 116] | remote i/o error | socket not connected … fuse",
@@ -263,7 +269,7 @@ CONSEQUENCE_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.EXCEPTION,
-        "in dataloader worker process | exceptiongroup:  | ^systemexit",
+        "in dataloader worker process | runtimeenvsetuperror | exceptiongroup:  | ^systemexit",
     ),
     FailureTexts(
         FailureKind.WORKER_DIED,

@@ -154,7 +154,7 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     FailureTexts(
         FailureKind.CHECKPOINT_MISSING,
         "filenotfounderror … .pt' | filenotfounderror … .distcp | filenotfounderror … checkpoint | "
-        "checkpointexception | cannot find checkpoint",
+        "checkpointexception | checkpointingexception … does not exist | cannot find checkpoint",
     ),
     FailureTexts(
         FailureKind.CONFIG_KEY,
@@ -181,7 +181,8 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.MISSING_MODULE,
-        "modulenotfounderror | no module named | packagenotfounderror | seems to be not installed | "
+        "failed to find c compiler | modulenotfounderror | no module named | packagenotfounderror | "
+        "seems to be not installed | "
         "requires the following packages that were not found | distributionnotfound",
     ),
     FailureTexts(
@@ -254,7 +255,7 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     FailureTexts(
         FailureKind.CODE_ERROR,
         "^attributeerror | ^typeerror | ^nameerror | ^unboundlocalerror | ^indexerror | ^keyerror | ^valueerror | "
-        "^syntaxerror | ^indentationerror | ^notimplementederror | ^recursionerror | ^importerror | "
+        "^syntaxerror | ^indentationerror | ^notimplementederror | ^recursionerror | ^importerror | picklingerror | "
         "^unicodedecodeerror",
     ),
 )

@@ -112,6 +112,11 @@ STORIES = {
     "a model's name in the chain": (HUB_CHAIN, FailureKind.MODEL_UNKNOWN, "not a local folder"),
     "a message of two lines": (LOADING, FailureKind.CHECKPOINT_MISMATCH, "size mismatch for lm_head"),
     "a reason on the next line": (PYDANTIC, FailureKind.CONTEXT_LENGTH, "max_model_len (9000)"),
+    "a package that Ray cannot install": (
+        f"ray.exceptions.RuntimeEnvSetupError: Failed.\nERROR: No matching distribution found for verl==9\n{DRIVER}",
+        FailureKind.PACKAGE_UNAVAILABLE,
+        "No matching distribution",
+    ),
     "torchrun": (TORCHRUN, FailureKind.CRASHED, "exitcode: -11"),
     "a package that cannot be built": (BUILD, FailureKind.BUILD_FAILED, "No module named 'torch'"),
     "a group of exceptions": (GROUP, FailureKind.DIVISION_BY_ZERO, "division by zero"),

@@ -42,6 +42,8 @@ LINES = [
     (FailureKind.NODE_MEMORY, "pod p-head was evicted: The node was low on resource: memory. Threshold: 100Mi"),
     (FailureKind.DISK_FULL, "pod p-head was evicted: The node was low on resource: ephemeral-storage."),
     (FailureKind.MOUNT_LOST, "OSError: [Errno 107] Transport endpoint is not connected: '/ckpts/global_step_20'"),
+    (FailureKind.PROCESS_LIMIT, "OSError: [Errno 24] Too many open files"),
+    (FailureKind.PROCESS_LIMIT, "RuntimeError: can't start new thread"),
     (FailureKind.MOUNT_LOST, "OSError: [Errno 116] Stale file handle"),
     (FailureKind.PACKAGES_LOCKED, "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 81 (apt)"),
     (FailureKind.UNSCHEDULABLE, "TimeoutError: Timed out waiting for placement group to be ready after 1800s"),

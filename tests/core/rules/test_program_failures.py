@@ -149,6 +149,9 @@ ERRORS = [
     ),
     (FailureKind.MEGATRON_PARALLEL, "AssertionError: num_layers must be divisible by pipeline_model_parallel_size"),
     (FailureKind.CODE_ERROR, "KeyError: 'lr_warmup'"),
+    (FailureKind.MISSING_MODULE, "RuntimeError: Failed to find C compiler. Please specify via CC."),
+    (FailureKind.CHECKPOINT_MISSING, "m.core.CheckpointingException: Checkpoint directory /c/dist_ckpt does not exist"),
+    (FailureKind.CODE_ERROR, "_pickle.PicklingError: Can't pickle <function f>: it's not the same object"),
     (FailureKind.CODE_ERROR, "AttributeError: 'NoneType' object has no attribute 'strip'"),
     (FailureKind.EXCEPTION, "my.own.StrangeError: whatever"),
 ]

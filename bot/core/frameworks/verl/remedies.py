@@ -22,6 +22,13 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
         ),
         (SettingChange("trainer.max_actor_ckpt_to_keep=1"),),
     ),
+    FailureKind.PROCESS_LIMIT: Remedy(
+        N_(
+            "Raise the limits in the recipe's `run` (`ulimit -n 65536`, `ulimit -u unlimited`), or lower "
+            "`data.dataloader_num_workers` and `actor_rollout_ref.rollout.agent.num_workers`."
+        ),
+        (SettingChange("data.dataloader_num_workers=0"),),
+    ),
     FailureKind.MOUNT_LOST: Remedy(
         N_(
             "Launch it again or resume it on other machines; if it happens again, write checkpoints to another "
