@@ -29,7 +29,7 @@ test-verl-newest: $(READY)  ## the same on the newest verl that there is, which 
 		$(BIN)/pytest -m verl tests/verl || echo "The newest verl does not pass; the recipes pin another."
 
 $(VERL_READY): requirements-verl.lock recipes/lib/verl-setup.sh tests/verl/environment.py $(wildcard tests/verl/stand_ins/*.py) | $(READY)
-	@echo "Setting up $(VERL_VENV): a minute or two, and 1.6 gigabytes."
+	@echo "Setting up $(VERL_VENV): one to five minutes, and 1.6 gigabytes."
 	@$(BIN)/python -m tests.verl install
 
 ALONE := $(shell grep -rl --include="test_*.py" mark.alone tests)
@@ -185,7 +185,7 @@ clean:
 
 $(READY): pyproject.toml playground/pyproject.toml requirements.lock requirements-uv.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("verlbot needs Python 3.11 or newer: make PYTHON=python3.11 …")'
-	@echo "Setting up $(VENV): a minute or two, and about a gigabyte."
+	@echo "Setting up $(VENV): one to five minutes, and about a gigabyte."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-uv.lock
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements.lock

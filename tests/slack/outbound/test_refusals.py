@@ -361,6 +361,28 @@ def test_a_refused_chart_leaves_the_other_blocks_and_messages_alone(bot: Bot) ->
     assert len(blocks_of(bot, IMAGE)) == 1
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "restricted_action",
+        "restricted_action_thread_locked",
+        "restricted_action_thread_only_channel",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_read_only_channel",
+        "cannot_reply_to_message",
+        "message_limit_exceeded",
+        "edit_window_closed",
+        "cant_update_message",
+        "not_in_channel",
+        "is_inactive",
+        "is_archived",
+        "rate_limited",
+    ],
+)
+def test_the_codes_that_slack_was_seen_to_answer_are_among_those_of_the_tables(code: str) -> None:
+    assert code in CODES
+
+
 def test_every_code_means_one_thing() -> None:
     for table in (REPLY_CODES, EDIT_CODES):
         counts = Counter(code for codes, _ in table for code in codes)
