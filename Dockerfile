@@ -1,7 +1,7 @@
 FROM python:3.11-slim
 
-# By these, models are fetched from clusters of SkyPilot's.
-RUN apt-get update && apt-get install -y --no-install-recommends openssh-client rsync && rm -rf /var/lib/apt/lists/*
+# By these, models are fetched from clusters of SkyPilot's, and commits of your code are looked up.
+RUN apt-get update && apt-get install -y --no-install-recommends git openssh-client rsync && rm -rf /var/lib/apt/lists/*
 
 RUN useradd --uid 1000 --create-home verlbot && install -d -o verlbot -g verlbot -m 0700 /data
 

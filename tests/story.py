@@ -42,6 +42,7 @@ from slack_playground.server import Playground
 from slack_playground.slack import BOT_TOKEN
 from tests.builders import NOON, approvers
 from tests.doubles.cloud import FakeCloud
+from tests.doubles.repositories import FakeRepositories
 
 ANA, BEN, LEA = "U0ANA", "U0BEN", "U0LEA"
 TRAINING, RANDOM, SECRET = "C0TRAIN", "C0RANDOM", "C0SECRET"
@@ -131,6 +132,7 @@ class Bot:
         self.ids = count(1)
         self.deliveries = count(1)
         self.painter = FakePainter()
+        self.repositories = FakeRepositories()
         self.audit = store.audit
         self.audit.now = self.now
         settings = Settings(
@@ -157,6 +159,7 @@ class Bot:
                 recipes=RECIPES,
                 health_monitor=HealthMonitor(),
                 chart_renderer=self.painter,
+                repositories=self.repositories,
                 owner_name=owner,
                 new_run_id=lambda recipe: f"{recipe}-{next(self.ids):04x}",
                 build_background=AtOnce,

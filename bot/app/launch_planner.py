@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bot.app.ports import Now, RecipeSource, TaskEstimator
+from bot.app.ports import CodeRepositories, Now, RecipeSource, TaskEstimator
 from bot.app.run_queries import LaunchPreview, Requester, new_run
 from bot.core.commands import command
 from bot.core.frameworks import FRAMEWORK
+from bot.core.model.code_version import GITHUB_URL, CodeVersion
 from bot.core.model.launch_plan import LaunchPlan, build_launch_plan
 from bot.core.model.money import Rate
 from bot.core.model.people import APP_HOME, Act, Actor, exclude_person
 from bot.core.model.policy import UNRESTRICTED, Policy
-from bot.core.model.recipe import RESUME, Recipe
+from bot.core.model.recipe import CODE, RESUME, Recipe
 from bot.core.model.run import Run
 from bot.core.model.task_excerpt import shorten_task
 from bot.core.rules.access import refuse_act
@@ -31,15 +32,18 @@ class LaunchPlanner:
     Attributes:
         read_policy: returns what is allowed now.
         find_run: returns a run that the person may see.
+        repositories: say which commit a branch is. code_host_url: the web address of their host.
         admit: returns a run with the approval that it needs, or raises a UserError where a cap has no room for it.
     """
 
     recipes: RecipeSource
     cloud: TaskEstimator
     now: Now
+    repositories: CodeRepositories
     read_policy: Callable[[], Policy] = lambda: UNRESTRICTED
     admit: Callable[[Run], Run] = lambda run: run
     find_run: Callable[[str, Actor], Run | None] = lambda name, actor: None
+    code_host_url: str = GITHUB_URL
 
     @property
     def policy(self) -> Policy:
@@ -63,9 +67,52 @@ class LaunchPlanner:
         """
         tree = FRAMEWORK.option_trees.get(recipe.program)
         launch_command = move_choices(launch_command, recipe, tree) if tree else launch_command
-        launch_plan = build_launch_plan(recipe, launch_command.parameters, launch_command.overrides, run_id)
+        launch_plan = build_launch_plan(
+            recipe, launch_command.parameters, launch_command.overrides, run_id, self.code_host_url
+        )
         refuse_failing_settings(launch_plan, FRAMEWORK)
         return launch_plan
+
+    def find_moving_code(self, launch_command: command.Launch) -> CodeVersion | None:
+        """Return the branch or tag that the launch names, whose commit is not known yet; None where it names none.
+
+        Raises:
+            UserError: the recipe does not exist, or what is typed is no version of a repository.
+        """
+        text = dict(launch_command.parameters).get(CODE.name)
+        if text is None or not self.recipes.get(launch_command.recipe).takes_code:
+            return None
+        code = CodeVersion.parse(str(CODE.parse(text)), self.code_host_url)
+        return None if code.is_pinned else code
+
+    def refuse_code(self, launch_command: command.Launch, caller: Requester) -> bool:
+        """Return whether the commit of the launch has to be asked for, which takes too long for a listener.
+
+        Raises:
+            UserError: it has to be, and the launch is out of bounds or not valid.
+        """
+        if self.find_moving_code(launch_command) is None:
+            return False
+        refuse_act(self.policy, Act.LAUNCH, caller.actor)
+        self.refuse_out_of_bounds(self.plan(launch_command), caller)
+        return True
+
+    def pin_code(self, launch_command: command.Launch, caller: Requester) -> command.Launch:
+        """Return the launch with the commit that its branch or tag has now, or unchanged where it names none.
+
+        Not for listeners, because it waits for the repository's host.
+
+        Raises:
+            UserError: as for `refuse_code`, or the repository cannot be seen.
+            Unavailable: the host does not answer.
+        """
+        code = self.find_moving_code(launch_command)
+        # Nothing outside is asked about a repository that the policy does not allow.
+        if code is None or not self.refuse_code(launch_command, caller):
+            return launch_command
+        pinned = code.pin(self.repositories.find_commit(code))
+        parameters = dict(launch_command.parameters) | {CODE.name: str(pinned)}
+        return replace(launch_command, parameters=tuple(parameters.items()))
 
     def needs_confirmation(self, launch_command: command.Launch) -> bool:
         """Return whether the person must confirm the launch, because it is expensive and needs no approver.
@@ -76,11 +123,16 @@ class LaunchPlanner:
         dollars, threshold = self.plan(launch_command).budget_dollars, self.policy.approve_above_dollars
         return self.policy.needs_confirmation(dollars) and (threshold is None or dollars <= threshold)
 
-    def preview(self, launch_plan: LaunchPlan, caller: Requester) -> LaunchPreview:
+    def preview(self, launch_command: command.Launch, caller: Requester) -> LaunchPreview:
         """Return what the launch would cost, and whether it would be refused.
 
         Not for listeners, because it waits for the cloud.
+
+        Raises:
+            UserError: the command is not valid, or names a repository that cannot be seen or is not allowed.
+            Unavailable: it names a branch, and its host does not answer.
         """
+        launch_plan = self.plan(self.pin_code(launch_command, caller))
         rate, failure, controller = None, None, None
         try:
             rate = self.cloud.estimate_rate(launch_plan.task)

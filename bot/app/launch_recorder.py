@@ -43,8 +43,11 @@ class LaunchRecorder:
 
         Raises:
             UserError: it is out of bounds, or a cap has no room for it.
+            Unavailable: it names a branch, and its host does not answer.
         """
         recipe = self.launch_planner.recipes.get(launch.recipe)
+        # A record never names a branch: a retry or a resume would follow it.
+        launch = self.launch_planner.pin_code(launch, caller)
         for _ in range(MAX_ID_TRIES):
             launch_plan = self.launch_planner.plan_supported(recipe, launch, self.new_id(recipe.name))
             self.launch_planner.refuse_out_of_bounds(launch_plan, caller)

@@ -8,6 +8,7 @@ from bot.core.model.audit import AuditEvent
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import AutostopSetting, Observation
+from bot.core.model.code_version import CodeVersion
 from bot.core.model.failure import ProcessLog
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder
 from bot.core.model.managed_job import JobsController
@@ -239,6 +240,20 @@ class RecipeSource(Protocol):
 
     def to_yaml(self, task: Task) -> str:
         """Return the task as YAML, for people to read."""
+
+
+class CodeRepositories(Protocol):
+    """The team's repositories of code."""
+
+    def find_commit(self, code: CodeVersion) -> str:
+        """Return the commit that a branch or a tag has now; without either, that of the default branch.
+
+        It takes a second, at most half a minute.
+
+        Raises:
+            UserError: the repository, the branch or the tag cannot be seen.
+            Unavailable: the host does not answer.
+        """
 
 
 class Notifier(Protocol):

@@ -15,6 +15,7 @@ from bot.app.store_ports import LogStore, MetricsStore, RunReader
 from bot.core.commands import command
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.cluster import read_idle_minutes
+from bot.core.model.code_version import TOKEN_VARIABLE
 from bot.core.model.launch_plan import LaunchPlan, find_missing_safeguards, resources
 from bot.core.model.lineage import Lineage, ResumeOrigin
 from bot.core.model.managed_job import JobsController, is_managed
@@ -104,6 +105,7 @@ def new_run(
             gpus=plan.gpus,
             infra=plan.infra,
             task_hash=plan.hash,
+            code=plan.code,
             checkpoint_store=plan.checkpoint_store,
             checkpoints_ephemeral=plan.checkpoints_ephemeral,
             checkpoint_folder=plan.checkpoints,
@@ -116,7 +118,7 @@ def new_run(
             takes_overrides=plan.recipe.takes_overrides,
             option_parameters=list_option_parameters(plan),
             keep_on_failure=timedelta(hours=policy.keep_hours) if plan.keep is None else plan.keep,
-            secrets=tuple(plan.recipe.secrets),
+            secrets=(*plan.recipe.secrets, *((TOKEN_VARIABLE,) if plan.code else ())),
             autostop_minutes=None if is_managed(plan.task) else read_idle_minutes(plan.task),
             managed=is_managed(plan.task),
             lease_warnings=policy.lease_warnings,

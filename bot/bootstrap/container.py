@@ -183,7 +183,14 @@ def assemble(outside: Outside) -> Bot:
     queries = RunQueries(store, recipes, masked_cloud, access)
     audit_service = AuditService(store, audit, queries, now, read_policy)
     planner = LaunchPlanner(
-        recipes, masked_cloud, now, read_policy, lambda run: admit(run, store.get_ledger()), queries.find
+        recipes,
+        masked_cloud,
+        now,
+        outside.repositories,
+        read_policy,
+        lambda run: admit(run, store.get_ledger()),
+        queries.find,
+        settings.code_host_url,
     )
     recorder = LaunchRecorder(store, planner, now, outside.new_run_id, read_policy, admit)
     wake_tick = partial(scheduler.wake, TICK)

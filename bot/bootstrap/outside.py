@@ -11,13 +11,14 @@ from slack_sdk import WebClient
 
 from bot.adapters.charts.render_worker import ProcessChartRenderer
 from bot.adapters.files.recipe_files import RecipeFolder
+from bot.adapters.git_repositories import GitRepositories
 from bot.adapters.local.accounts import allow_traversal
 from bot.adapters.redis.audit_store import RedisAudit
 from bot.adapters.redis.embedded import EmbeddedValkey
 from bot.adapters.redis.metrics_store import Retention
 from bot.adapters.redis.redis_store import RedisStore
 from bot.app.health_monitor import HealthMonitor
-from bot.app.ports import ChartRenderer, Cloud, RecipeSource
+from bot.app.ports import ChartRenderer, Cloud, CodeRepositories, RecipeSource
 from bot.app.process_health import Clock, lock_data_dir, prepare, read_owner_name
 from bot.app.rate_limits import InteractivePriority
 from bot.app.report_service import load_zone
@@ -35,6 +36,7 @@ from bot.bootstrap.providers import (
 )
 from bot.config.compute_settings import LOCAL_HINT
 from bot.config.settings import Settings
+from bot.core.model.code_version import TOKEN_VARIABLE
 from bot.errors import UserError
 from bot.runtime.secret_filter import SecretFilter
 from bot.runtime.telemetry import Telemetry
@@ -77,6 +79,7 @@ class Outside:
     recipes: RecipeSource
     health_monitor: HealthMonitor
     chart_renderer: ChartRenderer
+    repositories: CodeRepositories
     owner_name: str
     new_run_id: Callable[[str], str] = generate_run_id
     build_background: Callable[[InteractivePriority], BackgroundReplies] = BackgroundReplies
@@ -133,6 +136,7 @@ def open_outside(
         recipes=RecipeFolder(settings.recipes_dir),
         health_monitor=build_health_monitor(settings),
         chart_renderer=ProcessChartRenderer(settings.data_dir / "fonts", {}),
+        repositories=GitRepositories(settings.secrets.get(TOKEN_VARIABLE, "")),
         owner_name=read_owner_name(settings.data_dir),
         store_memory=StoreMemory(settings.data_dir / FILE_NAME),
         valkey=valkey,

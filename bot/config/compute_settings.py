@@ -7,6 +7,7 @@ from bot.config.operation_settings import OperationSettings
 from bot.config.slack_settings import setting
 from bot.config.validators import (
     choice_parser,
+    parse_code_host,
     parse_existing_file,
     parse_flag,
     parse_positive,
@@ -91,6 +92,12 @@ class ComputeSettings(OperationSettings):
         "Your own price table for machines that SkyPilot has no price for (docs/recipes.md).",
         None,
         parse_existing_file,
+    )
+    code_host_url: str = setting(
+        "VERLBOT_CODE_HOST_URL",
+        "Address of the host of Git repositories that `code=` names (docs/recipes.md).",
+        "https://github.com",
+        parse_code_host,
     )
     unhealthy_seconds: float = setting(
         "VERLBOT_UNHEALTHY_SECONDS",

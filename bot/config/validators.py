@@ -122,6 +122,15 @@ def parse_web_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def parse_code_host(text: str) -> str:
+    """Return the web address of a host of Git without its final slash; unencrypted on this machine only."""
+    address = text.rstrip("/")
+    is_safe = address.startswith("https://") or is_loopback(host_of(address))
+    if not is_safe or not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._-]+)*", address):
+        raise ValueError("an address such as https://git.example.org, without a user or a password")
+    return address
+
+
 def parse_url_word(text: str) -> str:
     """Return a word that needs no escape in a URL."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{16,200}", text):

@@ -31,6 +31,10 @@ open_run_folder() {
   # the name keeps a restart from emptying the file.
   VERL_FILE_LOGGER_PATH="$run_dir/metrics-$(date -u +%Y%m%dT%H%M%SZ).jsonl"
   export VERL_FILE_LOGGER_PATH
+  # The team's own code, where SkyPilot has fetched it: also for Ray's workers, on every node.
+  if [ -n "${GIT_URL:-}" ]; then
+    export PYTHONPATH="$PYTHONPATH:$PWD"
+  fi
   loggers=console,file
   if [ -n "${WANDB_API_KEY:-}" ]; then
     loggers="$loggers,wandb"

@@ -29,6 +29,10 @@ from bot.config.validators import choice_parser, token_parser
             ("wandb.ai", "*.wandb.io", "http://mlflow.internal:5000"),
             id="hosts of trackers",
         ),
+        pytest.param(
+            validators.parse_code_host, "https://git.x.example/f/", "https://git.x.example/f", id="a host of Git"
+        ),
+        pytest.param(validators.parse_code_host, "http://127.0.0.1:3000", "http://127.0.0.1:3000", id="this machine"),
         pytest.param(validators.parse_url_word, "a" * 16, "a" * 16, id="a word of a URL"),
         pytest.param(validators.parse_sky_token, "sky_a.b-c", "sky_a.b-c", id="a token of SkyPilot's"),
     ],
@@ -56,6 +60,13 @@ def test_a_valid_text_is_read(parse: Callable[[str], object], text: str, value: 
         pytest.param(validators.parse_tracker_hosts, "https://wandb.ai/team", "wandb.ai,", id="a page of a tracker"),
         pytest.param(validators.parse_tracker_hosts, "*", "separated by commas", id="every host"),
         pytest.param(validators.parse_tracker_hosts, "wandb.ai,", "separated by commas", id="a host that is empty"),
+        pytest.param(
+            validators.parse_code_host, "http://git.x.example", "https://", id="a host of Git without encryption"
+        ),
+        pytest.param(
+            validators.parse_code_host, "https://a:b@git.x.example", "without a user", id="a password of a host"
+        ),
+        pytest.param(validators.parse_code_host, "git.x.example", "https://", id="a host of Git without a scheme"),
         pytest.param(validators.parse_url_word, "short", "16 letters", id="a word that can be guessed"),
         pytest.param(validators.parse_sky_token, "xoxb-1", "begins with sky_", id="a token of Slack's"),
     ],

@@ -234,6 +234,19 @@ def test_overrides_arrive_at_verl_as_they_were_typed_and_after_the_recipes_own(n
     assert not node.pwned()
 
 
+@pytest.mark.parametrize(("fetched", "is_found"), [({"GIT_URL": "https://a.example/b.git"}, True), ({}, False)])
+def test_the_teams_own_code_is_found_by_verl_and_its_workers(
+    node: Node, fetched: dict[str, str], is_found: bool
+) -> None:
+    script = str(build_launch_plan(RECIPES.get("grpo"), (), (), "grpo-7f3a").task["run"])
+    shown = script.replace("  open_run_folder\n", "").replace(
+        "\nopen_run_folder\n", '\nopen_run_folder\nprintf "%s\\n" "$PYTHONPATH"\nexit 0\n'
+    )
+    done = node.run("grpo", script=shown, **fetched)
+    assert done.returncode == 0, done.stderr
+    assert (str(node.folder) in done.stdout.strip().split(":")[1:]) is is_found
+
+
 @pytest.mark.parametrize("name", VERL)
 def test_what_verl_is_told_by_the_recipe_itself(node: Node, name: str) -> None:
     told = words(node.run(name).stdout)

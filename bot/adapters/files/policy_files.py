@@ -68,6 +68,7 @@ class BoundsYaml(msgspec.Struct, forbid_unknown_fields=True):
     """Bounds in the file; the keys set the fields of `Bounds`. A missing field changes nothing, `null` is no bound."""
 
     recipes: list[PatternText] | UnsetType | None = UNSET
+    code: list[PatternText] | UnsetType | None = UNSET
     infra: list[PatternText] | UnsetType | None = UNSET
     images: list[PatternText] | UnsetType | None = UNSET
     buckets: list[PatternText] | UnsetType | None = UNSET

@@ -15,7 +15,15 @@ from bot.adapters.files.recipe_schema import BatchRuleYaml, MetadataYaml, Parame
 from bot.adapters.files.yaml_reader import check_json_compatible, describe_error, load_yaml
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.parameter import Parameter
-from bot.core.model.recipe import BatchRule, CheckpointSettings, CpuNeed, Recipe, Task, build_common_parameters
+from bot.core.model.recipe import (
+    CODE,
+    BatchRule,
+    CheckpointSettings,
+    CpuNeed,
+    Recipe,
+    Task,
+    build_common_parameters,
+)
 from bot.core.model.rollout import OutputFiles
 from bot.core.model.typed_text import compile_pattern, format_inline_code, unknown_name_error
 from bot.core.rules.health.stall import STALL_NAME
@@ -103,16 +111,23 @@ def parse_recipe(name: str, text: str, folder: Path | None = None) -> Recipe:
     checkpoints = CheckpointSettings(layout.variable, layout.mount, layout.resume) if layout else None
     if metadata.files and not layout:
         raise invalid_recipe_error(name, Phrase("`{place}.files` needs `checkpoints` too", place=METADATA_PATH))
+    if metadata.code and task.get("workdir"):
+        raise invalid_recipe_error(
+            name, Phrase("`{place}.code` needs a task without a `workdir` of its own", place=METADATA_PATH)
+        )
     if layout and layout.resume:
         read_task_value(name, task, f"envs.{layout.resume}")
     own = tuple(build_parameter(name, key, entry, task) for key, entry in metadata.parameters.items())
+    code = (CODE,) if metadata.code else ()
+    common = build_common_parameters(task, checkpoints, metadata.budget_dollars, metadata.lease_hours)
     return Recipe(
         name=name,
         title=metadata.title,
         description=" ".join(metadata.description.split()),
-        parameters=(*own, *build_common_parameters(task, checkpoints, metadata.budget_dollars, metadata.lease_hours)),
+        parameters=(*own, *code, *common),
         takes_overrides=bool(metadata.overrides),
         program=PROGRAMS[metadata.overrides] if isinstance(metadata.overrides, str) else "",
+        takes_code=metadata.code,
         batch_rules=tuple(build_batch_rule(name, rule, metadata.parameters) for rule in metadata.batches),
         cpu_need=CpuNeed(metadata.cpus.base, metadata.cpus.per_gpu) if metadata.cpus else None,
         secrets=metadata.secrets,

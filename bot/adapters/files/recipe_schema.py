@@ -116,6 +116,7 @@ class MetadataYaml(msgspec.Struct, forbid_unknown_fields=True):
     keep_hours: Annotated[float, msgspec.Meta(ge=0, le=24)] | None = None
     parameters: dict[str, ParameterYaml] = {}
     overrides: bool | Literal["verl", "verl-sft"] = False
+    code: bool = False
     batches: list[BatchRuleYaml] = []
     cpus: CpuNeedYaml | None = None
     secrets: dict[str, str] = {}

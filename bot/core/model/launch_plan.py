@@ -13,12 +13,14 @@ from typing import Any
 
 from bot.core.model import typed_text
 from bot.core.model.cluster import read_idle_minutes
+from bot.core.model.code_version import GITHUB_URL, CodeVersion, check_out
 from bot.core.model.cpu_request import request_cpus
 from bot.core.model.managed_job import is_managed, may_rent_controller
 from bot.core.model.parameter import Parameter, Value
 from bot.core.model.recipe import (
     BUCKET,
     BUDGET,
+    CODE,
     CONTROLLER,
     KEEP,
     LEASE,
@@ -56,6 +58,7 @@ class LaunchPlan:
         why: the reason that the user gives; empty for none.
         keep: how long the cluster is kept for a look after its job has failed; None where neither the user nor the
             recipe says it.
+        code: the version of the repository in which its scripts run; None for none.
     """
 
     recipe: Recipe
@@ -69,6 +72,7 @@ class LaunchPlan:
     name: str = ""
     why: str = ""
     keep: timedelta | None = None
+    code: CodeVersion | None = None
 
     @property
     def nodes(self) -> int:
@@ -111,9 +115,16 @@ def hash_task(task: Task) -> str:
 
 
 def build_launch_plan(
-    recipe: Recipe, parameters: tuple[tuple[str, str], ...], overrides: tuple[str, ...], run_id: str
+    recipe: Recipe,
+    parameters: tuple[tuple[str, str], ...],
+    overrides: tuple[str, ...],
+    run_id: str,
+    code_host_url: str = GITHUB_URL,
 ) -> LaunchPlan:
     """Return the plan of a launch: the recipe's task with the user's settings written into it.
+
+    Args:
+        code_host_url: the web address of the host of the team's repositories.
 
     Raises:
         UserError: a parameter is unknown or its value is not valid, the recipe takes no overrides, or two settings
@@ -133,6 +144,8 @@ def build_launch_plan(
     refuse_spot(task, settings)
     request_cpus(task, recipe, settings)
     checkpoint_store = mount_checkpoint_store(task, recipe, settings.get(BUCKET.name), settings.get(VOLUME.name))
+    code = CodeVersion.parse(settings[CODE.name].strip(), code_host_url) if CODE.name in settings else None
+    check_out(task, code)
     if overrides:
         task["run"] = with_overrides(str(task.get("run") or ""), overrides)
     return LaunchPlan(
@@ -149,6 +162,7 @@ def build_launch_plan(
         name=settings.get(NAME.name, "").strip(),
         why=settings.get(WHY.name, "").strip(),
         keep=find_keep(recipe, values),
+        code=code,
     )
 
 

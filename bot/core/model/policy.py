@@ -43,8 +43,8 @@ class Bounds:
     """What one launch may use. None is no bound; patterns are globs and ignore case.
 
     Attributes:
-        recipes: names of recipes. infra: names of SkyPilot's infra. images, buckets, volumes: likewise; `recipe` means
-            the recipe's own.
+        recipes: names of recipes. code: repositories, such as `acme/rl`.
+        infra: names of SkyPilot's infra. images, buckets, volumes: likewise; `recipe` means the recipe's own.
         accelerators: the most of one node by pattern of kind, `*` for any other; a kind without an entry is denied.
         nodes: the most nodes. gpu_hours: the most of nodes × accelerators × lease.
         lease_hours, budget_dollars: the most of a run. keep_hours: the most that a launch keeps a failed cluster.
@@ -53,6 +53,7 @@ class Bounds:
     """
 
     recipes: tuple[str, ...] | None = None
+    code: tuple[str, ...] | None = None
     infra: tuple[str, ...] | None = None
     images: tuple[str, ...] | None = None
     buckets: tuple[str, ...] | None = None
@@ -343,6 +344,7 @@ UNRESTRICTED = Policy()
 """A policy without any bound: the base for code and tests. An installation without a policy file has `SAFE_POLICY`."""
 
 SAFE_BOUNDS = Bounds(
+    code=(),
     infra=(FROM_RECIPE,),
     images=(FROM_RECIPE,),
     accelerators={"*": 8},

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
+from bot.core.model.code_version import CODE_PATTERN
 from bot.core.model.finding import FindingAction
 from bot.core.model.managed_job import RENT_WORD
 from bot.core.model.parameter import Parameter, ParameterKind
@@ -75,6 +76,7 @@ class Recipe:
         parameters: what users may set, in the order of the file.
         takes_overrides: whether Hydra overrides may follow.
         program: the module whose settings the overrides must be, such as `verl.trainer.main_ppo`; empty for any.
+        takes_code: whether a launch may name a repository, whose files its scripts then find where they run.
         batch_rules: what its program would refuse on the machines.
         cpu_need: how many CPUs its program takes; None where it does not say.
         secrets: names of secrets, each with its purpose; filled in from the bot's environment.
@@ -95,6 +97,7 @@ class Recipe:
     parameters: tuple[Parameter, ...]
     takes_overrides: bool
     program: str = ""
+    takes_code: bool = False
     batch_rules: tuple[BatchRule, ...] = ()
     cpu_need: CpuNeed | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)
@@ -236,6 +239,13 @@ RESUME = Parameter(
     meaning=N_("earlier run on the same volume or bucket to continue from its newest checkpoint"),
     pattern=r"[A-Za-z0-9][A-Za-z0-9_-]*(/global_step_\d{1,9})?",
     shape=N_("a run such as `ppo-7f3a`, or one checkpoint of it, `ppo-7f3a/global_step_40`"),
+)
+CODE = Parameter(
+    name="code",
+    kind=ParameterKind.TEXT,
+    meaning=N_("your team's own code, at the commit that the branch or tag has at the launch"),
+    pattern=CODE_PATTERN,
+    shape=N_("a repository such as `acme/rl`, or a branch, tag or whole commit of it, `acme/rl@main`"),
 )
 MANAGED = Parameter(
     name="managed",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Self
 
+from bot.core.model.code_version import CodeVersion
 from bot.core.model.finding import FindingAction
 from bot.core.model.launch_plan import LaunchPlan, Safeguard
 from bot.core.model.policy import UNRESTRICTED
@@ -67,6 +68,7 @@ class RunPlan:
         takes_overrides: whether its recipe takes settings of the framework; option_parameters: the parameters of its
             recipe that set some of them.
         lease_warnings: times before the end of its lease at which a warning is sent.
+        code: the commit of the repository in which its scripts run; None for none.
     """
 
     nodes: int
@@ -90,6 +92,7 @@ class RunPlan:
     takes_overrides: bool = False
     option_parameters: tuple[OptionParameter, ...] = ()
     lease_warnings: tuple[timedelta, ...] = UNRESTRICTED.lease_warnings
+    code: CodeVersion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

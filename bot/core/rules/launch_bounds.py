@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
@@ -101,6 +101,7 @@ class LaunchRequest:
         recipe_infra, recipe_image: what the recipe itself has.
         accelerators: the largest number per node, by kind.
         gpus: number of all nodes together.
+        code: the repository that it names; empty for none.
     """
 
     recipe: str
@@ -117,6 +118,7 @@ class LaunchRequest:
     budget_dollars: float
     keep: timedelta = timedelta()
     overrides: tuple[str, ...] = ()
+    code: str = ""
 
     @property
     def gpu_hours(self) -> float:
@@ -147,6 +149,7 @@ def build_launch_request(plan: LaunchPlan) -> LaunchRequest:
         budget_dollars=plan.budget_dollars,
         keep=plan.keep or timedelta(),
         overrides=plan.overrides,
+        code=plan.code.repository if plan.code else "",
     )
 
 
@@ -183,6 +186,7 @@ NUMERIC_BOUNDS: Mapping[str, NumericBound] = {
 
 NOT_ALLOWED = {
     "recipes": N_("The recipe `{value}` is not allowed for you here. Allowed: {allowed}."),
+    "code": N_("The repository `{value}` is not allowed for you here. Allowed: {allowed}."),
     "infra": N_("The infra `{value}` is not allowed for you here. Allowed: {allowed}."),
     "images": N_("The image `{value}` is not allowed for you here. Allowed: {allowed}."),
     "buckets": N_("The bucket `{value}` is not allowed for you here. Allowed: {allowed}."),
@@ -191,6 +195,7 @@ NOT_ALLOWED = {
 }
 """The phrase of a violation, by the name of the bound."""
 
+HOW_TO_ALLOW_CODE = N_("An admin allows it in the policy file: `bounds: {line}`.")
 ACCELERATORS_DENIED = N_("The accelerator {value} is not allowed for you here. Allowed: {allowed}.")
 TOO_MANY_ACCELERATORS = N_("It asks for {value} × {kind} per node; your limit is {most}.")
 OVERRIDE_DENIED = N_("Only an admin may set `{value}`: the policy denies `{pattern}`.")
@@ -203,6 +208,7 @@ def find_violations(bounds: Bounds, request: LaunchRequest) -> list[BoundViolati
     """Return every bound that a launch exceeds, in the order of the policy file."""
     violations_before_overrides = [
         *check_pattern("recipes", bounds.recipes, request.recipe, ""),
+        *check_code(bounds.code, request.code),
         *check_pattern("infra", bounds.infra, request.infra, request.recipe_infra),
         *check_pattern("images", bounds.images, request.image, request.recipe_image, exactly=True),
         *check_pattern("buckets", bounds.buckets, request.bucket, ""),
@@ -230,6 +236,20 @@ def check_pattern(
     if patterns is None or not value or any(is_allowed(value, pattern, recipe_value, exactly) for pattern in patterns):
         return []
     return [BoundViolation(bound, Phrase(NOT_ALLOWED[bound], value=value, allowed=describe_allowed(patterns)))]
+
+
+def check_code(patterns: tuple[str, ...] | None, repository: str) -> list[BoundViolation]:
+    """Return a violation where no pattern allows the repository, with the line of the policy that would.
+
+    >>> print(check_code((), "acme/rl")[0].sentence)
+    The repository `acme/rl` is not allowed for you here. Allowed: none. An admin allows it in the policy file: \
+`bounds: {code: [acme/*]}`.
+    """
+    line = f"{{code: [{repository.rpartition('/')[0]}/*]}}"
+    return [
+        replace(violation, sentence=join_sentences(violation.sentence, Phrase(HOW_TO_ALLOW_CODE, line=line)))
+        for violation in check_pattern("code", patterns, repository, "", exactly=True)
+    ]
 
 
 def is_allowed(value: str, pattern: str, recipe_value: str, exactly: bool = False) -> bool:

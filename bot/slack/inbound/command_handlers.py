@@ -254,8 +254,19 @@ class Commands:
         self.service.refuse(Act.LAUNCH, requester)
         if not command.sure and self.service.launch_planner.needs_confirmation(command):
             return self.preview_launch(command, launch_form.build_launch_question, requester, responder)
-        run = self.service.launch(command, requester)
-        return partial(answers.acknowledge_launch, run, requester.is_in_hidden_channel)
+        return self.acknowledge(partial(self.service.launch, command, requester), command, requester, responder)
+
+    def acknowledge(
+        self, record: Callable[[], Run], command: Launch, requester: Requester, responder: Responder
+    ) -> DeferredAnswer:
+        """Record a launch and answer; in the background where the commit of a branch has to be asked for first."""
+
+        def record_and_answer() -> Answer:
+            return answers.acknowledge_launch(record(), requester.is_in_hidden_channel)
+
+        if self.service.launch_planner.refuse_code(command, requester):
+            return lambda: self.background.answer_later(record_and_answer, responder, requester.user)
+        return partial(answers.acknowledge_launch, record(), requester.is_in_hidden_channel)
 
     def relaunch(self, command: Relaunch, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Relaunch a run, with a confirmation if it is expensive; the buttons have shown one already."""
@@ -263,16 +274,15 @@ class Commands:
         launch = self.service.to_launch_command(command, requester)
         if self.service.launch_planner.needs_confirmation(launch):
             return self.preview_launch(launch, launch_form.build_launch_question, requester, responder)
-        run = self.service.launch_again(command, requester)
-        return partial(answers.acknowledge_launch, run, requester.is_in_hidden_channel)
+        return self.acknowledge(partial(self.service.launch_again, command, requester), launch, requester, responder)
 
     def preview_launch(
         self, command: Launch, render: Callable[[LaunchPreview], Answer], requester: Requester, responder: Responder
     ) -> DeferredAnswer:
-        """Preview a launch in the background."""
-        plan = self.service.launch_planner.plan(command)
+        """Preview a launch in the background. What is wrong with the command is said at once."""
+        self.service.launch_planner.plan(command)
         return lambda: self.background.answer_later(
-            lambda: render(self.service.launch_planner.preview(plan, requester)), responder, requester.user
+            lambda: render(self.service.launch_planner.preview(command, requester)), responder, requester.user
         )
 
     def show_log(self, command: ShowLogs, requester: Requester, responder: Responder) -> DeferredAnswer:

@@ -9,7 +9,7 @@ from slack_sdk import WebClient
 
 from bot.app.run_queries import Requester
 from bot.app.run_service import RunService
-from bot.core.commands.command import ShowLogs
+from bot.core.commands.command import Launch, ShowLogs
 from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
 from bot.core.model.typed_text import format_inline_code
@@ -102,6 +102,9 @@ class Modals:
             return {block: launch_form.to_hint_text(error.sentence) for block, error in errors.items()}
         try:
             launch = parse_launch(values, self.secrets.masker)
+            if self.service.launch_planner.refuse_code(launch, requester):
+                self._launch_later(launch, values.channel, requester)
+                return {}
             run = self.service.launch(launch, requester)
             # Slack sends a form again whose first submission was not answered in time; its fields may differ by then.
             if run.command_line != self.service.launch_planner.plan(launch).command_line:
@@ -115,6 +118,17 @@ class Modals:
             respond_to_person(self.client, values.channel, requester.user, None),
         )
         return {}
+
+    def _launch_later(self, launch: Launch, channel: str, requester: Requester) -> None:
+        """Launch in the background, because the commit of a branch has to be asked for, and Slack does not wait so
+        long for the answer to a form; an error is a message to the person.
+        """
+
+        def record_and_answer() -> Answer:
+            return answers.acknowledge_launch(self.service.launch(launch, requester), requester.is_in_hidden_channel)
+
+        responder = respond_to_person(self.client, channel, requester.user, None)
+        self.background.answer_later(record_and_answer, responder, requester.user)
 
     def show_log(self, run: Run, trigger: str, user: str) -> None:
         """Open a view at once, because Slack opens one within three seconds only, and read the log into it."""
@@ -167,8 +181,8 @@ class Modals:
     def _build_preview(self, values: LaunchFormValues, requester: Requester) -> Block:
         """Return the form with its notes. An error becomes a note, and the typed values stay."""
         try:
-            plan = self.service.launch_planner.plan(parse_launch(values, self.secrets.masker))
-            notes = build_form_preview(self.service.launch_planner.preview(plan, requester))
+            launch = parse_launch(values, self.secrets.masker)
+            notes = build_form_preview(self.service.launch_planner.preview(launch, requester))
         except Exception as error:  # the person sees a note; a bug is logged
             notes = [render_error(error)["text"]]
         return self._build_form(values.without_secrets(self.secrets.masker), notes)

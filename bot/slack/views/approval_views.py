@@ -34,6 +34,7 @@ from bot.slack.views.mrkdwn import (
     join_markup_list,
     join_markup_sentences,
     join_parts,
+    link,
     mention,
     mention_person_or_group,
     mrkdwn,
@@ -180,6 +181,7 @@ def build_approval_facts(run: Run) -> list[tuple[Markup, Markup]]:
             ),
         ),
         (render_phrase("This month"), describe_month_use(run)),
+        (render_phrase("Code"), describe_code(run)),
         (render_phrase("Image"), code(run.plan.image) if run.plan.image else render_phrase("the machine as it is")),
         (
             render_phrase("Model goes to"),
@@ -188,6 +190,11 @@ def build_approval_facts(run: Run) -> list[tuple[Markup, Markup]]:
         (render_phrase("Secrets"), join_markup_list(map(code, run.plan.secrets))),
         (render_phrase("Task"), render_phrase("SHA-256 {digest}", digest=code(run.plan.task_hash[:16]))),
     ]
+
+
+def describe_code(run: Run) -> Markup:
+    """Return the commit that the run gets, by all its digits and as a link; empty where it gets none."""
+    return link(run.plan.code.page, run.plan.code) if run.plan.code else Markup()
 
 
 def describe_month_use(run: Run) -> Markup:

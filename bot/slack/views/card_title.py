@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from bot.core.model.cluster import JobState
-from bot.core.model.recipe import NAME, RESUME, WHY
+from bot.core.model.recipe import CODE, NAME, RESUME, WHY
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.tracker import TRACKER_ADDRESS, name_tracker
@@ -182,7 +182,7 @@ def choose_color(run: Run) -> Color:
     return Color.NEEDS_ATTENTION if needs_attention else Color.ACTIVE
 
 
-LIMIT_SETTINGS = {"budget", "lease", NAME.name, WHY.name, RESUME.name}
+LIMIT_SETTINGS = {"budget", "lease", NAME.name, WHY.name, RESUME.name, CODE.name}
 """Settings that the card shows elsewhere."""
 
 MAX_CARD_SETTINGS, MAX_SETTING_CHARACTERS = 4, 40
@@ -212,6 +212,13 @@ def describe_origin(run: Run) -> Markup:
     if step is None:
         return render_phrase("resumed from {run}", run=code(origin))
     return render_phrase("resumed from {run} at step {step}", run=code(origin), step=step)
+
+
+def link_code(run: Run) -> Markup:
+    """Return the commit of the repository in which the run's scripts run, as a link; empty where it has none."""
+    if run.plan.code is None:
+        return Markup()
+    return render_phrase("code {commit}", commit=link(run.plan.code.page, run.plan.code.label))
 
 
 def link_tracker(run: Run) -> Markup:

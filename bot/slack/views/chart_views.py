@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from bot.core.model.code_version import CodeVersion
 from bot.core.model.metrics import MetricWord
+from bot.core.model.recipe import CODE
 from bot.core.rules.chart_data import Chart, ChartLine, RunHistory, choose_reward, get_validation_series
 from bot.core.rules.downsample import render_sparkline
 from bot.core.rules.relaunch import SettingDifference, find_differences
@@ -135,5 +137,7 @@ def describe_config_diff(a: RunHistory, b: RunHistory) -> Markup:
 
 def describe_difference(setting: SettingDifference) -> Markup:
     """Return one setting with its two values."""
-    values = [render_phrase("not set") if value is None else code(value) for value in (setting.a, setting.b)]
+    is_code = setting.name == CODE.name
+    shown = [CodeVersion.parse(value).label if is_code and value else value for value in (setting.a, setting.b)]
+    values = [render_phrase("not set") if value is None else code(value) for value in shown]
     return render_phrase("{setting}: {a}, {b}", setting=code(setting.name), a=values[0], b=values[1])

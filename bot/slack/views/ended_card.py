@@ -12,7 +12,14 @@ from bot.core.rules.cluster_keeping import find_keep_end, is_kept
 from bot.phrase import N_
 from bot.slack.views import failure_views, wording
 from bot.slack.views.blocks import Block, actions, context, fields_section, output_block, section
-from bot.slack.views.card_title import describe_origin, link_tracker, list_card_settings, render_headline, render_title
+from bot.slack.views.card_title import (
+    describe_origin,
+    link_code,
+    link_tracker,
+    list_card_settings,
+    render_headline,
+    render_title,
+)
 from bot.slack.views.checkpoint_views import format_bytes, list_instructions
 from bot.slack.views.finding_views import render_open_findings, render_unreliable_metrics
 from bot.slack.views.message import Message, build_native_chart
@@ -189,6 +196,7 @@ def list_end_parts(run: Run) -> list[Markup]:
     return [
         render_phrase("by {person}", person=mention(run.requester)),
         *list_card_settings(run),
+        link_code(run),
         describe_origin(run),
         wording.describe_machines(run),
         wording.describe_rate(run.spending.hourly_rate) if run.spending.hourly_rate else render_phrase("price unknown"),

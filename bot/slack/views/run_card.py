@@ -15,6 +15,7 @@ from bot.slack.views.card_buttons import build_menu, card_buttons
 from bot.slack.views.card_title import (
     choose_color,
     describe_origin,
+    link_code,
     link_tracker,
     list_card_settings,
     render_title,
@@ -192,6 +193,7 @@ def list_context_parts(run: Run, now: datetime) -> list[Markup]:
     return [
         render_phrase("by {person}", person=mention(run.requester)),
         *list_card_settings(run),
+        link_code(run),
         describe_origin(run),
         describe_managed_job(run),
         wording.describe_lease(run, now),

@@ -26,6 +26,11 @@ REFUSED = {
     "a pattern that looks around": ('"[a-z]+"', '"(?=a)[a-z]+"', "the pattern of model"),
     "an unknown finding": ("[plateau]", "[plato]", "names an unknown finding: `plato`"),
     "a budget that is none": ("budget_dollars: 1", "budget_dollars: .inf", "`_metadata.verlbot.budget_dollars`"),
+    "code in another folder": (
+        "_metadata:\n  verlbot:\n",
+        "workdir: {url: https://a.example/b.git}\n_metadata:\n  verlbot:\n    code: true\n",
+        "`_metadata.verlbot.code` needs a task without a `workdir` of its own",
+    ),
     "a lease beyond all dates": (
         "lease_hours: 1",
         "lease_hours: 1.0e+300",

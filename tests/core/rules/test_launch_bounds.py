@@ -20,6 +20,7 @@ from tests.builders import a_recipe, a_run, change_run, refusal_of
 
 BOUNDS = Bounds(
     recipes=("ppo", "sft*"),
+    code=("acme/*",),
     infra=("aws*", FROM_RECIPE),
     images=(FROM_RECIPE, "docker:team/*"),
     buckets=("s3://team/*",),
@@ -48,6 +49,8 @@ def passed(bounds: Bounds = BOUNDS, **changes: Any) -> list[str]:
     ("asked", "bound"),
     [
         ({"recipe": "mine"}, "recipes"),
+        ({"code": "evil/rl"}, "code"),
+        ({"code": "acme-evil/rl"}, "code"),
         ({"infra": "gcp", "recipe_infra": "lambda"}, "infra"),
         ({"image": "docker:evil"}, "images"),
         ({"image": "docker:own/more"}, "images"),
@@ -77,6 +80,7 @@ def test_what_passes_a_bound_is_refused_by_its_name(asked: dict[str, Any], bound
     [
         {"recipe": "SFT-small"},
         {"infra": "aws/us-east-1", "recipe_infra": "gcp"},
+        {"code": "acme/rl"},
         {"image": "docker:team/verl"},
         {"bucket": "s3://team/models"},
         {"accelerators": {"h100": 8, "A100": 4}},
@@ -176,9 +180,11 @@ def test_a_run_is_given_no_more_than_it_could_have_been_launched_with(more: dict
 
 def test_without_a_file_a_launch_is_bounded_for_all_but_admins() -> None:
     public = Channel("C1", ChannelKind.PUBLIC)
-    dear = replace(ASK, nodes=64, gpus=512, lease=timedelta(days=90), image="docker:evil", budget_dollars=1e6)
+    dear = replace(
+        ASK, nodes=64, gpus=512, lease=timedelta(days=90), image="docker:evil", budget_dollars=1e6, code="acme/rl"
+    )
     for role in (Role.LAUNCHER, Role.APPROVER):
         found = {one.bound for bounds in SAFE_POLICY.bounds_for(role, public) for one in find_violations(bounds, dear)}
-        assert found == {"images", "nodes", "gpu_hours", "lease_hours", "budget_dollars"}
+        assert found == {"code", "images", "nodes", "gpu_hours", "lease_hours", "budget_dollars"}
     assert refusal_of(lambda: refuse_out_of_bounds(SAFE_POLICY.bounds_for(Role.ADMIN, public), dear, ())) is None
     assert (SAFE_BOUNDS.budget_dollars, SAFE_BOUNDS.lease_hours, SAFE_POLICY.person.runs) == (100.0, 24.0, 2)

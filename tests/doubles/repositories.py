@@ -1,0 +1,28 @@
+"""Repositories of code in memory: what they have is set, and what was asked is kept."""
+
+from dataclasses import dataclass, field
+
+from bot.core.model.code_version import CodeVersion
+from bot.errors import Unavailable, UserError
+
+FIRST, SECOND = "4f3c2a1" + 33 * "0", "b2f4add" + 33 * "1"
+"""Two commits of `acme/rl`: its branch `main` has the first."""
+
+
+@dataclass
+class FakeRepositories:
+    """Attributes:
+    commits: by version as it is typed. asked: the versions that were asked for. answers: whether the host does.
+    """
+
+    commits: dict[str, str] = field(default_factory=lambda: {"acme/rl@main": FIRST, "acme/rl": FIRST})
+    asked: list[str] = field(default_factory=list)
+    answers: bool = True
+
+    def find_commit(self, code: CodeVersion) -> str:
+        self.asked.append(str(code))
+        if not self.answers:
+            raise Unavailable("The host does not answer.")
+        if str(code) not in self.commits:
+            raise UserError(f"There is no {code}.")
+        return self.commits[str(code)]
