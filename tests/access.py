@@ -11,7 +11,7 @@ from typing import Any, cast
 from redis import Redis
 from slack_bolt import BoltRequest
 
-from bot.adapters.redis.connection import AUDIT_EVENTS, LEADER, LEADER_TERM
+from bot.adapters.redis.connection import AUDIT_EVENTS, LEADER, LEADER_EPOCH, LEADER_TERM, STORE_IDENTITY
 from bot.core.model.cluster import ClusterState
 from bot.core.model.orphan import ListedCluster, Orphan, Ownership
 from bot.core.model.people import Grants, Role
@@ -279,7 +279,7 @@ Dump = Mapping[bytes, bytes]
 
 
 def is_apart(key: str) -> bool:
-    return key in (AUDIT_EVENTS, LEADER, LEADER_TERM) or key.endswith(":events")
+    return key in (AUDIT_EVENTS, LEADER, LEADER_EPOCH, LEADER_TERM, STORE_IDENTITY) or key.endswith(":events")
 
 
 @dataclass
