@@ -104,17 +104,35 @@ verl_pid=''
 node_lost_code=68
 # How long Ray may take to find out that a node has died.
 loss_seconds=30
+ray_starts=0
+# How often Ray is started on a node, if it ends within so many seconds of its start.
+max_ray_starts=3
+ray_start_seconds=90
 # How long Ray may take to end by itself.
 stop_seconds=6
 
+# start_ray WORD…: starts Ray on this node with these words.
 start_ray() {
+  ray_words=("$@")
   # Slurm names a job's GPUs to every maker's libraries, and verl refuses two names at once.
   if [ -n "${CUDA_VISIBLE_DEVICES:-}${HIP_VISIBLE_DEVICES:-}" ]; then
     unset ROCR_VISIBLE_DEVICES
   fi
+  ray_starts=$((ray_starts + 1))
+  ray_began=$SECONDS
   ray start "$@" --node-ip-address "$node_ip" --num-gpus "$SKYPILOT_NUM_GPUS_PER_NODE" \
     --dashboard-agent-listen-port 52366 --disable-usage-stats --block >"$ray_log" 2>&1 &
   ray_pid=$!
+}
+
+# Starts Ray again where it has ended soon after its start, as it does on a machine that is too busy at first.
+restart_ray() {
+  if [ "$ray_starts" -ge "$max_ray_starts" ] || [ $((SECONDS - ray_began)) -ge "$ray_start_seconds" ]; then
+    cat "$ray_log" >&2
+    return 1
+  fi
+  printf 'verl watch: Ray did not start on this node; it is started again.\n' >&2
+  start_ray "${ray_words[@]}"
 }
 
 # runs PID: whether this is a process of ours that has not ended.
@@ -221,8 +239,7 @@ head_listens() {
 wait_for_head() {
   until head_answers; do
     if [ -n "$ray_pid" ] && ! runs "$ray_pid"; then
-      cat "$ray_log" >&2
-      fail 'Ray did not start on the head node.'
+      restart_ray || fail 'Ray did not start on the head node.'
     fi
     if [ "$SECONDS" -ge "$WORKERS_TIMEOUT_SECONDS" ]; then
       fail "Ray on the head node ($head_address) did not answer within $WORKERS_TIMEOUT_SECONDS seconds."
@@ -236,8 +253,7 @@ follow_head() {
   local code missed=0
   until [ -s "$VERLBOT_END_FILE" ]; do
     if ! runs "$ray_pid"; then
-      cat "$ray_log" >&2
-      fail "Ray on node $SKYPILOT_NODE_RANK ended before the training did."
+      restart_ray || fail "Ray on node $SKYPILOT_NODE_RANK ended before the training did."
     fi
     if head_listens; then
       missed=0
@@ -312,8 +328,9 @@ join_nodes() {
   fi
 
   # The dashboard asks for no password and can start jobs, so it listens on this node alone; see it through
-  # `ssh -L 8265:localhost:8265 CLUSTER`.
-  start_ray --head --port 6390 --dashboard-host 127.0.0.1 --dashboard-port 8265
+  # `ssh -L 8265:localhost:8265 CLUSTER`. Nobody connects by Ray's client, whose server does not start while the node
+  # is busy, and ends all of Ray then.
+  start_ray --head --port 6390 --ray-client-server-port 0 --dashboard-host 127.0.0.1 --dashboard-port 8265
   wait_for_head
   # In the background, since bash answers a signal only between two commands.
   ask_ray join "$SKYPILOT_NUM_NODES" "$WORKERS_TIMEOUT_SECONDS" "$SKYPILOT_NUM_GPUS_PER_NODE" &

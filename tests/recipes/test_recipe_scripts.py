@@ -27,8 +27,13 @@ ONE_OF_EACH_SIZE = ("ppo", "own-data", "multiturn-tools")
 
 RAY = """#!/bin/sh
 case "$1" in
-  health-check) exit "${RAY_HEALTH:-0}" ;;
+  health-check) [ -e "$HOME/gpus" ] || [ "$SKYPILOT_NODE_RANK" != 0 ] || exit 1; exit "${RAY_HEALTH:-0}" ;;
   start)
+    echo "$*" >>"$HOME/starts"
+    if [ "$(wc -l <"$HOME/starts")" -le "${RAY_FAILS:-0}" ]; then
+      echo "the raylet has died"
+      exit 1
+    fi
     env | grep _VISIBLE_DEVICES= >"$HOME/gpus"
     env | grep _SOCKET_IFNAME= | sort >"$HOME/devices"
     env -i PATH="$PATH" sh -c "sleep 300; : $HOME" &
@@ -373,6 +378,24 @@ def test_a_worker_whose_head_does_not_answer_says_so(node: Node, name: str) -> N
     done = node.run(name, rank=1, RAY_HEALTH="1", WORKERS_TIMEOUT_SECONDS="1")
     assert done.returncode == 1
     assert "Ray on the head node (10.0.0.1:6390) did not answer within 1 seconds" in done.stderr
+
+
+@pytest.mark.parametrize("fails", [1, 2])
+def test_ray_that_ends_at_its_start_is_started_again(node: Node, fails: int) -> None:
+    done = node.run("own-data", RAY_FAILS=str(fails))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Ray did not start on this node; it is started again.") == fails
+    first, *others = (node.folder / "starts").read_text().splitlines()
+    assert others == [first] * fails
+
+
+def test_ray_that_never_starts_says_why(node: Node) -> None:
+    done = node.run("own-data", RAY_FAILS="9")
+    assert done.returncode == 1
+    assert "the raylet has died" in done.stderr
+    assert "verl recipe: Ray did not start on the head node." in done.stderr
+    assert len((node.folder / "starts").read_text().splitlines()) == 3
+    assert node.list_left() == []
 
 
 @pytest.mark.parametrize(
