@@ -328,9 +328,8 @@ join_nodes() {
   fi
 
   # The dashboard asks for no password and can start jobs, so it listens on this node alone; see it through
-  # `ssh -L 8265:localhost:8265 CLUSTER`. Nobody connects by Ray's client, whose server does not start while the node
-  # is busy, and ends all of Ray then.
-  start_ray --head --port 6390 --ray-client-server-port 0 --dashboard-host 127.0.0.1 --dashboard-port 8265
+  # `ssh -L 8265:localhost:8265 CLUSTER`.
+  start_ray --head --port 6390 --dashboard-host 127.0.0.1 --dashboard-port 8265
   wait_for_head
   # In the background, since bash answers a signal only between two commands.
   ask_ray join "$SKYPILOT_NUM_NODES" "$WORKERS_TIMEOUT_SECONDS" "$SKYPILOT_NUM_GPUS_PER_NODE" &
