@@ -36,6 +36,7 @@ case "$1" in
     fi
     env | grep _VISIBLE_DEVICES= >"$HOME/gpus"
     env | grep _SOCKET_IFNAME= | sort >"$HOME/devices"
+    env | grep ^WANDB_R | sort >"$HOME/tracker"
     env -i PATH="$PATH" sh -c "sleep 300; : $HOME" &
     exec sleep 60
     ;;
@@ -585,6 +586,36 @@ def test_the_calculator_is_written_whole_and_counts(node: Node) -> None:
     assert calculator("1,000 / 8") == "125"
     assert calculator("__import__('os').system('touch pwned')").startswith("Error: ")
     assert calculator("1 / 0").startswith("Error: ")
+
+
+@pytest.mark.parametrize(
+    ("kept", "resume_from", "name"),
+    [
+        pytest.param({}, "", "own-data-7f3a", id="a new run"),
+        pytest.param({"old-1": "first-1\n"}, "old-1", "first-1", id="of the run that it resumes from"),
+        pytest.param({"old-1": "first-1\n"}, "old-1/global_step_20", "first-1", id="of one checkpoint of it"),
+        pytest.param({"own-data-7f3a": "mine\n", "old-1": "first-1"}, "old-1", "mine", id="its own earlier start"),
+        pytest.param({"old-1": "$(touch pwned)"}, "old-1", "own-data-7f3a", id="no name"),
+        pytest.param({"old-1": "x" * 99}, "old-1", "own-data-7f3a", id="a name that is too long"),
+    ],
+)
+def test_a_resumed_run_goes_on_with_the_curves_of_the_one_before(
+    node: Node, kept: dict[str, str], resume_from: str, name: str
+) -> None:
+    for run, text in kept.items():
+        save_checkpoint(node.folder / "checkpoints" / run, 20, 2)
+        (node.folder / "checkpoints" / run / "tracker-run").write_text(text)
+    done = node.run("own-data", RESUME_FROM=resume_from, WANDB_API_KEY="x")
+    assert done.returncode == 0, done.stderr
+    assert (node.folder / "tracker").read_text().splitlines() == ["WANDB_RESUME=allow", f"WANDB_RUN_ID={name}"]
+    assert (node.folder / "checkpoints" / "own-data-7f3a" / "tracker-run").read_text() == f"{name}\n"
+    assert "trainer.logger=[console,file,wandb]" in words(done.stdout)
+    assert not node.pwned()
+
+
+def test_without_a_tracker_there_is_no_run_of_one(node: Node) -> None:
+    node.run("own-data")
+    assert (node.folder / "tracker").read_text() == ""
 
 
 def test_own_data_become_rows_as_verl_reads_them(node: Node) -> None:
