@@ -27,7 +27,7 @@ ONE_OF_EACH_SIZE = ("ppo", "own-data", "multiturn-tools")
 
 RAY = """#!/bin/sh
 case "$1" in
-  health-check) [ -e "$HOME/gpus" ] || [ "$SKYPILOT_NODE_RANK" != 0 ] || exit 1; exit "${RAY_HEALTH:-0}" ;;
+  health-check) [ -z "$RAY_FAILS" ] || [ -e "$HOME/gpus" ] || exit 1; exit "${RAY_HEALTH:-0}" ;;
   start)
     echo "$*" >>"$HOME/starts"
     if [ "$(wc -l <"$HOME/starts")" -le "${RAY_FAILS:-0}" ]; then
@@ -232,7 +232,7 @@ def words(stdout: str) -> list[str]:
     return list(json.loads(line.removeprefix("VERL ")))
 
 
-@pytest.mark.parametrize("name", VERL)
+@pytest.mark.parametrize("name", ONE_OF_EACH_SIZE)
 def test_overrides_arrive_at_verl_as_they_were_typed_and_after_the_recipes_own(node: Node, name: str) -> None:
     done = node.run(name, overrides=HOSTILE)
     assert done.returncode == 0, done.stderr
@@ -253,7 +253,7 @@ def test_the_teams_own_code_is_found_by_verl_and_its_workers(
     assert (str(node.folder) in done.stdout.strip().split(":")[1:]) is is_found
 
 
-@pytest.mark.parametrize("name", VERL)
+@pytest.mark.parametrize("name", ONE_OF_EACH_SIZE)
 def test_what_verl_is_told_by_the_recipe_itself(node: Node, name: str) -> None:
     told = words(node.run(name).stdout)
     run_dir = f"{node.folder}/checkpoints/{name}-7f3a"
@@ -357,7 +357,7 @@ def test_a_number_that_hides_a_command_is_refused_and_not_run(node: Node, name: 
     assert not node.pwned()
 
 
-@pytest.mark.parametrize("name", VERL)
+@pytest.mark.parametrize("name", ONE_OF_EACH_SIZE)
 def test_a_model_with_odd_characters_is_one_word(node: Node, name: str) -> None:
     done = node.run(name, MODEL="a b; touch pwned")
     assert "actor_rollout_ref.model.path=a b; touch pwned" in words(done.stdout)
@@ -492,6 +492,7 @@ def test_a_node_with_too_few_cpus_is_refused_in_a_sentence(node: Node) -> None:
 
 
 @pytest.mark.parametrize("name", VERL)
+@pytest.mark.long
 def test_a_launch_by_hand_which_mounts_the_library_tells_verl_the_same(node: Node, name: str) -> None:
     written = yaml.safe_load((SOURCE_RECIPES / f"{name}.yaml").read_text())
     ((mount, source),) = written["file_mounts"].items()
