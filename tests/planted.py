@@ -58,6 +58,7 @@ PLANTED = (
         "lineage",
         "checkpoint_rescue",
         "plan.image",
+        "plan.code",
         "plan.checkpoint_store",
         "plan.warnings",
     ),

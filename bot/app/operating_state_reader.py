@@ -5,7 +5,7 @@ from threading import Lock
 from typing import Protocol
 
 from bot.app.ports import Now
-from bot.app.store_ports import OrphanStore, RunStore, UnreadableRunStore
+from bot.app.store_ports import OrphanStore, RunReader
 from bot.core.rules.operating_state import OperatingState, count_state
 from bot.errors import Unavailable
 
@@ -13,7 +13,7 @@ REUSE_FOR = timedelta(seconds=5)
 """How long an answer is given again: any sender may ask as often as it likes, and the store is for the bot."""
 
 
-class OperatingStore(RunStore, UnreadableRunStore, OrphanStore, Protocol):
+class OperatingStore(RunReader, OrphanStore, Protocol):
     """The records that are counted."""
 
 

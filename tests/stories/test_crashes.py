@@ -5,6 +5,7 @@ the same with kill -9 and real processes at the points that matter most.
 """
 
 from collections.abc import Callable
+from typing import Self
 
 import pytest
 
@@ -30,9 +31,22 @@ def die() -> None:
     raise Killed
 
 
+class KeptStore(RedisStore):
+    """A store that keeps the fenced one, to which the leader writes."""
+
+    leaders: RedisStore
+
+    def fence(self) -> Self:
+        fenced = super().fence()
+        self.leaders = fenced
+        return fenced
+
+
 def watched(bot: Bot, fatal: int | None) -> Points:
     points = Points(die, fatal)
+    assert isinstance(bot.store, KeptStore)
     points.watch(bot.store, STORE, "store")
+    points.watch(bot.store.leaders, STORE, "leader's store")
     points.watch(bot.cloud, CLOUD, "cloud")
     points.watch(bot.client, SLACK, "slack")
     return points
@@ -69,6 +83,10 @@ def stops(bot: Bot) -> None:
     bot.ticks(3, seconds=40)
 
 
+LAST_LOOK_SECONDS = 600
+"""After so long the bot looks for the last time whether a message that it sent again came twice, and archives the
+run."""
+
 LIVES = {"succeeds": (succeeds, goes_on, "succeeded"), "is stopped": (is_stopped, stops, "stopped")}
 
 
@@ -99,6 +117,7 @@ def test_whenever_the_bot_dies_the_next_one_ends_the_run_once(
         assert set(notices(later).values()) == {1}, where
         assert {f"{RUN} card", f"{RUN} ended"} <= set(notices(later)), where
         assert later.cloud.seen.get(CLUSTER, NOTHING).is_empty, where
+        later.ticks(3, seconds=LAST_LOOK_SECONDS / 2)
         assert later.store.list_open_runs() == [], where
 
 
@@ -147,6 +166,7 @@ def test_whenever_the_bot_dies_the_policy_resumes_a_sick_run_once(
         assert resume, where[-1]
         assert origin, where[-1]
         assert (resume.run_id, origin.stopped_run, origin.resumed_run) == (LATER, RUN, LATER), where[-1]
+        later.ticks(3, seconds=LAST_LOOK_SECONDS / 2)
         assert [run.id for run in later.store.list_open_runs()] == [LATER], where[-1]
         assert set(notices(later).values()) == {1}, where[-1]
 
@@ -163,11 +183,11 @@ def fresh(store: RedisStore, playground: Playground, slack: PlaygroundClient) ->
     store._redis.flushall()
     workspace = playground._slack.workspace
     workspace.messages.clear()
-    return Bot(RedisStore(store._redis), playground, slack)
+    return Bot(KeptStore(store._redis), playground, slack)
 
 
 def reborn(bot: Bot) -> Bot:
     """The bot after a restart, with nothing of the dead one's memory and all of the outside."""
     for name in CLOUD:
         vars(bot.cloud).pop(name, None)
-    return Bot(RedisStore(bot.store._redis), bot.playground, bot.slack, bot.cloud, bot.moment)
+    return Bot(KeptStore(bot.store._redis), bot.playground, bot.slack, bot.cloud, bot.moment)

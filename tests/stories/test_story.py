@@ -259,7 +259,7 @@ def test_unpriced_is_said_and_is_not_free(bot: Bot) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        pytest.param("launch smok", "Did you mean `smoke`? Valid: `smoke`, `grpo`", id="recipe"),
+        pytest.param("launch smok", "Did you mean `smoke`? Valid: `smoke`, `dapo`, `grpo`", id="recipe"),
         pytest.param("launch smoke nodse=2", "Did you mean `nodes`?", id="parameter"),
         pytest.param("launch smoke nodes=99", "a whole number from 1 to 8", id="range"),
         pytest.param("launch smoke trainer.x=1", "takes no Hydra override", id="override"),

@@ -33,11 +33,13 @@ def list_accelerators(accelerators: object) -> list[str]:
 
     >>> list_accelerators({"H100": 8, "A100": 4}), list_accelerators("L4"), list_accelerators(None)
     (['H100:8', 'A100:4'], ['L4'], [])
+    >>> list_accelerators("H100:8, A100:4")
+    ['H100:8', 'A100:4']
     """
     if isinstance(accelerators, Mapping):
         return [f"{name}:{count or 1}" for name, count in accelerators.items()]
     if isinstance(accelerators, str):
-        return [accelerators]
+        return [name.strip() for name in accelerators.split(",") if name.strip()]
     return [str(accelerator) for accelerator in accelerators] if isinstance(accelerators, Iterable) else []
 
 

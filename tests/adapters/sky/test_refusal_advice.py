@@ -42,7 +42,7 @@ def test_each_cause_has_an_advice() -> None:
             "RuntimeError",
             "Failed to find pip wheel for SkyPilot under /a with glob pattern 'skypilot-2.0-*.whl'. "
             "Found: ['/a/skypilot-1.9-py3-none-any.whl']. No wheel file is generated.",
-            ["version 2.0, and finds that of 1.9", "install the same one"],
+            ["version 2.0 of its wheel, but finds 1.9", "install the same one"],
             id="versions of the wheel",
         ),
     ],

@@ -43,7 +43,8 @@ def refuse(task: dict[str, Any], *overrides: str) -> str:
         pytest.param("H100:8", 1, ("actor_rollout_ref.rollout.pipeline_model_parallel_size=3",), "3 GPUs", id="stages"),
         pytest.param("H100:8", 1, ("actor_rollout_ref.rollout.data_parallel_size=16",), "16 GPUs", id="replicas"),
         pytest.param("H100:8", 1, (f"{TP}=3", "trainer.v1.trainer_mode=separate_async"), "", id="GPUs of their own"),
-        pytest.param("H100:8,A100:8", 1, (f"{TP}=3",), "", id="machines that are not chosen yet"),
+        pytest.param("H100:8,A100:4", 1, (f"{TP}=3",), "", id="a number of GPUs that is not chosen yet"),
+        pytest.param("H100:8,A100:8", 1, (f"{TP}=3",), "3 GPUs", id="eight GPUs of either kind"),
         pytest.param("H100:8", 1, (f"{ULYSSES}=2",), "", id="sequences on two GPUs"),
         pytest.param("H100:8", 1, (f"{ULYSSES}=3",), f"For example `{ULYSSES}=1`.", id="sequences on three"),
         pytest.param(
