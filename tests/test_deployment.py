@@ -412,8 +412,9 @@ def test_the_package_carries_its_recipes_and_texts_and_no_playground(tmp_path: P
     assert {
         f"bot/recipes/{name}.yaml" for name in ("ppo", "grpo", "dapo", "lora", "own-data", "multiturn-tools", "smoke")
     } <= set(names)
-    library = {path.name for path in (ROOT / "recipes" / "lib").iterdir()}
+    library = {path.name for path in (ROOT / "recipes" / "lib").iterdir() if path.is_file()}
     assert library
+    assert not [name for name in names if "__pycache__" in name]
     assert {f"bot/recipes/lib/{name}" for name in library} <= set(names)
     assert {"bot/languages/zh_CN.po", "bot/cli/starter_policy.yaml"} <= set(names)
     assert not [

@@ -1,5 +1,6 @@
 """Settings that would fail on rented machines, refused before anything is launched. Pure."""
 
+import re
 from collections.abc import Sequence
 from math import prod
 
@@ -11,6 +12,9 @@ from bot.core.model.training_framework import Framework
 from bot.core.rules.override_checks import find_engine, list_override_warnings, refuse_unfit_override
 from bot.errors import UnsuitableSetting
 from bot.phrase import Phrase, Text, join_list
+
+EXTERNAL_CODE = re.compile(r"external_lib=|\.(path|module_path|cls)=")
+"""Overrides that name a module or a file of the team's own, which verl imports."""
 
 
 def refuse_failing_settings(plan: LaunchPlan, framework: Framework) -> None:
@@ -26,11 +30,17 @@ def refuse_failing_settings(plan: LaunchPlan, framework: Framework) -> None:
     if tree is not None:
         engine = find_engine(plan, tree)
         for override in plan.overrides:
-            refuse_unfit_override(override, tree, engine)
+            refuse_unfit_override(override, tree, engine, has_own_code(plan))
     for rule in plan.recipe.batch_rules:
         refuse_uneven_batch(plan, rule)
     if tree is not None:
         framework.launch_checks.refuse(plan.task, plan.overrides)
+
+
+def has_own_code(plan: LaunchPlan) -> bool:
+    """Return whether a launch brings code of the team's into verl: a repository, an image, or a module by a setting."""
+    settings = dict(plan.parameters)
+    return plan.code is not None or "image" in settings or any(map(EXTERNAL_CODE.search, plan.overrides))
 
 
 def list_launch_warnings(plan: LaunchPlan, framework: Framework) -> tuple[Text, ...]:

@@ -85,8 +85,11 @@ def find_engine(plan: LaunchPlan, tree: OptionTree) -> str:
     return chosen[-1] if chosen and chosen[-1] in tree.engines else tree.engines[0]
 
 
-def refuse_unfit_override(text: str, tree: OptionTree, engine: str) -> None:
+def refuse_unfit_override(text: str, tree: OptionTree, engine: str, has_own_code: bool = False) -> None:
     """Refuse an override that Hydra would refuse before the training starts, so after the machines are paid for.
+
+    Args:
+        has_own_code: whether the launch brings code of the team's, which may register names that verl does not have.
 
     Raises:
         UnsuitableSetting: the program has no such setting, the mark before it does not fit, or its value is of another
@@ -126,7 +129,7 @@ def refuse_unfit_override(text: str, tree: OptionTree, engine: str) -> None:
         )
     if override.mark != "~" and override.value is not None:
         refuse_unfit_value(override.key, override.value, option)
-        refuse_unknown_value(override.key, override.value, tree)
+        refuse_unknown_value(override.key, override.value, tree, has_own_code)
         refuse_unknown_entries(override, option, tree, engine)
 
 
@@ -223,14 +226,15 @@ def refuse_unfit_value(key: str, value: str, option: Option) -> None:
         raise UnsuitableSetting(Phrase("Hydra reads {value} as a word.", value="`None`"), hint, setting=key)
 
 
-def refuse_unknown_value(key: str, value: str, tree: OptionTree) -> None:
+def refuse_unknown_value(key: str, value: str, tree: OptionTree, has_own_code: bool) -> None:
     """Refuse a value that the program does not know, such as an estimator of no such name.
 
     Raises:
-        UnsuitableSetting: it takes no such value; or a team's own code could have added it, and it is nearly another.
+        UnsuitableSetting: it takes no such value; or only a team's own code could have added it, of which the launch
+            has none, and it is nearly another.
     """
     allowed, word = tree.values.get(key), unquote(value)
-    if allowed is None or allowed.holds(word) or "${" in value or value == "null":
+    if has_own_code or allowed is None or allowed.holds(word) or "${" in value or value == "null":
         return
     near = find_near_names(word, allowed.values)
     if near or not allowed.is_open:
@@ -306,10 +310,14 @@ def warn_of_override(override: Override, tree: OptionTree, engine: str) -> Text:
         return join_sentences(Phrase("No code of verl reads {key}.", key=show_key(key)), hint)
     allowed = tree.values.get(key)
     if allowed is not None and override.value is not None and not allowed.holds(unquote(override.value)):
-        return Phrase(
-            "verl itself has no {value} for `{key}`: your own code must register it.",
-            value=show_key(unquote(override.value)),
-            key=key,
+        near = find_near_names(unquote(override.value), allowed.values)
+        return join_sentences(
+            Phrase(
+                "verl itself has no {value} for `{key}`: your own code must register it.",
+                value=show_key(unquote(override.value)),
+                key=key,
+            ),
+            Phrase("Did you mean {names}?", names=join_list(f"`{name}`" for name in near)) if near else "",
         )
     if not override.may_add or override.is_hydras or key in tree.choices or tree.is_below_open(key):
         return ""

@@ -199,6 +199,14 @@ def test_a_value_that_verl_or_a_teams_own_code_may_know_is_accepted(override: st
     assert refuse(override) == ""
 
 
+def test_with_code_of_the_teams_own_a_near_name_is_asked_about_and_not_refused() -> None:
+    override = "algorithm.adv_estimator=drgrpo"
+    assert refusal_of(lambda: refuse_unfit_override(override, TREE, "dp", has_own_code=True)) is None
+    assert "your own code must register it. Did you mean `grpo`" in str(
+        warn_of_override(Override.parse(override), TREE, "dp")
+    )
+
+
 def test_a_value_of_a_teams_own_code_is_warned_of() -> None:
     warning = warn_of_override(Override.parse("algorithm.adv_estimator=our_own_baseline_of_2026"), TREE, "dp")
     assert str(warning) == (

@@ -89,7 +89,7 @@ class LineParser:
         elif event := parse_event(line):
             self.events.append(event)
             if isinstance(event, TrainingResumed):
-                self.step, self.keys, self.other_keys = event.step, (), ()
+                self.step, self.keys, self.other_keys, self.losses = event.step, (), (), NO_LOSSES
 
     def _ends_block(self, line: str) -> bool:
         """Add a line to metrics in braces. Return whether it is not part of them, and still has to be parsed."""
@@ -121,7 +121,10 @@ class LineParser:
             self.unfamiliar_keys = keys[:REMEMBERED_KEYS]
             return
         self.events.append(self.losses.add_to(row))
-        self.unfamiliar_keys, self.sampling, self.losses = (), False, NO_LOSSES
+        self.unfamiliar_keys, self.sampling = (), False
+        # Those of a validation before the first step are no step's; later on a step's row comes after the others.
+        if VERL_KEYS.is_training_step(row) or not self.keys:
+            self.losses = NO_LOSSES
 
     def _belongs_to_run(self, row: StepMetrics) -> bool:
         """Return whether the run prints such rows: the model's answer may look like one."""

@@ -27,7 +27,7 @@ POLICY_LOSSES = ValueSet(
 LOSS_SUMS = ValueSet(
     ("token-mean", "token-sum", "seq-mean-token-sum", "seq-mean-token-sum-norm", "seq-mean-token-mean"), ALGORITHMS
 )
-KL_FORMULAS = ValueSet(("kl", "k1", "abs", "mse", "k2", "low_var_kl", "k3", "full"), ALGORITHMS, suffix="+")
+KL_FORMULAS = ValueSet(("kl", "k1", "abs", "mse", "k2", "low_var_kl", "k3"), ALGORITHMS, suffix="+")
 KL_CONTROLS = ValueSet(("fixed", "adaptive"), ALGORITHMS)
 ROLLOUTS = ValueSet(("vllm", "sglang", "trtllm"), "workers/rollout/base.py", is_open=True)
 REWARD_MANAGERS = ValueSet(

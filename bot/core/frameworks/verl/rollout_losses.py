@@ -15,12 +15,19 @@ ROLLOUT_MARK = "Error in _run_prompt"
 PADDING_MARK = " synthetic padding samples"
 """What the lines contain. (Source: verl 0.9.1, `trainer/ppo/v1/agent_loop_tq.py`, `trainer/ppo/padding_utils.py`.)"""
 
-REPEATED = re.compile(r"\[repeated (\d{1,6})x across cluster\]")
-"""How Ray writes that other processes printed the same."""
+LOGGING_HEAD = r"(?:[A-Z]{4,8}:(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{1,6}|[\w.]{1,80}):)?"
+"""What verl's logging writes before a message."""
 
-PADDING_LINE = re.compile(r"Upsampled batch from \d{1,9} to (\d{1,9}) with (\d{1,9}) synthetic padding samples")
+ROLLOUT_LINE = re.compile(LOGGING_HEAD + r"Error in _run_prompt(?: for uid=|: )")
+PADDING_LINE = re.compile(
+    LOGGING_HEAD + r"Upsampled batch from (\d{1,9}) to (\d{1,9}) with (\d{1,9}) synthetic padding samples for "
+)
+REPEATED = re.compile(r"\[repeated (\d{1,4})x across cluster\]\s{0,9}$")
+"""How Ray writes at the end of a line that it left out so many of the same, besides the one that it printed before."""
 
 MAX_FAILED_ROLLOUTS = 10**9
+MAX_ENDING_CHARACTERS = 80
+"""Maximum characters at the end of a line in which a repetition is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +45,18 @@ class RolloutLosses:
     def read_line(self, line: str) -> Self:
         """Return the losses after a line of the log.
 
-        >>> losses = RolloutLosses().read_line("ERROR:Error in _run_prompt for uid=7f [repeated 2x across cluster]")
+        >>> losses = RolloutLosses().read_line("ERROR:verl:Error in _run_prompt for uid=7f")
+        >>> losses = losses.read_line("ERROR:verl:Error in _run_prompt for uid=7f [repeated 2x across cluster]")
         >>> losses.read_line("Upsampled batch from 26 to 32 with 6 synthetic padding samples for required_multiple=16")
         RolloutLosses(failed=3, padded_share=0.1875)
         """
-        if ROLLOUT_MARK in line:
-            repeated = REPEATED.search(line)
-            failed = self.failed + 1 + (int(repeated[1]) if repeated else 0)
+        if ROLLOUT_LINE.match(line):
+            repeated = REPEATED.search(line, max(len(line) - MAX_ENDING_CHARACTERS, 0))
+            failed = self.failed + (int(repeated[1]) if repeated else 1)
             return replace(self, failed=min(failed, MAX_FAILED_ROLLOUTS))
-        if match := PADDING_LINE.search(line):
-            batch, padding = int(match[1]), int(match[2])
-            return replace(self, padded_share=padding / batch) if 0 < padding <= batch else self
+        if match := PADDING_LINE.match(line):
+            samples, batch, padding = map(int, match.groups())
+            return replace(self, padded_share=padding / batch) if 0 < padding == batch - samples else self
         return self
 
     def add_to(self, row: StepMetrics) -> StepMetrics:

@@ -33,6 +33,37 @@ def test_those_of_a_validation_do_not_count_for_training() -> None:
     assert all("log/failed_rollouts" not in row.values for row in read(FAILED + VALIDATED + step(1)))
 
 
+def test_what_ray_left_out_counts_once() -> None:
+    """Ray prints one line at once, and of the same by others a number: ten calls are two lines, the second of 9."""
+    repeated = FAILED.replace("\n", "\x1b[32m [repeated 9x across cluster]\x1b[0m\n")
+    (row,) = read(FAILED + repeated + step(1))
+    assert row.values["log/failed_rollouts"] == 10.0
+
+
+def test_a_row_beside_the_steps_leaves_them_to_the_step() -> None:
+    side = f"{TRAINER}step:2 - val-core/math/acc/mean@1:0.4\n"
+    *_, row = read(step(1) + 3 * FAILED + side + step(2))
+    assert row.values["log/failed_rollouts"] == 3.0
+
+
+def test_a_resume_begins_with_none() -> None:
+    *_, row = read(step(3) + 9 * FAILED + f"{TRAINER}Resuming from /c/x/global_step_3\n" + step(4))
+    assert "log/failed_rollouts" not in row.values
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "the answer: Error in _run_prompt for uid=1 [repeated 9999x across cluster]",
+        "I say Upsampled batch from 1 to 3 with 2 synthetic padding samples for required_multiple=3",
+        "Upsampled batch from 1 to 2 with 2 synthetic padding samples for required_multiple=2",
+    ],
+)
+def test_text_that_only_mentions_them_counts_for_nothing(line: str) -> None:
+    (row,) = read(f"(AgentLoopWorkerTQ pid=14) {line}\n{step(1)}")
+    assert not [key for key in row.values if key.startswith("log/")]
+
+
 def test_a_log_may_be_cut_anywhere() -> None:
     log = 3 * FAILED + PADDED + step(1) + FAILED + step(2)
     whole = read(log)

@@ -24,7 +24,8 @@ def detect_lost_rollouts(window: RowWindow) -> Measurement | None:
 
     A step without such lines in the log lost none.
     """
-    if not any(row.find_first((*FAILED_ROLLOUTS, *PADDED_SHARE)) is not None for row in window.rows):
+    is_told = any(row.find_first((*FAILED_ROLLOUTS, *PADDED_SHARE)) is not None for row in window.rows)
+    if not is_told or len(window.rows) < LOSS_STEPS:
         return None
     rules, rows = window.rules, window.rows[-LOSS_STEPS:]
     failed = [row.find_first(FAILED_ROLLOUTS) or 0.0 for row in rows]
@@ -42,7 +43,7 @@ def detect_lost_rollouts(window: RowWindow) -> Measurement | None:
             Phrase(
                 "{share} of the samples of the last {steps} steps are padding.",
                 share=format_percent(padded),
-                steps=len(rows),
+                steps=LOSS_STEPS,
             ),
             Phrase(PADDING_ADVICE),
         )
@@ -54,7 +55,7 @@ def detect_lost_rollouts(window: RowWindow) -> Measurement | None:
             "{count} rollouts of the last {steps} steps raised an error; {share} of the samples are padding in place"
             " of them.",
             count=format_number(sum(failed)),
-            steps=len(rows),
+            steps=LOSS_STEPS,
             share=format_percent(padded),
         ),
         Phrase(FAILED_ROLLOUTS_ADVICE),

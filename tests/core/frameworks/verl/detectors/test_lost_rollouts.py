@@ -15,7 +15,7 @@ QUIET = {LENGTH: 200.0}
     [
         pytest.param([{FAILED: 1.0}, *[QUIET] * 9], "healthy", id="one, long ago"),
         pytest.param([*[QUIET] * 9, {FAILED: 5.0, PADDED: 0.2}], "healthy", id="many, in one step"),
-        pytest.param([{FAILED: 1.0}] * 3, "healthy", id="the first three steps"),
+        pytest.param([*[QUIET] * 2, *[{FAILED: 1.0}] * 3], "healthy", id="in three of five steps"),
         pytest.param([*[QUIET] * 9, *[{FAILED: 1.0}] * 4], Severity.NOTE, id="one in each step"),
         pytest.param([{FAILED: 3.0, PADDED: 0.06}] * 5, Severity.NOTE, id="some, and padding in place of them"),
         pytest.param([{FAILED: 9.0, PADDED: 0.19}] * 5, Severity.WARNING, id="many"),
@@ -29,6 +29,10 @@ def test_lost_rollouts_are_found(rows: list[dict[str, float]], found: Severity |
 
 def test_a_log_without_such_lines_says_nothing_of_them() -> None:
     assert detect_lost_rollouts(window([QUIET] * 20)) is None
+
+
+def test_fewer_steps_than_are_averaged_say_nothing() -> None:
+    assert detect_lost_rollouts(window([{FAILED: 9.0, PADDED: 0.5}] * 4)) is None
 
 
 def test_what_fails_is_told_from_a_batch_that_does_not_divide() -> None:
