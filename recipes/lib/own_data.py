@@ -3,18 +3,33 @@
 Usage, on each node: python3 own_data.py TRAIN_FILE TEST_FILE REWARD_FILE FOLDER
 
 Writes FOLDER/train.parquet and FOLDER/test.parquet. A row of a file holds `prompt`, a text or a list of messages, and
-`answer`, a text or a number; or `prompt` and `reward_model`, as verl's own data sets do. Other columns stay.
+`answer`, a text or a number; or `prompt` and `reward_model`, as verl's own data sets do. verl hands each column of a
+row to its rollout as an argument, where another name may stop it: other columns go into `extra_info`.
 """
 
 import ast
+import json
+import math
 import os
 import sys
 
-FORMATS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+KEPT_COLUMNS = ("agent_name", "images", "videos", "audios")
+"""Columns that verl 0.9 reads beside the four that are written here."""
+
 SOURCE = "own-data"
 """The name under which validations are reported, where the rows have no `data_source`."""
 
+REWARD_ARGUMENTS = ("data_source", "solution_str", "ground_truth", "extra_info")
+"""The names by which verl calls a reward function."""
+
+MAX_WHOLE_FLOAT = 2**53
+"""From here on a float does not tell whole numbers apart."""
+
 BOX = "\\boxed{"
+
+
+class UnusableRow(ValueError):
+    """A row that verl cannot train on, and why."""
 
 
 def main(words):
@@ -32,6 +47,9 @@ def fail(problem):
     sys.exit(f"verl recipe: {problem}")
 
 
+# The reward
+
+
 def check_reward(path):
     """Fail unless the file is Python that defines `compute_score`. It is not run here."""
     try:
@@ -39,71 +57,137 @@ def check_reward(path):
             tree = ast.parse(file.read(), path)
     except FileNotFoundError:
         fail(f"There is no REWARD_FILE {path} on this node. Is the bucket or volume mounted?")
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, RecursionError) as error:
         fail(f"REWARD_FILE {path} cannot be read as Python: {error}")
-    names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-    names |= {
-        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
-    }
-    if "compute_score" not in names:
-        arguments = "data_source, solution_str, ground_truth, extra_info"
+    arguments = ", ".join(REWARD_ARGUMENTS)
+    definitions = list(find_definitions(tree.body))
+    if not definitions:
         fail(f"REWARD_FILE {path} defines no function compute_score({arguments}).")
+    function = definitions[-1]
+    if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and not takes_arguments(function.args):
+        fail(f"compute_score in REWARD_FILE {path} must take these arguments by name: {arguments}.")
+
+
+def find_definitions(statements):
+    """Yield what a module may bind to `compute_score`, at any depth but within functions and classes.
+
+    >>> code = "try:\\n from a import compute_score\\nexcept E:\\n compute_score = c\\ndef f():\\n compute_score = 1"
+    >>> [type(node).__name__ for node in find_definitions(ast.parse(code).body)]
+    ['ImportFrom', 'Assign']
+    """
+    for statement in statements:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names = {statement.name}
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            names = {alias.asname or alias.name for alias in statement.names}
+        elif isinstance(statement, ast.Assign | ast.AnnAssign):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            names = {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
+        else:
+            for part in ("body", "orelse", "handlers", "finalbody"):
+                for node in getattr(statement, part, []):
+                    yield from find_definitions(node.body if isinstance(node, ast.ExceptHandler) else [node])
+            continue
+        if names & {"compute_score", "*"}:
+            yield statement
+
+
+def takes_arguments(arguments):
+    """Return whether a function can be called with the names by which verl calls it."""
+    names = {argument.arg for argument in (*arguments.args, *arguments.kwonlyargs)}
+    return arguments.kwarg is not None or names >= set(REWARD_ARGUMENTS)
+
+
+# The rows
 
 
 def write_split(path, split, target):
     """Write one file in verl's columns."""
-    # verl imports this file for its reward, and needs no data sets then.
-    from datasets import Dataset, load_dataset  # noqa: PLC0415
+    from datasets import Dataset  # noqa: PLC0415  # verl imports this file for its reward alone
 
-    kind = FORMATS.get(os.path.splitext(path)[1])
-    if kind is None:
-        fail(f"{path} must end in .jsonl, .json or .parquet.")
     if not os.path.isfile(path):
         fail(f"There is no file {path} on this node. Is the bucket or volume mounted?")
     try:
-        rows = load_dataset(kind, data_files=path, split="train")
+        rows = read_rows(path)
     except Exception as error:  # whatever a file may hold
         fail(f"{path} cannot be read: {type(error).__name__}: {str(error)[:300]}")
-    if not len(rows):
+    if not rows:
         fail(f"{path} has no rows.")
     converted = []
     for index, row in enumerate(rows):
-        problem, verl_row = convert_row(row, split, index)
-        if problem:
+        try:
+            converted.append(convert_row(row, split, index))
+        except UnusableRow as problem:
             fail(f"Row {index + 1} of {path} {problem}")
-        converted.append(verl_row)
     # Renamed when whole, since nodes may share the home folder.
     part = f"{target}.{os.uname().nodename}.{os.getpid()}"
-    Dataset.from_list(converted).to_parquet(part)
-    os.replace(part, target)
+    try:
+        Dataset.from_list(converted).to_parquet(part)
+        os.replace(part, target)
+    except Exception as error:  # a column of several kinds, or a full disk
+        fail(f"{path} cannot be written for verl: {type(error).__name__}: {str(error)[:300]}")
+    finally:
+        if os.path.exists(part):
+            os.remove(part)
     print(f"verl recipe: {len(converted)} rows of {path}")
 
 
-def convert_row(row, split, index):
-    """Return no problem and the row in verl's columns; or what is wrong with it, and nothing.
-
-    >>> convert_row({"prompt": "1 + 1?", "answer": 2}, "train", 0)[1]["reward_model"]
-    {'style': 'rule', 'ground_truth': '2'}
-    >>> convert_row({"question": "1 + 1?"}, "train", 0)[0]
-    'has no `prompt`; it has: question.'
+def read_rows(path):
+    """Return the rows of a file. JSON is read as it stands: a reader of tables would make dates of texts, and floats
+    of whole numbers.
     """
-    prompt = row.get("prompt")
+    ending = os.path.splitext(path)[1]
+    if ending == ".parquet":
+        from datasets import load_dataset  # noqa: PLC0415
+
+        return list(load_dataset("parquet", data_files=path, split="train"))
+    with open(path, encoding="utf-8") as file:
+        if ending == ".jsonl":
+            return [json.loads(line) for line in file if line.strip()]
+        rows = json.load(file)
+    if not isinstance(rows, list):
+        raise TypeError("it is not a list of rows")
+    return rows
+
+
+def convert_row(row, split, index):
+    """Return a row in verl's columns.
+
+    Raises:
+        UnusableRow: it has no prompt or no answer.
+
+    >>> row = convert_row({"prompt": "1 + 1?", "answer": 2.0, "output": "two"}, "train", 0)
+    >>> row["reward_model"], row["extra_info"]
+    ({'style': 'rule', 'ground_truth': '2'}, {'output': 'two', 'split': 'train', 'index': 0})
+    """
+    if not isinstance(row, dict):
+        raise UnusableRow("is no object with `prompt` and `answer`.")
+    own = {"prompt", "answer", "data_source", "reward_model", "extra_info", *KEPT_COLUMNS}
+    extra = {name: value for name, value in row.items() if name not in own}
+    extra |= row["extra_info"] if isinstance(row.get("extra_info"), dict) else {}
+    return {
+        **{name: row[name] for name in KEPT_COLUMNS if name in row},
+        "data_source": str(row.get("data_source") or SOURCE),
+        "prompt": convert_prompt(row),
+        "reward_model": convert_answer(row),
+        "extra_info": {**extra, "split": split, "index": index},
+    }
+
+
+def convert_prompt(row):
+    """Return the prompt of a row as messages."""
+    if "prompt" not in row:
+        raise UnusableRow(f"has no `prompt`; it has: {list_columns(row)}.")
+    prompt = row["prompt"]
     if isinstance(prompt, str) and prompt.strip():
-        prompt = [{"role": "user", "content": prompt}]
-    if not prompt:
-        return f"has no `prompt`; it has: {', '.join(sorted(row)) or 'nothing'}.", None
+        return [{"role": "user", "content": prompt}]
+    if not prompt or isinstance(prompt, str):
+        raise UnusableRow("has an empty `prompt`.")
     if not is_conversation(prompt):
-        return 'has a `prompt` that is neither a text nor messages such as [{"role": "user", "content": "…"}].', None
-    reward = row.get("reward_model")
-    if not (isinstance(reward, dict) and reward.get("ground_truth") is not None):
-        if row.get("answer") is None:
-            return f"has neither `answer` nor `reward_model`; it has: {', '.join(sorted(row))}.", None
-        reward = {"style": "rule", "ground_truth": str(row["answer"])}
-    extra = row.get("extra_info")
-    extra = {**(extra if isinstance(extra, dict) else {}), "split": split, "index": index}
-    source = str(row.get("data_source") or SOURCE)
-    others = {key: value for key, value in row.items() if key != "answer"}
-    return None, {**others, "data_source": source, "prompt": prompt, "reward_model": reward, "extra_info": extra}
+        raise UnusableRow(
+            'has a `prompt` that is neither a text nor messages such as [{"role": "user", "content": "…"}].'
+        )
+    return prompt
 
 
 def is_conversation(prompt):
@@ -116,6 +200,39 @@ def is_conversation(prompt):
         isinstance(message, dict) and isinstance(message.get("role"), str) and isinstance(message.get("content"), str)
         for message in prompt
     )
+
+
+def convert_answer(row):
+    """Return what the reward function compares a solution with, in verl's column."""
+    reward = row.get("reward_model")
+    if isinstance(reward, dict) and reward.get("ground_truth") is not None:
+        truth = reward["ground_truth"]
+        # Lists and objects are for a reward function of the team's own.
+        return {**reward, "ground_truth": truth if isinstance(truth, list | dict) else format_answer(truth)}
+    if row.get("answer") is None:
+        raise UnusableRow(f"has neither `answer` nor `reward_model`; it has: {list_columns(row)}.")
+    return {"style": "rule", "ground_truth": format_answer(row["answer"])}
+
+
+def format_answer(answer):
+    """Return an answer as a text.
+
+    >>> format_answer(2), format_answer(2.0), format_answer(2.5), format_answer("2024-05-01")
+    ('2', '2', '2.5', '2024-05-01')
+    """
+    if isinstance(answer, str) and answer.strip():
+        return answer
+    if isinstance(answer, int) and not isinstance(answer, bool):
+        return str(answer)
+    if isinstance(answer, float) and math.isfinite(answer):
+        is_whole = answer.is_integer() and abs(answer) < MAX_WHOLE_FLOAT
+        return str(int(answer)) if is_whole else repr(answer)
+    raise UnusableRow(f"has an answer that is neither a text nor a number: {str(answer)[:60]!r}.")
+
+
+def list_columns(row):
+    """Return the names of a row's columns."""
+    return ", ".join(sorted(map(str, row)))[:300] or "nothing"
 
 
 def compute_score(data_source, solution_str, ground_truth, extra_info=None):

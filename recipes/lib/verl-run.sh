@@ -38,23 +38,9 @@ open_run_folder() {
   loggers=console,file
   if [ -n "${WANDB_API_KEY:-}" ]; then
     loggers="$loggers,wandb"
-    continue_tracker_run
+    # A run that is started again goes on with its own curves.
+    export WANDB_RUN_ID="${WANDB_RUN_ID:-$VERLBOT_RUN_ID}" WANDB_RESUME="${WANDB_RESUME:-allow}"
   fi
-}
-
-# Lets Weights & Biases go on with the curves of the run that this one resumes from, or of its own earlier start. The
-# name of the run there is kept beside the checkpoints.
-continue_tracker_run() {
-  local name='' file="$run_dir/tracker-run"
-  if [ ! -s "$file" ] && [ -n "$RESUME_FROM" ]; then
-    file="$CHECKPOINT_DIR/${RESUME_FROM%%/*}/tracker-run"
-  fi
-  name="$(head -c 65 "$file" 2>/dev/null)" || name=''
-  case "$name" in
-    '' | *[!A-Za-z0-9_-]* | ?????????????????????????????????????????????????????????????????*) name="$VERLBOT_RUN_ID" ;;
-  esac
-  printf '%s\n' "$name" >"$run_dir/tracker-run"
-  export WANDB_RUN_ID="${WANDB_RUN_ID:-$name}" WANDB_RESUME="${WANDB_RESUME:-allow}"
 }
 
 # Keeps the files of samples of the newest steps alone: with long answers, each has hundreds of megabytes.

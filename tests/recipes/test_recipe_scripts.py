@@ -589,29 +589,14 @@ def test_the_calculator_is_written_whole_and_counts(node: Node) -> None:
     assert calculator("1 / 0").startswith("Error: ")
 
 
-@pytest.mark.parametrize(
-    ("kept", "resume_from", "name"),
-    [
-        pytest.param({}, "", "own-data-7f3a", id="a new run"),
-        pytest.param({"old-1": "first-1\n"}, "old-1", "first-1", id="of the run that it resumes from"),
-        pytest.param({"old-1": "first-1\n"}, "old-1/global_step_20", "first-1", id="of one checkpoint of it"),
-        pytest.param({"own-data-7f3a": "mine\n", "old-1": "first-1"}, "old-1", "mine", id="its own earlier start"),
-        pytest.param({"old-1": "$(touch pwned)"}, "old-1", "own-data-7f3a", id="no name"),
-        pytest.param({"old-1": "x" * 99}, "old-1", "own-data-7f3a", id="a name that is too long"),
-    ],
-)
-def test_a_resumed_run_goes_on_with_the_curves_of_the_one_before(
-    node: Node, kept: dict[str, str], resume_from: str, name: str
-) -> None:
-    for run, text in kept.items():
-        save_checkpoint(node.folder / "checkpoints" / run, 20, 2)
-        (node.folder / "checkpoints" / run / "tracker-run").write_text(text)
+@pytest.mark.parametrize("resume_from", ["", "old-1", "old-1/global_step_20"])
+def test_each_run_has_curves_of_its_own_which_a_restart_continues(node: Node, resume_from: str) -> None:
+    """Two runs may resume from one: in its curves each would hide the other."""
+    save_checkpoint(node.folder / "checkpoints" / "old-1", 20, 2)
     done = node.run("own-data", RESUME_FROM=resume_from, WANDB_API_KEY="x")
     assert done.returncode == 0, done.stderr
-    assert (node.folder / "tracker").read_text().splitlines() == ["WANDB_RESUME=allow", f"WANDB_RUN_ID={name}"]
-    assert (node.folder / "checkpoints" / "own-data-7f3a" / "tracker-run").read_text() == f"{name}\n"
+    assert (node.folder / "tracker").read_text().splitlines() == ["WANDB_RESUME=allow", "WANDB_RUN_ID=own-data-7f3a"]
     assert "trainer.logger=[console,file,wandb]" in words(done.stdout)
-    assert not node.pwned()
 
 
 def test_without_a_tracker_there_is_no_run_of_one(node: Node) -> None:
@@ -642,8 +627,17 @@ def test_own_data_become_rows_as_verl_reads_them(node: Node) -> None:
         ),
         pytest.param("test.jsonl", '{"prompt": "1 + 1?"}\n', "has neither `answer` nor `reward_model`", id="no answer"),
         pytest.param("test.jsonl", '{"prompt": [7], "answer": 2}\n', "neither a text nor messages", id="no messages"),
+        pytest.param("test.jsonl", '{"prompt": " ", "answer": 2}\n', "has an empty `prompt`", id="an empty prompt"),
+        pytest.param(
+            "test.jsonl", '{"prompt": "1?", "answer": ["7", "8"]}\n', "neither a text nor a number", id="a list"
+        ),
+        pytest.param("test.jsonl", '{"prompt": "1?", "answer": true}\n', "neither a text nor a number", id="a flag"),
+        pytest.param("test.jsonl", '{"prompt": "1?", "answer": NaN}\n', "neither a text nor a number", id="no number"),
+        pytest.param("test.jsonl", '{"prompt": "1?", "answer": " "}\n', "neither a text nor a number", id="a blank"),
+        pytest.param("test.jsonl", '["1?", 2]\n', "is no object with `prompt`", id="no object"),
         pytest.param("mine.py", "def score(): ...\n", "defines no function compute_score", id="another function"),
         pytest.param("mine.py", "def compute_score(:\n", "cannot be read as Python", id="no Python"),
+        pytest.param("mine.py", "def compute_score(): ...\n", "must take these arguments by name", id="no arguments"),
         pytest.param("mine.py", None, "There is no REWARD_FILE", id="no reward"),
     ],
 )
@@ -682,3 +676,22 @@ def test_lora_scales_its_adapters_alike_for_each_rank(node: Node) -> None:
     told = words(node.run("lora", LORA_RANK="8").stdout)
     assert "actor_rollout_ref.model.lora_rank=8" in told
     assert "actor_rollout_ref.model.lora_alpha=16" in told
+
+
+def test_columns_that_verl_would_take_for_its_own_arguments_go_into_extra_info(node: Node) -> None:
+    row = {"prompt": "1 + 1?", "answer": 2, "output": "two", "validate": True, "responses": "x", "extra_info": {"a": 1}}
+    (node.folder / "train.jsonl").write_text(json.dumps(row))
+    assert node.run("own-data").returncode == 0
+    (written,) = json.loads((node.folder / "data" / "own-data-7f3a" / "train.parquet").read_text())
+    assert set(written) == {"data_source", "prompt", "reward_model", "extra_info"}
+    others = {"output": "two", "validate": True, "responses": "x", "a": 1}
+    assert written["extra_info"] == {**others, "split": "train", "index": 0}
+
+
+def test_answers_keep_what_was_written(node: Node) -> None:
+    answers = [2, 2.5, 3.0, "2024-05-01", "007"]
+    rows = "\n".join(json.dumps({"prompt": "what?", "answer": answer}) for answer in answers)
+    (node.folder / "train.jsonl").write_text(rows)
+    assert node.run("own-data").returncode == 0
+    written = json.loads((node.folder / "data" / "own-data-7f3a" / "train.parquet").read_text())
+    assert [row["reward_model"]["ground_truth"] for row in written] == ["2", "2.5", "3", "2024-05-01", "007"]

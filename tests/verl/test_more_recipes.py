@@ -67,7 +67,7 @@ def test_own_data_are_trained_on_and_scored_by_the_teams_own_function(tmp_path: 
     own = tmp_path / "own"
     own.mkdir()
     for split, count in (("train", 16), ("test", 4)):
-        rows = [{"prompt": f"Say {number}.", "answer": number, "topic": "numbers"} for number in range(count)]
+        rows = [{"prompt": f"Say {number}.", "answer": number, "output": "taught"} for number in range(count)]
         (own / f"{split}.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (own / "reward.py").write_text(REWARD)
     asked, steps = train(
