@@ -1,10 +1,12 @@
 """Settings that would fail on rented machines: refused before the launch, with what would work."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bot.core.frameworks import FRAMEWORK
+from bot.core.model.code_version import CodeVersion
 from bot.core.model.launch_plan import LaunchPlan, build_launch_plan
 from bot.core.model.parameter import Parameter, ParameterKind
 from bot.core.model.recipe import BatchRule
@@ -123,3 +125,21 @@ def test_the_sizes_next_to_a_batch_divide_and_none_between_them_does(size: int, 
     assert below <= size < above
     assert below * factor % unit == above * factor % unit == 0
     assert not any(between * factor % unit == 0 for between in range(below + 1, min(above, below + 1000)))
+
+
+NEARLY_VERLS = "algorithm.adv_estimator=drgrpo"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "changes"),
+    [
+        pytest.param((), {"code": CodeVersion("acme/rl")}, id="a repository"),
+        pytest.param((), {"parameters": (("image", "docker:acme/verl:2"),)}, id="an image"),
+        pytest.param(("actor_rollout_ref.model.external_lib=acme.rl",), {}, id="a module"),
+    ],
+)
+def test_a_name_near_one_of_verls_may_be_of_the_teams_own_code(
+    overrides: tuple[str, ...], changes: dict[str, Any]
+) -> None:
+    assert "must be one of" in refuse(plan(NEARLY_VERLS))
+    assert refuse(replace(plan(NEARLY_VERLS, *overrides), **changes)) == ""
