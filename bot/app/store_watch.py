@@ -33,6 +33,7 @@ REPORTS = {
     StoreChange.LOST: N_(":rotating_light: *My database is empty: it was lost or replaced.* {next}"),
     StoreChange.SET_BACK: N_(":rotating_light: *My database was set back to an older state.* {next}"),
     StoreChange.REPLACED: N_(":rotating_light: *Another database answers than before.* {next}"),
+    StoreChange.RESTORED: N_(":rotating_light: *My database was restored from a backup.* {next}"),
 }
 
 
@@ -98,11 +99,12 @@ class StoreWatch:
         current = self.store.get_identity()
         change = find_store_change(known, current)
         if change or not current.id:
-            current = self._begin(known, current)
+            new = current.replace_by(uuid4().hex, known, change, self.now())
+            current = self.store.replace_identity(current.id, new)
         self.known = current
         self._remember(current)
-        if change:
-            self._report(change, current)
+        if current.unreported:
+            current = self._report(current.unreported, current)
         return current
 
     def _remember(self, identity: StoreIdentity) -> None:
@@ -112,15 +114,12 @@ class StoreWatch:
             self.memory.write(identity)
             self.written = identity.id, now
 
-    def _begin(self, known: StoreIdentity | None, current: StoreIdentity) -> StoreIdentity:
-        """Give the store a new identity, and return it."""
-        term = max(current.term, known.term if known else 0)
-        new = StoreIdentity(id=uuid4().hex, term=term, since=self.now(), previous=known.id if known else "")
-        return self.store.replace_identity(current.id, new)
-
-    def _report(self, change: StoreChange, identity: StoreIdentity) -> None:
+    def _report(self, change: StoreChange, identity: StoreIdentity) -> StoreIdentity:
         """Report a change to the operators, and in each channel that has an active run: without an ops channel no
-        person would hear of it.
+        person would hear of it. Return the identity without the change.
+
+        The store keeps the change until all notices are recorded, so that a report which fails is made again, by this
+        bot or the next leader. The announcer records no notice twice.
         """
         log.error("the store is not the one that the bot knew: %s", change)
         text = Phrase(REPORTS[change], next=Phrase(NEXT_STEP))
@@ -129,3 +128,4 @@ class StoreWatch:
         for channel, person in channels.items() or {"": ""}.items():
             self.announcer.announce(f"store-{identity.id}", text, channel, person)
         self.on_change()
+        return self.store.replace_identity(identity.id, identity.record_report(self.now()))

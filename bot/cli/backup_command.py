@@ -15,6 +15,7 @@ from bot.adapters.redis.store_backup import (
     find_leader,
     iterate_entries,
     read_header,
+    renew_identity,
     restore_entries,
     write_backup,
 )
@@ -58,7 +59,7 @@ def restore(settings: Settings, path: Path, replace: bool) -> int:
             replaced = path.with_name(f"{path.name}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S}")
             write_backup(redis, replaced, __version__)
             print(f"{replaced}: what was in the database until now, {existing} keys.")
-        count = restore_entries(redis, iterate_entries(path))
+        count = restore_entries(redis, renew_identity(iterate_entries(path), datetime.now(UTC)))
     written_at = datetime.fromtimestamp(header.created_at, UTC)
     print(f"Restored {count} keys as of {written_at:%Y-%m-%d %H:%M:%S} UTC. Start the bot: verlbot run")
     return 0

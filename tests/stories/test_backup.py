@@ -62,6 +62,7 @@ def test_a_run_goes_on_after_its_record_was_lost_and_restored(live: Live, tmp_pa
     assert ran.returncode == 0, ran.stderr
 
     live.start()
+    eventually(lambda: "My database was restored from a backup" in live.log(), live.log)
     before = live.card()
     eventually(lambda: live.card() != before, live.log)
     live.ana.says(f"/verl stop {run_id} save=no")

@@ -8,12 +8,14 @@ import pytest
 from redis import Redis
 
 from bot.adapters.redis.redis_store import RedisStore
+from bot.adapters.redis.store_backup import iterate_entries, renew_identity, restore_entries, write_backup
 from bot.app.store_watch import StoreMemory
 from bot.core.model.cluster import JobState
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
 from tests.story import ANA, BEN, TRAINING, Bot, read
 
+RESTORED = "My database was restored from a backup"
 LOST, SET_BACK, REPLACED = "My database is empty", "My database was set back to an older state", "Another database"
 
 
@@ -96,6 +98,33 @@ def test_an_older_store_is_noticed_and_what_it_forgot_is_taken_back(bot: Bot, re
     assert sorted(run.id for run in bot.store.list_open_runs()) == [first, "smoke-0002"]
     assert bot.run("smoke-0002").requester == BEN
     assert bot.cloud.launches == [f"verl-{first}", "verl-smoke-0002"]
+
+
+@pytest.mark.parametrize("is_fresh", [True, False], ids=["on a fresh machine", "beside the same data directory"])
+@pytest.mark.parametrize("hours", [0, 2], ids=["at once", "started hours later"])
+def test_a_restored_store_is_announced_and_what_it_forgot_is_taken_back(
+    bot: Bot, redis: Redis, tmp_path: Path, is_fresh: bool, hours: int
+) -> None:
+    first = bot.running("launch smoke nodes=2 budget=50 lease=9")
+    write_backup(redis, tmp_path / "backup", "0.1.0")
+    bot.say("launch smoke budget=50 lease=9", user=BEN)
+    bot.ticks(3)
+    redis.flushall()
+    restore_entries(redis, renew_identity(iterate_entries(tmp_path / "backup"), bot.moment))
+    bot.moment += timedelta(hours=hours)
+    if is_fresh:
+        bot.memory = StoreMemory(tmp_path / "another-machine")
+    bot = restarted(bot)
+    bot.tick()
+    assert times(bot, RESTORED) == 1
+    bot.sweep(minutes=0.5)
+    bot.ticks(5, seconds=20)
+    assert sorted(run.id for run in bot.store.list_open_runs()) == [first, "smoke-0002"]
+    assert bot.run("smoke-0002").requester == BEN
+    bot = restarted(bot)
+    bot.ticks(2)
+    assert [times(bot, text) for text in (LOST, SET_BACK, REPLACED, RESTORED)] == [0, 0, 0, 1]
+    assert times(bot, "My database had lost `smoke-0002`") == 1
 
 
 def test_a_restart_and_a_new_store_are_no_news(bot: Bot) -> None:

@@ -1,39 +1,57 @@
 """The identity of a store in Redis: a hash beside the leader's term, which rises with each renewal."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 from redis import Redis
 from redis.client import Pipeline
 
 from bot.adapters.redis.connection import LEADER_TERM, STORE_IDENTITY, decode_text
 from bot.adapters.redis.transactions import compare_and_set
-from bot.core.model.store_identity import StoreIdentity
+from bot.core.model.store_identity import MAX_EARLIER_IDS, StoreChange, StoreIdentity
 
 
 def read_identity(redis: Redis | Pipeline) -> StoreIdentity:
     """Return the identity of the store; one without an id where it has none."""
-    fields = {
-        decode_text(name): decode_text(value)
-        for name, value in cast(dict[bytes, bytes], redis.hgetall(STORE_IDENTITY)).items()
-    }
+    fields = cast(dict[bytes, bytes], redis.hgetall(STORE_IDENTITY))
+    return replace(decode_identity(fields), term=read_count(redis.get(LEADER_TERM)))
+
+
+def decode_identity(hash_fields: Mapping[bytes, bytes]) -> StoreIdentity:
+    """Return the identity that a hash holds, without its term."""
+    fields = {decode_text(name): decode_text(value) for name, value in hash_fields.items()}
+    change = fields.get("unreported")
     return StoreIdentity(
         id=fields.get("id", ""),
-        term=read_count(redis.get(LEADER_TERM)),
         since=read_time(fields.get("since", "")),
         previous=fields.get("previous", ""),
+        earlier=tuple(fields.get("earlier", "").split()[:MAX_EARLIER_IDS]),
+        unreported=StoreChange(change) if change in set(StoreChange) else None,
     )
+
+
+def encode_identity(identity: StoreIdentity) -> dict[Any, str]:
+    """Return the fields of the hash that holds an identity."""
+    return {
+        "id": identity.id,
+        "since": f"{identity.since.timestamp():.6f}" if identity.since else "",
+        "previous": identity.previous,
+        "earlier": " ".join(identity.earlier),
+        "unreported": identity.unreported or "",
+    }
 
 
 def replace_identity(redis: Redis, expected_id: str, new: StoreIdentity) -> StoreIdentity:
     """Give the store a new identity, unless another process has given it one meanwhile. Return the one that it has."""
 
     def change(current: StoreIdentity) -> StoreIdentity:
-        return new if current.id == expected_id else current
+        # The term may have risen meanwhile.
+        return replace(new, term=max(current.term, new.term)) if current.id == expected_id else current
 
     def write(tx: Pipeline, _: StoreIdentity, after: StoreIdentity) -> None:
-        since = f"{after.since.timestamp():.6f}" if after.since else ""
-        tx.hset(STORE_IDENTITY, mapping={"id": after.id, "since": since, "previous": after.previous})
+        tx.hset(STORE_IDENTITY, mapping=encode_identity(after))
         # The term continues, so that a copy from before this moment is known for an older state.
         tx.set(LEADER_TERM, after.term)
 

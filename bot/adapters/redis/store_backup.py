@@ -11,17 +11,21 @@ import os
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from uuid import uuid4
 
 import msgspec
 from redis import Redis
 from redis.client import Pipeline
 
 from bot.adapters.redis.codec import RUN_SCHEMA_VERSION
-from bot.adapters.redis.connection import LEADER, OPEN_RUNS, decode_text, translate_redis_errors
+from bot.adapters.redis.connection import LEADER, OPEN_RUNS, STORE_IDENTITY, decode_text, translate_redis_errors
+from bot.adapters.redis.identity_store import decode_identity, encode_identity
+from bot.core.model.store_identity import StoreChange
 from bot.errors import UserError
 
 T = TypeVar("T")
@@ -273,6 +277,26 @@ def iterate_entries(path: Path) -> Iterator[BackupEntry]:
         for following in lines:
             yield ENTRY_DECODER.decode(line)
             line = following
+
+
+def renew_identity(entries: Iterable[BackupEntry], now: datetime) -> Iterator[BackupEntry]:
+    """Yield the entries with a new identity of the store, by which the next bot notices the restore.
+
+    A data directory may not know the store: on a fresh machine the backup's own identity would look like that of a
+    store which has lost nothing.
+    """
+    fields: dict[bytes, bytes] = {}
+    for entry in entries:
+        if entry.key == STORE_IDENTITY and entry.kind == "hash":
+            fields = pair([b64decode(word) for part in entry.value for word in part])
+        else:
+            yield entry
+    restored = decode_identity(fields)
+    # A backup that a bot wrote before stores had identities gets one, which is then the previous one.
+    restored = replace(restored, id=restored.id or uuid4().hex)
+    new = encode_identity(restored.replace_by(uuid4().hex, None, StoreChange.RESTORED, now))
+    words = [b64encode(word.encode()).decode() for word in chain.from_iterable(new.items())]
+    yield BackupEntry(STORE_IDENTITY, "hash", None, [words])
 
 
 def count_keys(redis: Redis) -> int:

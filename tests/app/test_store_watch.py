@@ -1,0 +1,122 @@
+"""A changed store is reported once, whatever fails between its discovery and the report."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from bot.adapters.redis.redis_store import RedisStore
+from bot.app.operator_notices import Announcer
+from bot.app.store_watch import StoreMemory, StoreWatch
+from bot.core.model.run import Run
+from bot.core.model.sent_message import Notice
+from bot.errors import Unavailable
+from bot.phrase import Phrase
+from tests.builders import NOON
+
+OPS = "C0OPS"
+
+
+class FailingStore(RedisStore):
+    """A store that stops answering between the discovery of its change and the record of the report."""
+
+    fails_at = ""
+
+    def list_open_runs(self) -> list[Run]:
+        self.fail_at("the runs")
+        return super().list_open_runs()
+
+    def add_notice(self, notice: Notice) -> bool:
+        self.fail_at("the notice")
+        return super().add_notice(notice)
+
+    def fail_at(self, call: str) -> None:
+        if self.fails_at == call:
+            raise Unavailable(Phrase("I can't reach my database."))
+
+
+def now() -> datetime:
+    return NOON
+
+
+def watch(store: RedisStore, memory: Path) -> StoreWatch:
+    """What a process has that began just now."""
+    return StoreWatch(store, StoreMemory(memory), Announcer(store, now, OPS), now)
+
+
+def reports(store: RedisStore) -> list[str]:
+    return [str(notice.text) for notice in store.list_notices()]
+
+
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["the same process", "the process has died meanwhile"])
+@pytest.mark.parametrize("call", ["the runs", "the notice"])
+def test_a_report_that_failed_is_made_again(redis: Redis, tmp_path: Path, call: str, is_restarted: bool) -> None:
+    store = FailingStore(redis)
+    watching = watch(store, tmp_path / "memory")
+    watching.check()
+    redis.flushall()
+    store.fails_at = call
+    with pytest.raises(Unavailable):
+        watching.check()
+    assert reports(store) == []
+    store.fails_at = ""
+    watching = watch(store, tmp_path / "memory") if is_restarted else watching
+    watching.check()
+    watching.check()
+    (report,) = reports(store)
+    assert "My database is empty" in report
+
+
+def test_another_bot_makes_a_report_that_failed(redis: Redis, tmp_path: Path) -> None:
+    store = FailingStore(redis)
+    first, second = watch(store, tmp_path / "first"), watch(store, tmp_path / "second")
+    first.check()
+    redis.flushall()
+    store.fails_at = "the runs"
+    with pytest.raises(Unavailable):
+        first.check()
+    store.fails_at = ""
+    second.check()
+    first.check()
+    assert len(reports(store)) == 1
+
+
+@pytest.mark.parametrize("changes", [1, 2, 3, 9])
+def test_a_standby_that_has_missed_changes_reports_nothing_of_its_own(
+    redis: Redis, tmp_path: Path, changes: int
+) -> None:
+    store = RedisStore(redis)
+    leader, standby = watch(store, tmp_path / "leader"), watch(store, tmp_path / "standby")
+    leader.check()
+    standby.check()
+    for _ in range(changes):
+        redis.flushall()
+        leader.check()
+    before = leader.check(), reports(store)
+    assert len(before[1]) == 1
+    assert (standby.check(), reports(store)) == before
+
+
+def test_a_standby_that_has_missed_a_change_notices_the_next_one(redis: Redis, tmp_path: Path) -> None:
+    store = RedisStore(redis)
+    leader, standby = watch(store, tmp_path / "leader"), watch(store, tmp_path / "standby")
+    leader.check()
+    standby.check()
+    redis.flushall()
+    leader.check()
+    standby.check()
+    redis.flushall()
+    standby.check()
+    assert ["My database is empty" in report for report in reports(store)] == [True]
+
+
+def test_messages_are_in_doubt_for_an_hour_from_the_report(redis: Redis, tmp_path: Path) -> None:
+    store = RedisStore(redis)
+    watching = watch(store, tmp_path / "memory")
+    watching.check()
+    redis.flushall()
+    identity = watching.check()
+    minutes = (0, 59, 60)
+    assert [identity.is_in_doubt(NOON + timedelta(minutes=minute)) for minute in minutes] == [True, True, False]
+    assert store.get_identity() == identity
