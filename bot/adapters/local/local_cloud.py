@@ -41,10 +41,11 @@ from bot.core.model.managed_job import JobsController, is_managed
 from bot.core.model.money import Rate
 from bot.core.model.orphan import ListedCluster
 from bot.core.model.recipe import Task
+from bot.core.model.resources import list_accelerators
 from bot.core.model.rollout import FilePart, FilePosition, RunFolder, SampleBatch, SampleRequest
 from bot.core.rules.log_lines import MAX_READ_BYTES
 from bot.errors import Unavailable, UserError
-from bot.phrase import N_, Phrase, Text, join_list, plural_phrase
+from bot.phrase import N_, Phrase, Text, join_alternatives, join_list, plural_phrase
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,10 @@ class LocalCloud:
         if is_managed(task):
             return Phrase("This machine runs no managed jobs: leave out `managed=true`.")
         unsupported = [
-            (resources.get("accelerators"), N_("It needs {value}; this machine has no GPU for runs.")),
+            (
+                join_alternatives(list_accelerators(resources.get("accelerators"))),
+                N_("It needs {value}; this machine has no GPU for runs."),
+            ),
             (resources.get("image_id"), N_("It needs a container image ({value}); this machine runs no containers.")),
             (resources.get("infra"), N_("It needs the infra {value}; this bot has only this machine.")),
             (

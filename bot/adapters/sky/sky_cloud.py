@@ -35,7 +35,7 @@ from bot.core.model.managed_job import JobsController, is_managed
 from bot.core.model.money import Bill, Rate
 from bot.core.model.orphan import ListedCluster
 from bot.core.model.recipe import Task, parse_accelerators
-from bot.core.model.resources import PriceTable, look_up_rate
+from bot.core.model.resources import PriceTable, list_resources, look_up_rate
 from bot.core.model.rollout import FilePart, FilePosition, RunFolder, SampleBatch, SampleRequest
 from bot.core.rules.log_lines import MAX_READ_BYTES
 from bot.errors import ClusterNameInUse, Unavailable, UserError
@@ -112,6 +112,13 @@ class SkyCloud:
         return None
 
     def estimate_rate(self, task: Task) -> Rate | None:
+        """Return the rate of the dearest machines that SkyPilot may choose; None where one choice has no price."""
+        choices = [{**task, "resources": dict(choice)} for choice in list_resources(task)]
+        rates = [rate for rate in map(self._estimate_choice, choices) if rate is not None]
+        return max(rates, key=lambda rate: rate.dollars_per_hour) if len(rates) == len(choices) else None
+
+    def _estimate_choice(self, task: Task) -> Rate | None:
+        """Return the rate of a task with one kind of machines."""
         gpus, nodes = parse_accelerators(task), int(task.get("num_nodes") or 1)
         infra, spot = str(resources(task).get("infra") or ""), bool(resources(task).get("use_spot"))
         team_rate = look_up_rate(self._price_table, infra, gpus, nodes)

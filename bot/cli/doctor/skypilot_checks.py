@@ -7,7 +7,8 @@ from bot.adapters.sky.sdk_queries import TESTED_VERSION, ServerHealth
 from bot.cli.doctor.checklist import DoctorFinding, failure, join_names, ok, skip, warning
 from bot.core.model.launch_plan import resources
 from bot.core.model.money import Rate
-from bot.core.model.recipe import Task, parse_accelerators
+from bot.core.model.recipe import Task
+from bot.core.model.resources import list_accelerators, list_resources
 from bot.errors import Unavailable
 
 SERVER, VERSION, INFRA, RECIPE_INFRA, PRICES = (
@@ -137,11 +138,14 @@ def describe_node(task: Task) -> str:
 
     >>> describe_node({"resources": {"infra": "k8s", "accelerators": "H100:8"}, "num_nodes": 2}), describe_node({})
     ('H100:8 on k8s', 'a node without GPUs')
+    >>> describe_node({"resources": {"accelerators": ["H100:1", "A100:1"]}})
+    'H100:1 or A100:1'
     """
-    gpus = parse_accelerators(task)
+    kinds = [kind for choice in list_resources(task) for kind in list_accelerators(choice.get("accelerators"))]
+    gpus = " or ".join(kind if ":" in kind else f"{kind}:1" for kind in dict.fromkeys(kinds))
     infra = resources(task).get("infra")
     spot = " (spot)" if resources(task).get("use_spot") else ""
-    return (f"{gpus.name}:{gpus.count}" if gpus else "a node without GPUs") + (f" on {infra}" if infra else "") + spot
+    return (gpus or "a node without GPUs") + (f" on {infra}" if infra else "") + spot
 
 
 def judge_prices(rates: Mapping[str, Rate | None] | Unavailable, table: str) -> DoctorFinding:

@@ -24,8 +24,8 @@ def detect_lost_rollouts(window: RowWindow) -> Measurement | None:
 
     A step without such lines in the log lost none.
     """
-    is_told = any(row.find_first((*FAILED_ROLLOUTS, *PADDED_SHARE)) is not None for row in window.rows)
-    if not is_told or len(window.rows) < LOSS_STEPS:
+    has_losses = any(row.find_first((*FAILED_ROLLOUTS, *PADDED_SHARE)) is not None for row in window.rows)
+    if not has_losses or len(window.rows) < LOSS_STEPS:
         return None
     rules, rows = window.rules, window.rows[-LOSS_STEPS:]
     failed = [row.find_first(FAILED_ROLLOUTS) or 0.0 for row in rows]
