@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from threading import Lock
 from typing import cast
 
 from redis import Redis
@@ -108,7 +109,8 @@ same name included: see `bot.adapters.redis.fencing`.
 
 
 class Leadership:
-    """One process's view of the leadership.
+    """One process's view of the leadership. Its threads ask one after the other: two at once would each begin an epoch,
+    and the older of both might be kept, with which every fenced write fails.
 
     Args:
         elapsed: returns seconds by a clock that cannot be set.
@@ -119,11 +121,16 @@ class Leadership:
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
+        self._lock = Lock()
         self._last_leader: tuple[bytes, float] = (b"", 0.0)
         self.epoch = ""
 
     def acquire(self, redis: Redis, owner: str, lease: timedelta) -> bool:
         """Return whether `owner` is the leader, from now on for the length of a lease."""
+        with self._lock:
+            return self._acquire(redis, owner, lease)
+
+    def _acquire(self, redis: Redis, owner: str, lease: timedelta) -> bool:
         milliseconds = lease // timedelta(milliseconds=1)
         last_leader, since = self._last_leader
         # The server ignores a leader that has not renewed for a whole lease.

@@ -2,6 +2,8 @@
 
 A leader that was paused, as by SIGSTOP or the move of its virtual machine, goes on where it stood, and does not know
 that another has taken over. Its writes carry the epoch of its leadership, and the server has the epoch of the newest.
+Each write is a transaction that watches that epoch, a single command too: between the check and the write no other
+process can become the leader. A process that never led is not fenced.
 """
 
 from collections.abc import Callable
@@ -9,6 +11,8 @@ from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import WatchError
 
 from bot.adapters.redis.connection import LEADER_EPOCH, decode_text
 from bot.errors import LeadershipLost
@@ -36,16 +40,22 @@ class FencedRedis(Redis):
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute a command; raise LeadershipLost for a write once another process leads."""
-        if str(args[0]).upper() in WRITE_COMMANDS:
-            self.check_epoch(self._execute("GET", LEADER_EPOCH))
-        return self._execute(*args, **options)
-
-    def _execute(self, *args: Any, **options: Any) -> Any:
-        return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
+        if str(args[0]).upper() not in WRITE_COMMANDS:
+            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
+        while True:
+            tx = self.pipeline()
+            with tx:
+                tx.watch()
+                tx.multi()
+                tx.execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
+                try:
+                    return tx.execute()[0]
+                except WatchError:  # the epoch has changed, which the next check finds, or the connection broke
+                    continue
 
     def pipeline(self, transaction: Any = True, shard_hint: Any = None) -> "FencedPipeline":
         """Return a transaction that is refused as a whole once another process leads."""
-        return FencedPipeline(self, self.connection_pool, self.response_callbacks, transaction, shard_hint)
+        return FencedPipeline(self, self.connection_pool, self.response_callbacks, True, shard_hint)
 
     def check_epoch(self, current: object) -> None:
         """Raise LeadershipLost if the newest leadership is not this process's."""
@@ -68,7 +78,17 @@ class FencedPipeline(Pipeline):
         return answer
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
-        """Execute what is queued; what watches no key is checked now."""
-        if not self.watching:
+        """Execute what is queued. What watches no key watches the epoch from now on.
+
+        Raises:
+            LeadershipLost: another process leads.
+            WatchError: a key that the caller watches has changed, or the epoch; the next `watch` says which.
+        """
+        if self.watching or not self.command_stack:
+            return super().execute(raise_on_error)
+        self.watch()
+        try:
+            return super().execute(raise_on_error)
+        except WatchError as error:
             self._redis.check_epoch(self._redis.get(LEADER_EPOCH))
-        return super().execute(raise_on_error)
+            raise RedisConnectionError("The connection broke within a transaction.") from error

@@ -66,6 +66,7 @@ class RedisStore:
         elapsed: returns seconds by a clock that cannot be set.
         audit: records each change of a run's record as an event.
         leadership: this process's view of the leadership.
+        admission_lock: lets calls that are checked against the ledger wait for each other.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class RedisStore:
         elapsed: Callable[[], float] = monotonic,
         audit: RedisAudit | None = None,
         leadership: Leadership | None = None,
+        admission_lock: AbstractContextManager[object] | None = None,
     ) -> None:
         self._redis = redis
         self._leadership = leadership or Leadership(elapsed)
@@ -83,14 +85,17 @@ class RedisStore:
         self.audit = audit or RedisAudit(redis)
         self._zone = zone
         self._records = RunRecords(redis, self.audit, zone)
-        self._admission_lock = Lock()
+        self._admission_lock = admission_lock or Lock()
 
     def fence(self) -> Self:
         """Return the same store for what only the leader writes. Its writes raise LeadershipLost once another process
         has become the leader.
         """
         redis, leadership = FencedRedis(self._redis, lambda: self._leadership.epoch), self._leadership
-        return type(self)(redis, self._retention, self._zone, audit=self.audit, leadership=leadership)
+        lock = self._admission_lock  # both change the one ledger
+        return type(self)(
+            redis, self._retention, self._zone, audit=self.audit, leadership=leadership, admission_lock=lock
+        )
 
     def add(
         self,
