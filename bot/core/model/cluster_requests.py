@@ -6,9 +6,6 @@ from typing import Self
 
 from bot.phrase import Text
 
-RECOVERED_ATTEMPTS = 1_000
-"""Attempts of a run whose record was lost, more than any other run has."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequests:
@@ -18,6 +15,7 @@ class LaunchRequests:
         requested_at: when the cluster was last requested; first_requested_at: when first; attempts: how often.
         request_id: SkyPilot's id of the request.
         last_error: why the last request got no answer: a sentence.
+        is_recovered: whether the record of the run was lost, and made again from its cluster.
     """
 
     requested_at: datetime | None = None
@@ -25,16 +23,12 @@ class LaunchRequests:
     attempts: int = 0
     request_id: str | None = None
     last_error: Text | None = None
+    is_recovered: bool = False
 
     @classmethod
     def recover(cls, began_at: datetime) -> Self:
         """Return the requests of a run whose record was lost: its exact task is lost too, and never launched again."""
-        return cls(requested_at=began_at, first_requested_at=began_at, attempts=RECOVERED_ATTEMPTS)
-
-    @property
-    def is_recovered(self) -> bool:
-        """Return whether the record of the run was lost, and made again from its cluster."""
-        return self.attempts >= RECOVERED_ATTEMPTS
+        return cls(requested_at=began_at, first_requested_at=began_at, attempts=1, is_recovered=True)
 
     def begin(self, now: datetime) -> Self:
         """Return the requests with one more, about to be sent: from here on a cluster may exist."""

@@ -60,7 +60,7 @@ from bot.core.rules.save_grace import (
     shows_no_training,
 )
 from bot.core.rules.save_requests import must_request_save
-from bot.phrase import Text, join_sentences, plural_phrase
+from bot.phrase import Phrase, Text, join_sentences, plural_phrase
 
 
 def decide(run: Run, observation: Observation | None, now: datetime, timings: ReconcileTimings) -> Action | None:
@@ -197,6 +197,12 @@ def decide_absent(run: Run, observation: Observation, now: datetime, timings: Re
             now,
             timings,
             BeginTeardown(to_reason(observation.ending), observation.error),
+        )
+    if run.launch.is_recovered:
+        sentence = Phrase("My database had lost its exact task, and its cluster is gone: I do not launch it again.")
+        detail = join_sentences(sentence, run.launch.last_error or "")
+        return act_once_confirmed(
+            run, Ambiguity.ABSENT, timings.launch_confirm, now, timings, BeginTeardown(Reason.LAUNCH_FAILED, detail)
         )
     # A launch that leaves no trace is requested again, since its request may be lost; but not for ever.
     if run.launch.attempts >= timings.max_launch_attempts:

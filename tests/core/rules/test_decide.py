@@ -18,6 +18,7 @@ from bot.core.model.cluster import (
     PendingConfirmation,
     RequestState,
 )
+from bot.core.model.cluster_requests import LaunchRequests
 from bot.core.model.money import Rate
 from bot.core.model.progress import Progress
 from bot.core.model.run import Run
@@ -115,6 +116,8 @@ ASKED_IN_VAIN = (
     "I requested its cluster {count} times, and it did not appear.",
 )
 
+NOT_AGAIN = "My database had lost its exact task, and its cluster is gone: I do not launch it again."
+
 CASES = [
     # a wish
     pytest.param(a_run(), NOTHING, 0, Provision(), id="a new run asks for its cluster"),
@@ -136,6 +139,20 @@ CASES = [
         30,
         BeginTeardown(Reason.LAUNCH_FAILED, plural_phrase(*ASKED_IN_VAIN, 3)),
         id="asked for often enough",
+    ),
+    pytest.param(
+        launching(pending_confirmation=ABSENT, launch=LaunchRequests.recover(NOON)),
+        NOTHING,
+        30,
+        BeginTeardown(Reason.LAUNCH_FAILED, Phrase(NOT_AGAIN)),
+        id="taken back from a cluster that is gone: its task is lost",
+    ),
+    pytest.param(
+        launching(pending_confirmation=ABSENT, launch=LaunchRequests.recover(NOON)),
+        NOTHING,
+        29,
+        wonder(Ambiguity.ABSENT, 0, 29),
+        id="taken back, and its cluster not seen for a while",
     ),
     pytest.param(
         launching(pending_confirmation=JOBLESS),
