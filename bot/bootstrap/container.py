@@ -136,7 +136,7 @@ def assemble(outside: Outside) -> Bot:
     identity = BotIdentity(slack)
     directory = SlackDirectory(slack, identity, answer_seconds=outside.directory_seconds)
     access = AccessControl(directory, read_policy)
-    outbox_lag = OutboxLag()
+    outbox_lag = OutboxLag(is_leading=lambda: is_leader.last_answer)
     outbox = MeasuredOutbox(
         outbox_lag,
         slack,

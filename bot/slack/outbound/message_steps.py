@@ -119,6 +119,16 @@ def find_next_step(
     return find_missing_file(sent_messages, free_messages) or find_earliest_wait(edit, waits)
 
 
+def is_all_shown(sent_messages: Mapping[str, SentMessage], desired_messages: Sequence[Message]) -> bool:
+    """Return whether Slack shows all of the desired messages as they should be."""
+    return all(
+        (sent := sent_messages.get(message.key)) is not None
+        and sent.ts is not None
+        and (not message.is_edited or sent.content_hash == message.digest)
+        for message in desired_messages
+    )
+
+
 def find_duplicate_look(
     sent_messages: Mapping[str, SentMessage], desired_messages: Sequence[Message], now: datetime
 ) -> DuplicateLook | MessageWait | None:

@@ -11,6 +11,7 @@ from bot.app.ports import Now
 from bot.core.model.store_identity import StoreIdentity
 from bot.slack.outbound.chart_publisher import ChartPublisher
 from bot.slack.outbound.conversation import Conversation
+from bot.slack.outbound.message_steps import is_all_shown
 from bot.slack.outbound.outbox import Outbox
 
 FORGET_AFTER_SECONDS = 2 * 3600.0
@@ -22,10 +23,14 @@ class OutboxLag:
 
     Args:
         elapsed: returns seconds by a clock that cannot be set.
+        is_leading: returns whether this process leads. What waits here while another one leads is sent by that one.
     """
 
-    def __init__(self, elapsed: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, elapsed: Callable[[], float] = time.monotonic, is_leading: Callable[[], bool] = lambda: True
+    ) -> None:
         self._elapsed = elapsed
+        self._is_leading = is_leading
         self._lock = Lock()
         self._waiting: dict[str, tuple[float, float]] = {}
 
@@ -42,9 +47,11 @@ class OutboxLag:
             self._waiting.pop(name, None)
 
     def measure_seconds(self) -> float:
-        """Return for how many seconds the oldest has waited; 0.0 where none waits."""
+        """Return for how many seconds the oldest has waited; 0.0 where none waits, or where another process leads."""
         now = self._elapsed()
         with self._lock:
+            if not self._is_leading():
+                self._waiting.clear()
             self._waiting = {
                 name: times for name, times in self._waiting.items() if now - times[1] < FORGET_AFTER_SECONDS
             }
@@ -75,7 +82,8 @@ class MeasuredOutbox(Outbox):
         except Exception:
             self._lag.begin(conversation.name)
             raise
-        if wait is None:
+        # A look whether a message came twice is due later, and Slack shows all meanwhile.
+        if wait is None or is_all_shown(conversation.sent, conversation.desired):
             self._lag.end(conversation.name)
         else:
             self._lag.begin(conversation.name)

@@ -35,3 +35,16 @@ def test_a_record_that_is_never_tried_again_is_forgotten() -> None:
     assert lag.measure_seconds() == FORGET_AFTER_SECONDS - 1
     seconds.now += 1
     assert lag.measure_seconds() == 0
+
+
+def test_what_another_leader_has_sent_meanwhile_does_not_count_after_a_return() -> None:
+    seconds, is_leading = Seconds(), [True]
+    lag = OutboxLag(seconds, lambda: is_leading[0])
+    lag.begin("run a")
+    is_leading[0], seconds.now = False, 60
+    assert lag.measure_seconds() == 0
+    is_leading[0] = True
+    assert lag.measure_seconds() == 0
+    lag.begin("run a")
+    seconds.now = 65
+    assert lag.measure_seconds() == 5
