@@ -12,7 +12,10 @@ CARD_KEY = "card"
 
 
 DUPLICATE_LOOKS = timedelta(minutes=1), timedelta(minutes=3), timedelta(minutes=10)
-"""Times after a message was first sent at which the bot looks whether it came twice, if it was sent again."""
+"""Times after a message was sent again at which the bot looks whether it came twice."""
+
+UNSEEN = "unseen"
+"""Placeholder for Slack's id of a message that the bot cannot see: a file has none, or the bot may not read there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,8 @@ class SentMessage:
         permalink: the web address of the message; empty while it is unknown.
         channel: where it is, outside of the thread that it belongs to, because Slack has closed that; empty in it.
         replacements: how many messages before it Slack did not let the bot edit any more.
-        repeated_since: when it was first sent, if it was sent again because no look had found it; looks_left: how often
-            to look whether the first has come after all.
+        repeated_since: when it was first sent, if it was sent again because no look had found it; repeated_at: when it
+            was sent again; looks_left: how often to look whether the first has come after all.
     """
 
     ts: str | None
@@ -41,12 +44,16 @@ class SentMessage:
     replacements: int = 0
     repeated_since: datetime | None = None
     looks_left: int = 0
+    repeated_at: datetime | None = None
 
     def find_duplicate_look(self) -> datetime | None:
-        """Return when to look next whether the message came twice; None for never."""
-        if self.repeated_since is None or self.looks_left <= 0:
+        """Return when to look next whether the message came twice; None for never.
+
+        Of a message without an id of Slack's, no look could tell which copy to keep.
+        """
+        if self.repeated_since is None or self.looks_left <= 0 or self.ts == UNSEEN:
             return None
-        return self.repeated_since + DUPLICATE_LOOKS[-min(self.looks_left, len(DUPLICATE_LOOKS))]
+        return (self.repeated_at or self.repeated_since) + DUPLICATE_LOOKS[-min(self.looks_left, len(DUPLICATE_LOOKS))]
 
     def record_duplicate_look(self) -> Self:
         """Return the message after a look whether it came twice."""

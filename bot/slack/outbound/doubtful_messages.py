@@ -9,7 +9,7 @@ from slack_sdk import WebClient
 
 from bot.app.ports import Now
 from bot.core.model.bot_clock import has_passed
-from bot.core.model.sent_message import SentMessage
+from bot.core.model.sent_message import UNSEEN, SentMessage
 from bot.core.model.store_identity import StoreIdentity
 from bot.slack.outbound.chart_publisher import ChartPublisher
 from bot.slack.outbound.conversation import Conversation
@@ -17,7 +17,7 @@ from bot.slack.outbound.message_calls import delete_message, edit_message, find_
 from bot.slack.outbound.message_steps import DuplicateLook, MessageCheck
 from bot.slack.outbound.outbox_limits import EDIT, IMMEDIATELY, LOOK_UP, OutboxLimits
 from bot.slack.outbound.refusal_holds import RefusalHolds
-from bot.slack.outbound.sent_builder import UNSEEN, SentMessageBuilder
+from bot.slack.outbound.sent_builder import SentMessageBuilder
 from bot.slack.outbound.web_client import SlackRejected
 from bot.slack.views.message import Message
 
@@ -60,7 +60,7 @@ class DoubtfulMessages:
         self._builder = builder
         self._max_lateness = max_lateness
         self._read_identity = read_identity
-        self._looked_for: set[tuple[str, str]] = set()
+        self._looked_for: dict[str, set[str]] = {}
 
     def verify(self, conversation: Conversation, step: MessageCheck) -> timedelta:
         """Look whether a message of unknown fate has arrived. Where the bot cannot see that, send it again, unless it
@@ -109,7 +109,8 @@ class DoubtfulMessages:
         """
         identity, now = self._read_identity(), self._now()
         recorded_at = conversation.recorded_at or now
-        keys = [message.key for message in messages if (conversation.name, message.key) not in self._looked_for]
+        looked_for = self._looked_for.get(conversation.name, ())
+        keys = [message.key for message in messages if message.key not in looked_for]
         if not keys or not (conversation.is_recovered or identity.is_in_doubt(now)):
             return None
         if messages[0].attachment and identity.may_have_lost(recorded_at):
@@ -126,7 +127,7 @@ class DoubtfulMessages:
             except SlackRejected as error:
                 log.warning("%s: cannot look for %s (%s); it may come twice", conversation.name, key, error.code)
                 ts = None
-            self._looked_for.add((conversation.name, key))
+            self._looked_for.setdefault(conversation.name, set()).add(key)
             if ts:
                 recovered[key] = SentMessage(ts, "", "", now)
         if not recovered:
@@ -134,6 +135,10 @@ class DoubtfulMessages:
         log.info("%s: %s are in Slack already", conversation.name, ", ".join(recovered))
         conversation.record.confirm(self._builder.link(recovered, conversation), conversation.channel)
         return IMMEDIATELY
+
+    def forget(self, name: str) -> None:
+        """Forget which messages of a record were looked for: all are sent."""
+        self._looked_for.pop(name, None)
 
     def remove_duplicates(self, conversation: Conversation, step: DuplicateLook) -> timedelta:
         """Delete what has come beside a message that was sent again; record that this was looked for."""

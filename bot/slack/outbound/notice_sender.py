@@ -52,7 +52,10 @@ class NoticeSender:
         """Advance one notice by one step. Return the delay until the next."""
         if notice.is_expired(self.now()):
             self.store.change_notice(notice.id, lambda _: None)
-        return None if notice.is_settled else self.outbox.advance(self._build_conversation(notice))
+        if notice.is_settled:  # perhaps by another process
+            self.outbox.forget(f"notice {notice.id}")
+            return None
+        return self.outbox.advance(self._build_conversation(notice))
 
     def _build_conversation(self, notice: Notice) -> Conversation:
         """Return the one message of a notice. Its channel may change, so the key alone identifies it."""

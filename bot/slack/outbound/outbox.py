@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from slack_sdk import WebClient
 
 from bot.app.ports import Now
+from bot.core.model.sent_message import UNSEEN
 from bot.core.model.store_identity import StoreIdentity
 from bot.errors import LeadershipLost, Unavailable
 from bot.i18n import use_language
@@ -34,7 +35,7 @@ from bot.slack.outbound.message_steps import (
 from bot.slack.outbound.outbox_limits import EDIT, IMMEDIATELY, POST, UPLOAD, OutboxLimits
 from bot.slack.outbound.refusal_holds import CLOSED_CHANNEL_PAUSE, REFUSAL_PAUSE, ClosedPlaces, RefusalHolds
 from bot.slack.outbound.refusals import EDIT_CODES, POST_CODES, REPLY_CODES, Refusal, classify_refusal
-from bot.slack.outbound.sent_builder import UNSEEN, SentMessageBuilder
+from bot.slack.outbound.sent_builder import SentMessageBuilder
 from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain
 from bot.slack.views.message import FileUpload, Message, is_chart
 
@@ -152,6 +153,7 @@ class Outbox:
         self._limits.forget_turn(name)
         self._paused_until.pop(name, None)
         self._holds.forget_conversation(name)
+        self._doubts.forget(name)
 
     def _prepare_charts(self, conversation: Conversation, messages: Sequence[Message]) -> timedelta:
         """Upload the charts of these messages where they must be pictures. Return the time until they can be sent.

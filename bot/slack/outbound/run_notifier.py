@@ -157,8 +157,10 @@ class RunNotifier:
             run = self._store.get(run_id)
         except UnreadableRecord as error:  # there is nothing to show; the announcer reports it
             log.error("%s: %s", name_run(run_id), error)
+            self._outbox.forget(name_run(run_id))
             return None
         if run is None:
+            self._outbox.forget(name_run(run_id))
             return None
         wait = self._outbox.advance(self._build_conversation(run))
         if wait is None and (run.status is not RunStatus.ENDED or is_resume_due(run)):

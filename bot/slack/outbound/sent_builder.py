@@ -6,13 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from bot.app.ports import Now
-from bot.core.model.sent_message import DUPLICATE_LOOKS, SentMessage
+from bot.core.model.sent_message import DUPLICATE_LOOKS, UNSEEN, SentMessage
 from bot.slack.outbound.conversation import Conversation
 from bot.slack.outbound.web_client import build_permalink
 from bot.slack.views.message import Message
-
-UNSEEN = "unseen"
-"""Placeholder for Slack's id of a message that the bot cannot see: a file has none, or the bot may not read there."""
 
 
 class SentMessageBuilder:
@@ -76,5 +73,11 @@ class SentMessageBuilder:
         """Return since when a message may be in Slack twice, and how many looks for that are left."""
         sent, since = conversation.sent.get(key), self.repeats.get((conversation.name, key))
         if since:
-            return {"repeated_since": since, "looks_left": len(DUPLICATE_LOOKS)}
-        return {"repeated_since": sent.repeated_since, "looks_left": sent.looks_left} if sent else {}
+            return {"repeated_since": since, "repeated_at": self._now(), "looks_left": len(DUPLICATE_LOOKS)}
+        if sent is None:
+            return {}
+        return {
+            "repeated_since": sent.repeated_since,
+            "repeated_at": sent.repeated_at,
+            "looks_left": sent.looks_left,
+        }

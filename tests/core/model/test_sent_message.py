@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.model.sent_message import NOTICE_RETENTION, Notice, SentMessage
+from bot.core.model.sent_message import NOTICE_RETENTION, UNSEEN, Notice, SentMessage
 from tests.builders import NOON, at
 
 NOTICE = Notice(key="unreadable-ppo-7f3a", channel="C0TRAIN", text="It cannot be read.", created_at=NOON)
@@ -53,3 +53,21 @@ def test_only_a_notice_that_was_sent_is_forgotten(notice: Notice, age: timedelta
 def test_a_channel_has_one_notice_for_each_key() -> None:
     assert NOTICE.id == SENT.id
     assert NOTICE.id != Notice(key=NOTICE.key, channel="C0OTHER", text="", created_at=NOON).id
+
+
+@pytest.mark.parametrize(
+    ("ts", "looks_left", "minutes"),
+    [
+        pytest.param("1.2", 3, 11, id="first a minute after it was sent again, however late that was"),
+        pytest.param("1.2", 2, 13, id="then after three"),
+        pytest.param("1.2", 1, 20, id="then after ten"),
+        pytest.param("1.2", 0, None, id="then never"),
+        pytest.param(UNSEEN, 3, None, id="never where no look can tell which copy is recorded"),
+    ],
+)
+def test_copies_are_looked_for_from_when_a_message_was_sent_again(
+    ts: str, looks_left: int, minutes: float | None
+) -> None:
+    repeated_at = NOON + timedelta(minutes=10)
+    message = SentMessage(ts, "", "", repeated_at, repeated_since=NOON, repeated_at=repeated_at, looks_left=looks_left)
+    assert message.find_duplicate_look() == (None if minutes is None else NOON + timedelta(minutes=minutes))

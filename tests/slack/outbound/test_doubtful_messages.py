@@ -1,20 +1,24 @@
 """Slack may be late, and a leader may be paused: what is said comes once, and what came twice is removed."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import pytest
 from redis import Redis
 from slack_sdk import WebClient
 
 from bot.adapters.redis.redis_store import RedisStore
+from bot.app.operator_notices import Announcer
 from bot.core.model.cluster import JobState
+from bot.core.model.sent_message import UNSEEN
 from bot.slack.outbound.conversation import Conversation
 from bot.slack.outbound.message_calls import BlockRenderer, send_message
+from bot.slack.outbound.outbox_lag import MeasuredOutbox
 from bot.slack.outbound.web_client import SlackUncertain
 from bot.slack.views.message import Message
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
-from tests.story import Bot
+from tests.story import TRAINING, Bot
 
 SENDER = "bot.slack.outbound.outbox.send_message"
 Sending = Callable[[], tuple[str, str]]
@@ -138,3 +142,82 @@ def test_a_leader_that_was_paused_while_it_sent_changes_no_record_and_its_copy_i
     assert ends(bot) == 1
     assert other.run(run_id).messages.sent["ended"].ts == kept
     assert other.run(run_id).status == "ended"
+
+
+def test_what_comes_minutes_after_its_repetition_is_removed_where_slack_may_take_ten(
+    store: RedisStore, playground: Playground, slack: PlaygroundClient, late: LateSlack
+) -> None:
+    bot = Bot(store, playground, slack, late_seconds=600)
+    run_id = ended(bot)
+    bot.ticks(70, seconds=10)  # it is sent again
+    assert ends(bot) == 1
+    kept = bot.run(run_id).messages.sent["ended"].ts
+    bot.ticks(20, seconds=10)
+    late.arrive()
+    assert ends(bot) == 2
+    bot.ticks(60, seconds=10)
+    assert ends(bot) == 1
+    assert bot.run(run_id).messages.sent["ended"].ts == kept
+
+
+def test_a_notice_that_the_bot_could_not_see_is_not_removed_once_it_can(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slack takes its first two copies without an answer, and refuses the look for the second."""
+    slack = LateSlack("notice", times=2)
+    monkeypatch.setattr(SENDER, slack.send)
+    Announcer(bot.store, bot.now).announce("policy-1", "The policy cannot be read.", TRAINING)
+    bot.ticks(2)
+    for _ in range(60):
+        if len(slack.waiting) == 2:
+            break
+        bot.tick()
+    (notice,) = bot.store.list_notices()
+    assert notice.sent_message is not None
+    assert notice.sent_message.looks_left == 3
+    bot.slack.faults({"method": "conversations.history", "trouble": "refused", "error": "missing_scope", "times": None})
+    bot.ticks(10)
+    (notice,) = bot.store.list_notices()
+    assert notice.sent_message is not None
+    assert notice.sent_message.ts == UNSEEN
+    bot.slack.faults()
+    slack.arrive()
+    before = bot.reads().count("The policy cannot be read.")
+    assert before == 2
+    bot.ticks(70, seconds=10)
+    assert bot.reads().count("The policy cannot be read.") == before
+
+
+def lag(bot: Bot) -> float:
+    assert isinstance(bot.outbox, MeasuredOutbox)
+    return bot.outbox._lag.measure_seconds()
+
+
+def test_a_look_for_a_copy_that_is_due_later_is_no_lag(bot: Bot, late: LateSlack) -> None:
+    run_id = ended(bot)
+    bot.ticks(2)
+    assert lag(bot) > 0
+    bot.ticks(45)
+    assert bot.run(run_id).messages.sent["ended"].looks_left > 0
+    assert lag(bot) == 0
+
+
+def test_a_deleted_run_does_not_count_as_late(bot: Bot, late: LateSlack) -> None:
+    run_id = ended(bot)
+    bot.ticks(2)
+    run = bot.run(run_id)
+    assert lag(bot) > 0
+    bot.store.delete_run(run_id)
+    bot.notifier.show([run])
+    bot.ticks(20)
+    assert lag(bot) == 0
+
+
+def test_a_process_that_has_lost_the_lead_is_not_late(bot: Bot, redis: Redis, late: LateSlack) -> None:
+    ended(bot)
+    bot.ticks(2)
+    assert lag(bot) > 0
+    redis.delete("verl:leader")
+    assert RedisStore(redis).acquire_leadership("another", timedelta(minutes=1))
+    bot.tick()
+    assert lag(bot) == 0
