@@ -99,6 +99,7 @@ export VERLBOT_MARK="$$-$(date +%s%N)"
 export VERLBOT_END_FILE="$modules/end"
 # Ray's workers find verl_saving.py by it.
 export PYTHONPATH="$modules${PYTHONPATH:+:$PYTHONPATH}"
+checkpoints_kept=0
 ray_pid=''
 pruner_pid=''
 watch_pid=''
@@ -204,6 +205,10 @@ stop_all() {
     kill -KILL $pids 2>/dev/null
     sleep 0.1
   done
+  # The last checkpoint is one more than are kept.
+  if [ "$code" -eq 0 ] && [ "$checkpoints_kept" -gt 0 ]; then
+    prune_checkpoints
+  fi
   rm -rf -- "$modules"
 }
 

@@ -484,6 +484,16 @@ def test_checkpoints_of_earlier_starts_are_counted_too(
     assert sorted(path.name.removeprefix("global_step_") for path in folder.glob("global_step_*")) == left
 
 
+def test_a_training_that_is_done_leaves_as_many_checkpoints_as_it_keeps(node: Node) -> None:
+    """It may end before the next regular look."""
+    folder = node.folder / "checkpoints" / "ppo-7f3a"
+    for step in (20, 40, 60):
+        save_checkpoint(folder, step, 2)
+    done = node.run("ppo")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in folder.glob("global_step_*")) == ["global_step_40", "global_step_60"]
+
+
 def test_a_node_with_too_few_cpus_is_refused_in_a_sentence(node: Node) -> None:
     done = node.run("ppo", RAY_CPUS="4")
     assert done.returncode == 1
