@@ -4,9 +4,10 @@ it may have forgotten.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 from uuid import uuid4
 
@@ -50,6 +51,7 @@ class StoreMemory:
     """The store that a bot knows, in a file beside it. Without a path it is known as long as the process runs."""
 
     path: Path | None = None
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def read(self) -> StoreIdentity | None:
         """Return the store that an earlier process knew; None where there is no readable file."""
@@ -63,11 +65,12 @@ class StoreMemory:
         if self.path is None:
             return
         draft = self.path.with_suffix(".draft")
-        try:
-            draft.write_bytes(msgspec.json.encode(identity))
-            draft.replace(self.path)
-        except OSError as error:
-            log.error("the store's identity cannot be written: %s", error)
+        with self._lock:
+            try:
+                draft.write_bytes(msgspec.json.encode(identity))
+                draft.replace(self.path)
+            except OSError as error:
+                log.error("the store's identity cannot be written: %s", error)
 
 
 @dataclass(slots=True)

@@ -60,8 +60,8 @@ for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
 end
 return {now, later}
 """
-"""One step in the server, so that records, ledger and histories of open runs fit each other. What runs have left that
-have ended does not change any more: of that the names alone, to be read afterwards, while the bot goes on.
+"""One step in the server, so that records, ledger and histories of open runs fit each other. Of runs that have ended,
+the names alone, to be read afterwards while the bot goes on: their keys change seldom, and each of them by itself.
 """
 
 REPLACE_SCRIPT = """
@@ -224,11 +224,12 @@ def read_header(path: Path) -> BackupHeader:
     """
     try:
         header = check_lines(path)
-    except (EOFError, msgspec.DecodeError, ValueError, zlib.error) as error:
-        raise UserError(f"{path} is no whole backup of verlbot.", "Use another backup.") from error
+    except (EOFError, gzip.BadGzipFile, msgspec.DecodeError, ValueError, zlib.error) as error:
+        raise UserError(
+            f"{path} is no backup of verlbot, or is damaged.", "Name another file of `verlbot backup`."
+        ) from error
     except OSError as error:
-        reason = error.strerror or "it is no gzipped file"
-        raise UserError(f"{path} cannot be read: {reason}.", "Name a file of `verlbot backup`.") from error
+        raise UserError(f"{path} cannot be read: {error.strerror}.", "Name a file of `verlbot backup`.") from error
     if header.version > FORMAT_VERSION or header.schema > RUN_SCHEMA_VERSION:
         raise UserError(
             f"{path} was written by verlbot {header.verlbot}, whose records have schema {header.schema}; this version "

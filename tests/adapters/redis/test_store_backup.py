@@ -85,6 +85,13 @@ def written(*lines: Any, cut: int = 0) -> bytes:
     return gzip.compress(body[cut:] + end)
 
 
+def flip(content: bytes, index: int) -> bytes:
+    """Return the content with one byte of it damaged."""
+    damaged = bytearray(content)
+    damaged[index] ^= 0xFF
+    return bytes(damaged)
+
+
 HEADER = {"format": "verlbot backup", "version": 1, "schema": RUN_SCHEMA_VERSION, "created_at": 0.0, "verlbot": "9.9"}
 ENTRY = {"key": "verl:x", "kind": "string", "expires_at": None, "value": [["eA=="]]}
 
@@ -93,17 +100,18 @@ ENTRY = {"key": "verl:x", "kind": "string", "expires_at": None, "value": [["eA==
     ("content", "said"),
     [
         pytest.param(None, "cannot be read", id="no file"),
-        pytest.param(b"text", "cannot be read", id="no gzip"),
-        pytest.param(written(HEADER, ENTRY)[:-9], "whole", id="cut"),
-        pytest.param(written(HEADER, ENTRY, cut=1), "whole", id="a byte of it lost"),
-        pytest.param(gzip.compress(b"{}\n{}\n"), "whole", id="other JSON"),
-        pytest.param(written(HEADER | {"format": "other"}), "whole", id="another program's"),
+        pytest.param(b"text", "or is damaged", id="no gzip"),
+        pytest.param(flip(written(HEADER, ENTRY), -8), "or is damaged", id="a wrong checksum"),
+        pytest.param(written(HEADER, ENTRY)[:-9], "or is damaged", id="cut"),
+        pytest.param(written(HEADER, ENTRY, cut=1), "or is damaged", id="a byte of it lost"),
+        pytest.param(gzip.compress(b"{}\n{}\n"), "or is damaged", id="other JSON"),
+        pytest.param(written(HEADER | {"format": "other"}), "or is damaged", id="another program's"),
         pytest.param(written(HEADER | {"version": 2}), "written by verlbot 9.9", id="a newer format"),
         pytest.param(
             written(HEADER | {"schema": RUN_SCHEMA_VERSION + 1}), "written by verlbot 9.9", id="newer records"
         ),
-        pytest.param(written(HEADER, ENTRY | {"key": "other:x"}), "whole", id="another program's key"),
-        pytest.param(written(HEADER, ENTRY | {"kind": "module"}), "whole", id="a type that Redis adds"),
+        pytest.param(written(HEADER, ENTRY | {"key": "other:x"}), "or is damaged", id="another program's key"),
+        pytest.param(written(HEADER, ENTRY | {"kind": "module"}), "or is damaged", id="a type that Redis adds"),
     ],
 )
 def test_a_file_that_cannot_be_restored_is_refused(tmp_path: Path, content: bytes | None, said: str) -> None:
