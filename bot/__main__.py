@@ -75,8 +75,8 @@ def do_run(_: argparse.Namespace) -> int:
     try:
         bot.start()
         stop_event.wait()
-    except BaseException:
-        bot.stop()
+    except BaseException as error:
+        stop_in_time(bot, error)
         raise
     stop_in_time(bot)
     return 0

@@ -1,6 +1,7 @@
 """The running bot: its parts, and when each runs."""
 
 import logging
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Thread
@@ -176,24 +177,29 @@ class Bot:
         The scheduler starts nothing any more before the cloud abandons its calls: a tick that began after that would
         take for failures of a run what the bot itself has cut off.
         """
-        self.scheduler.close()
-        self.connection.stop()
+        stops = [self.scheduler.close, self.connection.stop]
         if self.admin_policy_server:
-            self.admin_policy_server.stop()
+            stops.append(self.admin_policy_server.stop)
         if self.metrics_server:
-            self.metrics_server.stop()
-        self.price_cache.stop()
-        self.directory.stop()
-        self.cloud.stop()
-        self.scheduler.stop()
-        self.background_replies.stop()
-        self.chart_renderer.stop()
-        self.reconciler.log_tailer.stop()
-        self.reconciler.pool.shutdown()
+            stops.append(self.metrics_server.stop)
+        stops += [
+            self.price_cache.stop,
+            self.directory.stop,
+            self.cloud.stop,
+            self.scheduler.stop,
+            self.background_replies.stop,
+            self.chart_renderer.stop,
+            self.reconciler.log_tailer.stop,
+            self.reconciler.pool.shutdown,
+        ]
         if self.valkey:
-            self.valkey.stop()
+            stops.append(self.valkey.stop)
         if self.lock:
-            self.lock.close()
+            stops.append(self.lock.close)
+        # An ExitStack calls them all, the newest first, and raises at the end what one of them has raised.
+        with ExitStack() as stack:
+            for stop in reversed(stops):
+                stack.callback(stop)
 
     def _log_server(self) -> None:
         """Log which server runs the clusters, or that it does not answer; the bot keeps looking for them."""
