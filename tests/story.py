@@ -18,7 +18,7 @@ from bot.adapters.files.recipe_files import RecipeFolder
 from bot.adapters.redis.redis_store import RedisStore
 from bot.app.health_monitor import HealthMonitor
 from bot.app.ports import Cloud
-from bot.app.process_health import Clock
+from bot.app.process_health import MAX_OFFSET_SECONDS, Clock
 from bot.app.run_queries import Requester
 from bot.app.store_watch import StoreMemory
 from bot.bootstrap.container import assemble
@@ -69,12 +69,16 @@ class AtOnce(BackgroundReplies):
 class StoryClock(Clock):
     """The bot's own time is the story's."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, bot: "Bot") -> None:
         super().__init__()
-        self._story_now = now
+        self._bot = bot
 
     def now(self) -> datetime:
-        return self._story_now()
+        return self._bot.moment
+
+    def catch_up(self, recorded: datetime) -> None:
+        if recorded > self._bot.moment + timedelta(seconds=MAX_OFFSET_SECONDS):
+            self._bot.moment = recorded
 
 
 @dataclass
@@ -153,7 +157,7 @@ class Bot:
                 store=store,
                 cloud=machines or self.cloud,
                 slack=self.client,
-                clock=StoryClock(self.now),
+                clock=StoryClock(self),
                 secrets=self.secrets,
                 policy_source=self.policies,
                 recipes=RECIPES,

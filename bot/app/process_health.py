@@ -24,6 +24,7 @@ from bot.core.model.bot_clock import (
     Timeline,
     advance,
     begin_timeline,
+    catch_up,
     is_same_boot,
     judge_jump,
     measure_offset,
@@ -82,6 +83,13 @@ class Clock:
         with self._lock:
             self._timeline = advance(self._timeline, self._read_clocks(), self._max_offset)
             return self._timeline
+
+    def catch_up(self, recorded: datetime) -> None:
+        """Set the time to one that the store has recorded, if that is ahead by more than a jump."""
+        with self._lock:
+            line = advance(self._timeline, self._read_clocks(), self._max_offset)
+            seconds = recorded.timestamp()
+            self._timeline = catch_up(line, seconds, self._max_offset) if seconds <= MAX_UNIX_SECONDS else line
 
     def measure_jump(self) -> float:
         """Return the seconds by which the wall clock is ahead, negative if behind; 0.0 if that is no jump."""

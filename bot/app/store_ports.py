@@ -275,6 +275,16 @@ class IdentityStore(Protocol):
         """Give the store another identity, unless its id is not the expected one any more; return the one it has."""
 
 
+class TimeStore(Protocol):
+    """The time of the bot that last led."""
+
+    def get_bot_time(self) -> datetime | None:
+        """Return the latest time that a leader has recorded; None for none."""
+
+    def record_bot_time(self, now: datetime) -> None:
+        """Record the leader's time."""
+
+
 class LeaderLock(Protocol):
     """Which of several processes with one store ticks."""
 
@@ -292,6 +302,7 @@ class Store(
     DeliveryStore,
     LanguageStore,
     IdentityStore,
+    TimeStore,
     LeaderLock,
     Protocol,
 ):

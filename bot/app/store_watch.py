@@ -15,7 +15,7 @@ import msgspec
 
 from bot.app.operator_notices import Announcer
 from bot.app.ports import Now
-from bot.app.store_ports import IdentityStore, RunReader
+from bot.app.store_ports import IdentityStore, RunReader, TimeStore
 from bot.core.model.bot_clock import has_passed
 from bot.core.model.run_state import RunStatus
 from bot.core.model.store_identity import StoreChange, StoreIdentity, find_store_change
@@ -41,9 +41,12 @@ REPORTS = {
 WRITE_PERIOD = timedelta(seconds=1)
 """Time between two writes of the store's term: a store that was set back by less than this is not noticed."""
 
+TIME_PERIOD = timedelta(seconds=10)
+"""Time between two records of the bot's time in the store: well within the bound of a jump."""
 
-class WatchedStore(IdentityStore, RunReader, Protocol):
-    """The identity of the store, and its runs."""
+
+class WatchedStore(IdentityStore, TimeStore, RunReader, Protocol):
+    """The identity of the store, the latest time in it, and its runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,10 @@ class StoreWatch:
     Attributes:
         memory: keeps the store over a restart.
         on_change: called when the store was found changed: the clusters are to be listed.
+        catch_up: lets the bot's clock go on from the time that the store has recorded.
         known: the store as last seen.
         written: the id that the file has, and when it was written.
+        recorded_at: when the bot's time was last recorded in the store.
     """
 
     store: WatchedStore
@@ -89,8 +94,10 @@ class StoreWatch:
     announcer: Announcer
     now: Now
     on_change: Callable[[], None] = lambda: None
+    catch_up: Callable[[datetime], None] = lambda recorded: None
     known: StoreIdentity | None = None
     written: tuple[str, datetime] | None = None
+    recorded_at: datetime | None = None
 
     def check(self) -> StoreIdentity:
         """Return the identity of the store, after reporting a change. Called before each part of the leader's work.
@@ -98,6 +105,7 @@ class StoreWatch:
         Raises:
             Unavailable: the store does not answer.
         """
+        self._record_time()
         known = self.known or self.memory.read()
         current = self.store.get_identity()
         change = find_store_change(known, current)
@@ -109,6 +117,16 @@ class StoreWatch:
         if current.unreported:
             current = self._report(current.unreported, current)
         return current
+
+    def _record_time(self) -> None:
+        """Let the clock catch up with the leader before this one, which may have been on a machine whose clock is
+        ahead; then record the time for the next.
+        """
+        if self.recorded_at is None or has_passed(TIME_PERIOD, self.recorded_at, self.now()):
+            if recorded := self.store.get_bot_time():
+                self.catch_up(recorded)
+            self.recorded_at = self.now()
+            self.store.record_bot_time(self.recorded_at)
 
     def _remember(self, identity: StoreIdentity) -> None:
         """Write the file: at once for a new identity, from time to time for a new term."""

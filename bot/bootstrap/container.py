@@ -121,7 +121,9 @@ def assemble(outside: Outside) -> Bot:
 
     announcer = Announcer(store, now, settings.ops_channel, lambda: scheduler.wake(NOTICES))
     leader_store = store.fence()
-    store_watch = StoreWatch(store, outside.store_memory, announcer, now, lambda: scheduler.wake(SWEEP))
+    store_watch = StoreWatch(
+        store, outside.store_memory, announcer, now, lambda: scheduler.wake(SWEEP), outside.clock.catch_up
+    )
 
     def lead() -> bool:
         """Return whether this process leads. A store that has changed is noticed before anything is done by it."""

@@ -122,9 +122,12 @@ def open_outside(
     record_policy(policy_source.policy)
     policy_source.on_change = lambda _, new_policy: record_policy(new_policy)
     telemetry = Telemetry()
+    store = RedisStore(redis, build_retention(settings), load_zone(settings.timezone), audit=audit)
+    if recorded := store.get_bot_time():
+        bot_clock.catch_up(recorded)
     return Outside(
         settings=settings,
-        store=RedisStore(redis, build_retention(settings), load_zone(settings.timezone), audit=audit),
+        store=store,
         cloud=cloud
         or (
             build_sky_cloud(settings, bot_clock.now) if settings.uses_skypilot else build_local_cloud(settings, account)

@@ -48,6 +48,7 @@ UNREADABLE_RUNS = "verl:runs:unreadable"
 AUDIT_EVENTS = "verl:audit"
 POLICY_PARTS = "verl:policy"
 STORE_IDENTITY = "verl:store"
+BOT_TIME = "verl:time"
 
 
 def create_client(url: str, answer_seconds: float) -> Redis:

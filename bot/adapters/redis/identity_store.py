@@ -8,7 +8,7 @@ from typing import Any, cast
 from redis import Redis
 from redis.client import Pipeline
 
-from bot.adapters.redis.connection import LEADER_TERM, STORE_IDENTITY, decode_text
+from bot.adapters.redis.connection import BOT_TIME, LEADER_TERM, STORE_IDENTITY, decode_text
 from bot.adapters.redis.transactions import compare_and_set
 from bot.core.model.store_identity import MAX_EARLIER_IDS, StoreChange, StoreIdentity
 
@@ -56,6 +56,16 @@ def replace_identity(redis: Redis, expected_id: str, new: StoreIdentity) -> Stor
         tx.set(LEADER_TERM, after.term)
 
     return compare_and_set(redis, (STORE_IDENTITY, LEADER_TERM), read_identity, change, write)
+
+
+def read_bot_time(redis: Redis) -> datetime | None:
+    """Return the latest time that a leader has recorded; None where none has, or it is not readable."""
+    return read_time(decode_text(redis.get(BOT_TIME)))
+
+
+def write_bot_time(redis: Redis, now: datetime) -> None:
+    """Record the leader's time."""
+    redis.set(BOT_TIME, f"{now.timestamp():.3f}")
 
 
 def read_count(value: object) -> int:

@@ -301,6 +301,14 @@ class RedisStore:
         with translate_redis_errors():
             return identity_store.replace_identity(self._redis, expected_id, new)
 
+    def get_bot_time(self) -> datetime | None:
+        with translate_redis_errors():
+            return identity_store.read_bot_time(self._redis)
+
+    def record_bot_time(self, now: datetime) -> None:
+        with translate_redis_errors():
+            identity_store.write_bot_time(self._redis, now)
+
     def acquire_leadership(self, owner: str, lease: timedelta) -> bool:
         with translate_redis_errors():
             return self._leadership.acquire(self._redis, owner, lease)

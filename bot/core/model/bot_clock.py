@@ -11,7 +11,8 @@ The rules:
   has passed without being counted, as while a virtual machine is paused, and the timeline follows at once. If it
   agrees with a wall clock that is behind, the timeline is corrected by SLEW_RATE, since a step back would lengthen
   every lease.
-- A restart of the bot continues the timeline; a restart of the machine begins one, which is not before the last.
+- A restart of the bot continues the timeline; a restart of the machine begins one, which is not before the last. Nor
+  is it before what the store has recorded by more than the bound, where another machine had the timeline.
 """
 
 from dataclasses import dataclass, replace
@@ -76,6 +77,16 @@ def begin_timeline(
         return advance(previous, reading, max_offset)
     time = reference if reference is not None and abs(reference - reading.wall) > max_offset else reading.wall
     return Timeline(max(time, previous.time) if previous else time, reading.elapsed, reading.boot)
+
+
+def catch_up(timeline: Timeline, recorded: float, max_offset: float) -> Timeline:
+    """Return the timeline of a bot whose store has recorded this time: it does not go on before that, or a lease would
+    last longer and an end come before its beginning. A difference within the bound stays.
+
+    Args:
+        recorded: Unix seconds of the timeline that used the store before, as on another machine.
+    """
+    return replace(timeline, time=recorded) if recorded > timeline.time + max_offset else timeline
 
 
 def is_same_boot(timeline: Timeline, reading: ClockReading) -> bool:

@@ -219,7 +219,7 @@ def find_stale_message(
         return None
     edit_at, message, sent_message = min(
         (
-            (delay_refused_edit(*pair, compute_edit_time(*pair, period, now), holds), *pair)
+            (delay_refused_edit(*pair, compute_edit_time(*pair, period, now), holds, now), *pair)
             for pair in outdated_messages
         ),
         key=lambda due: due[0],
@@ -243,7 +243,7 @@ def compute_edit_time(message: Message, sent_message: SentMessage, period: timed
 
 
 def delay_refused_edit(
-    message: Message, sent_message: SentMessage, edit_at: datetime, holds: Mapping[str, MessageHold]
+    message: Message, sent_message: SentMessage, edit_at: datetime, holds: Mapping[str, MessageHold], now: datetime
 ) -> datetime:
     """Return when an edit may be tried that is due at the given time: later if Slack has refused to edit the message.
 
@@ -255,4 +255,6 @@ def delay_refused_edit(
     if hold.urgent == message.urgent:
         return max(edit_at, hold.until)
     doublings = min(max(sent_message.replacements - 1, 0), MAX_REPLACEMENT_DOUBLINGS)
-    return max(edit_at, sent_message.sent_at + REPLACEMENT_PAUSE * (1 << doublings))
+    paused_until = sent_message.sent_at + REPLACEMENT_PAUSE * (1 << doublings)
+    # A message that was sent in the future comes from a clock that was ahead.
+    return edit_at if sent_message.sent_at > now else max(edit_at, paused_until)
