@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from bot.app.ports import Now
+from bot.core.model.accelerators import list_accelerators
 from bot.core.model.launch_plan import resources
 from bot.core.model.money import Rate
 from bot.core.model.recipe import Task
-from bot.core.model.resources import count_choice_gpus, count_nodes, get_cloud_name, list_accelerators
+from bot.core.model.resources import count_choice_gpus, count_nodes, get_cloud_name
 from bot.errors import Unavailable
 
 log = logging.getLogger(__name__)

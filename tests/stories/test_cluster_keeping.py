@@ -156,4 +156,4 @@ def test_the_policy_may_keep_all_failed_clusters_and_bounds_what_a_launch_asks_f
     failed(bot, "budget=100 lease=3")
     assert "kept for a look until 12:30 UTC" in bot.reads()
     answer = bot.say("launch smoke nodes=2 keep=3h budget=100 lease=4")
-    assert "It keeps a failed cluster for 3 hours; your limit is 2." in answer
+    assert "It keeps a failed cluster for 3 h; your limit is 2 h." in answer

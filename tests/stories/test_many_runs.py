@@ -15,6 +15,7 @@ from bot.core.model.history import MetricsHistory
 from bot.core.model.progress import Progress, StepTime, TrainingTotals
 from bot.core.model.run import Run
 from bot.core.rules.chart_data import RunHistory
+from bot.core.rules.setting_differences import find_differences
 from bot.slack.views import answers, cost_views
 from bot.slack.views.chart_views import build_comparison_answer
 from bot.slack.views.home_view import HomeRuns, build_home_blocks
@@ -66,7 +67,7 @@ def kept(runs: Sequence[Run], store: RedisStore) -> RedisStore:
 
 def a_comparison(runs: Sequence[Run], store: RedisStore) -> Any:
     a, b = (RunHistory(run, MetricsHistory()) for run in (runs[0], change_run(runs[-1], rate=None, bill="none")))
-    return build_comparison_answer(a, b, None, NOW)
+    return build_comparison_answer(a, b, None, NOW, find_differences(a.run, b.run))
 
 
 VIEWS: dict[str, Callable[[Sequence[Run], RedisStore], Any]] = {

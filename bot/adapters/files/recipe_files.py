@@ -119,7 +119,9 @@ def parse_recipe(name: str, text: str, folder: Path | None = None) -> Recipe:
         read_task_value(name, task, f"envs.{layout.resume}")
     own = tuple(build_parameter(name, key, entry, task) for key, entry in metadata.parameters.items())
     code = (CODE,) if metadata.code else ()
-    common = build_common_parameters(task, checkpoints, metadata.budget_dollars, metadata.lease_hours)
+    common = build_common_parameters(
+        task, checkpoints, metadata.budget_dollars, metadata.lease_hours, metadata.keep_hours
+    )
     return Recipe(
         name=name,
         title=metadata.title,

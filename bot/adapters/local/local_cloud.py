@@ -32,6 +32,7 @@ from bot.adapters.local.state_files import ClusterDirectory, LocalClusterState, 
 from bot.adapters.local.supervisor import CANCEL_SIGNAL, NAME_IN_USE, describe_exit
 from bot.adapters.node_requests import collect_metrics, collect_process_logs, collect_samples, create_request
 from bot.core.frameworks import FRAMEWORK
+from bot.core.model.accelerators import list_accelerators
 from bot.core.model.checkpoint import CheckpointListing, DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.cluster import AutostopSetting, ClusterState, Ending, Observation
@@ -41,7 +42,6 @@ from bot.core.model.managed_job import JobsController, is_managed
 from bot.core.model.money import Rate
 from bot.core.model.orphan import ListedCluster
 from bot.core.model.recipe import Task
-from bot.core.model.resources import list_accelerators
 from bot.core.model.rollout import FilePart, FilePosition, RunFolder, SampleBatch, SampleRequest
 from bot.core.rules.log_lines import MAX_READ_BYTES
 from bot.errors import Unavailable, UserError

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 
 from bot.adapters.sky.sdk_queries import TESTED_VERSION, ServerHealth
 from bot.cli.doctor.checklist import DoctorFinding, failure, join_names, ok, skip, warning
+from bot.core.model.accelerators import list_accelerators
 from bot.core.model.launch_plan import resources
 from bot.core.model.money import Rate
 from bot.core.model.recipe import Task
-from bot.core.model.resources import list_accelerators, list_resources
+from bot.core.model.resources import list_resources
 from bot.errors import Unavailable
 
 SERVER, VERSION, INFRA, RECIPE_INFRA, PRICES = (

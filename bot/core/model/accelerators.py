@@ -1,6 +1,6 @@
 """What is known of the accelerators that SkyPilot names. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 GPU_GIGABYTES: Mapping[str, int] = {
     "a10": 24,
@@ -40,3 +40,18 @@ def find_gpu_gigabytes(name: str) -> int | None:
     (80, 80, None)
     """
     return GPU_GIGABYTES.get(name.lower())
+
+
+def list_accelerators(accelerators: object) -> list[str]:
+    """Return the kinds of accelerators with their counts, as SkyPilot writes them.
+
+    >>> list_accelerators({"H100": 8, "A100": 4}), list_accelerators("L4"), list_accelerators(None)
+    (['H100:8', 'A100:4'], ['L4'], [])
+    >>> list_accelerators("H100:8, A100:4")
+    ['H100:8', 'A100:4']
+    """
+    if isinstance(accelerators, Mapping):
+        return [f"{name}:{count or 1}" for name, count in accelerators.items()]
+    if isinstance(accelerators, str):
+        return [name.strip() for name in accelerators.split(",") if name.strip()]
+    return [str(accelerator) for accelerator in accelerators] if isinstance(accelerators, Iterable) else []

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from bot.core.model import typed_text
+from bot.core.model.accelerators import list_accelerators
 from bot.core.model.cluster import read_idle_minutes
 from bot.core.model.code_version import GITHUB_URL, CodeVersion, check_out
 from bot.core.model.cpu_request import request_cpus
@@ -33,7 +34,7 @@ from bot.core.model.recipe import (
     Recipe,
     Task,
 )
-from bot.core.model.resources import list_accelerators, list_resources
+from bot.core.model.resources import list_resources
 from bot.core.model.training_framework import Framework
 from bot.core.model.typed_text import describe_override_refusal, list_valid_names
 from bot.errors import UserError

@@ -9,7 +9,7 @@ from enum import StrEnum
 from bot.core.model.typed_quantities import HOW_TO_WRITE_AMOUNTS, parse_amount, parse_timespan
 from bot.core.model.typed_text import format_inline_code, is_full_match
 from bot.errors import UserError
-from bot.phrase import N_, Phrase, Text, join_alternatives
+from bot.phrase import N_, Phrase, Text, join_alternatives, plural_phrase
 
 Value = str | int | float | bool
 
@@ -145,9 +145,7 @@ class Parameter:
             case ParameterKind.INTEGER:
                 return self.describe_range(INTEGER_RANGE_PHRASES)
             case ParameterKind.NUMBER if self.unit == HOURS and self.maximum is not None:
-                return Phrase(
-                    "a time such as `2h`, `90m` or `1d`, at most {days} days", days=format_number(self.maximum / 24)
-                )
+                return describe_timespans(self.maximum / 24)
             case ParameterKind.NUMBER:
                 return self.describe_range(NUMBER_RANGE_PHRASES)
             case ParameterKind.TEXT:
@@ -162,6 +160,21 @@ class Parameter:
         low, high = (end if end is None else format_number(end) for end in (self.minimum, self.maximum))
         range_text = Phrase(phrases[low is not None, high is not None], low=low or "", high=high or "")
         return Phrase("{range} {unit}", range=range_text, unit=Phrase(self.unit)) if self.unit else range_text
+
+
+def describe_timespans(max_days: float) -> Text:
+    """Return the valid times in words.
+
+    >>> str(describe_timespans(1)), str(describe_timespans(90))
+    ('a time such as `2h`, `90m` or `1d`, at most 1 day', 'a time such as `2h`, `90m` or `1d`, at most 90 days')
+    """
+    if max_days != int(max_days):
+        return Phrase("a time such as `2h`, `90m` or `1d`, at most {days} days", days=format_number(max_days))
+    return plural_phrase(
+        "a time such as `2h`, `90m` or `1d`, at most {count} day",
+        "a time such as `2h`, `90m` or `1d`, at most {count} days",
+        int(max_days),
+    )
 
 
 FLAG_VALUES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}

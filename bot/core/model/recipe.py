@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
+from bot.core.model.accelerators import list_accelerators
 from bot.core.model.code_version import CODE_PATTERN
 from bot.core.model.finding import FindingAction
 from bot.core.model.managed_job import RENT_WORD
@@ -152,11 +153,16 @@ def parse_accelerators(task: Task) -> Accelerators | None:
 
 
 def build_common_parameters(
-    task: Task, checkpoints: CheckpointSettings | None, budget_dollars: float, lease_hours: float
+    task: Task,
+    checkpoints: CheckpointSettings | None,
+    budget_dollars: float,
+    lease_hours: float,
+    keep_hours: float | None = None,
 ) -> tuple[Parameter, ...]:
     """Return the parameters of every recipe: where it runs, where its checkpoints go, its budget and its lease."""
     resources = task.get("resources") or {}
-    gpus = (with_default(GPUS, resources.get("accelerators")),) if resources.get("accelerators") else ()
+    kinds = list_accelerators(resources.get("accelerators"))
+    gpus = (replace(GPUS, default=", ".join(kinds)),) if kinds else ()
     cpus = (with_default(CPUS, str(resources["cpus"])),) if resources.get("cpus") else ()
     image = (with_default(IMAGE, resources.get("image_id")),) if resources.get("image_id") else ()
     ports = (PORTS,) if resources.get("ports") else ()
@@ -166,7 +172,8 @@ def build_common_parameters(
     infra = with_default(INFRA, resources.get("infra"))
     managed = (MANAGED, SPOT, CONTROLLER)
     limits = (with_default(BUDGET, f"{budget_dollars:g}"), with_default(LEASE, f"{lease_hours:g}"))
-    return (*gpus, *cpus, infra, *image, *ports, *checkpoint_parameters, *managed, *limits, KEEP, NAME, WHY)
+    keep = KEEP if keep_hours is None else with_default(KEEP, f"{keep_hours:g}")
+    return (*gpus, *cpus, infra, *image, *ports, *checkpoint_parameters, *managed, *limits, keep, NAME, WHY)
 
 
 def with_default(parameter: Parameter, value: object) -> Parameter:

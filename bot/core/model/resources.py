@@ -1,9 +1,10 @@
 """The resources that a task requests, as SkyPilot writes them, and what they cost by the team's price table. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
+from bot.core.model.accelerators import list_accelerators
 from bot.core.model.money import Rate
 from bot.core.model.recipe import Accelerators, Task
 from bot.phrase import N_
@@ -26,21 +27,6 @@ def list_resources(task: Task) -> list[Mapping[str, Any]]:
             {**common, **alternative}
         ]
     return resources
-
-
-def list_accelerators(accelerators: object) -> list[str]:
-    """Return the kinds of accelerators with their counts, as SkyPilot writes them.
-
-    >>> list_accelerators({"H100": 8, "A100": 4}), list_accelerators("L4"), list_accelerators(None)
-    (['H100:8', 'A100:4'], ['L4'], [])
-    >>> list_accelerators("H100:8, A100:4")
-    ['H100:8', 'A100:4']
-    """
-    if isinstance(accelerators, Mapping):
-        return [f"{name}:{count or 1}" for name, count in accelerators.items()]
-    if isinstance(accelerators, str):
-        return [name.strip() for name in accelerators.split(",") if name.strip()]
-    return [str(accelerator) for accelerator in accelerators] if isinstance(accelerators, Iterable) else []
 
 
 def count_choice_gpus(choice: Mapping[str, Any], nodes: int) -> int:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
+from bot.core.model.accelerators import list_accelerators
 from bot.core.model.launch_plan import LaunchPlan, resources
 from bot.core.model.ledger import count_gpus
 from bot.core.model.parameter import format_number
 from bot.core.model.people import Act
 from bot.core.model.policy import FROM_RECIPE, OUTPUT_SETTINGS, Bounds
 from bot.core.model.recipe import BUCKET, VOLUME
-from bot.core.model.resources import count_choice_gpus, list_accelerators, list_resources
+from bot.core.model.resources import count_choice_gpus, list_resources
 from bot.core.model.run import Run
 from bot.errors import Denied
 from bot.phrase import N_, Phrase, Text, join_list, join_sentences
@@ -179,9 +180,9 @@ class NumericBound:
 NUMERIC_BOUNDS: Mapping[str, NumericBound] = {
     "nodes": NumericBound(N_("It asks for {value} nodes; your limit is {most}."), "nodes={most}"),
     "gpu_hours": NumericBound(N_("Nodes × GPUs × lease is {value} GPU-hours; your limit is {most}."), "lease=…"),
-    "lease_hours": NumericBound(N_("Its lease is {value} hours; your limit is {most}."), "lease={most}"),
+    "lease_hours": NumericBound(N_("Its lease is {value} h; your limit is {most} h."), "lease={most}"),
     "budget_dollars": NumericBound(N_("Its budget is ${value}; your limit is ${most}."), "budget={most}"),
-    "keep_hours": NumericBound(N_("It keeps a failed cluster for {value} hours; your limit is {most}."), "keep={most}"),
+    "keep_hours": NumericBound(N_("It keeps a failed cluster for {value} h; your limit is {most} h."), "keep={most}"),
 }
 
 NOT_ALLOWED = {

@@ -1,7 +1,6 @@
 """Launch a run again: with the same settings, resumed from its checkpoint, or with some of them changed. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from bot.core.commands.command import Launch, Resume, Retry
 from bot.core.commands.parser import parse_command
@@ -168,25 +167,6 @@ def find_comparable_run(run: Run, candidates: Iterable[Run]) -> Run | None:
         ),
         None,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class SettingDifference:
-    """One setting that two runs do not share; None if a run did not set it, so that the recipe's own value applies."""
-
-    name: str
-    a: str | None
-    b: str | None
-
-
-def find_differences(a: Run, b: Run) -> list[SettingDifference]:
-    """Return the settings that differ, in the order in which they were typed, the recipe first."""
-    first_settings, second_settings = collect_settings(a), collect_settings(b)
-    compared = [
-        SettingDifference(name, first_settings.get(name), second_settings.get(name))
-        for name in {**first_settings, **second_settings}
-    ]
-    return [difference for difference in compared if difference.a != difference.b]
 
 
 def collect_settings(run: Run) -> Mapping[str, str]:

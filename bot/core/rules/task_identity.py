@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from bot.core.model.accelerators import list_accelerators
 from bot.core.model.launch_plan import DEADLINE_VARIABLE
 from bot.core.model.recipe import Task
-from bot.core.model.resources import count_nodes, list_accelerators, list_resources
+from bot.core.model.resources import count_nodes, list_resources
 
 OWN_LABEL_PREFIX = "verlbot-"
 """Prefix of the labels that the bot adds to each launch."""

@@ -11,6 +11,7 @@ from bot.app import report_service
 from bot.app.audit_service import AuditService
 from bot.app.cost_service import CostService
 from bot.app.report_service import ReportService
+from bot.app.run_comparison import compare_settings
 from bot.app.run_queries import Requester, RunQueries
 from bot.app.run_service import RunService
 from bot.core.commands.command import CompareRuns, Forget, ShowAudit, ShowChart, ShowCost, ShowHistory
@@ -94,9 +95,11 @@ class ChartCommands:
         if a.run.id == b.run.id:
             raise UserError(Phrase("Both are `{run}`.", run=a.run.id), Phrase("Name another run to compare it with."))
         chart, now = draw_comparison_chart(a, b, command.by), self.service.now()
+        queries = self.service.queries
+        differences = compare_settings(a.run, b.run, queries.store, queries.recipes)
         show = self.chart_publisher.with_charts(reply, a.run, [chart] if chart else [])
         return lambda: self.background.answer_later(
-            lambda: chart_views.build_comparison_answer(a, b, chart, now), show, requester.user
+            lambda: chart_views.build_comparison_answer(a, b, chart, now, differences), show, requester.user
         )
 
 

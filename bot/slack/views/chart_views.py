@@ -8,7 +8,7 @@ from bot.core.model.metrics import MetricWord
 from bot.core.model.recipe import CODE
 from bot.core.rules.chart_data import Chart, ChartLine, RunHistory, choose_reward, get_validation_series
 from bot.core.rules.downsample import render_sparkline
-from bot.core.rules.relaunch import SettingDifference, find_differences
+from bot.core.rules.setting_differences import SettingDifference, SettingValue
 from bot.phrase import N_
 from bot.runtime.failure_isolation import render_or_fallback
 from bot.slack.views import wording
@@ -77,7 +77,9 @@ def describe_saves(steps: Sequence[float]) -> Markup:
 # Two runs.
 
 
-def build_comparison_answer(a: RunHistory, b: RunHistory, chart: Chart | None, now: datetime) -> Answer:
+def build_comparison_answer(
+    a: RunHistory, b: RunHistory, chart: Chart | None, now: datetime, differences: Sequence[SettingDifference]
+) -> Answer:
     """Return two runs in one chart, what each has reached, and which settings differ."""
     chart_block = render_or_fallback(a.run, lambda _: build_native_chart(chart), lambda _: None) if chart else None
     lines = [describe_safely(run_history, now) for run_history in (a, b)]
@@ -86,7 +88,7 @@ def build_comparison_answer(a: RunHistory, b: RunHistory, chart: Chart | None, n
         blocks.append(
             context(render_phrase("No chart: the two runs share fewer than five points, or report different metrics."))
         )
-    blocks.append(section(describe_config_diff(a, b)))
+    blocks.append(section(describe_config_diff(a.run.id, differences)))
     return build_answer(render_phrase("{a} and {b} compared", a=a.run.id, b=b.run.id), blocks)
 
 
@@ -124,20 +126,25 @@ def describe_progress(run_history: RunHistory, now: datetime) -> Markup:
     return join_parts(" · ", parts)
 
 
-def describe_config_diff(a: RunHistory, b: RunHistory) -> Markup:
+def describe_config_diff(first_id: str, differences: Sequence[SettingDifference]) -> Markup:
     """Return the settings that differ."""
-    settings = find_differences(a.run, b.run)
-    if not settings:
+    if not differences:
         return render_phrase("Both were launched with the same settings.")
-    lines = [mrkdwn("• {}", describe_difference(setting)) for setting in settings[:MAX_DIFFERENCES]]
-    if len(settings) > MAX_DIFFERENCES:
-        lines.append(render_phrase("… and {count} more", count=len(settings) - MAX_DIFFERENCES))
-    return join_parts("\n", [render_phrase("Different settings ({a} first):", a=code(a.run.id)), *lines])
+    lines = [mrkdwn("• {}", describe_difference(difference)) for difference in differences[:MAX_DIFFERENCES]]
+    if len(differences) > MAX_DIFFERENCES:
+        lines.append(render_phrase("… and {count} more", count=len(differences) - MAX_DIFFERENCES))
+    return join_parts("\n", [render_phrase("Different settings ({a} first):", a=code(first_id)), *lines])
 
 
-def describe_difference(setting: SettingDifference) -> Markup:
+def describe_difference(difference: SettingDifference) -> Markup:
     """Return one setting with its two values."""
-    is_code = setting.name == CODE.name
-    shown = [CodeVersion.parse(value).label if is_code and value else value for value in (setting.a, setting.b)]
-    values = [render_phrase("not set") if value is None else code(value) for value in shown]
-    return render_phrase("{setting}: {a}, {b}", setting=code(setting.name), a=values[0], b=values[1])
+    values = [describe_value(difference.name, value) for value in (difference.a, difference.b)]
+    return render_phrase("{setting}: {a}, {b}", setting=code(difference.name), a=values[0], b=values[1])
+
+
+def describe_value(name: str, value: SettingValue | None) -> Markup:
+    """Return the value of a setting in one run."""
+    if value is None:
+        return render_phrase("not set")
+    text = CodeVersion.parse(value.text).label if name == CODE.name and value.text else value.text
+    return render_phrase("{value} (default)", value=code(text)) if value.is_default else code(text)

@@ -159,13 +159,13 @@ def test_those_of_the_role_and_those_of_the_channel_both_hold() -> None:
     refused = refusal_of(lambda: refuse_out_of_bounds(every, ask, ("U0ADMIN",)))
     assert refused is not None
     assert "It asks for 3 nodes; your limit is 2." in str(refused)
-    assert "Its lease is 2 hours; your limit is 1." in str(refused)
+    assert "Its lease is 2 h; your limit is 1 h." in str(refused)
 
 
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"lease": timedelta(hours=25)}, "Its lease is 25 hours; your limit is 24."),
+        ({"lease": timedelta(hours=25)}, "Its lease is 25 h; your limit is 24 h."),
         ({"lease": timedelta(hours=23), "nodes": 2, "gpus": "H100:8"}, "is 368 GPU-hours; your limit is 200."),
         ({"budget_dollars": 101.0}, "Its budget is $101; your limit is $100."),
     ],

@@ -107,7 +107,7 @@ def test_bounds_of_the_role_and_of_the_channel_hold_together_and_all_is_said_onc
     said = refused.value
     assert str(said.sentence) == (
         "It asks for 2 nodes; your limit is 1. Its budget is $100; your limit is $50. "
-        "Its lease is 12 hours; your limit is 6. Type `nodes=1`, `budget=50`, `lease=6` instead."
+        "Its lease is 12 h; your limit is 6 h. Type `nodes=1`, `budget=50`, `lease=6` instead."
     )
     assert said.people == ("U0EVA",)
     refuse_out_of_bounds((UNBOUNDED, Bounds(nodes=2)), ASK, ())
@@ -126,7 +126,7 @@ BEFORE = a_run(gpus="H100:8", lease=timedelta(hours=12), budget_dollars=100.0)
     ("after", "bounds", "said"),
     [
         ({"lease": timedelta(hours=20)}, {"lease_hours": 24}, ""),
-        ({"lease": timedelta(hours=30)}, {"lease_hours": 24}, "Its lease is 30 hours; your limit is 24."),
+        ({"lease": timedelta(hours=30)}, {"lease_hours": 24}, "Its lease is 30 h; your limit is 24 h."),
         ({"lease": timedelta(hours=20)}, {"gpu_hours": 200}, "is 320 GPU-hours; your limit is 200."),
         ({"budget_dollars": 150.0}, {"budget_dollars": 120}, r"Its budget is \$150; your limit is \$120."),
         ({"budget_dollars": 80.0}, {"budget_dollars": 50}, ""),  # less than before is no matter

@@ -140,7 +140,7 @@ def test_two_runs_are_compared_by_what_they_reached_cost_and_were_set_to(bot: Bo
     assert "best 0.30 (step 20)" in told
     assert "2.0 s/step" in told
     assert "• `nodes`: `2`, `4`" in told
-    assert "• `learning_rate`: not set, `0.2`" in told
+    assert "• `learning_rate`: `0.1` (default), `0.2`" in told
     assert last_chart(bot)["chart"]["axis_config"]["x_label"] == "step (shared range)"
 
 

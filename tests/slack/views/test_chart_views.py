@@ -11,6 +11,7 @@ from bot.core.model.money import Rate
 from bot.core.model.progress import Progress, StepTime
 from bot.core.model.run import Run
 from bot.core.rules.chart_data import RunHistory, build_comparison_chart
+from bot.core.rules.setting_differences import find_differences
 from bot.i18n import use_language
 from bot.phrase import ENGLISH, LANGUAGES
 from bot.slack.inbound.query_handlers import select_charts
@@ -57,8 +58,12 @@ def drawn(one: RunHistory, *metrics: str) -> Answer:
     return chart_views.build_plot_answer(one, select_charts(one, metrics))
 
 
+DEFAULTS = {"nodes": "1", "actor_rollout_ref.actor.optim.lr": "1e-6"}
+
+
 def compared(a: RunHistory, b: RunHistory, by: str = "step") -> Answer:
-    return chart_views.build_comparison_answer(a, b, build_comparison_chart(a, b, by), at(7200))
+    differences = find_differences(a.run, b.run, DEFAULTS, DEFAULTS)
+    return chart_views.build_comparison_answer(a, b, build_comparison_chart(a, b, by), at(7200), differences)
 
 
 ANSWERS: dict[str, Callable[[], Answer]] = {
