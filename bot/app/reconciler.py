@@ -225,8 +225,10 @@ class Reconciler:
             run = self._log_ingest.ingest(run, text)
         if unseen:
             run = self.store.update(run.id, lambda run: replace(run, observed=run.observed.record_outage(self.now())))
-        # A silence is news once it has lasted, and a log even if the record is unchanged.
-        if text or unseen:
+        # A silence is news once it has lasted, and a log even if the record is unchanged. The last lines of a job that
+        # has ended are shown with its end: shown before, a finding in them would be an alarm beside it.
+        has_ended = observation is not None and observation.job is not None and observation.job.is_finished
+        if unseen or (text and not has_ended):
             self.notifier.show([run])
         return run
 

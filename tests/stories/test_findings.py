@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.app.health_monitor import HealthMonitor, HealthUpdate
+from bot.core.model.cluster import JobState
 from tests.story import BEN, Bot, changed
 
 RUN = "smoke-0001"
@@ -145,3 +146,26 @@ def test_a_number_that_says_nothing_is_not_shown_as_one(bot: Bot) -> None:
     bot.ticks(12)
     assert "`actor/kl_loss` unknown" in bot.reads()
     assert "`actor/kl_loss` is shown as unknown: " in bot.reads()
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.SUCCEEDED])
+def test_what_the_last_lines_show_raises_no_alarm_beside_the_end(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, state: JobState
+) -> None:
+    bot.running("launch smoke nodes=2 budget=100 lease=12")
+    trains(bot, range(1, 9))
+    monkeypatch.setattr(bot.notifier, "_wake", bot.speak)  # the thread that sends is faster than the tick
+    bot.cloud.print(CLUSTER, "(TaskRunner pid=7) step:9 - actor/grad_norm:nan - critic/rewards/mean:0.4")
+    bot.cloud.finish(CLUSTER, state)
+    bot.ticks(4)
+    assert bot.run().training.health.open_findings
+    assert "Mute this" not in bot.reads()
+
+
+def test_what_comes_up_after_a_request_to_stop_raises_no_alarm(bot: Bot) -> None:
+    bot.running("launch smoke nodes=2 budget=100 lease=12")
+    trains(bot, range(1, 9))
+    bot.store.update(RUN, lambda run: run.request_stop(BEN, bot.moment))
+    bot.cloud.print(CLUSTER, "(TaskRunner pid=7) step:9 - actor/grad_norm:nan - critic/rewards/mean:0.4")
+    bot.ticks(4)
+    assert "Mute this" not in bot.reads()

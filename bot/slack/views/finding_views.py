@@ -39,10 +39,13 @@ METRIC_UNRELIABLE = N_("{key} is shown as unknown: {why}")
 
 
 def build_health_messages(run: Run, now: datetime) -> list[Message]:
-    """Return the messages about a run's health: open findings, resolved ones, and who muted which."""
+    """Return the messages about a run's health: open findings, resolved ones, and who muted which.
+
+    A run that ends raises no alarm any more: there is nothing left to act on, and the end has a notice of its own.
+    """
     open_findings = (
         []
-        if run.is_finished
+        if is_ending(run)
         else [item for item in run.training.health.open_findings if not run.requests.is_muted(item.name)]
     )
     resolved_findings = [item for item in run.training.health.resolved_findings if was_announced(run, item)]
@@ -55,6 +58,12 @@ def build_health_messages(run: Run, now: datetime) -> list[Message]:
             if not item.finding.startswith(BUDGET_MUTE_PREFIX)
         ),
     ]
+
+
+def is_ending(run: Run) -> bool:
+    """Return whether a run has ended, its job has, or a person has asked for its end."""
+    job = run.observed.job
+    return run.is_finished or run.requests.stop_requested_by is not None or bool(job and job.is_finished)
 
 
 def build_finding_message(run: Run, finding: Finding, now: datetime) -> Message:
