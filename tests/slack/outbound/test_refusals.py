@@ -21,7 +21,7 @@ from bot.slack.outbound.refusals import (
     UNEDITABLE_CODES,
 )
 from bot.slack.views.chart_blocks import CHART, IMAGE
-from tests.builders import approvers
+from tests.builders import NOON, approvers, running
 from tests.slack.inbound.test_query_handlers import NO_CHARTS, blocks_of, trained
 from tests.slack.outbound.test_outbox import CLOSED, NINE, add_cluster, add_notice, add_report, add_run, speak
 from tests.story import ANA, LEA, TRAINING, Bot
@@ -176,6 +176,45 @@ def test_a_card_whose_edits_are_refused_shows_the_newest_state_in_one_more_card_
     (shown,) = [message for key, message in list_messages(bot) if message.ts == newest.messages.sent["card"].ts]
     assert "stop" in shown.text
     assert len([key for key, _ in list_messages(bot) if key == "card"]) <= 2
+
+
+NOTICES: dict[str, dict[str, Any]] = {"budget": {"budget_dollars": 8.0}, "lease": {"lease": timedelta(hours=2)}}
+"""Notices that are edited from their first warning to the end, by their key: the limit of the run that has each."""
+
+NEWEST_WARNINGS = {"budget": "has used up its budget", "lease": "ended at"}
+"""Words of each notice once its limit is reached."""
+
+WARNINGS = 4
+"""States of a notice: two warnings, the limit, and the end of its run."""
+
+
+@for_each_code
+@pytest.mark.parametrize("key", NOTICES)
+def test_a_notice_whose_edits_are_refused_shows_the_newest_warning_with_one_more_for_each_at_most(
+    bot: Bot, key: str, code: str
+) -> None:
+    limits: dict[str, Any] = {"lease": timedelta(days=9), "budget_dollars": 1000.0} | NOTICES[key]
+    bot.store.add(running(id="one", channel=TRAINING, **limits), {})
+    bot.moment = NOON + timedelta(minutes=95)
+    pass_time(bot)
+    speak(bot, seconds=30, step=5)
+    assert key in bot.run("one").messages.sent
+    bot.slack.faults({"method": "chat.update", "trouble": "refused", "error": code, "times": None, "channel": TRAINING})
+    for _ in range(4):
+        bot.moment += timedelta(minutes=4)
+        before = len(bot.slack.record("call"))
+        pass_time(bot)
+        speak(bot, seconds=55, step=5)
+        assert count_refusals(bot, "chat.update", before) <= 2 * 13, "the card's edits are refused too"
+    recover(bot)
+    request_stop(bot)
+    speak(bot, seconds=60, step=5)
+    sent = bot.run("one").messages.sent[key]
+    shown = [message for name, message in list_messages(bot) if name == key]
+    most = {**dict.fromkeys(GONE_CHANNEL_CODES, 2), **dict.fromkeys(UNEDITABLE_CODES, WARNINGS)}
+    assert len(shown) <= most.get(code, 1)
+    (newest,) = [message for message in shown if message.ts == sent.ts]
+    assert NEWEST_WARNINGS[key] in newest.text
 
 
 def test_where_edits_are_closed_each_change_of_state_gets_one_card_after_waits_that_grow(bot: Bot) -> None:
