@@ -169,7 +169,7 @@ class OrphanMessageRecord:
         """Record that a message is not in Slack."""
         self._change(lambda orphan: orphan.with_sent_message(None) if ORPHAN in keys else orphan.clear_warning())
 
-    def redirect(self, user: str) -> None:
+    def redirect(self, user: str, edited_keys: Collection[str]) -> None:
         """Record that the message begins again in a direct message."""
         self._change(lambda orphan: orphan.with_sent_message(None).with_channel(user))
 

@@ -26,8 +26,12 @@ class SentMessageRecord(Protocol):
     def withdraw(self, keys: Collection[str]) -> None:
         """Record that messages are not in Slack: refused, deleted or never arrived."""
 
-    def redirect(self, user: str) -> None:
-        """Record that the conversation begins again in a direct message to this person."""
+    def redirect(self, user: str, edited_keys: Collection[str]) -> None:
+        """Record that the conversation begins again in a direct message to this person.
+
+        Args:
+            edited_keys: of the messages that should be edited as the record changes, and stay where they are.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,7 @@ class NoticeRecord:
         """Record that the notice is not in Slack."""
         self.store.change_notice(self.notice.id, Notice.withdraw)
 
-    def redirect(self, user: str) -> None:
+    def redirect(self, user: str, edited_keys: Collection[str]) -> None:
         """Record that the notice goes to a person instead."""
         self.store.change_notice(
             self.notice.id, lambda notice: replace(notice, channel=user, fallback_user="", sent_message=None)

@@ -23,6 +23,7 @@ from bot.slack.outbound.chart_publisher import ChartPublisher
 from bot.slack.outbound.conversation import Conversation
 from bot.slack.outbound.doubtful_messages import MAX_LATENESS, DoubtfulMessages
 from bot.slack.outbound.file_uploads import upload_file
+from bot.slack.outbound.left_messages import is_left
 from bot.slack.outbound.message_calls import edit_message, send_message
 from bot.slack.outbound.message_steps import (
     DuplicateLook,
@@ -33,7 +34,13 @@ from bot.slack.outbound.message_steps import (
     find_next_step,
 )
 from bot.slack.outbound.outbox_limits import EDIT, IMMEDIATELY, POST, UPLOAD, OutboxLimits
-from bot.slack.outbound.refusal_holds import CLOSED_CHANNEL_PAUSE, REFUSAL_PAUSE, ClosedPlaces, RefusalHolds
+from bot.slack.outbound.refusal_holds import (
+    CLOSED_CHANNEL_PAUSE,
+    CLOSED_EDITS_PERIOD,
+    REFUSAL_PAUSE,
+    ClosedPlaces,
+    RefusalHolds,
+)
 from bot.slack.outbound.refusals import EDIT_CODES, POST_CODES, REPLY_CODES, Refusal, classify_refusal
 from bot.slack.outbound.sent_builder import SentMessageBuilder
 from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain
@@ -76,6 +83,7 @@ class Outbox:
         self._muted_until: datetime | None = None
         self._holds = RefusalHolds()
         self._closed_places = ClosedPlaces()
+        self._closed_edits = ClosedPlaces(CLOSED_EDITS_PERIOD)
         self._builder = SentMessageBuilder(now, find_workspace_url)
         self._doubts = DoubtfulMessages(
             client, now, charts, self._limits, self._holds, self._builder, max_lateness, read_identity
@@ -242,11 +250,14 @@ class Outbox:
             upload_file(self._client, upload, conversation.channel)
 
     def _edit(self, conversation: Conversation, step: MessageEdit) -> timedelta:
-        """Edit a message, and record what it shows."""
+        """Edit a message, and record what it shows. Where a channel has refused an edit, the others wait with it."""
+        message, now = step.message, self._now()
+        placed = conversation.move_to(conversation.sent[message.key].channel)
+        if placed.is_outside_thread and not self._closed_edits.is_open(placed.channel, None, now):
+            self._holds.hold_until(conversation.name, [message], self._closed_edits.get_end(placed.channel, None, now))
+            return IMMEDIATELY
         if wait := self._limits.acquire_edit(conversation, step.is_urgent):
             return wait
-        message = step.message
-        placed = conversation.move_to(conversation.sent[message.key].channel)
         try:
             with self._limits.record_limit(EDIT):
                 edit_message(self._client, placed, message, step.ts, self._charts.build_blocks)
@@ -297,6 +308,13 @@ class Outbox:
         sent = conversation.sent[message.key]
         if refusal is Refusal.CHANNEL_GONE and not sent.channel:
             return self._leave_channel(conversation, [message])
+        if refusal is Refusal.CHANNEL_GONE:
+            self._closed_edits.close(sent.channel, None, self._now())
+            self._holds.hold_until(conversation.name, [message], self._now() + CLOSED_EDITS_PERIOD)
+            return IMMEDIATELY
+        if refusal is Refusal.MESSAGE_LOST and is_left(message.key):
+            conversation.record.withdraw([message.key])
+            return IMMEDIATELY
         # Where Slack lets the bot edit no message, each change of state gets one more, and nothing else does.
         if refusal is Refusal.MESSAGE_LOST and (sent.replacements == 0 or sent.urgent != message.urgent):
             self._builder.replacements[conversation.name, message.key] = sent.replacements + 1
@@ -329,7 +347,10 @@ class Outbox:
             self._holds.extend_hold(conversation.name, messages, self._now(), CLOSED_CHANNEL_PAUSE)
         else:
             self._holds.release(conversation.name, messages)
-            conversation.record.redirect(conversation.fallback_user)
+            edited = [
+                one.key for one in conversation.desired if one.is_edited and not one.charts and not is_left(one.key)
+            ]
+            conversation.record.redirect(conversation.fallback_user, edited)
         return IMMEDIATELY
 
     def _record_success(self, conversation: Conversation, messages: Sequence[Message]) -> None:

@@ -18,6 +18,9 @@ MAX_REFUSAL_PAUSE = timedelta(hours=1)
 CLOSED_PLACE_PERIOD = timedelta(hours=1)
 """How long a thread or channel that Slack has closed is not tried again."""
 
+CLOSED_EDITS_PERIOD = timedelta(minutes=2)
+"""How long a message is not edited in a channel that the bot had to leave: one try for all of its messages there."""
+
 OUTAGE_PAUSE = timedelta(seconds=5)
 """Pause after the first call that Slack does not answer. It doubles with each that follows."""
 
@@ -81,20 +84,25 @@ class RefusalHolds:
 
 
 class ClosedPlaces:
-    """The threads and channels that take no message of the bot's, for a while."""
+    """The threads and channels that take no message of the bot's, or no edit, for a while."""
 
-    def __init__(self) -> None:
+    def __init__(self, period: timedelta = CLOSED_PLACE_PERIOD) -> None:
+        self._period = period
         self._until: dict[tuple[str, str | None], datetime] = {}
 
     def close(self, channel: str, thread_ts: str | None, now: datetime) -> None:
         """Record that Slack has refused a message there."""
-        self._until[channel, thread_ts] = now + CLOSED_PLACE_PERIOD
+        self._until[channel, thread_ts] = now + self._period
         while len(self._until) > MAX_CLOSED_PLACES:
             del self._until[next(iter(self._until))]
 
     def is_open(self, channel: str, thread_ts: str | None, now: datetime) -> bool:
         """Return whether a message may be tried there."""
-        return self._until.get((channel, thread_ts), now) <= now
+        return self.get_end(channel, thread_ts, now) <= now
+
+    def get_end(self, channel: str, thread_ts: str | None, now: datetime) -> datetime:
+        """Return until when nothing is tried there; now where it is open."""
+        return self._until.get((channel, thread_ts), now)
 
 
 def double(pause: timedelta, count: int) -> timedelta:

@@ -173,7 +173,7 @@ class ReportMessageRecord:
         """Record that the message is not in Slack."""
         self.store.update_report(self.report.id, lambda report: report.drop_delivery())
 
-    def redirect(self, user: str) -> None:
+    def redirect(self, user: str, edited_keys: Collection[str]) -> None:
         """Record that the report goes to the person who requested it."""
         self.store.update_report(self.report.id, lambda report: report.use_fallback_channel(user))
 

@@ -18,6 +18,7 @@ from bot.core.rules.policy_resumes import is_resume_due
 from bot.core.rules.relaunch import find_comparable_run
 from bot.errors import UnreadableRecord
 from bot.slack.outbound.conversation import Conversation
+from bot.slack.outbound.left_messages import keep_left_messages, list_left_messages
 from bot.slack.outbound.outbox import RETRY_AFTER, Outbox
 from bot.slack.views.message import CARD, FileUpload
 from bot.slack.views.run_thread import build_conversation
@@ -61,9 +62,14 @@ class RunMessageRecord:
         """Record that messages are not in Slack."""
         self.store.update(self.run.id, lambda run: without_sent(run, keys))
 
-    def redirect(self, user: str) -> None:
-        """Record that the thread begins again in a direct message."""
-        self.store.update(self.run.id, lambda run: move_thread(without_sent(run, [CARD]), user))
+    def redirect(self, user: str, edited_keys: Collection[str]) -> None:
+        """Record that the thread begins again in a direct message, and what stays in the channel until it can be
+        corrected.
+        """
+        self.store.update(
+            self.run.id,
+            lambda run: move_thread(without_sent(keep_left_messages(run, edited_keys), [CARD]), user),
+        )
 
 
 class RunNotifierStore(RunStore, LogStore, Protocol):
@@ -173,13 +179,14 @@ class RunNotifier:
 
     def _build_conversation(self, run: Run) -> Conversation:
         """Return the card and the thread of a run."""
+        desired = build_conversation(
+            run, self._now(), self._store.get_log(run.id), self._find_comparable(run), self._read_report_only()
+        )
         return Conversation(
             name=name_run(run.id),
             identity={"run": run.id},
             channel=run.message_channel,
-            desired=build_conversation(
-                run, self._now(), self._store.get_log(run.id), self._find_comparable(run), self._read_report_only()
-            ),
+            desired=[*desired, *list_left_messages(run, desired, self._now())],
             sent=run.messages.sent,
             record=RunMessageRecord(self._store, run),
             fallback_user=run.requester,
