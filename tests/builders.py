@@ -80,7 +80,7 @@ def a_run(**changes: Any) -> Run:
         requester="U0ANA",
         channel="C0TRAIN",
         created_at=NOON,
-        plan=RunPlan(nodes=2, task_hash="0" * 64),
+        plan=RunPlan(nodes=2, task_hash="0" * 64, takes_overrides=True),
         limits=RunLimits(budget_dollars=100.0, lease=timedelta(hours=12)),
         spending=Spending(rate=Rate(4.0, "demo price")),
     )

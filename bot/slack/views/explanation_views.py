@@ -10,6 +10,7 @@ from bot.core.rules.costs import compute_idle_time
 from bot.core.rules.explanation import RecipeComparison, RunExplanation, RunsValue, StepShares
 from bot.phrase import N_
 from bot.slack.views import failure_views, wording
+from bot.slack.views.advice_views import render_advice
 from bot.slack.views.approval_views import build_approval_reasons, is_awaiting_approval
 from bot.slack.views.blocks import actions, context, section
 from bot.slack.views.card_buttons import card_buttons
@@ -183,7 +184,7 @@ def list_finding_lines(run: Run, findings: Sequence[Finding]) -> list[Markup]:
     more = len(findings) - SHOWN_FINDINGS
     rest = [render_plural("{count} more finding", "{count} more findings", more)] if more > 0 else []
     gravest, *others = findings[:SHOWN_FINDINGS]
-    advised = join_markup_sentences(describe_finding(gravest), escape(gravest.advice))
+    advised = join_markup_sentences(describe_finding(gravest), render_advice(run, gravest.advice))
     return [advised, *map(describe_finding, others), *rest]
 
 

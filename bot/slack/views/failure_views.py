@@ -12,6 +12,7 @@ from bot.core.rules.failure_diagnosis import diagnose
 from bot.core.rules.save_grace import compute_loss
 from bot.phrase import N_
 from bot.slack.views import checkpoint_views, wording
+from bot.slack.views.advice_views import describe_own_settings
 from bot.slack.views.mrkdwn import (
     Markup,
     code,
@@ -89,10 +90,11 @@ def render_failure_advice(run: Run, failure: FailureSummary | None) -> Markup:
         return render_phrase(NO_CAUSE_IN_LOG)
     if failure is None or failure.kind is None:
         return Markup()
-    cause = CAUSES_BY_KIND[failure.kind]
+    cause, remedy = CAUSES_BY_KIND[failure.kind], FRAMEWORK.remedies[failure.kind]
     return join_markup_sentences(
         render_phrase(cause.sentence),
-        render_phrase(FRAMEWORK.remedies[failure.kind].sentence, run=run.id),
+        render_phrase(remedy.sentence, run=run.id),
+        describe_own_settings(run, remedy.sentence),
         render_phrase(RETRY_PHRASES[cause.retry]),
     )
 

@@ -10,6 +10,7 @@ from bot.core.model.run_state import Mute
 from bot.core.rules.forecast import BUDGET_MUTE_PREFIX
 from bot.phrase import N_
 from bot.slack.views import wording
+from bot.slack.views.advice_views import render_advice
 from bot.slack.views.blocks import Block, actions, button, context, section
 from bot.slack.views.message import Message, thread_notice
 from bot.slack.views.mrkdwn import (
@@ -73,7 +74,7 @@ def build_finding_message(run: Run, finding: Finding, now: datetime) -> Message:
     age_and_reference = join_markup_sentences(render_finding_age(run, finding, now), render_reference(finding))
     blocks = [
         section(head),
-        section(escape(finding.advice)),
+        section(render_advice(run, finding.advice)),
         context(age_and_reference),
         actions(*build_finding_buttons(run, finding)),
     ]

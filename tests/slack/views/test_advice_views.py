@@ -1,0 +1,31 @@
+"""Advice names only what the run's recipe takes."""
+
+import pytest
+
+from bot.core.model.run_plan import OptionParameter
+from bot.phrase import Phrase
+from bot.slack.views.advice_views import render_advice
+from tests.builders import running
+
+LOWER = Phrase("Lower `actor_rollout_ref.actor.optim.lr`, or resume with `trainer.resume_mode=resume_path`.")
+RATE = OptionParameter("actor_rollout_ref.actor.optim.lr", "learning_rate", "0.1", None, None)
+ALL = "`/verl describe ppo`"
+
+
+@pytest.mark.parametrize(
+    ("changes", "advice", "shown"),
+    [
+        ({}, LOWER, str(LOWER)),
+        (
+            {"takes_overrides": False, "option_parameters": (RATE,)},
+            LOWER,
+            f"Try another `learning_rate`. {ALL} lists all parameters of `ppo`.",
+        ),
+        ({"takes_overrides": False}, LOWER, f"`ppo` takes no settings of verl; {ALL} lists its own parameters."),
+        ({"takes_overrides": False}, Phrase("Run `py-spy dump` on each rank."), "Run `py-spy dump` on each rank."),
+        ({"takes_overrides": False}, "Look at `team.data` first", "Look at `team.data` first"),
+    ],
+    ids=["a recipe of verl", "a parameter of its own", "no such parameter", "no setting", "a team's own words"],
+)
+def test_advice_is_what_the_recipe_can_follow(changes: dict[str, object], advice: Phrase | str, shown: str) -> None:
+    assert render_advice(running(**changes), advice) == shown
