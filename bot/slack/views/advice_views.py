@@ -22,7 +22,7 @@ def describe_own_settings(run: Run, advice: Text) -> Markup:
     """Return what a run's recipe takes in place of the settings that advice names; empty if it takes those, and for
     the advice of a team's own rule.
     """
-    options = dict.fromkeys(found["option"] for found in OPTION.finditer(str(advice)))
+    options = dict.fromkeys(match["option"] for match in OPTION.finditer(str(advice)))
     if run.plan.takes_overrides or not options or isinstance(advice, str):
         return Markup()
     names = {one.option: one.parameter for one in run.plan.option_parameters}
