@@ -4,7 +4,7 @@ it may have forgotten.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
@@ -18,8 +18,8 @@ from bot.app.ports import Now
 from bot.app.store_ports import IdentityStore, RunReader, TimeStore
 from bot.core.model.bot_clock import has_passed
 from bot.core.model.run_state import RunStatus
-from bot.core.model.store_identity import StoreChange, StoreIdentity, find_store_change
-from bot.phrase import N_, Phrase
+from bot.core.model.store_identity import StoreChange, StoreIdentity, StoreRepair, find_store_change
+from bot.phrase import N_, Phrase, Text, join_list, join_sentences
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,15 @@ REPORTS = {
     StoreChange.SET_BACK: N_(":rotating_light: *My database was set back to an older state.* {next}"),
     StoreChange.REPLACED: N_(":rotating_light: *Another database answers than before.* {next}"),
     StoreChange.RESTORED: N_(":rotating_light: *My database was restored from a backup.* {next}"),
+    StoreChange.REPAIRED: N_(":rotating_light: *The files of my database were damaged, and I repaired them.* {next}"),
 }
+LOST_CHANGES = N_("Lost are the newest changes, {size} bytes.")
+LOST_CHANGES_OF = N_("Lost are the newest changes, {size} bytes, among them of {runs}.")
+LOST_BASE = N_(
+    "All that I had recorded before my newest changes is lost: what months have cost, runs that ended, budgets and "
+    "reports. If you have a backup, stop me and type `verlbot restore FILE --replace`."
+)
+DAMAGED_FILES = N_("The damaged files are in `{folder}`.")
 
 
 WRITE_PERIOD = timedelta(seconds=1)
@@ -143,10 +151,36 @@ class StoreWatch:
         bot or the next leader. The announcer records no notice twice.
         """
         log.error("the store is not the one that the bot knew: %s", change)
-        text = Phrase(REPORTS[change], next=Phrase(NEXT_STEP))
+        text = Phrase(
+            REPORTS[change], next=join_sentences(*describe_repair(identity.repair, change), Phrase(NEXT_STEP))
+        )
         active = [run for run in self.store.list_open_runs() if run.status is not RunStatus.ENDED]
         channels = {run.message_channel: run.requester for run in active}
         for channel, person in channels.items() or {"": ""}.items():
             self.announcer.announce(f"store-{identity.id}", text, channel, person)
         self.on_change()
         return self.store.replace_identity(identity.id, identity.record_report(self.now()))
+
+
+def describe_repair(repair: StoreRepair | None, change: StoreChange) -> list[Text]:
+    """Return what a repair has left out, in sentences; none where the change is not a repair."""
+    if repair is None or change is not StoreChange.REPAIRED:
+        return []
+    runs = join_list([f"`{run}`" for run in repair.runs])
+    lost = Phrase(LOST_CHANGES_OF if repair.runs else LOST_CHANGES, size=f"{repair.lost_bytes:,}", runs=runs)
+    return [
+        *([Phrase(LOST_BASE)] if repair.is_base_lost else []),
+        *([lost] if repair.lost_bytes else []),
+        Phrase(DAMAGED_FILES, folder=repair.kept_in),
+    ]
+
+
+def record_repair(store: IdentityStore, memory: StoreMemory, repair: StoreRepair, now: datetime) -> None:
+    """Give a store whose files were repaired a new identity: the repair is reported, and all that the store may have
+    lost is looked for.
+    """
+    current, known = store.get_identity(), memory.read()
+    current = replace(current, id=current.id or uuid4().hex)
+    known = known if known and known.id else None
+    new = replace(current.replace_by(uuid4().hex, known, StoreChange.REPAIRED, now), repair=repair)
+    store.replace_identity(store.get_identity().id, new)

@@ -23,7 +23,7 @@ from bot.app.process_health import Clock, lock_data_dir, prepare, read_owner_nam
 from bot.app.rate_limits import InteractivePriority
 from bot.app.report_service import load_zone
 from bot.app.store_ports import Store
-from bot.app.store_watch import FILE_NAME, StoreMemory
+from bot.app.store_watch import FILE_NAME, StoreMemory, record_repair
 from bot.bootstrap.policy_source import PolicySource, policy_recorder, summarize_policy
 from bot.bootstrap.providers import (
     build_clock,
@@ -125,6 +125,10 @@ def open_outside(
     store = RedisStore(redis, build_retention(settings), load_zone(settings.timezone), audit=audit)
     if recorded := store.get_bot_time():
         bot_clock.catch_up(recorded)
+    store_memory = StoreMemory(settings.data_dir / FILE_NAME)
+    if valkey and (repair := valkey.repair):
+        record_repair(store, store_memory, repair, bot_clock.now())
+        valkey.forget_repair()
     return Outside(
         settings=settings,
         store=store,
@@ -141,7 +145,7 @@ def open_outside(
         chart_renderer=ProcessChartRenderer(settings.data_dir / "fonts", {}),
         repositories=GitRepositories(settings.secrets.get(TOKEN_VARIABLE, "")),
         owner_name=read_owner_name(settings.data_dir),
-        store_memory=StoreMemory(settings.data_dir / FILE_NAME),
+        store_memory=store_memory,
         valkey=valkey,
         lock=lock,
         telemetry=telemetry,

@@ -8,9 +8,10 @@ from redis import Redis
 
 from bot.adapters.redis.redis_store import RedisStore
 from bot.app.operator_notices import Announcer
-from bot.app.store_watch import StoreMemory, StoreWatch
+from bot.app.store_watch import StoreMemory, StoreWatch, record_repair
 from bot.core.model.run import Run
 from bot.core.model.sent_message import Notice
+from bot.core.model.store_identity import StoreRepair
 from bot.errors import Unavailable
 from bot.phrase import Phrase
 from tests.builders import NOON
@@ -120,3 +121,23 @@ def test_messages_are_in_doubt_for_an_hour_from_the_report(redis: Redis, tmp_pat
     minutes = (0, 59, 60)
     assert [identity.is_in_doubt(NOON + timedelta(minutes=minute)) for minute in minutes] == [True, True, False]
     assert store.get_identity() == identity
+
+
+@pytest.mark.parametrize("is_identity_lost", [False, True], ids=["the newest changes", "nearly all"])
+def test_a_repair_is_reported_once_with_what_was_lost(redis: Redis, tmp_path: Path, is_identity_lost: bool) -> None:
+    store, memory = RedisStore(redis), StoreMemory(tmp_path / "memory")
+    watch(store, tmp_path / "memory").check()
+    before = store.get_identity()
+    if is_identity_lost:
+        redis.flushall()
+    repair = StoreRepair(lost_bytes=4096, runs=("ppo-7f3a",), is_base_lost=is_identity_lost, kept_in="/data/damaged-1")
+    record_repair(store, memory, repair, NOON)
+    assert store.get_identity().may_have_lost(NOON)
+    for _ in range(2):
+        watch(store, tmp_path / "memory").check()
+    (report,) = reports(store)
+    assert "The files of my database were damaged, and I repaired them." in report
+    assert "Lost are the newest changes, 4,096 bytes, among them of `ppo-7f3a`." in report
+    assert ("All that I had recorded before my newest changes is lost" in report) is is_identity_lost
+    assert "`/data/damaged-1`" in report
+    assert before.id in store.get_identity().ids

@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import msgspec
 from redis import Redis
 from redis.client import Pipeline
 
 from bot.adapters.redis.connection import BOT_TIME, LEADER_TERM, STORE_IDENTITY, decode_text
 from bot.adapters.redis.transactions import compare_and_set
-from bot.core.model.store_identity import MAX_EARLIER_IDS, StoreChange, StoreIdentity
+from bot.core.model.store_identity import MAX_EARLIER_IDS, StoreChange, StoreIdentity, StoreRepair
 
 
 def read_identity(redis: Redis | Pipeline) -> StoreIdentity:
@@ -29,6 +30,7 @@ def decode_identity(hash_fields: Mapping[bytes, bytes]) -> StoreIdentity:
         previous=fields.get("previous", ""),
         earlier=tuple(fields.get("earlier", "").split()[:MAX_EARLIER_IDS]),
         unreported=StoreChange(change) if change in set(StoreChange) else None,
+        repair=decode_repair(fields.get("repair", "")),
     )
 
 
@@ -40,7 +42,16 @@ def encode_identity(identity: StoreIdentity) -> dict[Any, str]:
         "previous": identity.previous,
         "earlier": " ".join(identity.earlier),
         "unreported": identity.unreported or "",
+        "repair": msgspec.json.encode(identity.repair).decode() if identity.repair else "",
     }
+
+
+def decode_repair(text: str) -> StoreRepair | None:
+    """Return a repair from its text; None for none, or one that is not readable."""
+    try:
+        return msgspec.json.decode(text, type=StoreRepair) if text else None
+    except msgspec.DecodeError:
+        return None
 
 
 def replace_identity(redis: Redis, expected_id: str, new: StoreIdentity) -> StoreIdentity:

@@ -21,6 +21,28 @@ class StoreChange(StrEnum):
     SET_BACK = "set back"  # it is an older state of itself
     REPLACED = "replaced"  # another one answers
     RESTORED = "restored"  # `verlbot restore` has put a backup into it
+    REPAIRED = "repaired"  # its files were damaged, and what could not be read was left out
+
+
+MAX_NAMED_RUNS = 20
+"""Maximum number of runs that are named as changed in a lost part of a store."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRepair:
+    """What the repair of a store's files has left out.
+
+    Attributes:
+        lost_bytes: of the newest commands, which could not be read, or follow what could not be.
+        runs: ids of runs that these commands name, as far as they are readable.
+        is_base_lost: whether all that was recorded before the newest commands is lost too.
+        kept_in: the folder that has the damaged files.
+    """
+
+    lost_bytes: int
+    runs: tuple[str, ...]
+    is_base_lost: bool
+    kept_in: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +55,7 @@ class StoreIdentity:
         since: when the bot chose the id, or reported the change since then; None for none yet.
         previous: the id before; empty for none. earlier: the ids before that, the latest first.
         unreported: the change that led to this id, until the operators have been informed of it.
+        repair: what the last repair of its files has left out; None for no repair.
     """
 
     id: str = ""
@@ -41,6 +64,7 @@ class StoreIdentity:
     previous: str = ""
     earlier: tuple[str, ...] = ()
     unreported: StoreChange | None = None
+    repair: StoreRepair | None = None
 
     @property
     def ids(self) -> set[str]:
