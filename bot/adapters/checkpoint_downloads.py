@@ -22,7 +22,7 @@ from bot.adapters.disk_space import (
     measure_folder,
 )
 from bot.core.frameworks import FRAMEWORK
-from bot.core.frameworks.verl.checkpoint_files import PARTIAL_FOLDER, CheckpointFiles
+from bot.core.frameworks.verl.checkpoint_files import PARTIAL_FOLDER, SHARD_NAME, CheckpointFiles
 from bot.core.model.checkpoint import DownloadProgress
 from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.errors import BeingStopped, IncompleteCheckpoint, Unavailable, UserError
@@ -143,9 +143,8 @@ class CheckpointDownloads:
             size = int(json.loads(self._get_note_path(name).read_text())["bytes"]) or 1
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        is_sharded = (folder / "actor").is_dir()
         return (
-            DownloadProgress(str(folder), size, size, is_complete=True, is_sharded=is_sharded)
+            DownloadProgress(str(folder), size, size, is_complete=True, shard_folder=find_shard_folder(folder))
             if folder.is_dir()
             else None
         )
@@ -279,6 +278,12 @@ class CheckpointDownloads:
         if steps:
             write_atomically(target.parent / FRAMEWORK.checkpoints.latest_file, str(max(steps)))
         write_atomically(self._get_note_path(name), json.dumps({"bytes": sum(listing.values())}))
+
+
+def find_shard_folder(folder: Path) -> str:
+    """Return where in a checkpoint the shards of the model are: the SFT trainer has none of an actor; or empty."""
+    candidates = (candidate for candidate in (folder / "actor", folder) if candidate.is_dir())
+    return next((str(path) for path in candidates if any(map(SHARD_NAME.fullmatch, os.listdir(path)))), "")
 
 
 def write_atomically(path: Path, text: str) -> None:

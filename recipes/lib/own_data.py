@@ -8,10 +8,12 @@ row to its rollout as an argument, where another name may stop it: other columns
 """
 
 import ast
-import json
 import math
 import os
 import sys
+from functools import partial
+
+from team_rows import UnusableRow, fail, is_conversation, list_columns, read_rows, write_rows
 
 KEPT_COLUMNS = ("agent_name", "images", "videos", "audios")
 """Columns that verl 0.9 reads beside the four that are written here."""
@@ -28,23 +30,14 @@ MAX_WHOLE_FLOAT = 2**53
 BOX = "\\boxed{"
 
 
-class UnusableRow(ValueError):
-    """A row that verl cannot train on, and why."""
-
-
 def main(words):
     """Convert both files, and check the reward file."""
     train, test, reward, folder = words
     check_reward(reward)
-    os.makedirs(folder, exist_ok=True)
     for path, split in ((train, "train"), (test, "test")):
-        write_split(path, split, os.path.join(folder, f"{split}.parquet"))
+        convert = partial(convert_row, split)
+        write_rows(read_rows(path), path, convert, os.path.join(folder, f"{split}.parquet"))
     return 0
-
-
-def fail(problem):
-    """End with a sentence."""
-    sys.exit(f"verl recipe: {problem}")
 
 
 # The reward
@@ -101,62 +94,13 @@ def takes_arguments(arguments):
 # The rows
 
 
-def write_split(path, split, target):
-    """Write one file in verl's columns."""
-    from datasets import Dataset  # noqa: PLC0415  # verl imports this file for its reward alone
-
-    if not os.path.isfile(path):
-        fail(f"There is no file {path} on this node. Is the bucket or volume mounted?")
-    try:
-        rows = read_rows(path)
-    except Exception as error:  # whatever a file may hold
-        fail(f"{path} cannot be read: {type(error).__name__}: {str(error)[:300]}")
-    if not rows:
-        fail(f"{path} has no rows.")
-    converted = []
-    for index, row in enumerate(rows):
-        try:
-            converted.append(convert_row(row, split, index))
-        except UnusableRow as problem:
-            fail(f"Row {index + 1} of {path} {problem}")
-    # Renamed when whole, since nodes may share the home folder.
-    part = f"{target}.{os.uname().nodename}.{os.getpid()}"
-    try:
-        Dataset.from_list(converted).to_parquet(part)
-        os.replace(part, target)
-    except Exception as error:  # a column of several kinds, or a full disk
-        fail(f"{path} cannot be written for verl: {type(error).__name__}: {str(error)[:300]}")
-    finally:
-        if os.path.exists(part):
-            os.remove(part)
-    print(f"verl recipe: {len(converted)} rows of {path}")
-
-
-def read_rows(path):
-    """Return the rows of a file. JSON is read as it stands: a reader of tables would make dates of texts, and floats
-    of whole numbers.
-    """
-    ending = os.path.splitext(path)[1]
-    if ending == ".parquet":
-        from datasets import load_dataset  # noqa: PLC0415
-
-        return list(load_dataset("parquet", data_files=path, split="train"))
-    with open(path, encoding="utf-8") as file:
-        if ending == ".jsonl":
-            return [json.loads(line) for line in file if line.strip()]
-        rows = json.load(file)
-    if not isinstance(rows, list):
-        raise TypeError("it is not a list of rows")
-    return rows
-
-
-def convert_row(row, split, index):
+def convert_row(split, row, index):
     """Return a row in verl's columns.
 
     Raises:
         UnusableRow: it has no prompt or no answer.
 
-    >>> row = convert_row({"prompt": "1 + 1?", "answer": 2.0, "output": "two"}, "train", 0)
+    >>> row = convert_row("train", {"prompt": "1 + 1?", "answer": 2.0, "output": "two"}, 0)
     >>> row["reward_model"], row["extra_info"]
     ({'style': 'rule', 'ground_truth': '2'}, {'output': 'two', 'split': 'train', 'index': 0})
     """
@@ -190,18 +134,6 @@ def convert_prompt(row):
     return prompt
 
 
-def is_conversation(prompt):
-    """Return whether these are messages, each with a role and a text.
-
-    >>> is_conversation([{"role": "user", "content": "Hi"}]), is_conversation(["Hi"]), is_conversation(7)
-    (True, False, False)
-    """
-    return isinstance(prompt, list) and all(
-        isinstance(message, dict) and isinstance(message.get("role"), str) and isinstance(message.get("content"), str)
-        for message in prompt
-    )
-
-
 def convert_answer(row):
     """Return what the reward function compares a solution with, in verl's column."""
     reward = row.get("reward_model")
@@ -228,11 +160,6 @@ def format_answer(answer):
         is_whole = answer.is_integer() and abs(answer) < MAX_WHOLE_FLOAT
         return str(int(answer)) if is_whole else repr(answer)
     raise UnusableRow(f"has an answer that is neither a text nor a number: {str(answer)[:60]!r}.")
-
-
-def list_columns(row):
-    """Return the names of a row's columns."""
-    return ", ".join(sorted(map(str, row)))[:300] or "nothing"
 
 
 def compute_score(data_source, solution_str, ground_truth, extra_info=None):

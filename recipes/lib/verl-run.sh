@@ -82,7 +82,7 @@ count_checkpoints_kept() {
   checkpoints_kept=2
   for word in "$@"; do
     case "${word##+}" in
-      trainer.max_actor_ckpt_to_keep=*) checkpoints_kept="${word##*=}" ;;
+      trainer.max_actor_ckpt_to_keep=* | trainer.max_ckpt_to_keep=*) checkpoints_kept="${word##*=}" ;;
     esac
   done
   case "$checkpoints_kept" in
@@ -111,6 +111,9 @@ ray_starts=0
 # How often Ray is started on a node, if it ends within so many seconds of its start.
 max_ray_starts=3
 ray_start_seconds=90
+# What verl takes of CPUs: its sample queue 9, and each GPU's worker 3. Without these it waits for ever.
+queue_cpus=9
+gpu_cpus=3
 # How long Ray may take to end by itself.
 stop_seconds=6
 
@@ -339,7 +342,7 @@ join_nodes() {
   start_ray --head --port 6390 --dashboard-host 127.0.0.1 --dashboard-port 8265
   wait_for_head
   # In the background, since bash answers a signal only between two commands.
-  ask_ray join "$SKYPILOT_NUM_NODES" "$WORKERS_TIMEOUT_SECONDS" "$SKYPILOT_NUM_GPUS_PER_NODE" &
+  ask_ray join "$SKYPILOT_NUM_NODES" "$WORKERS_TIMEOUT_SECONDS" "$SKYPILOT_NUM_GPUS_PER_NODE" "$queue_cpus" "$gpu_cpus" &
   wait "$!" || exit 1
   # Else verl might find SkyPilot's Ray.
   export RAY_ADDRESS="$head_address"
@@ -378,13 +381,30 @@ find_checkpoint() {
   fi
 }
 
-# train WORD…: runs verl with these settings; the last of one name counts. With save_freq and test_freq on, verl
-# saves and validates after the last step too.
+# train WORD…: trains by reinforcement, with these settings.
 train() {
-  local samples=() code=0
+  local samples=()
   if [ "$SAMPLE_STEPS" -gt 0 ]; then
     samples=(trainer.rollout_data_dir="$run_dir/rollouts" trainer.validation_data_dir="$run_dir/validations")
   fi
+  trainer=(-m verl.trainer.main_ppo)
+  run_trainer \
+    trainer.max_actor_ckpt_to_keep=2 \
+    trainer.checkpoint_callback_class=verl_saving.SaveOnRequest \
+    "${samples[@]}" \
+    "$@"
+}
+
+# train_on_conversations WORD…: trains under supervision, with these settings.
+train_on_conversations() {
+  trainer=("$modules/verl_sft.py")
+  run_trainer trainer.max_ckpt_to_keep=2 "$@"
+}
+
+# run_trainer WORD…: runs the trainer with these settings; the last of one name counts. With save_freq and test_freq on,
+# verl saves and validates after the last step too.
+run_trainer() {
+  local code=0
   find_checkpoint
   # An empty file with this name, on the head node, asks for a checkpoint at the end of the running step.
   save_request="$run_dir/save-request"
@@ -392,7 +412,7 @@ train() {
   rm -f -- "$save_request"
   ask_ray watch "$SKYPILOT_NUM_NODES" "$save_request" "$save_answer" &
   watch_pid=$!
-  python3 -m verl.trainer.main_ppo \
+  python3 "${trainer[@]}" \
     trainer.nnodes="$SKYPILOT_NUM_NODES" \
     trainer.n_gpus_per_node="$SKYPILOT_NUM_GPUS_PER_NODE" \
     trainer.total_epochs="$EPOCHS" \
@@ -400,12 +420,9 @@ train() {
     trainer.test_freq="$TEST_EVERY_STEPS" \
     trainer.default_local_dir="$run_dir" \
     "${resume[@]}" \
-    trainer.max_actor_ckpt_to_keep=2 \
-    trainer.checkpoint_callback_class=verl_saving.SaveOnRequest \
     trainer.project_name=verlbot \
     trainer.experiment_name="$VERLBOT_RUN_ID" \
     trainer.logger="[$loggers]" \
-    "${samples[@]}" \
     "$@" &
   verl_pid=$!
   wait -n "$verl_pid" "$watch_pid" || code=$?

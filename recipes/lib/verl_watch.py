@@ -1,7 +1,7 @@
 """What the script of a recipe asks of its Ray: that all nodes have come, where the checkpoints are, who is still there.
 
 Usage, on the head node:
-    python3 verl_watch.py join ADDRESS NODES SECONDS GPUS_PER_NODE
+    python3 verl_watch.py join ADDRESS NODES SECONDS GPUS_PER_NODE QUEUE_CPUS CPUS_PER_GPU
     python3 verl_watch.py resume ADDRESS FOLDER NEWEST|STEP WORLD_SIZE
     python3 verl_watch.py watch ADDRESS NODES REQUEST_FILE ANSWER_FILE
 """
@@ -26,11 +26,11 @@ POLL_SECONDS = 0.5
 CALL_SECONDS = 60.0
 """Maximum time of a question to all nodes."""
 
-QUEUE_CPUS, CPUS_PER_GPU = 9, 3
-"""What verl 0.9 takes: its sample queue 9 CPUs, and each GPU's worker 3. With fewer it waits for ever."""
-
 MAX_COPIED_BYTES = 64 * 2**20
 """Maximum size of the position in the data that is copied to nodes that lack it; it has some kilobytes."""
+
+POSITIONS = ("data.pt", "data_0.pt")
+"""Names of the position in the data: of trainers by reinforcement, and of the SFT trainer."""
 
 TRACKER = "latest_checkpointed_iteration.txt"
 STEP_FOLDER = re.compile(r"global_step_(\d{1,9})")
@@ -73,14 +73,17 @@ def ask_nodes(function, *values, skip_own=False):
     return ray.get(calls, timeout=CALL_SECONDS)
 
 
-def join(nodes, seconds, gpus_per_node):
-    """Wait until all nodes have joined, and check that they have the CPUs that verl takes."""
+def join(nodes, seconds, gpus_per_node, queue_cpus, cpus_per_gpu):
+    """Wait until all nodes have joined, and check that they have the CPUs that verl takes: some for its sample queue,
+    and some for each GPU's worker. With fewer it waits for ever.
+    """
     wanted, limit = int(nodes), time.monotonic() + int(seconds)
     while (count := len(list_nodes()[0])) < wanted:
         if time.monotonic() >= limit:
             fail(f"only {count} of {wanted} nodes joined Ray within {seconds} seconds.")
         time.sleep(POLL_SECONDS)
-    problem = find_missing_cpus([count_cpus(node) for node in list_nodes()[0]], int(gpus_per_node))
+    cpus = [count_cpus(node) for node in list_nodes()[0]]
+    problem = find_missing_cpus(cpus, int(gpus_per_node), int(queue_cpus), int(cpus_per_gpu))
     return fail(problem) if problem else 0
 
 
@@ -89,23 +92,24 @@ def count_cpus(node):
     return int(node.get("Resources", {}).get("CPU", 0))
 
 
-def find_missing_cpus(cpus, gpus_per_node):
+def find_missing_cpus(cpus, gpus_per_node, queue_cpus, cpus_per_gpu):
     """Return what is wrong with the CPUs of the nodes; nothing where they are enough.
 
-    >>> find_missing_cpus([16], 4)
+    >>> find_missing_cpus([16], 4, 9, 3)
     'verl needs 21 CPUs for 4 GPUs (9, and 3 for each GPU), and the node has 16. Ask for more with `cpus`.'
-    >>> find_missing_cpus([16, 16], 1)
+    >>> find_missing_cpus([16], 2, 0, 10)
+    'verl needs 20 CPUs for 2 GPUs (10 for each GPU), and the node has 16. Ask for more with `cpus`.'
+    >>> find_missing_cpus([16, 16], 1, 9, 3)
     """
     gpus = gpus_per_node * len(cpus)
-    needed = QUEUE_CPUS + CPUS_PER_GPU * gpus
-    if sum(cpus) >= needed and min(cpus, default=0) >= CPUS_PER_GPU * gpus_per_node:
+    needed = queue_cpus + cpus_per_gpu * gpus
+    if sum(cpus) >= needed and min(cpus, default=0) >= cpus_per_gpu * gpus_per_node:
         return None
     place = "the node has" if len(cpus) == 1 else f"the {len(cpus)} nodes have"
     has = " + ".join(map(str, cpus))
-    return (
-        f"verl needs {needed} CPUs for {gpus} GPUs (9, and 3 for each GPU), and {place} {has}. "
-        "Ask for more with `cpus`."
-    )
+    shares = f"{queue_cpus}, and {cpus_per_gpu} for each GPU" if queue_cpus else f"{cpus_per_gpu} for each GPU"
+    counted = "1 GPU" if gpus == 1 else f"{gpus} GPUs"
+    return f"verl needs {needed} CPUs for {counted} ({shares}), and {place} {has}. Ask for more with `cpus`."
 
 
 # Checkpoints
@@ -131,7 +135,8 @@ def resume(folder, wanted, world_size):
 def list_checkpoints(folder):
     """Return what a node has of a run's checkpoints: the newest whole step by verl's word, and each step's parts.
 
-    The parts are pairs of world size and rank; None stands for a model that is saved in another form.
+    The parts are pairs of world size and rank; None stands for a model that is saved in another form. Trainers by
+    reinforcement write them into a folder `actor`, which verl clears; the SFT trainer into the step's own folder.
     """
     root = Path(folder)
     try:
@@ -141,12 +146,20 @@ def list_checkpoints(folder):
     steps = {}
     for path in root.glob("global_step_*"):
         match = STEP_FOLDER.fullmatch(path.name)
+        if not match or not path.is_dir():
+            continue
         actor = path / "actor"
-        if match and actor.is_dir():
-            names = [entry.name for entry in actor.iterdir()]
-            parts = [(int(part[1]), int(part[2])) for part in map(PART.fullmatch, names) if part]
-            steps[int(match[1])] = parts or ([None] if names else [])
+        if actor.is_dir():
+            steps[int(match[1])] = list_parts(actor) or ([None] if any(actor.iterdir()) else [])
+        elif parts := list_parts(path):
+            steps[int(match[1])] = parts
     return {"newest": newest, "steps": steps}
+
+
+def list_parts(folder):
+    """Return the parts of a model in a folder, as pairs of world size and rank."""
+    names = map(PART.fullmatch, (entry.name for entry in folder.iterdir()))
+    return [(int(part[1]), int(part[2])) for part in names if part]
 
 
 def choose_checkpoint(listings, wanted, world_size):
@@ -202,19 +215,21 @@ def describe_missing(step, parts, world_size):
 
 
 def share_position(path):
-    """Copy the position in the data, `data.pt`, to each node that lacks it.
+    """Copy the position in the data to each node that lacks it.
 
     verl writes it on one node and reads it on whichever node its trainer is then; without it, it silently begins with
     the first example again.
     """
-    found = [content for content in ask_nodes(read_position, path) if content is not None]
-    if found:
-        ask_nodes(write_position, path, found[0])
+    for name in POSITIONS:
+        file = os.path.join(path, name)
+        found = [content for content in ask_nodes(read_position, file) if content is not None]
+        if found:
+            ask_nodes(write_position, file, found[0])
 
 
 def read_position(path):
     """Return the bytes of the position in the data; None where the node has none, or one of absurd size."""
-    file = Path(path) / "data.pt"
+    file = Path(path)
     try:
         return file.read_bytes() if file.stat().st_size <= MAX_COPIED_BYTES else None
     except OSError:
@@ -223,10 +238,10 @@ def read_position(path):
 
 def write_position(path, content):
     """Write the position in the data where the node has none."""
-    file = Path(path) / "data.pt"
+    file = Path(path)
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(f"data.pt.{os.uname().nodename}.{os.getpid()}")
+        part = file.with_name(f"{file.name}.{os.uname().nodename}.{os.getpid()}")
         part.write_bytes(content)
         shutil.move(part, file)
 

@@ -1,7 +1,7 @@
-"""The program that turns a team's rows into verl's, by itself; with the recipe's script in test_recipe_scripts.py."""
+"""The programs that turn a team's rows into verl's, by themselves; with the scripts in test_recipe_scripts.py."""
 
 import doctest
-import importlib.util
+import importlib
 from pathlib import Path
 from types import ModuleType
 
@@ -10,18 +10,20 @@ import pytest
 from bot.config.operation_settings import SOURCE_RECIPES
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(autouse=True)
+def library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder in which the programs find each other."""
+    monkeypatch.syspath_prepend(str(SOURCE_RECIPES / "lib"))
+
+
+@pytest.fixture
 def own_data() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("own_data", SOURCE_RECIPES / "lib" / "own_data.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("own_data")
 
 
-def test_the_examples_in_the_module_hold(own_data: ModuleType) -> None:
-    result = doctest.testmod(own_data)
+@pytest.mark.parametrize("name", ["own_data", "team_rows", "conversations"])
+def test_the_examples_in_the_module_hold(name: str) -> None:
+    result = doctest.testmod(importlib.import_module(name))
     assert result.attempted > 0
     assert result.failed == 0
 

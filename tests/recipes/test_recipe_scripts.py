@@ -111,6 +111,18 @@ time.sleep(float(os.environ.get("VERL_SECONDS", "0")))
 sys.exit(int(os.environ.get("VERL_CODE", "0")))
 """
 
+SFT_MODULE = f"""
+class SFTTrainer:
+    pass
+
+def main():
+    exec({VERL_MODULE!r})
+"""
+CALLBACK_MODULE = """
+class CheckpointCallback:
+    pass
+"""
+
 OWN_DATASETS_MODULE = """
 import json
 
@@ -159,6 +171,10 @@ class Node:
         (folder / "modules" / "ray" / "util" / "__init__.py").touch()
         (folder / "modules" / "ray" / "util" / "scheduling_strategies.py").write_text(SCHEDULING_MODULE)
         (folder / "modules" / "verl" / "trainer" / "main_ppo.py").write_text(VERL_MODULE)
+        (folder / "modules" / "verl" / "trainer" / "sft_trainer_ray.py").write_text(SFT_MODULE)
+        (folder / "modules" / "verl" / "trainer" / "ppo").mkdir()
+        (folder / "modules" / "verl" / "trainer" / "ppo" / "__init__.py").touch()
+        (folder / "modules" / "verl" / "trainer" / "ppo" / "checkpoint_callback.py").write_text(CALLBACK_MODULE)
         (folder / "modules" / "datasets.py").write_text(OWN_DATASETS_MODULE)
         for split in ("train", "test"):
             (folder / f"{split}.jsonl").write_text(OWN_ROWS)
@@ -194,6 +210,7 @@ class Node:
             "RAY_NODES": str(made.nodes),
             **made.task["envs"],
             **(own if "TRAIN_FILE" in made.task["envs"] else {}),
+            **({"BATCH_SIZE": "2"} if name == "sft" else {}),
             **more,
         }
         return subprocess.Popen(
@@ -664,6 +681,73 @@ def test_own_data_that_verl_cannot_use_are_refused_before_ray_starts(
     assert why in done.stderr
     assert not (node.folder / "ray.log").exists()
     assert "VERL" not in done.stdout
+
+
+CONVERSATION = (
+    '{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello", "name": "a"}]}'
+)
+
+
+def test_conversations_become_rows_as_verl_reads_them(node: Node) -> None:
+    asked = (
+        '{"prompt": "1 + 1?", "response": "2"}\n{"prompt": [{"role": "system", "content": "Add."}], "response": "4"}'
+    )
+    for split in ("train", "test"):
+        (node.folder / f"{split}.jsonl").write_text(f"{asked}\n{CONVERSATION}\n")
+    done = node.run("sft", BATCH_SIZE="3")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((node.folder / "data" / "sft-7f3a" / "train.parquet").read_text())
+    assert [[(one["role"], one["content"]) for one in row["messages"]] for row in rows] == [
+        [("user", "1 + 1?"), ("assistant", "2")],
+        [("system", "Add."), ("assistant", "4")],
+        [("user", "Hi"), ("assistant", "Hello")],
+    ]
+    assert {frozenset(one) for row in rows for one in row["messages"]} == {frozenset({"role", "content"})}
+    told = words(done.stdout)
+    assert f"data.train_files={node.folder}/data/sft-7f3a/train.parquet" in told
+    assert {"trainer.max_ckpt_to_keep=2", "trainer.resume_mode=disable", "data.max_token_len_per_gpu=8192"} <= set(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param("", "has 0 rows, which fill no batch", id="an empty file"),
+        pytest.param(
+            '{"question": "1?"}\n' * 2, "has neither `messages` nor `prompt`; it has: question.", id="columns"
+        ),
+        pytest.param('{"prompt": "1?"}\n' * 2, "has neither `messages` nor `response`", id="no response"),
+        pytest.param('{"prompt": "1?", "response": 2}\n' * 2, "has no list of messages", id="a number"),
+        pytest.param('{"prompt": 7, "response": "2"}\n' * 2, "is neither a text nor messages", id="no prompt"),
+        pytest.param('{"messages": "Hi"}\n' * 2, "has no list of messages", id="a text"),
+        pytest.param('{"messages": []}\n' * 2, "has no list of messages", id="no message"),
+        pytest.param('{"messages": [{"role": "user", "content": "Hi"}]}\n' * 2, "nothing to learn", id="no answer"),
+        pytest.param('["Hi"]\n' * 2, "is no object with `messages`", id="no object"),
+    ],
+)
+def test_conversations_that_verl_cannot_learn_are_refused_before_ray_starts(node: Node, text: str, why: str) -> None:
+    (node.folder / "train.jsonl").write_text(f"{CONVERSATION}\n" * 2)
+    (node.folder / "test.jsonl").write_text(text)
+    done = node.run("sft")
+    assert done.returncode == 1
+    assert why in done.stderr
+    assert not (node.folder / "ray.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"TEST_FILE": ""}, "TRAIN_FILE and TEST_FILE go together"),
+        ({"BATCH_SIZE": "3", "SKYPILOT_NUM_GPUS_PER_NODE": "2"}, "BATCH_SIZE (3) must be a multiple of the 2 GPUs."),
+        ({"RAY_CPUS": "9"}, "verl needs 10 CPUs for 1 GPU (10 for each GPU), and the node has 9."),
+    ],
+    ids=["one file", "a batch that cannot be divided", "too few CPUs"],
+)
+def test_sft_refuses_what_its_trainer_would_stumble_over(node: Node, more: dict[str, str], why: str) -> None:
+    for split in ("train", "test"):
+        (node.folder / f"{split}.jsonl").write_text(f"{CONVERSATION}\n" * 3)
+    done = node.run("sft", **more)
+    assert done.returncode == 1
+    assert why in done.stderr
 
 
 def test_a_reward_file_is_read_by_verl_alone(node: Node) -> None:

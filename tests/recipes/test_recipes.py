@@ -18,7 +18,7 @@ from bot.core.model.recipe import Recipe
 from bot.errors import UserError
 
 RECIPES = RecipeFolder(SOURCE_RECIPES)
-VERL = ("ppo", "grpo", "dapo", "lora", "own-data", "multiturn-tools")
+VERL = ("ppo", "grpo", "dapo", "lora", "own-data", "multiturn-tools", "sft")
 
 
 def test_the_recipes_are_those_that_were_promised() -> None:
@@ -174,6 +174,7 @@ def test_the_verl_recipes_pin_a_hydra_that_executes_no_target(name: str) -> None
         ("lora", 1, "H100:1, A100-80GB:1, H200:1", "Qwen/Qwen2.5-7B-Instruct"),
         ("own-data", 1, "H100:2", "Qwen/Qwen2.5-7B-Instruct"),
         ("multiturn-tools", 1, "H100:8", "Qwen/Qwen2.5-3B-Instruct"),
+        ("sft", 1, "H100:1, A100-80GB:1, H200:1", "Qwen/Qwen2.5-3B"),
     ],
 )
 def test_the_verl_recipes_do_what_verls_examples_do(name: str, nodes: int, gpus: str, model: str) -> None:

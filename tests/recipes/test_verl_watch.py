@@ -78,20 +78,26 @@ def test_a_checkpoint_that_cannot_be_loaded_is_never_passed_over_in_silence(
 
 
 def test_a_node_lists_the_parts_that_it_has(watch: Any, tmp_path: Any) -> None:
-    for name in ("global_step_4/data.pt", "global_step_8/actor/model_world_size_2_rank_1.pt", "global_step_9/actor/x"):
+    for name in (
+        "global_step_4/data.pt",
+        "global_step_8/actor/model_world_size_2_rank_1.pt",
+        "global_step_9/actor/x",
+        "global_step_10/model_world_size_4_rank_3.pt",  # of the SFT trainer
+        "global_step_11/data_0.pt",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / TRACKER).write_text("8")
     found = watch.list_checkpoints(str(tmp_path))
-    assert found == {"newest": 8, "steps": {8: [(2, 1)], 9: [None]}}
+    assert found == {"newest": 8, "steps": {8: [(2, 1)], 9: [None], 10: [(4, 3)]}}
 
 
 def test_the_position_in_the_data_is_copied_and_never_replaced(watch: Any, tmp_path: Any) -> None:
-    step = tmp_path / "global_step_8"
-    watch.write_position(str(step), b"first")
-    watch.write_position(str(step), b"second")
-    assert [path.name for path in step.iterdir()] == ["data.pt"]
-    assert watch.read_position(str(step)) == b"first"
+    file = tmp_path / "global_step_8" / "data.pt"
+    watch.write_position(str(file), b"first")
+    watch.write_position(str(file), b"second")
+    assert [path.name for path in file.parent.iterdir()] == ["data.pt"]
+    assert watch.read_position(str(file)) == b"first"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +107,7 @@ def test_the_position_in_the_data_is_copied_and_never_replaced(watch: Any, tmp_p
 def test_the_cpus_that_verl_takes_are_counted_before_it_starts(
     watch: Any, cpus: list[int], gpus: int, is_enough: bool
 ) -> None:
-    assert (watch.find_missing_cpus(cpus, gpus) is None) == is_enough
+    assert (watch.find_missing_cpus(cpus, gpus, 9, 3) is None) == is_enough
 
 
 def test_requests_are_answered_once(watch: Any) -> None:

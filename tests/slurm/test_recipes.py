@@ -35,7 +35,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, bed: Bed) -> Iterator[OnSlurm
     found.stop()
 
 
-@pytest.mark.parametrize("name", ["ppo", "grpo", "dapo", "lora", "own-data", "multiturn-tools"])
+@pytest.mark.parametrize("name", ["ppo", "grpo", "dapo", "lora", "own-data", "sft", "multiturn-tools"])
 def test_a_dry_run_names_what_slurm_needs_and_skypilot_takes_it(live: OnSlurm, name: str, tmp_path: Path) -> None:
     refused = answered(live, f"launch {name} {ON} --dry-run")
     assert "This would be refused." in refused

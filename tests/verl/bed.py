@@ -39,12 +39,20 @@ SMALL = (
 )
 CRITIC = ("critic.strategy=fsdp2", "critic.model.use_remove_padding=False")
 
+SFT = (
+    "trainer.device=cpu",
+    "engine.strategy=fsdp2",
+    "engine.use_torch_compile=False",
+    "model.use_remove_padding=False",
+)
+
 SMALLER: Mapping[str, tuple[str, ...]] = {
     "ppo": (*SMALL, *CRITIC),
     "grpo": (*SMALL, f"reward.custom_reward_function.path={STAND_INS}/verl_bed_reward.py"),
     "dapo": (*SMALL, f"reward.custom_reward_function.path={STAND_INS}/verl_bed_reward.py"),
     "lora": (*SMALL, f"reward.custom_reward_function.path={STAND_INS}/verl_bed_reward.py"),
     "own-data": SMALL,
+    "sft": SFT,
     "multiturn-tools": (*SMALL, "actor_rollout_ref.rollout.tensor_model_parallel_size=1"),
 }
 """The overrides that fit a recipe to two cores without a GPU; they are typed as any others."""
@@ -55,6 +63,7 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
     "dapo": {"batch_size": "4", "group_size": "4", "response_length": "16", "soft_limit_tokens": "8"},
     "lora": {"batch_size": "4", "group_size": "2", "response_length": "16", "lora_rank": "4"},
     "own-data": {"batch_size": "4", "group_size": "2", "prompt_length": "256", "response_length": "16"},
+    "sft": {"batch_size": "4", "max_length": "128"},
     "multiturn-tools": {"batch_size": "4", "group_size": "2", "response_length": "96"},
 }
 """The parameters that make it short, unless a test has others."""

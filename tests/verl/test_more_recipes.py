@@ -1,15 +1,18 @@
 """The recipes beside the first three, on real verl: what each adds is seen in what verl wrote."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot.adapters.checkpoint_downloads import find_shard_folder
 from bot.cli.replayed_failure import read_failure
-from tests.verl.bed import SETTINGS, Asked, run
-from tests.verl.conftest import metrics_files, read_log, saved_read, steps_read, steps_written
+from tests.verl.bed import SETTINGS, Asked, run, running
+from tests.verl.conftest import metrics_files, newest_written, read_log, saved_read, steps_read, steps_written
 from tests.verl.environment import VENV, run_python
 from tests.verl.stand_ins.verl_bed_reward import compute_score
+from tests.verl.test_endings import GRACE_SECONDS
 
 pytestmark = [pytest.mark.verl, pytest.mark.thorough, pytest.mark.timeout(1500)]
 
@@ -80,3 +83,49 @@ def test_own_data_are_trained_on_and_scored_by_the_teams_own_function(tmp_path: 
     assert steps[2]["val-core/own-data/acc/mean@1"] == 1.0
     samples = [json.loads(line) for line in (asked.output / "rollouts" / "1.jsonl").read_text().splitlines()]
     assert all("Say " in sample["input"] for sample in samples)
+
+
+def test_sft_learns_from_conversations_saves_when_it_is_asked_and_goes_on(tmp_path: Path) -> None:
+    """Its own interval would save after a thousand steps."""
+    for split, count in (("train", 16), ("test", 4)):
+        rows = [{"prompt": f"Say {number}.", "response": f"It is {number}."} for number in range(count)]
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    asked = Asked(
+        recipe="sft",
+        folder=tmp_path / "home",
+        settings={
+            "train_file": f"{tmp_path}/train.jsonl",
+            "test_file": f"{tmp_path}/test.jsonl",
+            "epochs": "1000",
+            "save_every_steps": "1000",
+            "test_every_steps": "1",
+        },
+        variables={"SAVE_GRACE_SECONDS": str(GRACE_SECONDS)},
+    )
+    with running(asked) as found:
+        found.sees("step:1 - ")
+        (asked.output / "save-request").touch()
+        found.sees("that was requested is saved")
+        saved = newest_written(asked)
+        found.sees(f"step:{saved + 1} - ")  # it trains on
+        found.head.script_process().terminate()
+        assert found.head.wait() == 143
+        assert found.head.left() == []
+        events = read_log(found.head.log)
+    last = newest_written(asked)
+    assert last > saved
+    (metrics,) = metrics_files(asked)
+    steps = {step: values for step, values in steps_read(events).items() if step <= last}
+    assert steps == {step: values for step, values in steps_written(metrics).items() if step <= last}
+    assert {"train/loss", "train/grad_norm", "val/loss"} <= set(steps[last])
+    assert saved_read(events) == [saved, last]
+
+    again = replace(asked, overrides=[f"trainer.total_training_steps={last + 1}"])
+    code, found = run(again)
+    assert code == 0, found.head.text()[-4000:]
+    assert f"verl watch: resuming from {asked.output}/global_step_{last}" in found.head.text()
+    assert sorted(steps_read(read_log(found.head.log))) == [last + 1]
+    checkpoint = Path(find_shard_folder(asked.output / f"global_step_{last + 1}"))
+    merge = ["-m", "verl.model_merger", "merge", "--backend", "fsdp"]
+    run_python(VENV, *merge, "--local_dir", str(checkpoint), "--target_dir", str(tmp_path / "model"))
+    assert (tmp_path / "model" / "model.safetensors").stat().st_size > 1000

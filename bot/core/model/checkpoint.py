@@ -27,14 +27,14 @@ class DownloadProgress:
         downloaded_bytes: bytes downloaded so far.
         total_bytes: size of the checkpoint; None where that is not known.
         is_complete: whether all of it is downloaded.
-        is_sharded: whether it is in the shards that trainers write.
+        shard_folder: where its shards are, as trainers write them; empty where it has none.
     """
 
     folder: str
     downloaded_bytes: int = 0
     total_bytes: int | None = None
     is_complete: bool = False
-    is_sharded: bool = False
+    shard_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

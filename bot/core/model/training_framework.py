@@ -321,4 +321,8 @@ class Framework:
     stall_advice: StallAdvice
     samples: OutputFormat
     option_trees: Mapping[str, OptionTree]
-    launch_checks: LaunchChecks = NO_CHECKS
+    launch_checks: Mapping[str, LaunchChecks] = field(default_factory=dict)
+
+    def get_launch_checks(self, program: str) -> LaunchChecks:
+        """Return the checks of one of its programs; none for a program that it does not check."""
+        return self.launch_checks.get(program, NO_CHECKS)

@@ -34,7 +34,7 @@ def refuse_failing_settings(plan: LaunchPlan, framework: Framework) -> None:
     for rule in plan.recipe.batch_rules:
         refuse_uneven_batch(plan, rule)
     if tree is not None:
-        framework.launch_checks.refuse(plan.task, plan.overrides)
+        framework.get_launch_checks(plan.recipe.program).refuse(plan.task, plan.overrides)
 
 
 def has_own_code(plan: LaunchPlan) -> bool:
@@ -50,14 +50,15 @@ def list_launch_warnings(plan: LaunchPlan, framework: Framework) -> tuple[Text, 
     tree = framework.option_trees.get(plan.recipe.program)
     if tree is None:
         return ()
-    return (*list_override_warnings(plan, tree), *framework.launch_checks.list_warnings(plan.task, plan.overrides))
+    checks = framework.get_launch_checks(plan.recipe.program)
+    return (*list_override_warnings(plan, tree), *checks.list_warnings(plan.task, plan.overrides))
 
 
 def describe_checkpoint_sizes(plan: LaunchPlan, framework: Framework) -> Text:
     """Return how large the checkpoints of a launch will be; empty where that is not known, or it writes none."""
     if plan.recipe.program not in framework.option_trees or plan.recipe.checkpoints is None:
         return ""
-    return framework.launch_checks.describe_checkpoints(plan.task, plan.overrides)
+    return framework.get_launch_checks(plan.recipe.program).describe_checkpoints(plan.task, plan.overrides)
 
 
 def refuse_uneven_batch(plan: LaunchPlan, rule: BatchRule) -> None:

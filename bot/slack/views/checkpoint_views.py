@@ -230,11 +230,11 @@ def describe_downloaded_files(run: Run, fetch: DownloadProgress) -> Markup:
 
 def describe_how_to_load(fetch: DownloadProgress) -> Markup:
     """Return the command that merges the shards: verl's own program (verl 0.9.1, `verl.model_merger`)."""
-    if not fetch.is_sharded:
+    if not fetch.shard_folder:
         return Markup()
     merge = "python3 -m verl.model_merger merge --backend fsdp"
     return render_phrase(
-        HOW_TO_MERGE, command=command_code(f"{merge} --local_dir {fetch.folder}/actor --target_dir MODEL")
+        HOW_TO_MERGE, command=command_code(f"{merge} --local_dir {fetch.shard_folder} --target_dir MODEL")
     )
 
 

@@ -226,7 +226,7 @@ def test_the_recipes_that_came_with_it_are_told_where_they_cannot_run_and_that_t
     found = clinic.visit(VERLBOT_RECIPES_DIR=str(SOURCE_RECIPES), VERLBOT_PRICES="")
     assert found.code == 0
     assert found.found("where recipes run")["result"].startswith(
-        "`dapo`, `grpo`, `lora`, `multiturn-tools`, `own-data` and `ppo` ask for kubernetes"
+        "`dapo`, `grpo`, `lora`, `multiturn-tools`, `own-data`, `ppo` and `sft` ask for kubernetes"
     )
     assert "VERLBOT_PRICES" in found.found("prices")["advice"]
     assert "H100:1 on k8s" in found.found("prices")["result"]

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from bot.adapters.files.recipe_files import RecipeFolder
+from bot.config.operation_settings import SOURCE_RECIPES
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.code_version import CodeVersion
 from bot.core.model.launch_plan import LaunchPlan, build_launch_plan
@@ -77,6 +79,14 @@ def test_a_setting_that_verl_does_not_know_is_refused_with_those_that_it_has(ove
     refusal = refuse(plan(override))
     assert said in refusal
     assert "write `+` before it" in refusal
+
+
+def test_a_recipe_of_the_sft_trainer_is_checked_by_that_trainers_settings() -> None:
+    recipe = RecipeFolder(SOURCE_RECIPES).get("sft")
+    assert refuse(build_launch_plan(recipe, (("batch_size", "65"),), ("optim.lr=1e-6",), "sft-7f3a")) == ""
+    assert "Did you mean `optim.lr`?" in refuse(build_launch_plan(recipe, (), ("optimm.lr=1e-6",), "sft-7f3a"))
+    uneven = build_launch_plan(recipe, (("gpus", "H100:2"), ("cpus", "20+"), ("batch_size", "65")), (), "sft-7f3a")
+    assert "65" in refuse(uneven)
 
 
 def test_a_recipe_that_does_not_check_takes_any_override() -> None:

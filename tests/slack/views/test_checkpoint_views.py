@@ -29,7 +29,7 @@ SAVED = Progress(
     420, 435, {"val-core/x/reward/mean@1": 0.53}, 400, checkpoint=FOLDER, checkpoint_step=400, validation=0.53
 )
 PARTIAL = DownloadProgress("/data/artifacts/ppo-7f3a/global_step_400", 4_100_000_000, 18_400_000_000)
-WHOLE = replace(PARTIAL, downloaded_bytes=18_400_000_000, is_complete=True, is_sharded=True)
+WHOLE = replace(PARTIAL, downloaded_bytes=18_400_000_000, is_complete=True, shard_folder=f"{PARTIAL.folder}/actor")
 WHY = "I could not read its cluster by SSH: no route to host."
 NOW = at(3600)
 
@@ -61,7 +61,11 @@ ASKS = rescued(FAILED, lambda rescue: rescue.record_failure(WHY, at(3380), notif
 FETCHED = over().record_download(WHOLE, at(3400))
 
 MISSING = "`actor/model_world_size_2_rank_1.pt` is missing."
-OLDER = replace(WHOLE, folder="/data/artifacts/ppo-7f3a/global_step_380")
+OLDER = replace(
+    WHOLE,
+    folder="/data/artifacts/ppo-7f3a/global_step_380",
+    shard_folder="/data/artifacts/ppo-7f3a/global_step_380/actor",
+)
 TORN = rescued(over(), lambda rescue: rescue.record_torn(400, MISSING, 2)).record_newest_checkpoint(
     "/home/sky/checkpoints/ppo-7f3a/global_step_380", 380
 )
@@ -92,7 +96,7 @@ RUNS = {
     "lost by a person's word": ASKS.request_stop("U0LEA", at(3500), save=False),
     "given up": ASKS.abandon_checkpoint(at(3500)),
     "ended, fetched": ended(FETCHED),
-    "ended, fetched, failed": ended(over(Reason.FAILED).record_download(replace(WHOLE, is_sharded=False), at(3400))),
+    "ended, fetched, failed": ended(over(Reason.FAILED).record_download(replace(WHOLE, shard_folder=""), at(3400))),
     "ended, lost by a person's word": ended(ASKS.request_stop("U0LEA", at(3500), save=False)),
     "ended, given up": ended(ASKS.abandon_checkpoint(at(3500))),
     "ended, its cluster lost": ended(over(Reason.CLUSTER_LOST)),

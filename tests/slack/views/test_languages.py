@@ -67,7 +67,7 @@ DATA = re.compile(
     r"⟦[^⟧]*⟧"  # from the catalogue
     r"|`[^`]*`|<[^>]*>|\*?/verl [^*\n⟦]*|:[a-z_]+:|&[a-z]+;"  # code, Slack's own, commands, icons, entities
     # names, and what stands for one in a usage
-    r"|ppo-7f3a|\b(?:dapo|grpo|lora|multiturn-tools|own-data|ppo|smoke)\b|\bRUN\b"
+    r"|ppo-7f3a|\b(?:dapo|grpo|lora|multiturn-tools|own-data|ppo|sft|smoke)\b|\bRUN\b"
     r"|\b\d+e-\d+|H100:\d|k8s|line \d|verlbot"
 )
 

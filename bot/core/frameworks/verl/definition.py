@@ -40,9 +40,11 @@ VERL = Framework(
     stall_advice=STALL_ADVICE,
     samples=OutputFormat(SCORE_KEYS, FINDING_ORDERS, parse_samples, parse_metrics_file),
     option_trees=OPTION_LIST.trees,
-    launch_checks=LaunchChecks(
-        refuse_unfit_run,
-        lambda task, overrides: [*warn_of_group(task, overrides), *list_size_warnings(task, overrides)],
-        describe_checkpoint_sizes,
-    ),
+    launch_checks={
+        "verl.trainer.main_ppo": LaunchChecks(
+            refuse_unfit_run,
+            lambda task, overrides: [*warn_of_group(task, overrides), *list_size_warnings(task, overrides)],
+            describe_checkpoint_sizes,
+        )
+    },
 )

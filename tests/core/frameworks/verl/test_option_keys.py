@@ -18,6 +18,10 @@ TOP = "|".join(sorted(key for key in TREE.options if "." not in key))
 OPTION = re.compile(rf"(?<![\w./@$-])(\+{{0,2}})((?:{TOP})(?:\.\w+)+)(?![\w/(])")
 """A setting with its full name, wherever it is written."""
 
+SFT_TREE = OPTION_LIST.trees["verl.trainer.sft_trainer"]
+PROGRAMS = {"sft.yaml": (SFT_TREE,), "verl-run.sh": (TREE, SFT_TREE)}
+"""The programs whose settings a file names; all others name those of PPO's."""
+
 CODE = re.compile(r"`\+{0,2}([a-z_]\w*(?:\.[a-z_]\w*)*)(?:=[^`\n]*)?`")
 """One name in back-ticks, perhaps with a value."""
 
@@ -100,7 +104,8 @@ def test_every_setting_that_a_page_or_a_phrase_names_is_one_that_verl_reads(path
     text = path.read_text(encoding="utf-8")
     # A catalogue and a long string break a line within a name.
     joined = re.sub(r'"\n\s*f?"', "", text)
-    wrong = [mark + key for mark, key in list_options(joined) if not is_right(mark, key, TREE)]
+    trees = PROGRAMS.get(path.name, (TREE,))
+    wrong = [mark + key for mark, key in list_options(joined) if not any(is_right(mark, key, tree) for tree in trees)]
     assert set(wrong) <= ({"actor_rollout_ref.nccl_timeout"} if path.name == "options.py" else set())
 
 
