@@ -218,6 +218,7 @@ def read_settings_without_tokens() -> "Settings":
 def do_health(_: argparse.Namespace) -> int:
     """Check, for a container's health check, that the tick has touched its heartbeat file lately."""
     from bot.app import process_health
+    from bot.app.disk_watch import measure_disk
 
     settings = read_settings_without_tokens()
     age = process_health.read_age_seconds(settings.data_dir)
@@ -226,7 +227,9 @@ def do_health(_: argparse.Namespace) -> int:
     if age > process_health.max_age_seconds(settings):
         when = "before this machine was started" if math.isinf(age) else f"{age:.0f} s ago"
         raise UserError(f"The last tick was {when}.", "Read the bot's log, and restart it.")
-    print(f"alive: the last tick was {age:.1f} s ago")
+    percent = measure_disk(settings.data_dir).used_share * 100
+    disk = f"; its disk is {percent:.0f}% full" if percent >= settings.disk_warning_percent else ""
+    print(f"alive: the last tick was {age:.1f} s ago{disk}")
     return 0
 
 

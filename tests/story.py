@@ -182,6 +182,7 @@ class Bot:
         self.notifier, self.boards, self.notices = parts.notifier, parts.report_publisher, parts.notice_sender
         self.sweeper, self.cluster_notifier = parts.cluster_sweep, parts.orphan_notifier
         self.budget_monitor, self.outbox = parts.budget_monitor, parts.notice_sender.outbox
+        self.disk_watch = parts.disk_watch
 
     @property
     def policy(self) -> Policy:

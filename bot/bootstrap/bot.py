@@ -14,6 +14,7 @@ from bot.app import process_health
 from bot.app.admin_policy_server import AdminPolicyServer
 from bot.app.cluster_sweep import ClusterSweep
 from bot.app.cost_service import MonthlyBudgetMonitor
+from bot.app.disk_watch import DiskWatch
 from bot.app.finding_samples import FindingSampleAttacher
 from bot.app.language_preferences import REFRESH_PERIOD, LanguagePreferences
 from bot.app.metrics_server import MetricsServer
@@ -55,6 +56,7 @@ log = logging.getLogger(__name__)
     UNREADABLE,
     MEMORY,
     CLOCK,
+    DISK,
     FINDING_SAMPLES,
 ) = (
     "tick",
@@ -70,6 +72,7 @@ log = logging.getLogger(__name__)
     "unreadable",
     "memory",
     "clock",
+    "disk",
     "finding samples",
 )
 """Names of the scheduler's jobs."""
@@ -100,6 +103,9 @@ FINDING_SAMPLES_PERIOD = timedelta(seconds=15)
 
 CLOCK_PERIOD = timedelta(seconds=5)
 """How often this machine's clock is compared with the bot's own time."""
+
+DISK_PERIOD = timedelta(seconds=5)
+"""How often the free space of the bot's disk is measured."""
 
 ORPHANS_PERIOD = timedelta(minutes=5)
 """How often the cost in an orphan's message is brought up to date."""
@@ -136,6 +142,7 @@ class Bot:
     lock: IO[str] | None
     clock: Clock
     clock_watch: ClockWatch
+    disk_watch: DiskWatch
     admin_policy_server: AdminPolicyServer | None
     metrics_server: MetricsServer | None
     price_cache: PriceCache
@@ -163,6 +170,7 @@ class Bot:
         self.scheduler.add_job(MEMORY, MEMORY_PERIOD, self.memory_watch.check, NOTIFY_PAUSE)
         self.scheduler.add_job(FINDING_SAMPLES, FINDING_SAMPLES_PERIOD, self.finding_samples.attach, NOTIFY_PAUSE)
         self.scheduler.add_job(CLOCK, CLOCK_PERIOD, self.clock_watch.check_clock, NOTIFY_PAUSE)
+        self.scheduler.add_job(DISK, DISK_PERIOD, self.disk_watch.check, NOTIFY_PAUSE)
         self.scheduler.add_job(ORPHANS, ORPHANS_PERIOD, self.orphan_notifier.sync, NOTIFY_PAUSE)
         self.scheduler.add_job(LANGUAGES, REFRESH_PERIOD, self.language_preferences.refresh)
         if isinstance(self.connection, SocketConnection):
@@ -221,6 +229,7 @@ class Bot:
             wait = self.reconciler.tick()
         except Unavailable as error:
             log.warning("%s (%s)", error, error.__cause__)
+            self.disk_watch.make_room()
             if self.valkey:
                 self.valkey.restart_if_ended()
             return None

@@ -42,6 +42,7 @@ from bot.bootstrap.providers import (
     MAX_LOG_LINES,
     STORE_SECONDS,
     build_admission_check,
+    build_disk_watch,
     build_log_tailer,
     build_port_limits,
     build_reconcile_timings,
@@ -113,13 +114,14 @@ def assemble(outside: Outside) -> Bot:
     settings, store, slack, secrets = outside.settings, outside.store, outside.slack, outside.secrets
     audit, policy_source, recipes = store.audit, outside.policy_source, outside.recipes
     read_policy, now = policy_source.read_current, outside.clock.now
-    admit = build_admission_check(read_policy, settings, now)
     scheduler = Scheduler(now, outside.telemetry)
     masked_cloud = MaskingCloud(measure_calls(outside.cloud, outside.telemetry), secrets)
     card_period = timedelta(seconds=settings.card_seconds)
     leader_lease = timedelta(seconds=settings.leader_lease_seconds)
 
     announcer = Announcer(store, now, settings.ops_channel, lambda: scheduler.wake(NOTICES))
+    disk_watch = build_disk_watch(settings, announcer, now)
+    admit = build_admission_check(read_policy, settings, now, disk_watch)
     leader_store = store.fence()
     store_watch = StoreWatch(
         store, outside.store_memory, announcer, now, lambda: scheduler.wake(SWEEP), outside.clock.catch_up
@@ -370,6 +372,7 @@ def assemble(outside: Outside) -> Bot:
         valkey=outside.valkey,
         lock=outside.lock,
         clock=outside.clock,
+        disk_watch=disk_watch,
         clock_watch=ClockWatch(outside.clock, partial(fetch_time, settings.slack_api_url), announcer),
         admin_policy_server=build_admin_policy_server(admin_policy, settings),
         metrics_server=build_metrics_server(outside, outbox_lag, is_leader),

@@ -17,6 +17,7 @@ from bot.adapters.redis.audit_store import RedisAudit
 from bot.adapters.redis.embedded import EmbeddedValkey
 from bot.adapters.redis.metrics_store import Retention
 from bot.adapters.redis.redis_store import RedisStore
+from bot.app.disk_watch import MEGABYTE, release_if_full
 from bot.app.health_monitor import HealthMonitor
 from bot.app.ports import ChartRenderer, Cloud, CodeRepositories, RecipeSource
 from bot.app.process_health import Clock, lock_data_dir, prepare, read_owner_name
@@ -116,6 +117,8 @@ def open_outside(
     )
     lock = lock_data_dir(settings.data_dir)
     bot_clock = bot_clock or build_clock(settings)
+    # A store on a full disk ends at its first write.
+    release_if_full(settings.data_dir, int(settings.end_reserve_megabytes * MEGABYTE))
     redis = connect_store(settings, valkey)
     audit = RedisAudit(redis, bot_clock.now, timedelta(days=settings.keep_audit_days))
     record_policy = policy_recorder(audit, settings.policy, bot_clock.now)

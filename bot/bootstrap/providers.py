@@ -27,8 +27,10 @@ from bot.adapters.sky import sdk_clusters, sdk_jobs
 from bot.adapters.sky.sdk_worker import SdkWorker
 from bot.adapters.sky.sky_cloud import SkyCloud
 from bot.app import process_health
+from bot.app.disk_watch import MEGABYTE, DiskWatch
 from bot.app.health_monitor import HealthMonitor
 from bot.app.log_tailer import LogTailer
+from bot.app.operator_notices import Announcer
 from bot.app.ports import JobControl, Now
 from bot.app.process_health import Clock, read_clocks
 from bot.app.report_service import load_zone
@@ -37,7 +39,9 @@ from bot.config.settings import Settings
 from bot.core.masking.known_secrets import extract_passwords
 from bot.core.model.bot_clock import is_same_boot
 from bot.core.model.finding import HealthRules
+from bot.core.model.ledger import Ledger
 from bot.core.model.policy import Policy
+from bot.core.model.run import Run
 from bot.core.model.run_state import SummaryInterval
 from bot.core.rules.actions import ReconcileTimings
 from bot.core.rules.admission import AdmissionCheck, admit_run
@@ -58,8 +62,6 @@ CALL_SHARES = {
     **sdk_clusters.AUTOSTOP_SHARES,
     **sdk_clusters.CANCEL_SHARES,
 }
-
-MEGABYTE = 10**6
 
 STORE_SECONDS = 1.2
 """Seconds for one answer of the store. Each request needs at most two, and Slack waits for three seconds."""
@@ -188,10 +190,23 @@ def build_health_monitor(settings: Settings) -> HealthMonitor:
     return HealthMonitor(HealthRules(team_rules=team))
 
 
-def build_admission_check(policy: Callable[[], Policy], settings: Settings, now: Now) -> AdmissionCheck:
-    """Return the check of a run against the caps as they are now."""
+def build_admission_check(
+    policy: Callable[[], Policy], settings: Settings, now: Now, disk: DiskWatch
+) -> AdmissionCheck:
+    """Return the check of a run against the caps as they are now, and against a full disk of the bot's."""
     here = load_zone(settings.timezone)
-    return lambda run, ledger: admit_run(run, ledger, policy(), now(), here)
+
+    def admit(run: Run, ledger: Ledger) -> Run:
+        disk.check_launch()
+        return admit_run(run, ledger, policy(), now(), here)
+
+    return admit
+
+
+def build_disk_watch(settings: Settings, announcer: Announcer, now: Now) -> DiskWatch:
+    """Return the watch of the disk that has the data directory."""
+    reserve_bytes = int(settings.end_reserve_megabytes * MEGABYTE)
+    return DiskWatch(settings.data_dir, reserve_bytes, settings.disk_warning_percent / 100, announcer, now)
 
 
 def build_reconcile_timings(settings: Settings, allowed: Policy) -> ReconcileTimings:

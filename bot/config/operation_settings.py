@@ -11,6 +11,7 @@ from bot.config.validators import (
     parse_existing_file,
     parse_existing_folder,
     parse_not_negative,
+    parse_percentage,
     parse_positive,
     parse_store_url,
     parse_time_zone,
@@ -206,6 +207,19 @@ class OperationSettings(SlackSettings):
         "set, 5, or a tenth of a disk smaller than 50 GB.",
         None,
         parse_positive,
+    )
+    end_reserve_megabytes: float = setting(
+        "VERLBOT_END_RESERVE_MEGABYTES",
+        "Megabytes that the bot keeps in a file of its data directory, and releases when the disk is full, to record "
+        "how runs end; 0 for none.",
+        64.0,
+        parse_not_negative,
+    )
+    disk_warning_percent: float = setting(
+        "VERLBOT_DISK_WARNING_PERCENT",
+        "Used percentage of the disk of the data directory from which the bot reports it.",
+        90.0,
+        parse_percentage,
     )
     sweep_minutes: float = setting(
         "VERLBOT_SWEEP_MINUTES",

@@ -23,6 +23,14 @@ def parse_not_negative(text: str) -> float:
     return float(text)
 
 
+def parse_percentage(text: str) -> float:
+    """Return a number above 0, 100 at most."""
+    value = float(text) if text.replace(".", "", 1).isdigit() else 0.0
+    if not 0 < value <= 100:
+        raise ValueError("a number above 0, 100 at most")
+    return value
+
+
 def parse_time_zone(text: str) -> str:
     """Return the name of a time zone."""
     if text not in available_timezones():

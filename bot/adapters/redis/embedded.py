@@ -96,7 +96,10 @@ class EmbeddedValkey:
         """Start the server again if it has ended. Callers that wait for it try again later."""
         # The poll lets Python notice its end.
         if self._process and self._process.poll() and (self._has_died_early or is_suspect(self._folder)):
-            self._repair_unless_running()
+            try:
+                self._repair_unless_running()
+            except OSError as error:  # as on a full disk, until there is room
+                log.error("the embedded database's files cannot be checked: %s", error)
         self._spawn_unless_running()
 
     def stop(self) -> None:

@@ -21,18 +21,24 @@ FREE_WARNING_MEGABYTES, FREE_FAILURE_MEGABYTES = 1000, 100
 local runs grow there."""
 
 
-def judge_folder(path: str, folder: DataFolderDiagnosis) -> DoctorFinding:
-    """Judge whether the data directory is writable and has room."""
+def judge_folder(path: str, folder: DataFolderDiagnosis, used_percent: float, warning_percent: float) -> DoctorFinding:
+    """Judge whether the data directory is writable and has room.
+
+    Args:
+        used_percent: of its disk; warning_percent: from which that is a warning.
+    """
     if folder.error:
         return failure(
             DATA_DIRECTORY, f"{path}: {folder.error}", "Set VERLBOT_DATA_DIR to a folder that this user may write to."
         )
     free = folder.free_bytes / 1e6
-    shown = f"{path}, {free / 1000:.1f} GB free" + ("" if folder.exists else "; it will be made")
+    shown = f"{path}, {free / 1000:.1f} GB free, {used_percent:.0f}% used" + (
+        "" if folder.exists else "; it will be made"
+    )
     advice = "Make room, or set VERLBOT_DATA_DIR to a folder of another disk."
     if free < FREE_FAILURE_MEGABYTES:
         return failure(DATA_DIRECTORY, shown, advice)
-    if free < FREE_WARNING_MEGABYTES:
+    if free < FREE_WARNING_MEGABYTES or used_percent >= warning_percent:
         return warning(DATA_DIRECTORY, shown, advice)
     return ok(DATA_DIRECTORY, shown)
 

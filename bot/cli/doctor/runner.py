@@ -16,6 +16,7 @@ from bot.adapters.sky import sdk_queries as sky_vitals
 from bot.adapters.sky import task_builder
 from bot.adapters.sky.sdk_worker import SdkExecutor, SdkWorker
 from bot.app import process_health
+from bot.app.disk_watch import measure_disk
 from bot.app.process_health import Clock
 from bot.bootstrap.providers import STORE_SECONDS, build_sky_cloud, find_local_account
 from bot.cli.check_recipes import find_problems
@@ -315,9 +316,11 @@ class CheckContext:
     def check_machine(self) -> Iterable[DoctorFinding]:
         path = self.settings.data_dir
         folder = host_diagnostics.inspect_data_folder(path)
+        nearest = next(place for place in (path, *path.parents) if place.exists())
+        used_percent = measure_disk(nearest).used_share * 100
         longest = process_health.max_age_seconds(self.settings)
         return (
-            installation_checks.judge_folder(str(path), folder),
+            installation_checks.judge_folder(str(path), folder, used_percent, self.settings.disk_warning_percent),
             installation_checks.judge_bot(str(path), folder.is_in_use, process_health.read_age_seconds(path), longest),
         )
 

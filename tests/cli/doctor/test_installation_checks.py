@@ -134,7 +134,13 @@ def test_recipes_and_their_secrets_by_name() -> None:
     ],
 )
 def test_the_data_directory(folder: DataFolderDiagnosis, status: DoctorStatus, words: list[str]) -> None:
-    told(installation_checks.judge_folder("/data", folder), status, *words)
+    told(installation_checks.judge_folder("/data", folder, 50.0, 90.0), status, *words)
+
+
+@pytest.mark.parametrize(("used", "status"), [(89.0, OK), (90.0, WARNING), (99.0, WARNING)])
+def test_a_disk_that_fills_up_is_a_warning_however_large_it_is(used: float, status: DoctorStatus) -> None:
+    folder = DataFolderDiagnosis(True, "", 500 * 10**9, False)
+    told(installation_checks.judge_folder("/data", folder, used, 90.0), status, f"{used:.0f}% used")
 
 
 @pytest.mark.parametrize(
