@@ -124,12 +124,14 @@ class HealthRules:
         ppo_kl_high: of one update, ten times the 0.01 at which PPO implementations stop early (Spinning Up,
             `target_kl`).
         entropy_low_share, entropy_fall: share of the start, if the entropy also falls by so many times within 60
-            steps: the two logs, below that share, fall to 0.60 at most.
+            steps: the two logs, below that share, fall to 0.60 at most; rldoctor speaks of a share of 0.1.
         entropy_dead_share: share of the start, however it got there; the two logs end at 0.10 and 0.12.
         entropy_cliff_share: share of the entropy 20 steps earlier; the two logs fall to 0.52 at most.
         entropy_rise, entropy_rise_nats: multiple of the start, if the entropy is also so many nats per token above it;
-            healthy runs of DAPO rise to twice the start.
-        entropy_runaway_nats: nats above the start, however it got there.
+            healthy runs of DAPO rise to twice the start. No paper sets a bound, so that both are ours; the authors of
+            DeepCoder call a rise harmless that stays below 1 nat (rllm-org/rllm, issue 116).
+        entropy_runaway_nats: nats above the start, however it got there: a run that came to 2 answered worse (the same
+            issue).
         gap_note, gap_warning: mean difference of a token's probability in rollout and in training. verl's FAQ calls
             less than 0.005 normal, and more than 0.01 a fault of the inference engine.
         gap_correlation_low: Pearson's correlation of the two; healthy runs of verl 0.9.1 have 0.997.
@@ -140,11 +142,13 @@ class HealthRules:
         gap_veto_share: share of sequences that a catastrophic token rules out (these five: the guide to verl's
             rollout correction).
         stale_versions_note, stale_versions_warning: mean number of versions of the weights between an answer and the
-            training on it; verl 0.9 drops answers at 8.
+            training on it: a quarter and a half of the 8 at which verl 0.9 drops answers. Papers disagree on how many
+            do harm (arXiv 2505.24298, 2510.01161), so that these shares are ours.
         stale_samples_share: stale samples that wait, as a share of those that one version of the weights trains on;
             verl's guide advises to stay below 1.
         evicted_share_note, evicted_share_warning: share of the generated samples that are dropped because they are
-            too old; drops of 0.0003 are reported of healthy runs.
+            too old; drops of 0.0003 are reported of healthy runs. No document sets a bound: these are ours, for what
+            is dropped was paid for.
         evicted_groups_note, evicted_groups_warning: such groups a step, where the number of generated ones is unknown.
         clip_share_high: share of tokens without gradient because of clipping (rldoctor's bound; the two logs reach
             0.009).
@@ -157,8 +161,8 @@ class HealthRules:
         same_score_spread: spread of the advantages of a step, or of the scores, up to which all answers score the same.
         hopeless_after_steps: the two logs score below 0.02 for 25 steps before they learn.
         parts_share: share of the reward's variance from step to step, by a part that is not the task.
-        parts_after_steps: such parts saturate in the first dozens of steps of every run (both: rldoctor, which
-            takes drift for variance).
+        parts_after_steps: such parts saturate in the first dozens of steps of every run (the share: rldoctor, which
+            takes drift for variance, and waits for 150 steps).
         length_growth: ratio of the mean response length to that at the start.
         length_earned_share: the minimum by which validation must have risen for each growth of 1 (both: rldoctor).
         cut_note, cut_warning: share of responses at full length, if it has risen there by cut_rise.
@@ -167,14 +171,16 @@ class HealthRules:
             cut, and unlearn it.
         cut_at_start, cut_all: the same in the first steps: a note, and a warning if no answer scores or none ends by
             itself; the two logs begin at 0.6 at most.
+        cut_soon_share, cut_soon_steps: a note from this share on, while responses grow by a quarter, if the rise of the
+            last 40 steps carries it to cut_warning within so many more: rldoctor's run reaches 0.1 after 200 steps.
         length_shrunk_share: share of the mean response length at the start, if the reward has not risen meanwhile.
         length_gone_share, length_gone_tokens: the same whatever the reward; the two logs end at 0.6.
         aborted_note, aborted_warning: share of responses without a single token.
         failed_rollout_steps: steps of the last five in which rollouts raised an error.
         padded_note, padded_warning: share of the samples of the last five steps that verl made up.
         validation_drop_share: share of the best validation, lost while the reward rose.
-        validation_drop_min: and at least so much, and four times the scatter; the two logs lose 0.07 of the best single
-            one at most.
+        validation_drop_min: and at least so much, and three times the scatter; the two logs lose 0.07 of the best
+            single one at most.
         silent_tool_steps: steps without a call of a tool.
         tools_lost_share: share of the turns, or of the calls, that a model once took, and takes no more.
         tools_used_turns, tools_used_calls: and it took more of them than this for five steps; one question and one
@@ -183,11 +189,14 @@ class HealthRules:
             gained.
 
         memory_full_share: share of the memory of a machine at which Ray kills workers (`RAY_memory_usage_threshold`).
-        memory_forecast_steps: a warning if the growth of the last steps fills it within so many more.
-        memory_growth_share: growth within the last sixty steps that counts as growth at all.
-        memory_doubled: where the memory of the machine is unknown: a warning at this multiple of the lowest.
+        memory_forecast_steps: a warning if the growth of the last steps fills it within so many more. No document sets
+            a bound: at a minute a step this is a working day, enough to save and to resume elsewhere.
+        memory_growth_share: growth within the last sixty steps that counts as growth at all; ours too: caches fill
+            within the first dozens of steps, and then rest.
+        memory_doubled: where the memory of the machine is unknown: a warning at this multiple of the lowest (ours).
         step_time_note, step_time_warning: multiple of the seconds of a step at the start, beyond what longer
-            responses account for.
+            responses account for. verl sets no bound; NVIDIA's straggler detection calls a rank slow from 1.33 times
+            its own best time on (0.75), and steps of RL scatter more than those of pretraining.
 
         stall_multiple: multiple of the run's own pace.
         stall_min_seconds: shorter silences are never reported.
@@ -216,7 +225,7 @@ class HealthRules:
     kl_high: float = 0.5
     kl_extreme: float = 2.0
     ppo_kl_high: float = 0.1
-    entropy_low_share: float = 0.15
+    entropy_low_share: float = 0.18
     entropy_fall: float = 2.0
     entropy_dead_share: float = 0.05
     entropy_cliff_share: float = 0.25
@@ -249,7 +258,7 @@ class HealthRules:
     same_score_spread: float = 1e-6
     hopeless_after_steps: int = 50
     parts_share: float = 0.9
-    parts_after_steps: int = 150
+    parts_after_steps: int = 120
     length_growth: float = 1.5
     length_earned_share: float = 0.25
     length_shrunk_share: float = 0.25
@@ -266,6 +275,8 @@ class HealthRules:
     cut_high: float = 0.3
     cut_at_start: float = 0.9
     cut_all: float = 0.99
+    cut_soon_share: float = 0.02
+    cut_soon_steps: int = 250
     validation_drop_share: float = 0.1
     validation_drop_min: float = 0.05
     silent_tool_steps: int = 20

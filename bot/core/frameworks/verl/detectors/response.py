@@ -1,5 +1,6 @@
 """Detectors of sick responses: ever longer, ever shorter, empty, or cut off."""
 
+from bot.core.frameworks.verl.detectors.machine import measure_lengthening
 from bot.core.frameworks.verl.detectors.misleading import find_hidden_length_limit
 from bot.core.frameworks.verl.detectors.policy_loss import compute_ratio
 from bot.core.frameworks.verl.detectors.validation import measure_gains
@@ -29,13 +30,19 @@ ABORTED_ADVICE = N_(
     " (`actor_rollout_ref.rollout.multi_turn.max_assistant_turns`)."
 )
 
+FORECAST_STEPS = 40
+"""Number of steps whose rise of the share of cut responses is carried on."""
+
+LENGTHENED = 1.25
+"""Multiple of the length at the start from which on responses count as growing."""
+
 SHORTAGE_EXPLAINS = ("no-variance", "hopeless-groups", "gradient-vanished", "reward-collapse")
 """What follows from answers that are empty, nearly empty, or all cut."""
 
 
 def detect_length_growth(window: RowWindow) -> Measurement | None:
     """Measure longer responses without a gain in validation. With a gain, they are reasoning."""
-    rules, start, now = window.rules, window.start.get("length"), window.compute_median(LENGTH, 20)
+    rules, start, now = window.rules, window.start.get("length"), window.compute_median(LENGTH, 10)
     if not start or now is None or window.newest.find_first(LENGTH) is None:
         return None
     growth = now / start
@@ -133,7 +140,7 @@ def detect_truncation(window: RowWindow) -> Measurement | None:
     if now is None:
         return None
     if now < rules.healthy_below * min(rules.cut_note, rules.cut_high):
-        return HEALTHY
+        return measure_cut_forecast(window, now)
     lowest = min(window.compute_chunk_medians(CUT, 20), default=now)
     if len(window.rows) < 20:
         return measure_early_cuts(window, now)
@@ -150,6 +157,35 @@ def measure_cut_level(window: RowWindow, now: float, lowest: float) -> float:
     rising = min(now / rules.cut_note, (now - lowest) / rules.cut_rise)
     high = now / rules.cut_high if before is not None and now >= 0.9 * before and window.row_count > 70 else 0.0
     return max(rising, high)
+
+
+def measure_cut_forecast(window: RowWindow, now: float) -> Measurement:
+    """Measure whether few responses are cut, but more and more as they grow, so that many are before long."""
+    rules, values = window.rules, window.get_values(CUT, FORECAST_STEPS + 20)
+    before, grown = window.compute_median(CUT, 20, back=FORECAST_STEPS), measure_lengthening(window)
+    if now < rules.healthy_below * rules.cut_soon_share or before is None or len(values) < FORECAST_STEPS:
+        return HEALTHY
+    rise = now - before
+    if rise <= measure_scatter(values) or grown < LENGTHENED:
+        return HEALTHY
+    steps = (rules.cut_warning - now) * FORECAST_STEPS / rise
+    level = min(now / rules.cut_soon_share, rules.cut_soon_steps / steps)
+    if level < 1:
+        return Measurement(level)
+    return Measurement(
+        level,
+        Severity.NOTE,
+        Phrase("More and more responses are cut off as they grow."),
+        Phrase(
+            "{share} of the responses are cut off, {before} {steps} steps ago: at this rate {limit} are at step {step}.",
+            share=format_percent(now),
+            before=format_percent(max(before, 0.0)),
+            steps=FORECAST_STEPS,
+            limit=format_percent(rules.cut_warning),
+            step=int(window.newest.step + steps),
+        ),
+        Phrase(TRUNCATION_ADVICE),
+    )
 
 
 def measure_early_cuts(window: RowWindow, now: float) -> Measurement:

@@ -71,7 +71,7 @@ def detect_validation_fall(window: RowWindow) -> Measurement | None:
         return None
     (peak, best), now = max(smoothed_validations, key=lambda item: item[1]), smoothed_validations[-1][1]
     noise = measure_scatter([item.value for item in window.validations[-SCATTER_VALIDATIONS:]])
-    level = (best - now) / max(rules.validation_drop_share * abs(best), rules.validation_drop_min, 4 * noise)
+    level = (best - now) / max(rules.validation_drop_share * abs(best), rules.validation_drop_min, 3 * noise)
     before, reward = peak.reward, window.compute_median(REWARD, REWARD_STEPS)
     if before is None or reward is None or reward - before < 0.5 * measure_scatter(window.get_values(REWARD, 100)):
         return HEALTHY

@@ -59,6 +59,24 @@ def test_responses_that_are_cut_off_are_found(shares: list[float], found: Severi
     assert verdict(detect_truncation(window(series(CUT, shares)))) == found
 
 
+@pytest.mark.parametrize(
+    ("length", "shares", "found"),
+    [
+        pytest.param(150.0, [0.005] * 30 + [0.03] * 20, Severity.NOTE, id="it rises as responses grow"),
+        pytest.param(100.0, [0.005] * 30 + [0.03] * 20, "healthy", id="it rises, and responses stay as they are"),
+        pytest.param(150.0, [0.03] * 80, "healthy", id="it rests"),
+        pytest.param(150.0, [0.005] * 30 + [0.015] * 20, "healthy", id="it rises, and is low"),
+        pytest.param(150.0, [0.02] * 40 + [0.026] * 20, "healthy", id="it rises slowly"),
+        pytest.param(150.0, [0.005] * 20 + [0.03] * 20, "healthy", id="too few steps to compare with"),
+    ],
+)
+def test_cuts_that_rise_with_the_length_are_noted_before_they_are_many(
+    length: float, shares: list[float], found: Severity | str
+) -> None:
+    rows = [{CUT: share, LENGTH: length} for share in shares]
+    assert verdict(detect_truncation(window(rows, {"length": 100.0}))) == found
+
+
 def test_a_clip_ratio_that_says_nothing_is_not_judged() -> None:
     assert detect_truncation(window([{CUT: 0.0, LONGEST: 255.0}] * 20)) is None
 

@@ -70,9 +70,9 @@ def test_without_groups_no_group_is_judged() -> None:
 def test_a_reward_that_one_part_dominates_is_found(loud: str, found: Severity | str) -> None:
     parts = ("rewards/format/mean", "rewards/correctness/mean")
     jumps = [0.0, 0.7, 0.2, 1.0]
-    rows = [{part: jumps[at % 4] if part == loud else 0.01 * jumps[at % 4] for part in parts} for at in range(150)]
+    rows = [{part: jumps[at % 4] if part == loud else 0.01 * jumps[at % 4] for part in parts} for at in range(120)]
     assert verdict(detect_reward_parts(window(rows))) == found
-    assert detect_reward_parts(window(rows[:149])) is None, "parts saturate in the first steps of every run"
+    assert detect_reward_parts(window(rows[:119])) is None, "parts saturate in the first steps of every run"
 
 
 @pytest.mark.parametrize(
