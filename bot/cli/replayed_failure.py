@@ -7,12 +7,17 @@ from bot.core.frameworks import FRAMEWORK
 from bot.core.model.failure import FailureSummary
 from bot.core.rules.failure_causes import CAUSES_BY_KIND
 from bot.core.rules.failure_diagnosis import diagnose
-from bot.core.rules.log_lines import MAX_READ_BYTES
+from bot.core.rules.failure_exits import parse_exit
+from bot.core.rules.failure_lines import parse_line
+from bot.core.rules.log_lines import MAX_READ_BYTES, shorten_for_display, split_clean_lines
 from bot.phrase import Phrase
-from bot.slack.views.failure_views import RETRY_PHRASES
+from bot.slack.views.failure_views import NO_CAUSE_IN_LOG, RETRY_PHRASES
 
 EXCERPT_LINES = 5
 """Maximum lines that are printed around an error."""
+
+EXIT_LINES = 3
+"""Last lines of a log among which a program's exit code is looked for."""
 
 
 def read_failure(path: Path, nodes: int) -> FailureSummary | None:
@@ -23,7 +28,16 @@ def read_failure(path: Path, nodes: int) -> FailureSummary | None:
     """
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - MAX_READ_BYTES, 0))
-        return diagnose(file.read(MAX_READ_BYTES).decode(errors="replace"), nodes)
+        text = file.read(MAX_READ_BYTES).decode(errors="replace")
+    return diagnose(text, nodes) or find_bare_exit(text)
+
+
+def find_bare_exit(text: str) -> FailureSummary | None:
+    """Return a failure of which only the exit code is known, with the last lines; None where no program failed."""
+    lines = [line for line in split_clean_lines(text) if line.strip()][-EXCERPT_LINES:]
+    last = [shorten_for_display(parse_line(line).text) for line in lines]
+    error = next((line for line in reversed(last[-EXIT_LINES:]) if parse_exit(line)), None)
+    return FailureSummary(error, excerpt=tuple(last)) if error else None
 
 
 def list_failure_lines(name: str, failure: FailureSummary) -> Iterator[str]:
@@ -35,9 +49,13 @@ def list_failure_lines(name: str, failure: FailureSummary) -> Iterator[str]:
 
 
 def describe_kind(name: str, failure: FailureSummary) -> Mapping[str, str]:
-    """Return the likely cause, what to change and whether a retry helps; nothing where no kind is known."""
+    """Return the likely cause, what to change and whether a retry helps.
+
+    Of a program that ended with an exit code alone, it is said that its log names no cause; of another failure
+    without a kind, nothing.
+    """
     if failure.kind is None:
-        return {}
+        return {"cause": str(Phrase(NO_CAUSE_IN_LOG))} if parse_exit(failure.error) else {}
     cause, remedy = CAUSES_BY_KIND[failure.kind], FRAMEWORK.remedies[failure.kind]
     return {
         "cause": str(Phrase(cause.sentence)),

@@ -177,7 +177,7 @@ def measure_cut_forecast(window: RowWindow, now: float) -> Measurement:
         Severity.NOTE,
         Phrase("More and more responses are cut off as they grow."),
         Phrase(
-            "{share} of the responses are cut off, {before} {steps} steps ago: at this rate {limit} are at step {step}.",
+            "{share} of the responses are cut off, {before} {steps} steps ago: at this rate {limit} at step {step}.",
             share=format_percent(now),
             before=format_percent(max(before, 0.0)),
             steps=FORECAST_STEPS,
