@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.logs import logs
 from bot.core.frameworks.verl.log_parser import LogParser
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
-from bot.core.model.metrics import LogEvent, StepMetrics
+from bot.core.model.metrics import CheckpointSaved, LogEvent, StepMetrics, TrainingResumed
 
 AWK = r"""
 match($0, /step:[0-9]+ - [A-Za-z_]/) {
@@ -32,19 +32,38 @@ END { printf "%d %d %d %d %d %.6f\n", rows, steps, values, points, alone, total 
 """
 """Of rows that train: how many, sum of steps, numbers, validation points; then validations alone; sum of numbers."""
 
+AWK_PLACES = r"""
+{ gsub(/\033\[[0-9;]*m/, "") }
+/[Ss]av(ing|ed) (checkpoint|model|actor).* to|local_global_step_folder: / && match($0, /global_step_[0-9]+/) {
+  saved[substr($0, RSTART + 12, RLENGTH - 12) + 0]
+}
+/Resuming from|Setting global step to/ && match($0, /global_step_[0-9]+/) {
+  resumed[substr($0, RSTART + 12, RLENGTH - 12) + 0]
+}
+END {
+  for (step in saved) { count++; sum += step }
+  for (step in resumed) { resumptions++; from += step }
+  printf "%d %d %d %d\n", count, sum, resumptions, from
+}
+"""
+"""Of steps with a checkpoint, and of steps from which the training resumed: how many, and their sum."""
+
 CUTS, EXCERPT_BYTES, SEED = 10_000, 12_000, 7
 
 Counts = tuple[list[int], float]
 
 
 def measure() -> None:
-    print(f"{'':30}{'rows':>7}{'of steps':>10}{'numbers':>9}{'val':>6}{'alone':>7}{'sum':>18}")
+    heads = f"{'rows':>7}{'of steps':>10}{'numbers':>9}{'val':>6}{'alone':>7}{'sum':>18}"
+    print(f"{'':30}{heads}  checkpoints and resumptions, each with the sum of its steps")
     for name, text in logs():
         raw = text.encode()
-        by_awk, ours = counted_by_awk(raw), counted(in_pieces(raw, []))
-        print(shown(f"{name}, awk", by_awk))
-        print(shown("reader", ours))
-        if by_awk[0] != ours[0] or not isclose(by_awk[1], ours[1], rel_tol=1e-9):
+        by_awk, facts = counted_by_awk(raw), in_pieces(raw, [])
+        ours, places_by_awk, places = counted(facts), run_awk(AWK_PLACES, raw), counted_places(facts)
+        print(shown(f"{name}, awk", by_awk), *places_by_awk)
+        print(shown("reader", ours), *places)
+        are_same = by_awk[0] == ours[0] and isclose(by_awk[1], ours[1], rel_tol=1e-9)
+        if not are_same or [int(number) for number in places_by_awk] != places:
             raise RuntimeError(f"{name} is not read completely")
         print(f"{'':30} the same in {CUTS:,} pieces, and cut in two at {cut_everywhere(raw):,} places of an excerpt")
 
@@ -55,16 +74,29 @@ def shown(name: str, counts: Counts) -> str:
 
 
 def counted_by_awk(raw: bytes) -> Counts:
+    numbers = run_awk(AWK, raw)
+    return list(map(int, numbers[:5])), float(numbers[5])
+
+
+def run_awk(program: str, raw: bytes) -> list[str]:
     with tempfile.NamedTemporaryFile() as file:
         Path(file.name).write_bytes(raw)
-        numbers = subprocess.run(["awk", AWK, file.name], check=True, capture_output=True, text=True).stdout.split()
-    return list(map(int, numbers[:5])), float(numbers[5])
+        return subprocess.run(["awk", program, file.name], check=True, capture_output=True, text=True).stdout.split()
+
+
+def counted_places(facts: Iterable[LogEvent]) -> list[int]:
+    """Return of checkpoints, and of resumptions, how many steps have one, and the sum of those steps."""
+    facts = list(facts)
+    saved = {fact.step for fact in facts if isinstance(fact, CheckpointSaved)}
+    resumed = {fact.step for fact in facts if isinstance(fact, TrainingResumed)}
+    return [len(saved), sum(saved), len(resumed), sum(resumed)]
 
 
 def counted(facts: Iterable[LogEvent]) -> Counts:
     rows = [fact for fact in facts if isinstance(fact, StepMetrics)]
     training = [row for row in rows if VERL_KEYS.is_training_step(row)]
-    values = [(key, value) for row in training for key, value in row.values.items()]
+    # What the bot itself counts, of rollouts that fail, is in no step line.
+    values = [(key, value) for row in training for key, value in row.values.items() if not key.startswith("log/")]
     points = sum(VERL_KEYS.is_validation(key) for key, _ in values)
     counts = [len(training), sum(row.step for row in training), len(values), points, len(rows) - len(training)]
     return counts, fsum(value for _, value in values)

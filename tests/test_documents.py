@@ -14,6 +14,8 @@ from bot.cli.command_line import build_parser
 from bot.core.commands.command import Launch
 from bot.core.commands.parser import parse_command
 from bot.core.commands.specs import COMMAND_SPECS
+from tests.core.rules.health.healthy_runs import HEALTHY
+from tests.core.rules.health.runs import EXPECTED, SICK
 from tests.naming import read_modules
 from tests.story import Bot
 
@@ -45,6 +47,12 @@ def test_pages_that_are_made_from_the_code_are_up_to_date() -> None:
         "threats.md",
     }
     assert pages == {name: (ROOT / "docs" / name).read_text() for name in pages}, "run `make docs`"
+
+
+def test_the_measured_findings_have_a_row_for_each_sickness_and_each_healthy_training() -> None:
+    page = (ROOT / "docs" / "findings-measured.md").read_text()
+    rows = {line.split(" | ")[0].removeprefix("| ") for line in page.splitlines() if line.startswith("| ")}
+    assert rows >= {*(f"rldoctor: {name}" for name in EXPECTED), *SICK, *HEALTHY}, "run `python -m benchmarks findings`"
 
 
 def typed_in(page: Path) -> list[str]:
