@@ -134,8 +134,8 @@ it stops and [resumes once](#a-finding-that-resumes).
 {table(*list_signs())}
 
 Made from `bot/core/frameworks/verl/detectors/__init__.py` and `bot/core/model/finding.py` by `make docs`.
-`python -m benchmarks findings` shows [when each sickness is found](findings-measured.md). `verlbot replay FILE` shows the findings for a log of
-your own.
+`python -m benchmarks findings` shows [when each sickness is found](findings-measured.md). `verlbot replay FILE` shows
+the findings for a log of your own.
 
 A recipe may say which of them mean nothing for it (`findings_off`); a stall is always reported.
 
