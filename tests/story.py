@@ -178,7 +178,7 @@ class Bot:
         self.directory, self.access = parts.directory, parts.listeners.requesters.access
         self.reconciler, self.pool = parts.reconciler, parts.reconciler.pool
         self.unreadable, self.memory_watch = parts.unreadable_runs, parts.memory_watch
-        self.finding_samples = parts.finding_samples
+        self.finding_samples, self.pending_launches = parts.finding_samples, parts.pending_launches
         self.notifier, self.boards, self.notices = parts.notifier, parts.report_publisher, parts.notice_sender
         self.sweeper, self.cluster_notifier = parts.cluster_sweep, parts.orphan_notifier
         self.budget_monitor, self.outbox = parts.budget_monitor, parts.notice_sender.outbox

@@ -1,4 +1,6 @@
-"""Repositories of Git, looked into by `git ls-remote`: nothing is fetched, and no code of a repository runs here."""
+"""Repositories of Git, looked into by `git ls-remote`; of a commit only its record is fetched, into a folder that is
+deleted. No code of a repository runs here.
+"""
 
 import logging
 import os
@@ -6,27 +8,35 @@ import re
 import signal
 import subprocess
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from tempfile import TemporaryDirectory
 from threading import Timer
 
-from bot.core.model.code_version import COMMIT, TOKEN_VARIABLE, CodeVersion
+from bot.core.model.code_version import COMMIT, MAX_HOST_SECONDS, TOKEN_VARIABLE, CodeVersion
 from bot.core.model.typed_text import format_inline_code
 from bot.errors import Unavailable, UserError
 from bot.phrase import N_, Phrase
 
 log = logging.getLogger(__name__)
 
-ANSWER_SECONDS = 20.0
-"""Maximum seconds for one look, after which the program and all that it has started are killed."""
-
 MAX_ANSWER_BYTES = 64_000
 """Maximum bytes read of an answer, which has three lines."""
 
 MAX_LOGGED_CHARACTERS = 500
 
+MAX_FETCHED_BLOCKS = 20_480
+"""Maximum size of a file that a look may write, in the 512 bytes of `ulimit`: a host that does not know the filter
+sends all files of a commit.
+"""
+
+LIMITED = ("sh", "-c", 'ulimit -f "$0" && exec "$@"', str(MAX_FETCHED_BLOCKS))
+"""What runs a program within that limit."""
+
 PASSED_VARIABLES = ("PATH", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "GIT_SSL_CAINFO")
 """Variables of the bot's environment that the program gets: none holds a secret of the bot's."""
+
+SHA1_DIGITS, SHA256_OPTION = 40, ("--object-format=sha256",)
 
 REFERENCE_LINE = re.compile(rf"({COMMIT.pattern})\t(\S{{1,300}})")
 
@@ -37,12 +47,16 @@ MISSING = re.compile(
 )
 """What git says of a repository that is not there, or that it may not see: hosts do not tell these apart."""
 
+UNKNOWN_COMMIT = re.compile("not our ref|couldn't find remote ref", re.IGNORECASE)
+"""What git says of a commit that the repository does not have."""
+
 MOVED = re.compile(r"unable to update url base from redirection|returned error: 30[12378]", re.IGNORECASE)
 
 NO_REPOSITORY = N_("{host} shows me no repository {repository}: it does not exist, or it is private.")
 HOW_TO_READ_PRIVATE = N_("For a private one, set `{variable}` where the bot runs (docs/recipes.md).")
 HAS_MOVED = N_("{host} has moved the repository {repository} to another name.")
 NO_REFERENCE = N_("The repository {repository} has no branch and no tag {reference}.")
+NO_COMMIT = N_("The repository {repository} has no commit {commit}.")
 HOW_TO_NAME_COMMIT = N_("Name a branch, a tag, or a commit by all its digits.")
 NO_DEFAULT = N_("The repository {repository} has no default branch.")
 NO_ANSWER = N_("{host} did not say within {seconds} s which commit {code} is.")
@@ -55,10 +69,10 @@ class GitRepositories:
 
     Args:
         token: reads private repositories; empty for none.
-        seconds: maximum time for one look.
+        seconds: maximum time for one look, after which the program and all that it has started are killed.
     """
 
-    def __init__(self, token: str = "", seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, token: str = "", seconds: float = MAX_HOST_SECONDS) -> None:
         self._token = token
         self._seconds = seconds
 
@@ -66,7 +80,7 @@ class GitRepositories:
         heads, tags = f"refs/heads/{code.reference}", f"refs/tags/{code.reference}"
         # Only branches and tags: on GitHub anyone can create a reference of another kind, by a pull request.
         wanted = (heads, f"{tags}^{{}}", tags) if code.reference else ("HEAD",)
-        exit_code, answer = self._list_references(code, wanted)
+        exit_code, answer = self._ask(code, ("git", "ls-remote", "--", code.clone_url, *wanted))
         commits = {name: commit for commit, name in REFERENCE_LINE.findall(answer)}
         if exit_code != 0:
             raise describe_failure(code, answer)
@@ -79,15 +93,32 @@ class GitRepositories:
         reference = format_inline_code(code.reference)
         raise UserError(Phrase(NO_REFERENCE, repository=repository, reference=reference), Phrase(HOW_TO_NAME_COMMIT))
 
-    def _list_references(self, code: CodeVersion, names: tuple[str, ...]) -> tuple[int, str]:
+    def check_commit(self, code: CodeVersion) -> None:
+        is_sha256 = len(code.reference) > SHA1_DIGITS
+        with TemporaryDirectory(prefix="verlbot-git-") as folder:
+            self._ask(code, ("git", "init", "--quiet", "--bare", *(SHA256_OPTION if is_sha256 else ()), folder))
+            fetch = ("fetch", "--quiet", "--no-tags", "--depth=1", "--filter=tree:0")
+            words = (*LIMITED, "git", "-C", folder, *fetch, "--", code.clone_url, code.reference)
+            exit_code, answer = self._ask(code, words)
+        if exit_code == 0:
+            return
+        if UNKNOWN_COMMIT.search(answer):
+            repository, commit = format_inline_code(code.repository), format_inline_code(code.reference)
+            raise UserError(Phrase(NO_COMMIT, repository=repository, commit=commit), Phrase(HOW_TO_NAME_COMMIT))
+        failure = describe_failure(code, answer)
+        # Some hosts give out no commit by its name. SkyPilot clones the branches, and finds it there.
+        if isinstance(failure, UserError):
+            raise failure
+
+    def _ask(self, code: CodeVersion, words: Sequence[str]) -> tuple[int, str]:
         """Return the program's exit code, and what it printed.
 
         Raises:
             Unavailable: the program is not installed, or not done in time.
         """
         try:
-            process = subprocess.Popen(  # noqa: S603  # a fixed program; the names match a pattern without signs or dashes
-                ["git", "ls-remote", "--", code.clone_url, *names],  # noqa: S607  # wherever the operator has it
+            process = subprocess.Popen(  # noqa: S603  # fixed programs; the names match a pattern without signs or dashes
+                words,
                 env=build_environment(code.host_url, self._token),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -147,7 +178,7 @@ def build_environment(host_url: str, token: str) -> Mapping[str, str]:
 
 def describe_failure(code: CodeVersion, answer: str) -> UserError | Unavailable:
     """Return the error for what the program printed: the person's to mend, or time's."""
-    log.info("git ls-remote of %s: %s", code.repository, answer[-MAX_LOGGED_CHARACTERS:])
+    log.info("git on %s: %s", code.repository, answer[-MAX_LOGGED_CHARACTERS:])
     values = {"host": code.host, "repository": format_inline_code(code.repository)}
     if MOVED.search(answer):
         return UserError(Phrase(HAS_MOVED, **values), Phrase("Type its present name."))

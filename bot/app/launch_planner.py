@@ -79,23 +79,48 @@ class LaunchPlanner:
         Raises:
             UserError: the recipe does not exist, or what is typed is no version of a repository.
         """
+        code = self.find_code(launch_command)
+        return None if code is None or code.is_pinned else code
+
+    def find_code(self, launch_command: command.Launch) -> CodeVersion | None:
+        """Return the version of a repository that the launch names; None where it names none.
+
+        Raises:
+            UserError: as for `find_moving_code`.
+        """
         text = dict(launch_command.parameters).get(CODE.name)
         if text is None or not self.recipes.get(launch_command.recipe).takes_code:
             return None
-        code = CodeVersion.parse(str(CODE.parse(text)), self.code_host_url)
-        return None if code.is_pinned else code
+        return CodeVersion.parse(str(CODE.parse(text)), self.code_host_url)
 
-    def refuse_code(self, launch_command: command.Launch, caller: Requester) -> bool:
-        """Return whether the commit of the launch has to be asked for, which takes too long for a listener.
+    def refuse_code(self, launch_command: command.Launch, caller: Requester, is_typed: bool = False) -> bool:
+        """Return whether the host of the launch's code has to be asked, which takes too long for a listener.
+
+        Args:
+            is_typed: whether a person has typed the version; a commit of theirs may not exist.
 
         Raises:
             UserError: it has to be, and the launch is out of bounds or not valid.
         """
-        if self.find_moving_code(launch_command) is None:
+        code = self.find_code(launch_command) if is_typed else self.find_moving_code(launch_command)
+        if code is None:
             return False
         refuse_act(self.policy, Act.LAUNCH, caller.actor)
         self.refuse_out_of_bounds(self.plan(launch_command), caller)
         return True
+
+    def check_commit(self, launch_command: command.Launch, caller: Requester) -> None:
+        """Check that the repository has the commit that a person has typed.
+
+        Not for listeners, because it waits for the repository's host.
+
+        Raises:
+            UserError: as for `refuse_code`, or there is no such commit.
+            Unavailable: the host does not answer.
+        """
+        code = self.find_code(launch_command)
+        if code and code.is_pinned and self.refuse_code(launch_command, caller, is_typed=True):
+            self.repositories.check_commit(code)
 
     def pin_code(self, launch_command: command.Launch, caller: Requester) -> command.Launch:
         """Return the launch with the commit that its branch or tag has now, or unchanged where it names none.
@@ -132,6 +157,7 @@ class LaunchPlanner:
             UserError: the command is not valid, or names a repository that cannot be seen or is not allowed.
             Unavailable: it names a branch, and its host does not answer.
         """
+        self.check_commit(launch_command, caller)
         launch_plan = self.plan(self.pin_code(launch_command, caller))
         rate, failure, controller = None, None, None
         try:

@@ -255,6 +255,15 @@ class CodeRepositories(Protocol):
             Unavailable: the host does not answer.
         """
 
+    def check_commit(self, code: CodeVersion) -> None:
+        """Check that the repository has a commit, in the same time. A host that gives out no commit by its name leaves
+        it unchecked.
+
+        Raises:
+            UserError: the repository cannot be seen, or has no such commit.
+            Unavailable: the host does not answer in time.
+        """
+
 
 class Notifier(Protocol):
     """Receives the runs that the tick changed; it brings Slack up to date in its own time."""

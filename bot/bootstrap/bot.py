@@ -19,6 +19,7 @@ from bot.app.finding_samples import FindingSampleAttacher
 from bot.app.language_preferences import REFRESH_PERIOD, LanguagePreferences
 from bot.app.metrics_server import MetricsServer
 from bot.app.operator_notices import MemoryWatch
+from bot.app.pending_launches import PendingLaunches
 from bot.app.ports import ChartRenderer, Cloud
 from bot.app.price_cache import PriceCache
 from bot.app.process_health import Clock
@@ -58,6 +59,7 @@ log = logging.getLogger(__name__)
     CLOCK,
     DISK,
     FINDING_SAMPLES,
+    LAUNCHES,
 ) = (
     "tick",
     "notify",
@@ -74,6 +76,7 @@ log = logging.getLogger(__name__)
     "clock",
     "disk",
     "finding samples",
+    "launches",
 )
 """Names of the scheduler's jobs."""
 
@@ -107,6 +110,9 @@ CLOCK_PERIOD = timedelta(seconds=5)
 DISK_PERIOD = timedelta(seconds=5)
 """How often the free space of the bot's disk is measured."""
 
+LAUNCHES_PERIOD = timedelta(seconds=30)
+"""How often launches are looked for that a process has left; nearly always there is none."""
+
 ORPHANS_PERIOD = timedelta(minutes=5)
 """How often the cost in an orphan's message is brought up to date."""
 
@@ -133,6 +139,7 @@ class Bot:
     unreadable_runs: UnreadableRunReconciler
     memory_watch: MemoryWatch
     finding_samples: FindingSampleAttacher
+    pending_launches: PendingLaunches
     app: App
     listeners: Listeners
     connection: SocketConnection | HttpServer
@@ -169,6 +176,7 @@ class Bot:
         self.scheduler.add_job(UNREADABLE, UNREADABLE_PERIOD, self.unreadable_runs.reconcile, NOTIFY_PAUSE)
         self.scheduler.add_job(MEMORY, MEMORY_PERIOD, self.memory_watch.check, NOTIFY_PAUSE)
         self.scheduler.add_job(FINDING_SAMPLES, FINDING_SAMPLES_PERIOD, self.finding_samples.attach, NOTIFY_PAUSE)
+        self.scheduler.add_job(LAUNCHES, LAUNCHES_PERIOD, self.pending_launches.resume_lost, NOTIFY_PAUSE)
         self.scheduler.add_job(CLOCK, CLOCK_PERIOD, self.clock_watch.check_clock, NOTIFY_PAUSE)
         self.scheduler.add_job(DISK, DISK_PERIOD, self.disk_watch.check, NOTIFY_PAUSE)
         self.scheduler.add_job(ORPHANS, ORPHANS_PERIOD, self.orphan_notifier.sync, NOTIFY_PAUSE)

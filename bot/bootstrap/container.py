@@ -20,6 +20,7 @@ from bot.app.launch_planner import LaunchPlanner
 from bot.app.launch_recorder import LaunchRecorder
 from bot.app.log_ingest import LogReadLimits
 from bot.app.operator_notices import Announcer, MemoryWatch
+from bot.app.pending_launches import PendingLaunches
 from bot.app.policy_resumer import PolicyResumer
 from bot.app.ports import Cloud
 from bot.app.price_cache import PriceCache
@@ -57,6 +58,7 @@ from bot.phrase import Phrase
 from bot.runtime.secret_filter import SecretFilter
 from bot.runtime.telemetry import TracedThreadPool
 from bot.slack.inbound.button_listeners import ButtonListeners
+from bot.slack.inbound.code_launches import CodeLaunches
 from bot.slack.inbound.command_handlers import Commands
 from bot.slack.inbound.delivery_queue import Inbox
 from bot.slack.inbound.http_mode import HttpServer
@@ -280,16 +282,14 @@ def assemble(outside: Outside) -> Bot:
     home_publisher = HomePublisher(
         service, slack, language_preferences, access, reports, now, wake=lambda: scheduler.wake(HOMES)
     )
-    modals, chart_commands = (
-        Modals(service, slack, background, secrets),
-        ChartCommands(service, background, chart_publisher),
-    )
+    pending = PendingLaunches(store, now, planner, service.launch, access.find_actor, is_leader)
+    modals = Modals(service, slack, background, CodeLaunches(background, pending), secrets)
+    chart_commands = ChartCommands(service, background, chart_publisher)
     tables = TablePublisher(now)
     report_commands = ReportCommands(service, reports, slack, background, tables, directory.find_names)
     list_commands = ListCommands(queries, background, tables, directory.find_names, now, load_zone(settings.timezone))
-    cost_commands = CostCommands(
-        CostService(store, now, settings.timezone), background, queries, tables, directory.find_names
-    )
+    costs = CostService(store, now, settings.timezone)
+    cost_commands = CostCommands(costs, background, queries, tables, directory.find_names)
     sample_reader = SampleReader(masked_cloud, partial(randbits, 31))
     audit_commands = AuditCommands(audit_service, slack, background)
     commands = Commands(
@@ -302,6 +302,7 @@ def assemble(outside: Outside) -> Bot:
         report_commands,
         cost_commands,
         audit_commands,
+        modals.code_launches,
         list_commands,
         SampleCommands(queries, sample_reader, slack, background, language_preferences),
     )
@@ -360,6 +361,7 @@ def assemble(outside: Outside) -> Bot:
         notice_sender=NoticeSender(leader_store, outbox, now, is_leader),
         unreadable_runs=replace(unreadable, store=leader_store),
         finding_samples=FindingSampleAttacher(leader_store, sample_reader, notifier, is_leader),
+        pending_launches=pending,
         memory_watch=MemoryWatch(store, announcer, now, is_leader),
         budget_monitor=MonthlyBudgetMonitor(
             leader_store, notifier, read_policy, now, is_leader, load_zone(settings.timezone)

@@ -17,6 +17,7 @@ from bot.adapters.git_repositories import GitRepositories, build_environment
 from bot.adapters.sky.task_builder import find_schema_problem
 from bot.core.model.code_version import CodeVersion, check_out
 from bot.errors import Unavailable, UserError
+from tests.builders import refusal_of
 
 AUTHOR = ("-c", "user.name=Ana", "-c", "user.email=ana@acme.example")
 
@@ -164,6 +165,77 @@ def test_without_git_the_bot_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     with pytest.raises(Unavailable, match="Git is not installed where the bot runs"):
         GitRepositories().find_commit(CodeVersion.parse("acme/rl"))
     assert git_repositories.PASSED_VARIABLES[0] == "PATH"
+
+
+class Backend(Quiet):
+    """A host of Git's own protocol, as real ones speak it."""
+
+    root = ""
+
+    def do_POST(self) -> None:
+        self.answer_by_git(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+    def do_GET(self) -> None:
+        self.answer_by_git(b"")
+
+    def answer_by_git(self, body: bytes) -> None:
+        path, _, query = self.path.partition("?")
+        request = {
+            "GIT_PROJECT_ROOT": self.root,
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+        }
+        done = subprocess.run(
+            ["git", "http-backend"], input=body, capture_output=True, env=os.environ | request, check=False
+        )
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().splitlines())
+        self.send_response(int(headers.pop("Status", "200").split()[0]))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@pytest.fixture
+def git_host(tmp_path: Path, commits: dict[str, str]) -> Iterator[str]:
+    Backend.root = str(tmp_path / "www")
+    git(tmp_path / "www/acme/rl.git", "config", "uploadpack.allowFilter", "true")
+    yield from serve(Backend)
+
+
+def test_a_commit_that_the_repository_has_passes_and_nothing_is_left(
+    git_host: str, commits: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    for name in ("first", "third"):
+        GitRepositories().check_commit(CodeVersion.parse(f"acme/rl@{commits[name]}", git_host))
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(f"acme/rl@{'12' * 20}", f"`acme/rl` has no commit `{'12' * 20}`", id="SHA-1"),
+        pytest.param(f"acme/none@{'12' * 20}", "shows me no repository `acme/none`", id="no repository"),
+    ],
+)
+def test_a_commit_that_is_not_there_is_refused_in_words(git_host: str, text: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        GitRepositories().check_commit(CodeVersion.parse(text, git_host))
+
+
+def test_a_host_that_gives_out_no_commit_by_its_name_leaves_it_unchecked(host: str, commits: dict[str, str]) -> None:
+    code = CodeVersion.parse(f"acme/rl@{commits['first']}", host)
+    assert refusal_of(lambda: GitRepositories().check_commit(code)) is None
 
 
 @pytest.mark.filterwarnings("ignore")  # SkyPilot's own libraries warn when they are imported

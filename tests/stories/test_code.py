@@ -1,6 +1,7 @@
 """`code=`: a run gets the commit that a branch had at its launch, and keeps it whatever becomes of the branch."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -9,7 +10,7 @@ from bot.core.model.people import Role
 from bot.core.model.policy import SAFE_BOUNDS, Bounds
 from bot.core.model.recipe import CODE
 from tests.doubles.repositories import FIRST, SECOND
-from tests.story import ANA, BEN, OPEN, Bot
+from tests.story import ANA, BEN, OPEN, TRAINING, Bot
 
 LAUNCH = "launch ppo code=acme/rl@main volume=models budget=5 --yes"
 RUN, CLUSTER = "ppo-0001", "verl-ppo-0001"
@@ -138,6 +139,71 @@ def test_what_cannot_be_resolved_is_told_and_nothing_is_launched(bot: Bot) -> No
     assert bot.submits(code="acme/rl@main") == {}
     assert "The host does not answer." in bot.told()
     assert bot.service.queries.list_active() == []
+
+
+NOWHERE = "acme/rl@" + 20 * "ab"
+
+
+def test_a_commit_that_is_typed_is_looked_up_before_anything_is_launched(bot: Bot) -> None:
+    assert bot.say(f"launch ppo code={NOWHERE} budget=5 --yes") == ""
+    assert f"There is no {NOWHERE}." in bot.told()
+    bot.say(f"launch ppo code={NOWHERE} --dry-run")
+    bot.say("launch")
+    bot.chooses("ppo")
+    assert bot.submits(code=NOWHERE) == {}
+    assert bot.repositories.asked.count(NOWHERE) >= 3
+    assert bot.service.queries.list_active() == []
+    bot.say(f"launch ppo code=acme/rl@{FIRST} volume=models budget=5 --yes")
+    assert commit_of(bot, RUN) == FIRST
+
+
+def dies_while_it_asks(bot: Bot, line: str) -> None:
+    """The person's command is acknowledged, and the bot ends before the host has answered."""
+    bot.repositories.bot_ends = True
+    bot.say(line)
+    assert bot.service.queries.list_active() == []
+    bot.repositories.bot_ends = False
+
+
+@pytest.mark.parametrize("version", ["main", FIRST], ids=["a branch", "a commit"])
+def test_a_launch_survives_a_bot_that_ends_while_the_host_is_asked(bot: Bot, version: str) -> None:
+    dies_while_it_asks(bot, LAUNCH.replace("main", version))
+    bot.pending_launches.resume_lost()
+    assert bot.service.queries.list_active() == [], "its process may still be at it"
+    bot.moment += timedelta(seconds=61)
+    for _ in range(2):
+        bot.pending_launches.resume_lost()
+    (run,) = bot.service.queries.list_active()
+    assert (run.requester, run.channel, commit_of(bot, run.id)) == (ANA, TRAINING, FIRST)
+    assert bot.store.list_deliveries() == []
+
+
+def test_a_form_survives_too_and_a_launch_that_was_recorded_is_not_made_twice(bot: Bot) -> None:
+    bot.say("launch")
+    bot.chooses("ppo")
+    bot.repositories.bot_ends = True
+    assert bot.submits(code="acme/rl@main") == {}
+    bot.repositories.bot_ends = False
+    (left,) = bot.store.list_deliveries()
+    bot.moment += timedelta(seconds=61)
+    bot.pending_launches.resume_lost()
+    bot.store.save_delivery("launch again", left)
+    bot.pending_launches.resume_lost()
+    assert len(bot.service.queries.list_active()) == 1
+
+
+def test_a_launch_that_cannot_be_made_after_all_is_told_to_its_person(bot: Bot) -> None:
+    dies_while_it_asks(bot, LAUNCH)
+    bot.repositories.answers = False
+    bot.moment += timedelta(minutes=2)
+    bot.pending_launches.resume_lost()
+    assert len(bot.store.list_deliveries()) == 1, "the host may answer later"
+    bot.moment += timedelta(minutes=14)
+    bot.pending_launches.resume_lost()
+    assert (bot.store.list_deliveries(), bot.service.queries.list_active()) == ([], [])
+    (notice,) = bot.store.list_notices()
+    assert notice.channel == ANA
+    assert "it is more than 15 minutes old. Type it again." in str(notice.text)
 
 
 def test_a_recipe_that_does_not_say_so_takes_no_code(bot: Bot) -> None:

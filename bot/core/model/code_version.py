@@ -19,6 +19,9 @@ COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 SHORT_COMMIT_DIGITS = 7
 
+MAX_HOST_SECONDS = 20
+"""Maximum seconds for one look at a host, after which it counts as silent."""
+
 TOKEN_VARIABLE = "GIT_TOKEN"  # noqa: S105  # its name
 """The secret with which SkyPilot clones a private repository (sky/utils/git.py, 0.14.1), and the bot looks into it."""
 

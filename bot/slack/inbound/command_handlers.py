@@ -53,11 +53,13 @@ from bot.core.commands.report_command import (
     ShowReport,
 )
 from bot.core.model.people import Act
+from bot.core.model.recipe import CODE
 from bot.core.model.run import Run
 from bot.core.rules.relaunch import Relaunch
 from bot.errors import UnreadableRecord
 from bot.i18n import set_language, use_language
 from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer
+from bot.slack.inbound.code_launches import CodeLaunches
 from bot.slack.inbound.list_commands import ListCommands
 from bot.slack.inbound.query_handlers import AuditCommands, ChartCommands, CostCommands, ReportCommands
 from bot.slack.inbound.sample_commands import SampleCommands
@@ -79,7 +81,7 @@ class Commands:
     Attributes:
         client: uploads files; background: computes answers that take longer than an acknowledgement;
             home_publisher: updates the App Home pages; language_preferences: the language of each person;
-            chart_commands, report_commands, cost_commands, audit_commands, list_commands,
+            chart_commands, report_commands, cost_commands, audit_commands, code_launches, list_commands,
             sample_commands: execute the commands of their kinds.
     """
 
@@ -92,6 +94,7 @@ class Commands:
     report_commands: ReportCommands
     cost_commands: CostCommands
     audit_commands: AuditCommands
+    code_launches: CodeLaunches
     list_commands: ListCommands
     sample_commands: SampleCommands
 
@@ -254,19 +257,10 @@ class Commands:
         self.service.refuse(Act.LAUNCH, requester)
         if not command.sure and self.service.launch_planner.needs_confirmation(command):
             return self.preview_launch(command, launch_form.build_launch_question, requester, responder)
-        return self.acknowledge(partial(self.service.launch, command, requester), command, requester, responder)
-
-    def acknowledge(
-        self, record: Callable[[], Run], command: Launch, requester: Requester, responder: Responder
-    ) -> DeferredAnswer:
-        """Record a launch and answer; in the background where the commit of a branch has to be asked for first."""
-
-        def record_and_answer() -> Answer:
-            return answers.acknowledge_launch(record(), requester.is_in_hidden_channel)
-
-        if self.service.launch_planner.refuse_code(command, requester):
-            return lambda: self.background.answer_later(record_and_answer, responder, requester.user)
-        return partial(answers.acknowledge_launch, record(), requester.is_in_hidden_channel)
+        if self.service.launch_planner.refuse_code(command, requester, is_typed=True):
+            return self.code_launches.launch_later(command, requester, responder)
+        run = self.service.launch(command, requester)
+        return partial(answers.acknowledge_launch, run, requester.is_in_hidden_channel)
 
     def relaunch(self, command: Relaunch, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Relaunch a run, with a confirmation if it is expensive; the buttons have shown one already."""
@@ -274,7 +268,12 @@ class Commands:
         launch = self.service.to_launch_command(command, requester)
         if self.service.launch_planner.needs_confirmation(launch):
             return self.preview_launch(launch, launch_form.build_launch_question, requester, responder)
-        return self.acknowledge(partial(self.service.launch_again, command, requester), launch, requester, responder)
+        # A commit that the earlier run had is not checked again.
+        names_code = CODE.name in dict(command.parameters)
+        if self.service.launch_planner.refuse_code(launch, requester, is_typed=names_code):
+            return self.code_launches.launch_later(launch, requester, responder)
+        run = self.service.launch_again(command, requester)
+        return partial(answers.acknowledge_launch, run, requester.is_in_hidden_channel)
 
     def preview_launch(
         self, command: Launch, render: Callable[[LaunchPreview], Answer], requester: Requester, responder: Responder

@@ -12,6 +12,7 @@ from slack_bolt import Respond
 from slack_sdk import WebClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
+from bot.app.pending_launches import LAUNCH
 from bot.app.ports import Now
 from bot.app.store_ports import DeliveryStore
 from bot.core.commands.command import OpenLaunchForm, is_read_only
@@ -143,7 +144,8 @@ class Inbox:
         A command that is served long after it was typed may meet other runs than those that it was meant for.
         """
         entries = sorted(
-            (json.loads(text) for text in self.store.list_deliveries()), key=lambda entry: float(entry["kept_at"])
+            (entry for text in self.store.list_deliveries() if LAUNCH not in (entry := json.loads(text))),
+            key=lambda entry: float(entry["kept_at"]),
         )
         late = self.now().timestamp() - MAX_DELIVERY_AGE.total_seconds()
         for entry in entries:

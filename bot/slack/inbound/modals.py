@@ -9,7 +9,7 @@ from slack_sdk import WebClient
 
 from bot.app.run_queries import Requester
 from bot.app.run_service import RunService
-from bot.core.commands.command import Launch, ShowLogs
+from bot.core.commands.command import ShowLogs
 from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
 from bot.core.model.typed_text import format_inline_code
@@ -26,6 +26,7 @@ from bot.slack.inbound.background import (
     respond_directly,
     respond_to_person,
 )
+from bot.slack.inbound.code_launches import CodeLaunches
 from bot.slack.outbound.web_client import SlackRejected, classify_slack_errors
 from bot.slack.payloads import read_required
 from bot.slack.views import answers, card_forms, launch_form, log_excerpt
@@ -55,6 +56,7 @@ class Modals:
     service: RunService
     client: WebClient
     background: BackgroundReplies
+    code_launches: CodeLaunches
     secrets: SecretFilter = GENERAL_FILTER
 
     def open_form(self, trigger: str, requester: Requester, run: str = "") -> None:
@@ -102,8 +104,9 @@ class Modals:
             return {block: launch_form.to_hint_text(error.sentence) for block, error in errors.items()}
         try:
             launch = parse_launch(values, self.secrets.masker)
-            if self.service.launch_planner.refuse_code(launch, requester):
-                self._launch_later(launch, values.channel, requester)
+            if self.service.launch_planner.refuse_code(launch, requester, is_typed=True):
+                responder = respond_to_person(self.client, values.channel, requester.user, None)
+                self.code_launches.launch_later(launch, requester, responder)()
                 return {}
             run = self.service.launch(launch, requester)
             # Slack sends a form again whose first submission was not answered in time; its fields may differ by then.
@@ -118,17 +121,6 @@ class Modals:
             respond_to_person(self.client, values.channel, requester.user, None),
         )
         return {}
-
-    def _launch_later(self, launch: Launch, channel: str, requester: Requester) -> None:
-        """Launch in the background, because the commit of a branch has to be asked for, and Slack does not wait so
-        long for the answer to a form; an error is a message to the person.
-        """
-
-        def record_and_answer() -> Answer:
-            return answers.acknowledge_launch(self.service.launch(launch, requester), requester.is_in_hidden_channel)
-
-        responder = respond_to_person(self.client, channel, requester.user, None)
-        self.background.answer_later(record_and_answer, responder, requester.user)
 
     def show_log(self, run: Run, trigger: str, user: str) -> None:
         """Open a view at once, because Slack opens one within three seconds only, and read the log into it."""
