@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from bot.core.model.failure import FailureSummary
+from bot.core.model.split_lines import is_of_container, join_split_lines
 from bot.core.rules.failure_exits import find_exit_node
 from bot.core.rules.failure_lines import IP_ADDRESS, NODE_PREFIX, LogLine, parse_line
 from bot.core.rules.failure_search import ErrorSearch, FailureWeight, LoggedError
@@ -44,7 +45,7 @@ def diagnose(text: str, nodes: int = 1, in_time: Callable[[], bool] = has_time) 
     """
     lines: list[LogLine] = []
     search = ErrorSearch()
-    for line_index, raw_line in enumerate(split_clean_lines(text)):
+    for line_index, raw_line in enumerate(split_clean_lines(join_parts(text))):
         if line_index % LINES_PER_TIME_CHECK == 0 and not in_time():
             break
         lines.append(parse_line(raw_line))
@@ -57,6 +58,15 @@ def diagnose(text: str, nodes: int = 1, in_time: Callable[[], bool] = has_time) 
     if error.weight is not FailureWeight.EXIT:
         digest = replace(digest, excerpt=build_excerpt(lines, error.line_index))
     return with_location(digest, error, lines, nodes)
+
+
+def join_parts(text: str) -> str:
+    r"""Return a text in which the parts of lines that a container cut are joined; a part without an end is kept.
+
+    >>> join_parts("2026-11-30T14:20:51Z stderr P KeyError:\n2026-11-30T14:20:51Z stderr F  'a'\n")
+    "2026-11-30T14:20:51Z stderr F KeyError: 'a'\n"
+    """
+    return "".join(join_split_lines(text)) if is_of_container(text) else text
 
 
 def with_location(digest: FailureSummary, error: LoggedError, lines: Sequence[LogLine], nodes: int) -> FailureSummary:

@@ -309,7 +309,9 @@ class ErrorSearch:
 
         The error that caused it counts for more, unless only the later one has a known kind, or names the model.
         """
-        # W&B reports many errors that do not stop a training.
+        # W&B reports many errors that do not stop a training, and some while a complete one ends.
+        if error.message.startswith("wandb: ") and self.is_complete:
+            return
         if error.message.startswith("wandb: "):
             error = replace(error, weight=FailureWeight.REMARK)
         before = self.error

@@ -88,7 +88,8 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "error(s) in loading state_dict | world size mismatch | missing key(s) in state_dict | "
         "unexpected key(s) in state_dict | size mismatch for | size mismatch between saved | "
         "missing key in checkpoint state_dict | doesn't match the size of optimizer's group | "
-        "has a different number of parameter groups | loaded state dict contains a parameter group",
+        "has a different number of parameter groups | loaded state dict contains a parameter group | "
+        "shape mismatch for loaded",
     ),
     FailureTexts(
         FailureKind.CHECKPOINT_CORRUPT,
@@ -169,7 +170,8 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.BUILD_FAILED,
-        "the detected cuda version … mismatches | cuda_home environment variable is not set",
+        "the detected cuda version … mismatches | cuda_home environment variable is not set | ninja build failed | "
+        "error building extension | nvcc: not found",
     ),
     FailureTexts(
         FailureKind.PACKAGE_UNAVAILABLE,
@@ -234,7 +236,8 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "valueerror … must be one of | valueerror … should be one of | valueerror … expected one of | "
         "valueerror … invalid value for | valueerror … must be positive | valueerror … must be greater than | "
         "valueerror … must be less than | valueerror … must be between | valueerror … must be at least | "
-        "unknown quantization method | notimplementederror … is not supported",
+        "unknown quantization method | notimplementederror … is not supported | "
+        "flashattention only support fp16 and bf16",
     ),
     FailureTexts(
         FailureKind.TENSOR_SHAPE,

@@ -86,7 +86,54 @@ SURVIVED = """\
 STEP = "(TaskRunner pid=1) step:7 - critic/score/mean:0.5 - actor/pg_loss:0.1"
 LAST = "(TaskRunner pid=1) Training Progress: 100%|███| 9/9 [0:01<00:00, 1.2s/it]"
 
+DATASET = """\
+[rank1]: Traceback (most recent call last):
+[rank1]:   File "/v/verl/utils/dataset/sft_dataset.py", line 118, in _read_files_and_process
+[rank1]:   File "/usr/lib/pandas/core/indexes/base.py", line 3819, in get_loc
+[rank1]: KeyError: 'question'"""
+WEIGHTS = """\
+(vLLMHttpServer pid=9) Traceback (most recent call last):
+(vLLMHttpServer pid=9)   File "/v/verl/workers/rollout/utils.py", line 190, in update_weights_from_ipc
+(vLLMHttpServer pid=9)   File "/p/vllm/model_executor/models/qwen3_moe.py", line 620, in load_weights
+(vLLMHttpServer pid=9) KeyError: 'layers.0.mlp.experts.0.gate_proj.weight'"""
+ENGINE_MEMORY = """\
+(vLLMHttpServer pid=9) ERROR 11-29 10:02:11 [core.py:710] Traceback (most recent call last):
+(vLLMHttpServer pid=9) ERROR 11-29 10:02:11 [core.py:710]   File "/p/vllm/v1/worker/gpu_model_runner.py", line 2, in run
+(vLLMHttpServer pid=9) ERROR 11-29 10:02:11 [core.py:710] torch.OutOfMemoryError: CUDA out of memory."""
+CUT_LINE = """\
+2026-11-29T10:00:00.1Z stderr P (WorkerDict pid=7) RuntimeError: size
+2026-11-29T10:00:00.2Z stderr F  mismatch for lm_head.weight"""
+
 STORIES = {
+    "a column that the data lack": (DATASET, FailureKind.DATA_INVALID, "'question'"),
+    "weights that an engine has no place for": (WEIGHTS, FailureKind.MODEL_UNSUPPORTED, "experts.0.gate_proj"),
+    "memory in an engine's worker": (ENGINE_MEMORY, FailureKind.ROLLOUT_MEMORY, "CUDA out of memory"),
+    "a line that a container cut": (CUT_LINE, FailureKind.CHECKPOINT_MISMATCH, "size mismatch for lm_head.weight"),
+    "an upload that fails after the last step": (
+        f"{LAST}\nwandb: ERROR Run upload failed: ConnectionError\nERROR: Job 1 failed with return code list: [134]",
+        FailureKind.TEARDOWN,
+        "[134]",
+    ),
+    "shapes of a checkpoint of Megatron's": (
+        "megatron.core.CheckpointingException: Global shape mismatch for loaded ([152064, 8]) and expected ([9, 8])",
+        FailureKind.CHECKPOINT_MISMATCH,
+        "Global shape",
+    ),
+    "a kernel that cannot be compiled": (
+        "RuntimeError: Ninja build failed. Ninja output:\n/bin/sh: 1: /usr/local/cuda/bin/nvcc: not found",
+        FailureKind.BUILD_FAILED,
+        "Ninja",
+    ),
+    "a precision that a kernel lacks": (
+        "RuntimeError: FlashAttention only support fp16 and bf16 data type",
+        FailureKind.CONFIG_VALUE,
+        "fp16",
+    ),
+    "a setting that an assertion names": (
+        "AssertionError: config.rollout.n_gpus_per_node must be greater than 0",
+        FailureKind.CONFIG_VALUE,
+        "n_gpus_per_node",
+    ),
     "the worker's own error after the driver's": (f"{DRIVER}\n{OOM}", FailureKind.GPU_MEMORY, "CUDA out of memory"),
     "a timeout after the driver's error": (f"{DRIVER}\n{NCCL}", FailureKind.NCCL_TIMEOUT, "Watchdog"),
     "memory after the timeout of another rank": (f"{NCCL}\n{OOM}", FailureKind.GPU_MEMORY, "CUDA out of memory"),

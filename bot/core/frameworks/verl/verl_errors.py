@@ -86,7 +86,7 @@ CAUSES = (
     ),
     FailureTexts(
         FailureKind.CONFIG_VALUE,
-        "invalid loss_agg_mode | unsupported loss mode | must be one of",
+        "invalid loss_agg_mode | unsupported loss mode | must be one of | assertionerror: config. … must be",
     ),
 )
 CONSEQUENCES = (
@@ -103,11 +103,14 @@ PLACES = (
         " in compute_score | self.compute_score( | /reward_score/ | reward_fn(",
         dict.fromkeys((*UNKNOWN_CAUSES, FailureKind.TENSOR_SHAPE), FailureKind.REWARD_CODE),
     ),
+    # A model's weights in an engine, whose names for them differ from those of the trainer
+    FailurePlace(" in load_weights | _load_w13 | _load_w2", {FailureKind.CODE_ERROR: FailureKind.MODEL_UNSUPPORTED}),
+    FailurePlace("/verl/utils/dataset/", {FailureKind.CODE_ERROR: FailureKind.DATA_INVALID}),
     FailurePlace("update_critic | compute_values", dict.fromkeys(GPU_KINDS, FailureKind.CRITIC_MEMORY)),
     FailurePlace("compute_log_prob | compute_ref_log_prob", dict.fromkeys(GPU_KINDS, FailureKind.LOG_PROB_MEMORY)),
     FailurePlace("update_actor | update_policy", dict.fromkeys(GPU_KINDS, FailureKind.GPU_MEMORY)),
     FailurePlace(
-        " in wake_up | resume_memory_occupation | generate_sequences",
+        " in wake_up | resume_memory_occupation | generate_sequences | /vllm/v1/worker/ | /sglang/srt/",
         {FailureKind.GPU_MEMORY: FailureKind.ROLLOUT_MEMORY},
     ),
 )
