@@ -16,7 +16,8 @@ from bot.core.model.metrics import CheckpointSaved, LogEvent, StepMetrics, Train
 
 AWK = r"""
 match($0, /step:[0-9]+ - [A-Za-z_]/) {
-  line = substr($0, RSTART); sub(/\r$/, "", line); n = split(line, parts, " - "); sub(/step:/, "", parts[1])
+  line = substr($0, RSTART); sub(/\r$/, "", line); gsub(/\033\[[0-9;]*m/, "", line)
+  sub(/ *\[repeated [0-9]+x across cluster\].*/, "", line); n = split(line, parts, " - "); sub(/step:/, "", parts[1])
   good = 0; trains = 0
   for (i = 2; i <= n; i++) {
     value = parts[i]; sub(/.*:(np\.[a-z0-9]+\()?/, "", value); sub(/\)$/, "", value)
