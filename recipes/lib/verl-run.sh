@@ -35,11 +35,25 @@ open_run_folder() {
   if [ -n "${GIT_URL:-}" ]; then
     export PYTHONPATH="$PYTHONPATH:$PWD"
   fi
+  # For whoever adds `tensorboard` to the loggers: a restart writes beside what is there.
+  export TENSORBOARD_DIR="${TENSORBOARD_DIR:-$run_dir/tensorboard}"
   loggers=console,file
+  # A run that is started again goes on with its own curves.
+  local tracker_run="${TRACKER_RUN:-$VERLBOT_RUN_ID}"
   if [ -n "${WANDB_API_KEY:-}" ]; then
     loggers="$loggers,wandb"
-    # A run that is started again goes on with its own curves.
-    export WANDB_RUN_ID="${WANDB_RUN_ID:-$VERLBOT_RUN_ID}" WANDB_RESUME="${WANDB_RESUME:-allow}"
+    export WANDB_RUN_ID="${WANDB_RUN_ID:-$tracker_run}" WANDB_RESUME="${WANDB_RESUME:-allow}"
+    [ -z "$TRACKER_ENTITY" ] || export WANDB_ENTITY="$TRACKER_ENTITY"
+  fi
+  if [ -n "${SWANLAB_API_KEY:-}" ]; then
+    loggers="$loggers,swanlab"
+    export SWANLAB_RUN_ID="${SWANLAB_RUN_ID:-$tracker_run}" SWANLAB_RESUME="${SWANLAB_RESUME:-allow}"
+    [ -z "$TRACKER_ENTITY" ] || export SWANLAB_WORKSPACE="$TRACKER_ENTITY"
+  fi
+  if [ -n "${MLFLOW_TRACKING_URI:-}" ]; then
+    loggers="$loggers,mlflow"
+    # MLflow names its runs itself: a restart makes another one unless a person names that which continues.
+    [ -z "$TRACKER_RUN" ] || export MLFLOW_RUN_ID="$TRACKER_RUN"
   fi
 }
 
@@ -420,7 +434,7 @@ run_trainer() {
     trainer.test_freq="$TEST_EVERY_STEPS" \
     trainer.default_local_dir="$run_dir" \
     "${resume[@]}" \
-    trainer.project_name=verlbot \
+    trainer.project_name="$TRACKER_PROJECT" \
     trainer.experiment_name="$VERLBOT_RUN_ID" \
     trainer.logger="[$loggers]" \
     "$@" &

@@ -6,7 +6,11 @@ install_verl() {
   export PIP_BREAK_SYSTEM_PACKAGES=1
   # The extra asks for just the torch and vLLM that the image holds, so pip leaves those as they are.
   # Older versions of hydra-core execute whatever a `_target_` of an override names.
-  python3 -m pip install --no-input 'verl[vllm]==0.9.1' 'hydra-core>=1.3.8,<1.4'
+  local packages=('verl[vllm]==0.9.1' 'hydra-core>=1.3.8,<1.4')
+  # verl brings W&B and TensorBoard itself. SwanLab 0.6 took only ids of 21 characters for its runs.
+  [ -z "${SWANLAB_API_KEY:-}" ] || packages+=('swanlab>=0.10,<1')
+  [ -z "${MLFLOW_TRACKING_URI:-}" ] || packages+=('mlflow-skinny>=2.20,<4')
+  python3 -m pip install --no-input "${packages[@]}"
 }
 
 # write_problems FOLDER: writes a data set of Hugging Face's into the folder, train.parquet and test.parquet, unless

@@ -36,7 +36,7 @@ case "$1" in
     fi
     env | grep _VISIBLE_DEVICES= >"$HOME/gpus"
     env | grep _SOCKET_IFNAME= | sort >"$HOME/devices"
-    env | grep ^WANDB_R | sort >"$HOME/tracker"
+    env | grep -E "^(WANDB|SWANLAB|MLFLOW)_(RUN|RES|ENT|WORK)" | sort >"$HOME/tracker"
     env -i PATH="$PATH" sh -c "sleep 300; : $HOME" &
     exec sleep 60
     ;;
@@ -290,7 +290,6 @@ def save_checkpoint(folder: Path, step: int, world_size: int, is_newest: bool = 
         (folder / NEWEST).write_text(str(step))
 
 
-@pytest.mark.parametrize("name", ONE_OF_EACH_SIZE)
 @pytest.mark.parametrize(
     ("resume_from", "own", "told"),
     [
@@ -306,7 +305,8 @@ def save_checkpoint(folder: Path, step: int, world_size: int, is_newest: bool = 
         pytest.param("old-3", 0, "was saved by 64 GPUs and cannot be loaded", id="another number of GPUs"),
     ],
 )
-def test_where_verl_goes_on_from(node: Node, name: str, resume_from: str, own: int, told: list[str] | str) -> None:
+def test_where_verl_goes_on_from(node: Node, resume_from: str, own: int, told: list[str] | str) -> None:
+    name = "own-data"
     made = build_launch_plan(RECIPES.get(name), (), (), f"{name}-7f3a")
     gpus = made.nodes * int(made.gpus.partition(",")[0].partition(":")[2])
     for step in (20, 40):
@@ -624,6 +624,24 @@ def test_each_run_has_curves_of_its_own_which_a_restart_continues(node: Node, re
     assert done.returncode == 0, done.stderr
     assert (node.folder / "tracker").read_text().splitlines() == ["WANDB_RESUME=allow", "WANDB_RUN_ID=own-data-7f3a"]
     assert "trainer.logger=[console,file,wandb]" in words(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("secret", "logger", "lines"),
+    [
+        ("WANDB_API_KEY", "wandb", ["WANDB_ENTITY=lab", "WANDB_RESUME=allow", "WANDB_RUN_ID=old-1"]),
+        ("SWANLAB_API_KEY", "swanlab", ["SWANLAB_RESUME=allow", "SWANLAB_RUN_ID=old-1", "SWANLAB_WORKSPACE=lab"]),
+        ("MLFLOW_TRACKING_URI", "mlflow", ["MLFLOW_RUN_ID=old-1"]),
+    ],
+)
+def test_curves_go_where_a_person_says_and_continue_the_run_that_she_names(
+    node: Node, secret: str, logger: str, lines: list[str]
+) -> None:
+    named = {"TRACKER_PROJECT": "maths", "TRACKER_ENTITY": "lab", "TRACKER_RUN": "old-1"}
+    done = node.run("ppo", **named, **{secret: "x"})
+    assert done.returncode == 0, done.stderr
+    assert (node.folder / "tracker").read_text().splitlines() == lines
+    assert {f"trainer.logger=[console,file,{logger}]", "trainer.project_name=maths"} <= set(words(done.stdout))
 
 
 def test_without_a_tracker_there_is_no_run_of_one(node: Node) -> None:

@@ -59,7 +59,7 @@ def test_skypilot_mounts_the_library_for_a_launch_by_hand_from_a_checkout() -> N
 @pytest.mark.parametrize("name", VERL)
 def test_a_verl_recipe_says_what_is_its_own_and_the_library_the_rest(name: str) -> None:
     text = (SOURCE_RECIPES / f"{name}.yaml").read_text()
-    assert len(text.splitlines()) <= 175
+    assert len(text.splitlines()) <= 190
     assert not [shared for shared in ("ray start", "resume_mode", "main_ppo", "pip install") if shared in text]
 
 
