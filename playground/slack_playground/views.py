@@ -11,6 +11,9 @@ from slack_playground.workspace import Json, View
 STACK = 3
 """Views over one another, at most (docs.slack.dev, modals)."""
 
+WINDOWS = 8
+"""Windows of a person with an open form, at most: a window that is closed says nothing, and its form would stay."""
+
 BOT_ID = "B0VERLBOT"
 
 
@@ -28,6 +31,9 @@ def top(slack: Slack, user: str, window: str = "") -> View | None:
 def open_modal(slack: Slack, user: str, body: Json, channel: str, window: str = "") -> View:
     """A new stack of one, in place of what stood there."""
     slack.modals.pop(stack_key(user, window), None)
+    own = [key for key in slack.modals if key.partition(" ")[0] == user]
+    for oldest in own[: max(len(own) - WINDOWS + 1, 0)]:
+        del slack.modals[oldest]
     return _stacked(slack, user, body, channel, window)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from slack_playground.client import Person, PlaygroundClient
 from slack_playground.server import Playground
+from slack_playground.views import WINDOWS
 from tests.playground.echo import SELECT, Echo, button, field, form, option, refusal
 from tests.story import ANA, RANDOM, TRAINING
 
@@ -39,6 +40,14 @@ def test_a_form_is_sent_with_what_its_fields_hold_and_closes(echo: Echo, ana: Pe
     assert held["where"]["selected_conversation"] == TRAINING
     assert held["note"]["value"] is None
     assert ana.looks()["modal"] is None
+
+
+def test_forms_of_windows_that_were_closed_do_not_pile_up(echo: Echo, slack: PlaygroundClient) -> None:
+    windows = [Person(slack, window=f"window-{number}") for number in range(WINDOWS + 2)]
+    for window in windows:
+        opened(echo, window, form(field("what", {"type": "plain_text_input"})))
+    shown = [window.looks()["modal"] is not None for window in windows]
+    assert shown == [False, False, *[True] * WINDOWS]
 
 
 def test_a_form_opens_in_the_window_in_which_the_person_acted(echo: Echo, slack: PlaygroundClient) -> None:
