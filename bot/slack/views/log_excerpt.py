@@ -98,20 +98,14 @@ def describe_lines(log_excerpt: LogExcerpt) -> Markup:
 
 def describe_no_match(log_excerpt: LogExcerpt) -> Markup:
     """Return that no line fits, and in how many lines the bot has looked."""
-    command, searched = log_excerpt.request, f"{log_excerpt.searched_count:,}"
+    command, count = log_excerpt.request, log_excerpt.searched_count
+    lines = render_plural("the last line", "the last {number} lines", count, number=f"{count:,}")
     if command.grep is None:
-        return render_phrase(
-            "Node {node} printed none of the last {searched} lines.", node=command.node or 0, searched=searched
-        )
+        return render_phrase("Node {node} printed none of {lines}.", node=command.node or 0, lines=lines)
     text = code(command.grep)
     if command.node is None:
-        return render_phrase("No match for {text} in the last {searched} lines.", text=text, searched=searched)
-    return render_phrase(
-        "No match for {text} on node {node} in the last {searched} lines.",
-        text=text,
-        node=command.node,
-        searched=searched,
-    )
+        return render_phrase("No match for {text} in {lines}.", text=text, lines=lines)
+    return render_phrase("No match for {text} on node {node} in {lines}.", text=text, node=command.node, lines=lines)
 
 
 def is_filtered(log_excerpt: LogExcerpt) -> bool:

@@ -64,7 +64,7 @@ export function cardBlocks(): Block[] {
     { type: "section", block_id: "b0", text: { type: "mrkdwn", text: `*smoke* ${RUN} · :large_blue_circle: *running*` } },
     { type: "context", block_id: "b1", elements: [{ type: "mrkdwn", text: `by <@U0ANA> · 2 nodes on this machine · since <!date^${began}^{date_short_pretty} {time}|then>` }] },
     { type: "section", block_id: "b2", text: { type: "mrkdwn", text: "step 40/60 · reward *0.82* · val 0.83 (step 40)" } },
-    { type: "context", block_id: "b3", elements: [{ type: "mrkdwn", text: "$0.05 of $1.00 · $4.00/h by a pretended price · lease until 01:36 UTC · autostop after 5 idle min" }] },
+    { type: "context", block_id: "b3", elements: [{ type: "mrkdwn", text: "$0.05 of $1.00 · $4.00/h (demo price) · lease until 01:36 UTC · autostop after 5 idle min" }] },
     {
       type: "actions",
       block_id: "b4",
