@@ -185,14 +185,13 @@ def take_home(cameras: list[Camera]) -> None:
 
 
 def take_form(cameras: list[Camera]) -> None:
-    """Open the form once, which every page of this person shows, and take it in each look."""
-    types(cameras[0].page, "/verl launch")
-    forms = [camera.page.get_by_role("dialog", name="Launch a run") for camera in cameras]
-    for camera, form in zip(cameras, forms, strict=True):
+    """Open the form in each look: it opens in the window in which the person has typed."""
+    for camera in cameras:
+        types(camera.page, "/verl launch")
+        form = camera.page.get_by_role("dialog", name="Launch a run")
         expect(form).to_be_visible()
         camera.keep("form", form)
-    cameras[0].page.keyboard.press("Escape")
-    for form in forms:
+        camera.page.keyboard.press("Escape")
         expect(form).to_be_hidden()
 
 
