@@ -9,6 +9,7 @@ from slack_bolt import BoltRequest
 from bot.core.model.cluster import Ambiguity, Ending, JobState, Observation, PendingConfirmation
 from bot.core.model.launch_plan import ClusterRef, LaunchOrder
 from bot.errors import Unavailable
+from bot.slack.outbound.left_messages import KEEP_TRYING
 from tests.doubles.cloud import FakeCloud
 from tests.story import ANA, BEN, LEA, RANDOM, SECRET, TRAINING, Bot
 
@@ -246,6 +247,8 @@ def test_a_bot_that_is_put_out_of_its_channel_goes_on_in_a_direct_message(bot: B
     direct = bot.run().messages.thread_channel
     assert direct is not None
     assert "*smoke-0001 finished*" in bot.reads(channel=direct)
+    bot.moment += KEEP_TRYING  # until then the card in the channel may still be corrected
+    bot.ticks(3, 60)
     assert bot.store.list_open_runs() == []
 
 

@@ -96,3 +96,70 @@ class FairTokenBucket:
         groups = list(self.waiting)
         position, rank = list(self.waiting[group]).index(caller), groups.index(group)
         return sum(min(len(self.waiting[other]), position + (number < rank)) for number, other in enumerate(groups))
+
+    def count_waiting(self, now: datetime) -> int:
+        """Return how many callers wait."""
+        self._forget_stale(now)
+        return sum(map(len, self.waiting.values()))
+
+    def take_unclaimed(self, now: datetime) -> bool:
+        """Use up a turn at once if there is one, before all who wait; return whether there was."""
+        available = self._refill(now)
+        if available < 1:
+            return False
+        self.tokens = available - 1
+        return True
+
+    def withdraw(self, caller: str, group: str) -> None:
+        """Forget a caller that waits no more."""
+        self.waiting.get(group, {}).pop(caller, None)
+
+
+@dataclass(slots=True)
+class PriorityTokenBucket:
+    """A token bucket whose turns go to the most important caller first, and among equals to the one that waits longest.
+
+    A turn is not reserved in advance: a waiting caller asks again after the time it got, or sooner if it has become
+    more important.
+
+    >>> from datetime import UTC
+    >>> bucket, noon = PriorityTokenBucket(per_second=1, capacity=1), datetime(2026, 1, 2, 12, tzinfo=UTC)
+    >>> [bucket.acquire(caller, 2, noon).seconds for caller in ("a", "b", "c")]
+    [0, 1, 2]
+    >>> bucket.acquire("end", 0, noon).seconds, bucket.acquire("c", 1, noon).seconds
+    (1, 2)
+    >>> [bucket.acquire(caller, rank, noon + timedelta(seconds=1)).seconds for caller, rank in (("b", 2), ("end", 0))]
+    [2, 0]
+    """
+
+    per_second: float
+    capacity: float
+    tokens: float | None = None
+    refilled_at: datetime | None = None
+    waiting: dict[str, tuple[int, int, datetime]] = field(default_factory=dict)
+    count: int = 0
+
+    def acquire(self, caller: str, rank: int, now: datetime) -> timedelta:
+        """Use up the turn if it is now. Return zero then, or else after how long to ask again.
+
+        Args:
+            rank: 0 for the most important.
+        """
+        refill = max((now - self.refilled_at).total_seconds(), 0.0) * self.per_second if self.refilled_at else 0.0
+        available = self.capacity if self.tokens is None else min(self.capacity, self.tokens + refill)
+        self.tokens, self.refilled_at = available, now
+        self.waiting = {name: entry for name, entry in self.waiting.items() if entry[2] + STALE_AFTER > now}
+        _, number, _ = self.waiting.get(caller, (rank, self.count, now))
+        self.count += caller not in self.waiting
+        ahead = sum(entry[:2] < (rank, number) for name, entry in self.waiting.items() if name != caller)
+        if ahead + 1 <= available:
+            self.tokens = available - 1
+            self.waiting.pop(caller, None)
+            return timedelta()
+        wait = timedelta(seconds=(ahead + 1 - available) / self.per_second)
+        self.waiting[caller] = rank, number, now + wait
+        return wait
+
+    def withdraw(self, caller: str) -> None:
+        """Forget a caller that waits no more."""
+        self.waiting.pop(caller, None)

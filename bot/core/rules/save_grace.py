@@ -307,13 +307,15 @@ def rescue_deadline(run: Run, grace: CheckpointGrace) -> datetime:
     """Return until when the cluster is kept for the rescue: as a person has set, or else to the end of the lease.
 
     A run that has made no known step has hardly saved anything, and is not paid for so long; nor is one whose
-    checkpoints are all torn.
+    checkpoints are all torn, or whose record, as of an older version, does not name their folder: no look finds them.
     """
     rescue = run.checkpoint_rescue
     earliest = get_finished_at(run) + grace.download
     latest = max(run.lease_ends_at or earliest, earliest)
     if rescue.keep_cluster_until:
         rescue_until = rescue.keep_cluster_until
+    elif rescue.failure_count and not run.plan.checkpoint_folder:
+        rescue_until = earliest
     elif rescue.none_complete_at:
         rescue_until = min(latest, max(earliest, rescue.none_complete_at + grace.download))
     else:

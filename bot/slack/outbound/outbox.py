@@ -100,8 +100,7 @@ class Outbox:
             The delay until the next step; None where there is none until the record changes.
         """
         now = self._now()
-        # A post comes before anything else, so there is nothing to do until its turn.
-        times = (self._limits.get_turn(name), self._paused_until.get(name), self._muted_until)
+        times = (self._paused_until.get(name), self._muted_until)
         if waits := [time - now for time in times if time and time > now]:
             return max(waits)
         self._paused_until.pop(name, None)
@@ -189,7 +188,7 @@ class Outbox:
         second message.
         """
         placed = self._choose_place(conversation, messages)
-        if wait := self._limits.acquire_turn(placed):
+        if wait := self._limits.acquire_turn(placed, messages):
             return wait
         if not conversation.record.begin(self._builder.build(placed, messages, None)):
             return IMMEDIATELY
@@ -225,7 +224,7 @@ class Outbox:
 
         Where the bot may not upload, the button on the card shows the same.
         """
-        if wait := self._limits.get_limit(UPLOAD) or self._limits.acquire_turn(conversation):
+        if wait := self._limits.get_limit(UPLOAD) or self._limits.acquire_turn(conversation, [message]):
             return wait
         sent = self._builder.build(conversation, [message], UNSEEN)
         if conversation.build_upload and conversation.record.begin(sent):

@@ -16,7 +16,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import SlackResponse
 
-from bot.core.model.token_bucket import TokenBucket
+from bot.core.model.token_bucket import PriorityTokenBucket
 from bot.runtime.telemetry import OperationKind, Outcome, Telemetry
 
 TIMEOUT_SECONDS = 10
@@ -224,10 +224,16 @@ class ChannelRateLimiter:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._buckets: dict[str, TokenBucket] = {}
+        self._buckets: dict[str, PriorityTokenBucket] = {}
 
-    def reserve_post(self, channel: str, now: datetime) -> datetime:
-        """Reserve a post in a channel. Return when it may be sent: now or later; the reservation
-        counts in both cases."""
+    def acquire_post(self, channel: str, caller: str, rank: int, now: datetime) -> timedelta:
+        """Use up the turn to post in a channel if it is now. Return zero then, or else after how long to ask again."""
         with self._lock:
-            return self._buckets.setdefault(channel, TokenBucket(POSTS_PER_SECOND, MAX_POST_BURST)).reserve(now)
+            bucket = self._buckets.setdefault(channel, PriorityTokenBucket(POSTS_PER_SECOND, MAX_POST_BURST))
+            return bucket.acquire(caller, rank, now)
+
+    def forget(self, caller: str) -> None:
+        """Forget a caller that has nothing to post any more."""
+        with self._lock:
+            for bucket in self._buckets.values():
+                bucket.withdraw(caller)

@@ -217,6 +217,11 @@ NOT_WHOLE = replace(
         pytest.param(OVER, 43200, id="to the lease's end"),
         pytest.param(change_run(OVER, lease=timedelta(hours=1)), 7200, id="where that is over, for the grace"),
         pytest.param(OVER.keep_cluster(at(9000), "U0ANA"), 9000, id="as long as a person has said"),
+        pytest.param(
+            replace(OVER, checkpoint_rescue=replace(OVER.checkpoint_rescue, failure_count=1)),
+            5400 + 1800,
+            id="an older record, which does not name their folder, for the grace",
+        ),
     ],
 )
 def test_a_model_is_given_up_at_a_time_that_is_known(run: Run, until: float) -> None:

@@ -65,9 +65,9 @@ def test_a_refusal_names_slacks_code() -> None:
 
 def test_after_a_burst_each_channel_gets_one_message_a_second() -> None:
     limiter = ChannelRateLimiter()
-    times = [limiter.reserve_post("C0TRAIN", NOON) for _ in range(MAX_POST_BURST + 2)]
-    assert times == [*[NOON] * MAX_POST_BURST, NOON + timedelta(seconds=1), NOON + timedelta(seconds=2)]
-    assert limiter.reserve_post("C0OTHER", NOON) == NOON
+    waits = [limiter.acquire_post("C0TRAIN", f"run {number}", 2, NOON) for number in range(MAX_POST_BURST + 2)]
+    assert waits == [*[timedelta()] * MAX_POST_BURST, timedelta(seconds=1), timedelta(seconds=2)]
+    assert limiter.acquire_post("C0OTHER", "run 9", 2, NOON) == timedelta()
 
 
 @pytest.mark.parametrize("code", ["rate_limited", "ratelimited"])
