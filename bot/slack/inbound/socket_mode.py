@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from threading import Thread
 from typing import Any
 
-from slack_bolt import App
+from slack_bolt import App, BoltResponse
 from slack_bolt.adapter.socket_mode.internals import send_response
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
-from websocket import WebSocketApp
+from websocket import WebSocketApp, WebSocketException
 
 from bot.app.ports import Now
 from bot.app.rate_limits import InteractivePriority
@@ -130,6 +130,18 @@ class SocketClient(SocketModeClient):
             for raw_socket in sockets:
                 raw_socket.shutdown()
 
+    def send_message(self, message: str) -> None:
+        """Send an acknowledgement.
+
+        Raises:
+            ConnectionError: the connection has dropped meanwhile. The SDK raises whatever its parts do, such as an
+                attribute that the session it has lost does not have.
+        """
+        try:
+            super().send_message(message)
+        except (WebSocketException, OSError, AttributeError) as error:
+            raise ConnectionError(f"The connection to Slack dropped before an acknowledgement: {error}") from error
+
     def stop(self) -> None:
         """Receive no more, and finish what was received."""
         self.closed = True
@@ -152,7 +164,10 @@ class SocketClient(SocketModeClient):
             is_crowded = self._priority.begin_wait() > self._crowd_size
             if is_crowded and self._inbox and self._inbox.accept(request):
                 self._defer(request, self._inbox)
-                self.send_socket_mode_response(SocketModeResponse(request.envelope_id))
+                try:
+                    self.send_socket_mode_response(SocketModeResponse(request.envelope_id))
+                except ConnectionError as error:  # it is served all the same
+                    log.warning("%s", error)
             else:
                 self._release_unless_queued(
                     self._work_queue.add_urgent(lambda: self._serve(request), find_sender(request))
@@ -174,24 +189,35 @@ class SocketClient(SocketModeClient):
             self._prefetch(user)
 
     def _serve(self, request: SocketModeRequest) -> None:
-        """Serve a delivery, with its answer in the acknowledgement."""
+        """Serve a delivery, with its answer in the acknowledgement. Where the connection drops before that, a command
+        is answered at its response URL: Slack does not deliver it again.
+        """
         try:
-            send_response(self, request, dispatch_delivery(self._app, request), time.time())
+            response = dispatch_delivery(self._app, request)
+            try:
+                send_response(self, request, response, time.time())
+            except ConnectionError as error:
+                log.warning("%s", error)
+                if request.type == "slash_commands" and self._inbox:
+                    self._inbox.complete(request, read_answer(response))
         finally:
             self._priority.end_wait()
 
     def _serve_deferred(self, request: SocketModeRequest, inbox: Inbox) -> None:
         """Serve a delivery that was acknowledged already."""
         try:
-            response = dispatch_delivery(self._app, request)
-            has_answer = response.status == 200 and response.body
-            inbox.complete(request, json.loads(response.body) if has_answer else None)
+            inbox.complete(request, read_answer(dispatch_delivery(self._app, request)))
         finally:
             self._priority.end_wait()
 
     def _forget_session(self, session: WebSocketApp) -> None:
         if self.current_session is session:
             self.current_session = None
+
+
+def read_answer(response: BoltResponse) -> Any:
+    """Return the answer in a response of Bolt's; None for none."""
+    return json.loads(response.body) if response.status == 200 and response.body else None
 
 
 def build_socket_log() -> logging.Logger:

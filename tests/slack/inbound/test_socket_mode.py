@@ -8,14 +8,16 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.app.rate_limits import InteractivePriority
-from bot.slack.inbound.socket_mode import CHECK_PERIOD, SocketConnection
+from bot.slack.inbound.delivery_queue import Inbox
+from bot.slack.inbound.socket_mode import CHECK_PERIOD, SocketClient, SocketConnection
 from bot.slack.outbound.web_client import BotIdentity, build_web_client
 from slack_playground.client import Person
 from slack_playground.slack import APP_TOKEN, BOT_TOKEN
 from tests.proxy import Proxy
-from tests.story import Bot
+from tests.story import ANA, TRAINING, AtOnce, Bot
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -165,3 +167,28 @@ def test_a_machine_without_a_network_logs_one_line_and_tries_ever_less_often(
     assert len(caplog.records) == 1
     assert "cannot connect to Slack" in caplog.text
     assert 20 < attempts < 50
+
+
+@pytest.mark.parametrize("line", ["help", "launch smoke"])
+def test_a_command_whose_link_drops_before_its_acknowledgement_is_answered_all_the_same(
+    bot: Bot, caplog: pytest.LogCaptureFixture, line: str
+) -> None:
+    inbox = Inbox(bot.store, AtOnce(InteractivePriority()), bot.client, bot.now)
+    client = SocketClient(
+        bot.app, APP_TOKEN, bot.playground.api_url, 5.0, InteractivePriority(), inbox, 4, lambda user: None
+    )
+    deliveries = bot.playground._deliveries
+    payload = {
+        "command": "/verl",
+        "text": line,
+        "user_id": ANA,
+        "channel_id": TRAINING,
+        "team_id": "T0PLAY",
+        "trigger_id": deliveries.new_trigger(ANA),
+        "response_url": deliveries.new_response_url(ANA, TRAINING),
+    }
+    assert client.current_session is None  # as after a drop
+    client._serve(SocketModeRequest("slash_commands", "envelope-1", payload))
+    assert "dropped before an acknowledgement" in caplog.text
+    assert ("/verl launch" if line == "help" else "Launching") in bot.told()
+    client.stop()
