@@ -91,7 +91,7 @@ ON_SLURM := $(BIN)/pytest -m slurm --timeout=2000 --durations=5
 on-slurm: $(READY) $(VERL_READY)
 	$(BIN)/python -m tests.slurm with sh -c '\
 		$(ON_SLURM) tests/slurm/test_main_job.py && \
-		$(ON_SLURM) tests/slurm/test_money.py tests/slurm/test_guards.py tests/slurm/test_managed.py && \
+		$(ON_SLURM) tests/slurm/test_money.py tests/slurm/test_guards.py tests/slurm/test_managed.py tests/slurm/test_findings.py && \
 		$(ON_SLURM) --numprocesses=2 --dist=loadgroup \
 			tests/slurm/test_kill.py tests/slurm/test_recipes.py tests/adapters/test_cloud_contract.py && \
 		$(ON_SLURM) tests/slurm/test_verl.py && \
