@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.failure import FailureSummary, RetryEffect
 from bot.core.model.run import Run
-from bot.core.model.run_state import RunStatus
+from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.failure_causes import CAUSES_BY_KIND
 from bot.core.rules.failure_diagnosis import diagnose
 from bot.core.rules.save_grace import compute_loss
@@ -39,6 +39,10 @@ NO_CHECKPOINT_UNLESS_STORED = N_(
     "The log shows no checkpoint. Unless there is one in {place}, nothing can be recovered ({amount})."
 )
 NO_CHECKPOINT_LEFT = N_("Nothing can be recovered ({amount}).")
+SETUP_ADVICE = N_(
+    "The recipe's `setup` failed before the training began. With `keep=30m`, the next launch keeps a failed cluster, so"
+    " that you can try its commands there."
+)
 NO_CAUSE_IN_LOG = N_("Its log names no cause; its last lines are all that is known.")
 DOLLARS_LOST = N_("Work since then ({dollars}) is lost.")
 CHECKPOINT_MAY_BE_PARTIAL = N_("The run ended while it was being written, so it may be incomplete.")
@@ -84,12 +88,14 @@ def render_failure_location(failure: FailureSummary) -> Markup:
 def render_failure_advice(run: Run, failure: FailureSummary | None) -> Markup:
     """Return the likely cause, the remedy, and whether a retry helps; empty where no kind is known.
 
-    Of a program that ended with an exit code alone, it is said that its log names no cause.
+    Of a program that ended with an exit code alone, it is said that its log names no cause. Of a setup that failed for
+    no known cause, it is said how to try its commands.
     """
+    setup_advice = render_phrase(SETUP_ADVICE) if run.reason is Reason.SETUP_FAILED else Markup()
     if failure is None and run.detail and run.reason is not None and run.reason.is_explained_by_log:
-        return render_phrase(NO_CAUSE_IN_LOG)
+        return join_markup_sentences(render_phrase(NO_CAUSE_IN_LOG), setup_advice)
     if failure is None or failure.kind is None:
-        return Markup()
+        return setup_advice
     cause, remedy = CAUSES_BY_KIND[failure.kind], FRAMEWORK.remedies[failure.kind]
     return join_markup_sentences(
         render_phrase(cause.sentence),
