@@ -1,5 +1,6 @@
 """Samples, an explanation and a finding that acts, on the bed with the smoke recipe: a training that unlearns."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from tests.live import OPEN_POLICY
 from tests.slurm.bed import Bed
-from tests.slurm.conftest import ALONE, ON, SECONDS, OnSlurm
+from tests.slurm.conftest import ALONE, ENDLESS, ON, SECONDS, OnSlurm
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(2 * SECONDS)]
 
@@ -28,21 +29,23 @@ def live(bed: Bed, tmp_path: Path) -> Iterator[OnSlurm]:
         found.leave_nothing()
 
 
-def test_a_training_that_unlearns_shows_its_answers_is_explained_and_is_stopped(live: OnSlurm) -> None:
-    run_id = live.launched(f"smoke {ON} {SICK}")
+def test_a_person_reads_the_answers_of_a_training_and_why_it_is_as_it_is(live: OnSlurm) -> None:
+    run_id = live.launched(f"smoke {ON} {ENDLESS}")
     live.can_see(run_id, "card", "*Reward*")
 
     live.ana.says(f"/verl samples {run_id} worst n=2")
     read = live.ana.can_see("the worst answers (2 of ", SECONDS)
-    assert "Answer" in read
-    assert "score" in read
+    assert re.search(r"Answer \d+ · score \d\.\d\d · expected `[a-z]{6}`", read)
 
-    live.ana.can_see("The reward has fallen back to its starting level.", SECONDS)
     live.ana.says(f"/verl explain {run_id}")
     explained = live.ana.can_see("*Since its first step*", SECONDS)
-    assert "`/verl describe smoke` lists all parameters of `smoke`" in explained
-    assert "lines of its log show no error" in explained
+    assert "No open finding after " in explained
+    assert "of its log show no error" in explained
 
+
+def test_a_training_that_unlearns_is_stopped_by_the_policy_and_its_model_is_kept(live: OnSlurm) -> None:
+    run_id = live.launched(f"smoke {ON} {SICK}")
     notice = live.ends(run_id, "was stopped")
     assert "its training is sick" in notice
-    assert "machines confirmed gone" in live.text_of(run_id, "card")
+    assert "The reward has fallen back to its starting level." in notice
+    assert "Model: step " in notice
