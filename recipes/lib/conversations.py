@@ -3,7 +3,8 @@
 Usage, on each node: python3 conversations.py TRAIN_FILE TEST_FILE BATCH_SIZE FOLDER
 
 Writes FOLDER/train.parquet and FOLDER/test.parquet, with a column `messages`. A row of a file holds `messages`, or
-`prompt` (a text or messages) and `response`. Without files, the problems of GSM8K and their worked solutions are taken.
+`prompt` (a text or messages) and `response`. Without TEST_FILE, the last twentieth of TRAIN_FILE validates; without
+both, the problems of GSM8K and their worked solutions are taken.
 """
 
 import os
@@ -14,20 +15,35 @@ from team_rows import UnusableRow, describe_error, fail, is_conversation, list_c
 GSM8K = ("openai/gsm8k", "main")
 """The data set that is taken where no file is named."""
 
+TEST_SHARE = 20
+"""One row in so many validates where no file for that is named; at least a batch."""
+
 
 def main(words):
     """Write both files."""
     train, test, batch_size, folder = words
-    if bool(train) != bool(test):
-        fail("TRAIN_FILE and TEST_FILE go together: name both, or none for GSM8K.")
-    for path, split in ((train, "train"), (test, "test")):
-        place = path or f"the {split} rows of {GSM8K[0]}"
-        rows = read_rows(path) if path else read_gsm8k(split)
+    for split, place, rows in read_splits(train, test, int(batch_size)):
         # verl's SFT trainer drops what fills no batch: it would train on nothing, or validate to NaN.
         if len(rows) < int(batch_size):
-            fail(f"{place} has {len(rows)} rows, which fill no batch: BATCH_SIZE is {batch_size}.")
+            fail(f"{place} has too few rows for one batch: {len(rows)}, and BATCH_SIZE is {batch_size}.")
         write_rows(rows, place, convert_row, os.path.join(folder, f"{split}.parquet"))
     return 0
+
+
+def read_splits(train, test, batch_size):
+    """Return the rows to train on and those to validate on: each with its name in a path, its name to people, rows."""
+    if test and not train:
+        fail("TEST_FILE is named and TRAIN_FILE is not: name both, or none for GSM8K.")
+    if not train:
+        return [(split, f"the {split} rows of {GSM8K[0]}", read_gsm8k(split)) for split in ("train", "test")]
+    rows = read_rows(train)
+    if test:
+        return [("train", train, rows), ("test", test, read_rows(test))]
+    count = max(len(rows) // TEST_SHARE, batch_size)
+    return [
+        ("train", f"{train} without its last {count} rows", rows[:-count]),
+        ("test", f"the end of {train}", rows[-count:]),
+    ]
 
 
 def read_gsm8k(split):

@@ -729,7 +729,7 @@ def test_conversations_become_rows_as_verl_reads_them(node: Node) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        pytest.param("", "has 0 rows, which fill no batch", id="an empty file"),
+        pytest.param("", "has too few rows for one batch: 0", id="an empty file"),
         pytest.param(
             '{"question": "1?"}\n' * 2, "has neither `messages` nor `prompt`; it has: question.", id="columns"
         ),
@@ -754,11 +754,12 @@ def test_conversations_that_verl_cannot_learn_are_refused_before_ray_starts(node
 @pytest.mark.parametrize(
     ("more", "why"),
     [
-        ({"TEST_FILE": ""}, "TRAIN_FILE and TEST_FILE go together"),
+        ({"TRAIN_FILE": ""}, "TEST_FILE is named and TRAIN_FILE is not"),
+        ({"TEST_FILE": ""}, "/train.jsonl without its last 2 rows has too few rows for one batch: 1, and BATCH_SIZE is 2."),
         ({"BATCH_SIZE": "3", "SKYPILOT_NUM_GPUS_PER_NODE": "2"}, "BATCH_SIZE (3) must be a multiple of the 2 GPUs."),
         ({"RAY_CPUS": "9"}, "verl needs 10 CPUs for 1 GPU (10 for each GPU), and the node has 9."),
     ],
-    ids=["one file", "a batch that cannot be divided", "too few CPUs"],
+    ids=["one file", "too short to be split", "a batch that cannot be divided", "too few CPUs"],
 )
 def test_sft_refuses_what_its_trainer_would_stumble_over(node: Node, more: dict[str, str], why: str) -> None:
     for split in ("train", "test"):
@@ -766,6 +767,18 @@ def test_sft_refuses_what_its_trainer_would_stumble_over(node: Node, more: dict[
     done = node.run("sft", **more)
     assert done.returncode == 1
     assert why in done.stderr
+
+
+def test_without_a_file_to_validate_on_the_last_conversations_are_kept_for_that(node: Node) -> None:
+    rows = [json.dumps({"prompt": f"{number}?", "response": "yes"}) for number in range(60)]
+    (node.folder / "train.jsonl").write_text("\n".join(rows))
+    assert node.run("sft", TEST_FILE="").returncode == 0
+    folder = node.folder / "data" / "sft-7f3a"
+    asked = {
+        split: [row["messages"][0]["content"] for row in json.loads((folder / f"{split}.parquet").read_text())]
+        for split in ("train", "test")
+    }
+    assert asked == {"train": [f"{number}?" for number in range(57)], "test": ["57?", "58?", "59?"]}
 
 
 def test_a_reward_file_is_read_by_verl_alone(node: Node) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bot.core.model.recipe import CPUS, Recipe, Task
+from bot.core.model.recipe import CPUS, CpuNeed, Recipe, Task
 from bot.core.model.resources import count_choice_gpus, list_resources
 from bot.errors import UnsuitableSetting
-from bot.phrase import Phrase
+from bot.phrase import Phrase, Text
 
 
 def request_cpus(task: dict[str, Any], recipe: Recipe, settings: Mapping[str, str]) -> None:
@@ -28,20 +28,29 @@ def request_cpus(task: dict[str, Any], recipe: Recipe, settings: Mapping[str, st
         if cpus is not None and cpus < need:
             raise UnsuitableSetting(
                 Phrase(
-                    "`cpus` must be at least {need}, and is {cpus}: `{recipe}` takes {base} CPUs on each node, and "
-                    "{per_gpu} for each of its {gpus} GPUs.",
+                    "`cpus` must be at least {need}, and is {cpus}: {reason}.",
                     need=need,
                     cpus=f"{cpus:g}",
-                    recipe=recipe.name,
-                    base=recipe.cpu_need.base,
-                    per_gpu=recipe.cpu_need.per_gpu,
-                    gpus=gpus,
+                    reason=describe_cpu_need(recipe.name, recipe.cpu_need, gpus),
                 ),
                 Phrase("For example {choices}.", choices=f"`cpus={need}+`"),
                 setting=CPUS.name,
             )
     elif cpus is None or cpus < need or gpus != usual:
         task["resources"] = {**resources, "cpus": f"{need}+"}
+
+
+def describe_cpu_need(recipe: str, need: CpuNeed, gpus: int) -> Text:
+    """Return how many CPUs the program of a recipe takes on a node with so many GPUs."""
+    if need.base:
+        return Phrase(
+            "`{recipe}` takes {base} CPUs on each node, and {per_gpu} for each of its {gpus} GPUs",
+            recipe=recipe,
+            base=need.base,
+            per_gpu=need.per_gpu,
+            gpus=gpus,
+        )
+    return Phrase("`{recipe}` takes {per_gpu} CPUs for each GPU", recipe=recipe, per_gpu=need.per_gpu)
 
 
 def count_node_gpus(task: Task) -> int:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.model.cpu_request import request_cpus
+from bot.core.model.cpu_request import describe_cpu_need, request_cpus
 from bot.core.model.recipe import CpuNeed
 from tests.builders import a_recipe, refusal_of
 
@@ -44,6 +44,7 @@ def test_too_few_are_refused_with_how_many_it_takes() -> None:
     assert refusal is not None
     assert str(refusal).startswith("`cpus` must be at least 33, and is 32: `toy` takes 9 CPUs on each node, and 3")
     assert str(refusal.hint) == "For example `cpus=33+`."
+    assert str(describe_cpu_need("sft", CpuNeed(0, 10), 8)) == "`sft` takes 10 CPUs for each GPU"
 
 
 def test_a_recipe_that_needs_none_is_left_alone() -> None:
