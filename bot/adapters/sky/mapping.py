@@ -41,6 +41,12 @@ AUTODOWN_EVENT = re.compile(r"autodown(ing|ed)", re.IGNORECASE)
 
 COST_REPORT_SOURCE = N_("SkyPilot's cost report")
 
+LOOK_BY_HAND = N_(
+    "Only SkyPilot shows me its machines. If its record was deleted by hand, they may still run and be billed: look "
+    "for {cluster} at the provider, on Slurm with `squeue`."
+)
+"""What an end says for which SkyPilot has no event: nothing else has confirmed it."""
+
 
 def map_cluster_ending(events: tuple[str, ...]) -> tuple[Ending, Text | None]:
     """Return how a cluster has ended, and a sentence where more is known.
@@ -76,12 +82,13 @@ def compute_cluster_bill(history: ClusterCosts, now: datetime) -> Bill | None:
 
 
 def map_absent_cluster(
-    launch: LaunchRecord | None, history: ClusterCosts | None, now: datetime, server: str = ""
+    launch: LaunchRecord | None, history: ClusterCosts | None, now: datetime, server: str = "", name: str = ""
 ) -> Observation | None:
     """Return the observation of a name without a cluster in SkyPilot's table.
 
     Args:
         server: identity of the database that the cost report came from.
+        name: the cluster's, for what to look at by hand; empty for nothing.
     """
     request, error = (launch.request, launch.error) if launch else (RequestState.NONE, None)
     if request is RequestState.LIVE or history is None:
@@ -91,6 +98,8 @@ def map_absent_cluster(
     if history.exists:
         return None
     ending_kind, detail = map_cluster_ending(history.events)
+    if ending_kind is Ending.LOST and name:
+        detail = join_sentences(detail or "", Phrase(LOOK_BY_HAND, cluster=f"`{name}`"))
     return Observation(
         request=request,
         ending=ending_kind,

@@ -312,7 +312,8 @@ class SkyCloud:
         """Return the observation of one cluster; None where too little is known about it."""
         launch, record = snapshot.launches.get(ref.cluster), snapshot.clusters.get(ref.cluster)
         if record is None:
-            return map_absent_cluster(launch, cost_history.costs.get(ref.cluster), self._now(), cost_history.server)
+            costs = cost_history.costs.get(ref.cluster)
+            return map_absent_cluster(launch, costs, self._now(), cost_history.server, ref.cluster)
         known_bill = self._bills.get(ref.cluster)
         if not is_up(record):
             job = self._job_poller.job(ref.cluster) if is_broken(record) else None

@@ -2,8 +2,14 @@
 
 import pytest
 
-from bot.adapters.sky.mapping import compute_job_bill, is_done, map_managed_job
-from bot.adapters.sky.sky_records import LaunchRecord, ManagedJobCosts, ManagedJobRecord, ManagedJobSnapshot
+from bot.adapters.sky.mapping import compute_job_bill, is_done, map_absent_cluster, map_managed_job
+from bot.adapters.sky.sky_records import (
+    ClusterCosts,
+    LaunchRecord,
+    ManagedJobCosts,
+    ManagedJobRecord,
+    ManagedJobSnapshot,
+)
 from bot.core.model.cluster import ClusterState, Ending, JobState, Observation, RequestState
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
@@ -136,3 +142,21 @@ def test_what_is_not_priced_has_no_bill() -> None:
 def test_a_run_that_is_being_cancelled_by_others_goes_on_until_it_is() -> None:
     assert decide(launching(managed=True), meaning("CANCELLING"), NOON, ReconcileTimings()) is not None
     assert launching(managed=True).record_observation(meaning("CANCELLING"), NOON).status is RunStatus.LAUNCHING
+
+
+@pytest.mark.parametrize(
+    ("events", "is_named"),
+    [
+        pytest.param((), True, id="no event: a record that was deleted by hand looks the same"),
+        pytest.param(("All nodes up.",), True, id="no event of an end"),
+        pytest.param(("Cluster was terminated by user ana (request ID: 1).",), False, id="a person removed it"),
+        pytest.param(("Cluster is autodowning.",), False, id="autostop removed it"),
+    ],
+)
+def test_an_end_that_only_an_absence_shows_names_what_to_look_at_by_hand(
+    events: tuple[str, ...], is_named: bool
+) -> None:
+    costs = ClusterCosts(exists=False, dollars=1.0, seconds=60.0, events=events)
+    seen = map_absent_cluster(None, costs, NOON, "server", "verl-ppo-7f3a")
+    assert seen is not None
+    assert ("look for `verl-ppo-7f3a` at the provider" in str(seen.error or "")) is is_named
