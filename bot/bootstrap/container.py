@@ -227,7 +227,7 @@ def assemble(outside: Outside) -> Bot:
             masked_cloud, leader_store, notifier, now, read_timings, admit, identity.find_bot_name
         ),
         pool=TracedThreadPool(4, thread_name_prefix="act"),
-        wake=lambda: scheduler.wake(TICK),
+        wake=wake_tick,
         priority=interactive_priority,
         began_at=now(),
         is_leader=is_leader,

@@ -755,7 +755,7 @@ def test_conversations_that_verl_cannot_learn_are_refused_before_ray_starts(node
     ("more", "why"),
     [
         ({"TRAIN_FILE": ""}, "TEST_FILE is named and TRAIN_FILE is not"),
-        ({"TEST_FILE": ""}, "/train.jsonl without its last 2 rows has too few rows for one batch: 1, and BATCH_SIZE is 2."),
+        ({"TEST_FILE": ""}, "without its last 2 rows has too few rows for one batch: 1, and BATCH_SIZE is 2."),
         ({"BATCH_SIZE": "3", "SKYPILOT_NUM_GPUS_PER_NODE": "2"}, "BATCH_SIZE (3) must be a multiple of the 2 GPUs."),
         ({"RAY_CPUS": "9"}, "verl needs 10 CPUs for 1 GPU (10 for each GPU), and the node has 9."),
     ],

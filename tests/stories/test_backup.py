@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +14,6 @@ from tests.waiting import eventually
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> Iterator[Live]:
-    found = Live(tmp_path)
-    yield found
-    found.stop()
-    assert found.processes() == 0
 
 
 def verlbot(live: Live, *words: str) -> subprocess.CompletedProcess[str]:

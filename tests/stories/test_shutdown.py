@@ -5,7 +5,6 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -33,14 +32,6 @@ class SwallowingProxy(Proxy):
                     target.sendall(data)
         for end in (source, target):
             end.close()
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> Iterator[Live]:
-    found = Live(tmp_path)
-    yield found
-    found.stop()
-    assert found.processes() == 0
 
 
 @pytest.fixture
