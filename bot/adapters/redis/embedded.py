@@ -115,6 +115,8 @@ class EmbeddedValkey:
         """Start the server unless one runs. A server has the lock until it ends, because it inherits the open file."""
         with self._lock() as lock:
             if lock:
+                if self._process:
+                    self._process.wait()  # its lock is free, so it has ended
                 self._started_at = time.monotonic()
                 self._process = spawn_server(self._folder, self._socket, self._folder / "valkey.log", lock.fileno())
 
