@@ -388,9 +388,9 @@ def test_an_autostop_that_is_cancelled_in_skypilot_is_set_again_with_who_cancell
     sweeping.ana.can_see("autostop after 5 idle min")
     server.world.autostop(f"verl-{run_id}", -1, down=False, user="ben")
     eventually(lambda: server.world.clusters[f"verl-{run_id}"].autostop == 5, sweeping.log, 30)
-    sweeping.ana.can_see("SkyPilot names `ben`. I set it to 5 idle minutes.", 30)
+    sweeping.ana.can_see("According to SkyPilot, `ben` did this. I set it to 5 idle minutes.", 30)
     server.world.reset_autostop(f"verl-{run_id}")
-    sweeping.ana.can_see("By whom is not known", 60)
+    sweeping.ana.can_see("SkyPilot does not say who did this", 60)
     assert server.calls["/autostop"] == 2
 
 
@@ -402,12 +402,12 @@ def test_a_cluster_launched_by_hand_is_told_of_and_removed_by_a_button_and_no_ot
     sweeping.sees_card("running")
     server.world.clusters["dev-box"] = Machines("dev-box", 2, time.time() - 3600, status="UP")
     server.world.clusters["sky-jobs-controller-1"] = Machines("sky-jobs-controller-1", 1, time.time(), status="UP")
-    sweeping.ana.can_see("`dev-box` is running outside verlbot", 30)
+    sweeping.ana.can_see("`dev-box` was launched outside verlbot", 30)
     sweeping.ana.can_see("so far at $4.00/h", 30)
     message = sweeping.ana.sees_message(lambda one: "dev-box" in one["text"])
     sweeping.ana.clicks("remove_orphan", message["ts"], confirmed=True)
     eventually(lambda: server.world.standing() == ["sky-jobs-controller-1", f"verl-{run_id}"], sweeping.log, 30)
-    sweeping.ana.can_see("`dev-box` is gone", 90)
+    sweeping.ana.can_see("`dev-box`: machines confirmed gone.", 90)
     assert "sky-jobs-controller" not in sweeping.ana.reads()
 
 

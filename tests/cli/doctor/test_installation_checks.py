@@ -110,7 +110,7 @@ def test_recipes_and_their_secrets_by_name() -> None:
     told(
         installation_checks.judge_secrets([PPO], {"HF_TOKEN"}),
         OK,
-        "HF_TOKEN set; WANDB_API_KEY not set, which the recipes can do",
+        "HF_TOKEN set; MLFLOW_TRACKING_URI, SWANLAB_API_KEY and WANDB_API_KEY not set, which the recipes can do",
     )
     strict = replace(PPO, task={**PPO.task, "secrets": {"HF_TOKEN": None}})
     told(installation_checks.judge_secrets([strict, SMOKE], set()), FAILURE, "HF_TOKEN not set", "`ppo`")

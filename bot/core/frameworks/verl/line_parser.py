@@ -123,7 +123,7 @@ class LineParser:
         self.events.append(self.losses.add_to(row))
         self.unfamiliar_keys, self.sampling = (), False
         # Those of a validation before the first step are no step's; later on a step's row comes after the others.
-        if VERL_KEYS.is_training_step(row) or not self.keys:
+        if self.losses is not NO_LOSSES and (VERL_KEYS.is_training_step(row) or not self.keys):
             self.losses = NO_LOSSES
 
     def _belongs_to_run(self, row: StepMetrics) -> bool:
