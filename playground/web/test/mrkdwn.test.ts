@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { inline } from "../src/text/inline";
+import { slackDate } from "../src/text/date";
 import { mrkdwn, oneLine, plain } from "../src/text/mrkdwn";
 
 const text = (words: string) => ({ kind: "text", text: words });
@@ -66,5 +67,12 @@ describe("plain text", () => {
   });
   it("is one line for those who read it out", () => {
     expect(oneLine("*a* <@U1>\n```b```", () => "Ana")).toBe("a @Ana b");
+  });
+
+  it("has dates as the reader's clock shows them, or else their fallback", () => {
+    const eta = "ETA <!date^1767391320^{time}|22:02 UTC>";
+    const clock = { now: 1767391320, zone: "Asia/Shanghai", hour12: false };
+    expect(oneLine(eta, undefined, (at, format) => slackDate(at, format, clock))).toBe("ETA 06:02");
+    expect(oneLine(eta)).toBe("ETA 22:02 UTC");
   });
 });

@@ -73,10 +73,11 @@ function Time({ message, short = false }: { message: Message; short?: boolean })
 
 /** What the reply is to: the first words of the thread, as Slack shows them. */
 function Broadcast({ message }: { message: Message }) {
-  const { look } = useActing();
+  const { look, clock } = useActing();
   const { messages } = useTalk();
   const root = messages.find((one) => one.channel === message.channel && one.ts === message.thread_ts);
-  const words = root ? oneLine(root.text, (id) => nameOf(look, id)).replace(/:[a-z_]+: ?/g, "") : "";
+  const dateOf = (at: number, format: string) => slackDate(at, format, clock);
+  const words = root ? oneLine(root.text, (id) => nameOf(look, id), dateOf).replace(/:[a-z_]+: ?/g, "") : "";
   return (
     <p className="broadcast">
       <Icon name="thread" size={14} /> replied to a thread:{" "}

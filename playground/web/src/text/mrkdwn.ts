@@ -102,13 +102,16 @@ function list(group: string[]): Part {
   return { kind: "list", ordered: first?.[3] !== undefined, start: Number(first?.[3] ?? 1), items };
 }
 
-/** A text in one line without markup: for titles, notifications and labels. */
-export function oneLine(text: string, nameOf: (id: string) => string = (id) => id): string {
-  const words = (nodes: Inline[]): string => nodes.map((node) => word(node, nameOf, words)).join("");
+/** What shows a moment; empty for a format that shows nothing. */
+export type DateOf = (unix: number, format: string) => string;
+
+/** A text in one line without markup: for titles, notifications and labels. Without `dateOf`, dates are their fallbacks. */
+export function oneLine(text: string, nameOf: (id: string) => string = (id) => id, dateOf: DateOf = () => ""): string {
+  const words = (nodes: Inline[]): string => nodes.map((node) => word(node, nameOf, dateOf, words)).join("");
   return words(inline(text.replace(/```/g, ""))).replace(/\s+/g, " ").trim();
 }
 
-function word(node: Inline, nameOf: (id: string) => string, words: (nodes: Inline[]) => string): string {
+function word(node: Inline, nameOf: (id: string) => string, dateOf: DateOf, words: (nodes: Inline[]) => string): string {
   switch (node.kind) {
     case "text":
     case "code":
@@ -129,7 +132,7 @@ function word(node: Inline, nameOf: (id: string) => string, words: (nodes: Inlin
     case "broadcast":
       return `@${node.name}`;
     case "date":
-      return node.fallback;
+      return dateOf(node.unix, node.format) || node.fallback;
     case "emoji":
       return node.typed;
   }
