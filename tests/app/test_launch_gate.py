@@ -137,8 +137,9 @@ def test_one_that_passes_a_cap_is_refused_in_words_and_takes_nothing(serve: Any,
     answer = served.ask()
     assert answer.status_code == 400
     assert answer.text == (
-        "You would use 17 GPUs at once; your limit is 16. Stop a run or cluster first, and try again in a minute: "
-        "`sky status` shows the clusters; in Slack, `/verl list` shows the runs and `/verl budget` what they use."
+        "Your limit of GPUs at once is 16; with this run you would use 17. Stop a run or cluster first, and try again "
+        "in a minute: `sky status` shows the clusters; in Slack, `/verl list` shows the runs and `/verl budget` what "
+        "they use."
     )
     assert places(store) == ["ppo-7f3a"]
     assert served.looks == 1, "whoever has just removed one need not wait for the next sweep"
@@ -490,6 +491,6 @@ def test_a_bot_that_is_given_a_port_answers_there_and_counts_what_it_launched_it
         mended = passed(ask({"run": "train"}, kind="validate"))
         assert mended["resources"] == {"autostop": {"down": True, "idle_minutes": 30}}
         live.launch(ENDLESS)
-        assert "would have 2 runs at once; its limit is 1" in ask().text
+        assert "limit of runs at once is 1; with this one it would have 2" in ask().text
     finally:
         live.stop()

@@ -61,7 +61,8 @@ def test_sky_launch_meets_the_caps_and_gets_an_autostop(live: OnSlurm) -> None:
 
     told = " ".join(by_hand(live.bed, second).split())
     assert (
-        "There would be 2 clusters launched outside Slack at once; the limit is 1. Stop a run or cluster first" in told
+        "The limit of clusters launched outside Slack at once is 1; this one would make it 2. Stop a run or cluster "
+        "first" in told
     )
     assert second not in live.bed.clusters()
 

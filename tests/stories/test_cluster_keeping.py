@@ -35,9 +35,9 @@ def test_a_failed_cluster_is_kept_and_the_card_and_the_notice_say_until_when(bot
     assert bot.run().status == "stopping"
     read = bot.reads()
     assert "kept for a look until 12:30 UTC ($4.00/h)" in read
-    assert "The cluster is kept for a look until 12:30 UTC ($4.00/h). To remove it at once: `/verl stop " in read
-    assert "[Remove now]" in read
-    assert "Remove now" in bot.card()
+    assert "The cluster is kept for a look until 12:30 UTC ($4.00/h). To delete it now: `/verl stop " in read
+    assert "[Delete the cluster]" in read
+    assert "Delete the cluster" in bot.card()
     assert "is still up" not in read
 
 
@@ -145,7 +145,7 @@ def test_a_restarted_bot_keeps_it_as_long_as_promised(bot: Bot) -> None:
     later = bot.later()
     later.ticks(10, seconds=60)
     assert is_up(later)
-    assert later.reads().count("To remove it at once") == bot.reads().count("To remove it at once")
+    assert later.reads().count("To delete it now") == bot.reads().count("To delete it now")
     later.ticks(22, seconds=60)
     later.ticks(8)
     assert later.run().status == "ended"

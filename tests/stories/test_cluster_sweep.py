@@ -91,11 +91,13 @@ def test_where_there_can_be_no_autostop_it_is_tried_once_and_the_card_says_that_
     assert bot.cloud.autostops == []
     assert (
         times(
-            bot, "I cannot set it here, so only the lease limits the cluster: Autodown is not supported on Hyperbolic."
+            bot,
+            "I cannot set it here, so SkyPilot will not remove the cluster if I am down. Reason: Autodown is not "
+            "supported on Hyperbolic.",
         )
         == 1
     )
-    assert "no autostop, so only the lease limits the cluster" in bot.card(run_id)
+    assert "no autostop, so SkyPilot will not remove the cluster if I am down" in bot.card(run_id)
 
 
 def test_a_cloud_that_does_not_answer_is_asked_for_the_autostop_again(bot: Bot) -> None:
@@ -239,7 +241,7 @@ def test_one_that_is_adopted_has_an_end_which_its_owner_hears_of_and_may_put_off
     assert "<@U0LEA> adopted it" in told(bot)
     bot.sweep(minutes=8 * 60)
     assert bot.cloud.downs == [BOX]
-    assert "had adopted it until" in told(bot)
+    assert "that time is over" in told(bot)
     for _ in range(4):
         bot.sweep(minutes=1)
     assert "confirmed gone" in told(bot)

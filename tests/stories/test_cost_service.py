@@ -26,8 +26,7 @@ def test_a_run_is_accounted_for_while_it_trains_and_once_it_is_over(bot: Bot) ->
     assert bot.say("cost smoke-0001") == ""
     said = bot.told()
     assert "|smoke-0001> has cost *$2.67* so far, 3% of its budget of $100.00" in said
-    assert "Estimated: 40 min since it requested machines" in said
-    assert "$4.00/h (demo price)" in said
+    assert "Estimated: 40 min × $4.00/h (demo price), since machines were requested at " in said
     assert "$0.27 per step (10 steps)" in said
     assert "$0.30 per 0.01 of validation gained (0.41 → 0.50)" in said
     over(bot, "smoke-0001")
@@ -38,7 +37,10 @@ def test_a_run_is_accounted_for_while_it_trains_and_once_it_is_over(bot: Bot) ->
     bot.cloud.print("verl-smoke-0002", TRAINS.format(1, 0.4), TRAINS.format(2, 0.6))
     bot.tick(3600)
     bot.say("cost smoke-0002")
-    assert "The one earlier run of smoke that succeeded paid $0.30 per 0.01; this run paid 0.7× that" in bot.told()
+    assert (
+        "The one earlier run of smoke that succeeded paid $0.30 per 0.01 of validation gained; this run paid 0.7× that"
+        in bot.told()
+    )
 
 
 def test_idle_dollars_are_those_of_setup_stalls_and_teardown(bot: Bot) -> None:

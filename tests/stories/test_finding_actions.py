@@ -75,7 +75,7 @@ def test_a_finding_about_the_machines_lets_the_run_save_first(bot: Bot) -> None:
     trains(bot, range(1, 40))
     trains(bot, range(40, 60), seconds=180)
     assert bot.run().status == "running"
-    assert f"The training of {RUN} is sick, and it will be stopped." in bot.reads()
+    assert f"The training of {RUN} is sick, so I will stop the run." in bot.reads()
     save(bot, 60)
     trains(bot, range(60, 61), seconds=180)
     bot.ticks(12)
@@ -123,7 +123,7 @@ def test_a_finding_that_resumes_stops_the_run_and_continues_it_once_with_a_chang
     )
     assert (later.requester, later.channel) == (run.requester, run.channel)
     assert bot.cloud.launches == [CLUSTER, f"verl-{LATER}"]
-    why = "from step 20 with `learning_rate=0.05`, because: "
+    why = "from step 20 with `learning_rate=0.05`. Reason: "
     assert f"Rule `findings.{NAN}`: I resumed `{RUN}` once as `{LATER}`, {why}" in bot.card(RUN)
     assert f"Rule `findings.{NAN}`: I resumed `{RUN}` once as this run, {why}" in bot.card(LATER)
 

@@ -106,7 +106,7 @@ def test_a_lease_that_is_over_waits_for_a_save_and_then_ends_the_run(bot: Bot) -
     bot.tick(300)
     assert bot.run().status == "running"
     assert "*smoke-0001 saves its model, then stops* · lease ended" in bot.card()
-    assert "It keeps training until 13:10 UTC at most" in bot.reads()
+    assert "The run keeps training until 13:10 UTC at most" in bot.reads()
     save(bot, 31)
     assert bot.run().status == "running"  # verl names a checkpoint before it writes it
     step(bot, 31)
@@ -332,7 +332,7 @@ def test_whoever_does_not_want_the_model_stops_without_it(bot: Bot) -> None:
 
 def cannot_be_fetched(bot: Bot, line: str = "launch smoke nodes=2 budget=100 lease=3") -> None:
     trained(bot, line)
-    bot.cloud.breaks_fetch = "I could not read its cluster by SSH: no route to host"
+    bot.cloud.breaks_fetch = "I could not read the cluster by SSH: no route to host"
     bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
     bot.ticks(10, seconds=30)
 
@@ -342,7 +342,7 @@ def test_where_it_cannot_be_fetched_the_channel_is_asked_and_told_what_the_waiti
     assert stands(bot)
     read = bot.reads()
     assert (
-        f"*The step-20 checkpoint of {RUN} cannot be downloaded.* I could not read its cluster by SSH: no route to host"
+        f"*The step-20 checkpoint of {RUN} cannot be downloaded.* I could not read the cluster by SSH: no route to host"
         in read
     )
     assert (
@@ -390,7 +390,7 @@ def test_without_a_word_it_is_given_up_at_the_leases_end_and_that_is_said(bot: B
     bot.ticks(12)
     assert bot.run().status == "ended"
     assert f"The step-20 checkpoint of {RUN} is lost: I could not download it by 15:0" in bot.reads()
-    lost = "was lost with the cluster: I could not download it in time. I could not read its cluster"
+    lost = "was lost with the cluster: I could not download it in time. I could not read the cluster"
     assert lost in bot.reads()
 
 

@@ -184,7 +184,7 @@ def test_a_launch_that_passes_a_cap_is_refused_and_nothing_is_recorded(under: Ma
     bot = under(Policy(person=Caps(runs=1)))
     bot.say("launch smoke")
     refused = bot.say("launch smoke")
-    assert "You would have 2 runs at once; your limit is 1. Stop a run first" in refused
+    assert "Your limit of runs at once is 1; with this one you would have 2. Stop a run first" in refused
     assert "Launching" in bot.say("launch smoke", user=BEN)
     assert len(bot.store.list_open_runs()) == 2
 
@@ -442,7 +442,7 @@ def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_sav
     bot.check_monthly_budgets()
     bot.ticks(2)
     assert "monthly budget used up" in bot.card()
-    assert "It keeps training until 13:10 UTC at most" in bot.reads()
+    assert "The run keeps training until 13:10 UTC at most" in bot.reads()
     bot.ticks(2, seconds=301)
     bot.ticks(12)
     assert bot.run().reason == "month_spent"

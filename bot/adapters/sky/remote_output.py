@@ -75,7 +75,7 @@ PIPE_BLOCK_BYTES = 65_536
 STDERR_BYTES = 8_192
 """Maximum bytes that are kept of a program's standard error, from its end."""
 
-SSH_FAILED = N_("I could not read its cluster by SSH: {why}")
+SSH_FAILED = N_("I could not read the cluster by SSH: {why}")
 NO_PROGRAM = N_("`{program}`, which downloads models, is not installed on the bot's machine.")
 BOT_STOPPING = N_("The bot is stopping.")
 

@@ -27,22 +27,30 @@ def admit_all(run: Run, ledger: Ledger) -> Run:  # an AdmissionCheck
 
 
 CAP_VIOLATIONS = {
-    (Scope.PERSON, Measure.RUNS): N_("You would have {would} runs at once; your limit is {most}."),
-    (Scope.PERSON, Measure.GPUS): N_("You would use {would} GPUs at once; your limit is {most}."),
+    (Scope.PERSON, Measure.RUNS): N_("Your limit of runs at once is {most}; with this one you would have {would}."),
+    (Scope.PERSON, Measure.GPUS): N_("Your limit of GPUs at once is {most}; with this run you would use {would}."),
     (Scope.PERSON, Measure.DOLLARS_PER_HOUR): N_("Your runs would cost ${would} an hour; your limit is ${most}."),
     (Scope.PERSON, Measure.DOLLARS_PER_MONTH): N_(
         "This would bring your runs this month to ${would}; your limit is ${most}."
     ),
-    (Scope.TEAM, Measure.RUNS): N_("This channel would have {would} runs at once; its limit is {most}."),
-    (Scope.TEAM, Measure.GPUS): N_("This channel would use {would} GPUs at once; its limit is {most}."),
+    (Scope.TEAM, Measure.RUNS): N_(
+        "This channel's limit of runs at once is {most}; with this one it would have {would}."
+    ),
+    (Scope.TEAM, Measure.GPUS): N_(
+        "This channel's limit of GPUs at once is {most}; with this run it would use {would}."
+    ),
     (Scope.TEAM, Measure.DOLLARS_PER_HOUR): N_(
         "This channel's runs would cost ${would} an hour; its limit is ${most}."
     ),
     (Scope.TEAM, Measure.DOLLARS_PER_MONTH): N_(
         "This would bring this channel's runs this month to ${would}; its limit is ${most}."
     ),
-    (Scope.WORKSPACE, Measure.RUNS): N_("The workspace would have {would} runs at once; its limit is {most}."),
-    (Scope.WORKSPACE, Measure.GPUS): N_("The workspace would use {would} GPUs at once; its limit is {most}."),
+    (Scope.WORKSPACE, Measure.RUNS): N_(
+        "The workspace's limit of runs at once is {most}; with this one it would have {would}."
+    ),
+    (Scope.WORKSPACE, Measure.GPUS): N_(
+        "The workspace's limit of GPUs at once is {most}; with this run it would use {would}."
+    ),
     (Scope.WORKSPACE, Measure.DOLLARS_PER_HOUR): N_(
         "The workspace's runs would cost ${would} an hour; its limit is ${most}."
     ),

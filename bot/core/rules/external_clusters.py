@@ -201,8 +201,8 @@ def needs_reservation(ownership: Ownership | None) -> bool:
 
 
 EXCEEDED_CAPS = {
-    Measure.RUNS: "There would be {would} clusters launched outside Slack at once; the limit is {most}.",
-    Measure.GPUS: "Launches outside Slack would use {would} GPUs at once; the limit is {most}.",
+    Measure.RUNS: "The limit of clusters launched outside Slack at once is {most}; this one would make it {would}.",
+    Measure.GPUS: "The limit of GPUs for launches outside Slack is {most}; with this one they would use {would}.",
     Measure.DOLLARS_PER_HOUR: "Launches outside Slack would cost ${would} an hour; the limit is ${most}.",
     Measure.DOLLARS_PER_MONTH: "Launches outside Slack would cost ${would} this month; the limit is ${most}.",
 }

@@ -85,7 +85,7 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.UNKNOWN,
     ),
     FailureKind.KILLED: FailureCause(
-        N_("The machine killed the process (SIGKILL, exit code 137), most likely out of memory."),
+        N_("The machine killed the process (SIGKILL, exit code 137), most likely because its memory was full."),
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.TERMINATED: FailureCause(
@@ -245,7 +245,7 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.PACKAGES_LOCKED: FailureCause(
-        N_("Another process of the machine holds the lock of its package manager, such as an update at its start."),
+        N_("Another process on the machine, such as an update at startup, holds the lock of the package manager."),
         RetryEffect.HELPS,
     ),
     FailureKind.BUILD_FAILED: FailureCause(N_("pip could not build a package."), RetryEffect.DOES_NOT_HELP),

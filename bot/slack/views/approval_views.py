@@ -44,7 +44,7 @@ from bot.slack.views.mrkdwn import (
 
 APPROVE, REFUSE, SHOW_TASK = "approve", "refuse", "task"
 
-NEEDS_APPROVAL = N_("*{run} needs approval* from {people} until {time}.")
+NEEDS_APPROVAL = N_("*{run} needs approval* from {people} before {time}.")
 APPROVAL_CAUSE_PHRASES = {
     ApprovalCause.DOLLARS: N_("The run could cost up to {dollars}."),
     ApprovalCause.DAY: N_("With {person}'s other launches within a day, up to {day}."),
@@ -57,7 +57,7 @@ COST_OF_WHOLE_LEASE = N_("Over its whole lease it would cost {dollars}; its budg
 APPROVAL_GRANTED = N_("{person} has approved the launch of {run}, which may spend up to {budget}.")
 APPROVAL_DENIED = N_("{person} declined the launch of {run}.")
 APPROVAL_DENIED_BECAUSE = N_("{person} declined the launch of {run}: {reason}")
-APPROVAL_UNANSWERED = N_("No approver answered for {run} in time; it is not launched.")
+APPROVAL_UNANSWERED = N_("No approver decided in time, so {run} was not launched.")
 APPROVAL_QUESTION = N_("You approve the task {digest}, with all that its card and *Show task* say.")
 
 MAX_SETTINGS_CHARACTERS = 6_000

@@ -27,16 +27,16 @@ MAX_SHOWN_LINES = 10
 """Maximum lines of this kind in one message: more are unreadable on a phone."""
 
 ATTENTION_PHRASES = {
-    AttentionReason.NEEDS_APPROVAL: N_("It needs approval from {people}. The request expires {time}."),
+    AttentionReason.NEEDS_APPROVAL: N_("It needs approval from {people}. The request expires at {time}."),
     AttentionReason.LEASE_TOO_SHORT: N_(
-        "The lease ends {time}, before the {eta}. To extend it: `/verl extend {run} 2h`"
+        "The lease ends at {time}, before the {eta}. To extend it: `/verl extend {run} 2h`."
     ),
     AttentionReason.BUDGET_TOO_SMALL: N_(
-        "The forecast is {forecast}, the budget {budget}. To raise the budget: `/verl budget {run} DOLLARS`"
+        "The forecast is {forecast}, the budget {budget}. To raise the budget: `/verl budget {run} DOLLARS`."
     ),
-    AttentionReason.UNSAVED_MODEL: N_("The model is only on the cluster, and the lease ends {time}."),
+    AttentionReason.UNSAVED_MODEL: N_("The model is only on the cluster, and the lease ends at {time}."),
     AttentionReason.UNCOPIED_MODEL: N_(
-        "I cannot download the model, and the cluster will be deleted {time}. More: `/verl artifacts {run}`"
+        "I cannot download the model, and the cluster will be deleted at {time}. More: `/verl artifacts {run}`."
     ),
 }
 

@@ -58,7 +58,10 @@ LOST_OUTSIDE_STORE = N_(
     "The step-{step} checkpoint was saved in {folder}, not in {place}, so it was lost with the cluster unless that "
     "folder is on other storage."
 )
-ON_JOB_MACHINES = N_("The step-{step} checkpoint is only on the cluster, which SkyPilot deletes when the job ends.")
+ON_JOB_MACHINES = N_(
+    "The step-{step} checkpoint is only on the cluster. SkyPilot deletes the cluster when the job ends, and the "
+    "checkpoint with it."
+)
 ON_CLUSTER_ALONE = N_(
     "The step-{step} checkpoint is only on the cluster. I will download it before the cluster is deleted."
 )

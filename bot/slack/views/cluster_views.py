@@ -32,11 +32,11 @@ AUTOSTOP_CHANGED = N_("The autostop of {run} was changed outside verlbot, to {mi
 AUTOSTOP_MISSING = N_("The cluster of {run} had no autostop.")
 CHANGED_BY = N_("According to SkyPilot, {person} did this.")
 CHANGED_BY_UNKNOWN = N_(
-    "SkyPilot does not say who did this; SkyPilot also does this itself to clusters that it considers broken."
+    "SkyPilot does not say who did this. It also changes the autostop by itself if it considers a cluster broken."
 )
 AUTOSTOP_REPAIR_PENDING = N_("I am setting it to {minutes} idle minutes.")
 AUTOSTOP_REPAIRED = N_("I set it to {minutes} idle minutes.")
-AUTOSTOP_UNSUPPORTED = N_("I cannot set it here, so only the lease limits the cluster: {why}")
+AUTOSTOP_UNSUPPORTED = N_("I cannot set it here, so SkyPilot will not remove the cluster if I am down. Reason: {why}")
 
 TEARDOWN_OVERDUE = N_("*{cluster} is still up* {time} after {run} ended.")
 TEARDOWN_OVERDUE_WITH_RATE = N_("*{cluster} is still up* {time} after {run} ended, and costs {rate}.")
@@ -151,7 +151,7 @@ REMOVAL_BEGINS = N_("I am deleting it.")
 REMOVAL_REQUESTED = N_("{person} asked me to delete it.")
 LEFT_ALONE = N_("{person} chose to keep it.")
 ADOPTED_UNTIL = N_("{person} adopted it: I keep it until {time}, then delete it.")
-ADOPTION_EXPIRED = N_("{person} had adopted it until {time}.")
+ADOPTION_EXPIRED = N_("{person} adopted it until {time}; that time is over.")
 REMOVAL_SOON = N_(
     "{person} :alarm_clock: *{cluster} will be deleted at {time}.* To keep it longer, press the button above."
 )

@@ -48,7 +48,7 @@ MAX_LISTED_RUNS, MAX_GROUPS = 10, 5
 DATE_FORMAT = DAY_AND_TIME
 
 UNPRICED_RUN = N_("{run}: *price unknown*, which does not mean free.")
-HOW_TO_PRICE = N_("To give me a price, set `VERLBOT_PRICES`, or prices on SkyPilot's server.")
+HOW_TO_PRICE = N_("An admin can give me the price: with `VERLBOT_PRICES`, or on SkyPilot's server.")
 
 
 # One run.
@@ -87,9 +87,11 @@ def run_cost_headline(run: Run, now: datetime) -> Markup:
     return render_phrase("{run} has cost *{spent}* so far, {share} of its budget of {budget}", **fields)
 
 
-BY_CLOCK = N_("Estimated: {time} since it requested machines at {asked} × {rate}.")
+BY_CLOCK = N_("Estimated: {time} × {rate}, since machines were requested at {asked}.")
 BY_BILL = N_("{dollars} according to {source} at {time}; since then estimated at {rate}.")
-BY_LAST_BILL = N_("{dollars} according to {source} at {time}, after its machines were gone, at {rate}.")
+BY_LAST_BILL = N_(
+    "{dollars} according to {source} at {time}, when the machines were already gone; the rate was {rate}."
+)
 
 
 def describe_source(run: Run, now: datetime) -> Markup:
@@ -185,8 +187,8 @@ def compare_with_baseline(run: Run, efficiency: Efficiency, baseline: RecipeBase
     """Return the cost of a point in earlier runs of the same recipe, and this run's as a multiple of it."""
     fields = {"recipe": run.recipe, "dollars": wording.format_small_dollars(baseline.per_point)}
     median = render_plural(
-        "The one earlier run of {recipe} that succeeded paid {dollars} per 0.01",
-        "The median of {count} earlier runs of {recipe} that succeeded is {dollars} per 0.01",
+        "The one earlier run of {recipe} that succeeded paid {dollars} per 0.01 of validation gained",
+        "The {count} earlier runs of {recipe} that succeeded paid {dollars} per 0.01 of validation gained (median)",
         baseline.runs,
         **fields,
     )

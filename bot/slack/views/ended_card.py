@@ -246,8 +246,8 @@ def end_message(run: Run, now: datetime, log: str) -> Message | None:
     return Message("ended", text, tuple(blocks), broadcast=not is_answered, charts=charts)
 
 
-KEPT_UNTIL = N_("The cluster is kept for a look until {time}. To remove it at once: {command}.")
-KEPT_AT_RATE = N_("The cluster is kept for a look until {time} ({rate}). To remove it at once: {command}.")
+KEPT_UNTIL = N_("The cluster is kept for a look until {time}. To delete it now: {command}.")
+KEPT_AT_RATE = N_("The cluster is kept for a look until {time} ({rate}). To delete it now: {command}.")
 
 
 def build_keep_notice(run: Run, now: datetime, log: str) -> Message | None:

@@ -40,8 +40,8 @@ NO_CHECKPOINT_UNLESS_STORED = N_(
 )
 NO_CHECKPOINT_LEFT = N_("Nothing can be recovered ({amount}).")
 SETUP_ADVICE = N_(
-    "The recipe's `setup` failed before the training began. With `keep=30m`, the next launch keeps a failed cluster, so"
-    " that you can try its commands there."
+    "The recipe's `setup` failed before the training began. With `keep=30m`, the next launch keeps a failed "
+    "cluster, and you can try the commands of the setup there."
 )
 NO_CAUSE_IN_LOG = N_("Its log names no cause; its last lines are all that is known.")
 DOLLARS_LOST = N_("Work since then ({dollars}) is lost.")

@@ -71,11 +71,11 @@ HOW_TO_RAISE = N_("To raise the budget: {command}")
 RAISE_QUESTION = N_("This raises the budget of {run} from {before} to {after}.")
 
 LEASE_ENDS = N_("*The lease of {run} ends at {time}*, in less than {left}.")
-STOPS_AT_LEASE_END = N_("Then it will be stopped.")
+STOPS_AT_LEASE_END = N_("Then I stop the run.")
 LEASE_EXTENDED = N_("*The lease of {run} was extended*: it now ends at {time}.")
 LEASE_ENDED = N_("The lease of {run} ended at {time}.")
 ENDED_BEFORE_LEASE = N_("{run} ended before its lease did.")
-NEEDS_UNTIL = N_("At this rate it needs until {time}.")
+NEEDS_UNTIL = N_("At this rate the run needs until {time}.")
 
 
 def list_limit_notices(run: Run, now: datetime, report_only: Collection[str]) -> list[Message]:

@@ -13,10 +13,10 @@ RESUME_PLANNED = N_(
     "Rule {rule}: I will resume {run} once, from step {step} with {setting}, when its machines are gone. To prevent"
     " that: {command}."
 )
-RESUME_LAUNCHED = N_("Rule {rule}: I resumed {run} once as {later}, from step {step} with {setting}, because: {why}")
+RESUME_LAUNCHED = N_("Rule {rule}: I resumed {run} once as {later}, from step {step} with {setting}. Reason: {why}")
 RESUME_REFUSED = N_("Rule {rule}: I do not resume {run}. {why}")
 RESUME_STOPPED = N_("Rule {rule}: {person} prevented the resume of {run}.")
-RESUMED_HERE = N_("Rule {rule}: I resumed {earlier} once as this run, from step {step} with {setting}, because: {why}")
+RESUMED_HERE = N_("Rule {rule}: I resumed {earlier} once as this run, from step {step} with {setting}. Reason: {why}")
 WOULD_RESUME = N_("With the action `resume` it would have continued from step {step} with {setting}.")
 WOULD_ONLY_STOP = N_("With the action `resume` it would only have been stopped: {why}")
 

@@ -16,7 +16,7 @@ from bot.slack.views.mrkdwn import (
     render_plural,
 )
 
-MACHINES_LOST = N_("{run} lost its machines at {since}. SkyPilot is looking for new ones and will restart it there.")
+MACHINES_LOST = N_("{run} lost its machines at {since}. SkyPilot is looking for new ones and will restart it on them.")
 MACHINES_LOST_BEFORE_END = N_("{run} lost its machines at {since} and ended before it got new ones.")
 JOB_RECOVERED = N_("{run} lost its machines at {since}. It has had new ones since {until} and has restarted.")
 RECOVERY_UNSEEN = N_("{run} lost its machines between two checks. By {until} it had new ones and had restarted.")

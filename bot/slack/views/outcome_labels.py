@@ -132,7 +132,7 @@ OUTCOME_LABELS = {
     Reason.NOT_APPROVED: OutcomeLabels(
         ":no_entry_sign:",
         N_("not approved in time"),
-        N_("No approver answered for {run} in time."),
+        N_("No approver decided about {run} in time."),
         N_("{run} *was not launched*: no approver answered in time"),
         N_("{run} was not approved in time"),
     ),

@@ -260,7 +260,12 @@ def render_cost_breakdown(dollars_by_name: Mapping[str, DigestDollars], render_n
 
 def render_cost_share(name: Markup, dollars: DigestDollars) -> Markup:
     """Return one entry of a breakdown: dollars since the last report and this month, as in the line above it."""
-    return mrkdwn("{} {} / {}", name, wording.format_dollars(dollars.since), wording.format_dollars(dollars.month))
+    return render_phrase(
+        "{name} {since} ({month} this month)",
+        name=name,
+        since=wording.format_dollars(dollars.since),
+        month=wording.format_dollars(dollars.month),
+    )
 
 
 def render_best_by_recipe(content: DigestContent) -> Markup:

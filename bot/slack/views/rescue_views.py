@@ -41,17 +41,18 @@ the begin of a rescue at which they must decide in any case."""
 
 SAVE_GRACE_REASONS = {
     Reason.LEASE_EXPIRED: N_(
-        "The lease of {run} has ended. It keeps training until {time} at most, to save a checkpoint first."
+        "The lease of {run} has ended. The run keeps training until {time} at most, to save a checkpoint first."
     ),
     Reason.BUDGET_EXCEEDED: N_(
-        "The budget of {run} is used up. It keeps training until {time} at most, to save a checkpoint first."
+        "The budget of {run} is used up. The run keeps training until {time} at most, to save a checkpoint first."
     ),
     Reason.MONTHLY_BUDGET_EXCEEDED: N_(
-        "The monthly budget of {run} is used up. It keeps training until {time} at most, to save a checkpoint first."
+        "The monthly budget of {run} is used up. The run keeps training until {time} at most, to save a checkpoint "
+        "first."
     ),
     Reason.SICK: N_(
-        "The training of {run} is sick, and it will be stopped. It keeps training until {time} at most, to save a"
-        " checkpoint first."
+        "The training of {run} is sick, so I will stop the run. It keeps training until {time} at most, to save a "
+        "checkpoint first."
     ),
     Reason.STOPPED: N_("{run} will be stopped. It keeps training until {time} at most, to save a checkpoint first."),
 }

@@ -140,7 +140,7 @@ def describe_time_left(run: Run, now: datetime) -> Markup:
     if not isinstance(forecast.ends_at, datetime):
         return render_phrase("more than a year left")
     left = format_time_left(forecast.ends_at - now)
-    return mrkdwn("*{}* ({})", left, wording.format_moment(forecast.ends_at, now))
+    return render_phrase("*{left}* ({time})", left=left, time=wording.format_moment(forecast.ends_at, now))
 
 
 def format_time_left(left: timedelta) -> Markup:

@@ -83,12 +83,12 @@ def stop_button(run: Run) -> Block:
 def removal_button(run: Run) -> Block:
     """Return the button that ends the time for which a failed run's cluster is kept, after a confirmation."""
     dialog = confirmation(
-        render_phrase("Remove the cluster?"),
-        render_phrase("{run} has failed; its cluster is kept for a look and is removed now.", run=code(run.id)),
-        render_phrase("Remove now"),
+        render_phrase("Delete the cluster?"),
+        render_phrase("{run} has failed. Its cluster was kept for a look; I delete it now.", run=code(run.id)),
+        render_phrase("Delete the cluster"),
         render_phrase("Keep it"),
     )
-    return button(render_phrase("Remove now"), "stop", run.id, dialog, "danger")
+    return button(render_phrase("Delete the cluster"), "stop", run.id, dialog, "danger")
 
 
 def describe_loss_by_stop(run: Run) -> Markup:

@@ -108,8 +108,9 @@ def describe_end_time(run: Run, now: datetime) -> Markup:
 def describe_cost_of_budget(run: Run, now: datetime) -> Markup:
     """Return the dollars so far, and the budget."""
     cost, budget = run.cost(now), wording.format_dollars(run.limits.budget_dollars)
+    # The budget alone would be read as a cost.
     if run.launch.first_requested_at is None:
-        return budget
+        return wording.describe_budget(run.limits.budget_dollars)
     if cost is None:
         return render_phrase("price unknown")
     return mrkdwn("{} / {}", wording.format_dollars(cost), budget)

@@ -65,7 +65,7 @@ SAFEGUARD_WARNINGS = {
     Safeguard.VALIDATION: N_(
         ":warning: *No validation*: nothing shows whether the model improves. `{option}=20` validates every 20 steps."
     ),
-    Safeguard.AUTOSTOP: N_(":warning: *No autostop*: only the lease limits the cluster."),
+    Safeguard.AUTOSTOP: N_(":warning: *No autostop*: SkyPilot will not remove the cluster if I am down."),
 }
 
 
@@ -213,8 +213,10 @@ def describe_cost(run: Run, now: datetime) -> Markup:
 
 def describe_outcome(status: RunStatus, reason: Reason | None) -> Markup:
     """Return the state of a run, or its outcome: less than its card shows."""
-    if reason is not None and status is RunStatus.ENDED:
-        return mrkdwn("{} {}", emoji(OUTCOME_LABELS[reason].icon), render_phrase(OUTCOME_LABELS[reason].state))
+    if reason is not None and status in (RunStatus.STOPPING, RunStatus.ENDED):
+        billing = render_phrase("still billing") if status is RunStatus.STOPPING else ""
+        outcome = join_parts(" · ", [render_phrase(OUTCOME_LABELS[reason].state), billing])
+        return mrkdwn("{} {}", emoji(OUTCOME_LABELS[reason].icon), outcome)
     return mrkdwn("{} {}", emoji(STATUS_LABELS[status][0]), render_phrase(STATUS_LABELS[status][1]))
 
 
@@ -328,7 +330,7 @@ def describe_autostop(run: Run) -> Markup:
     if run.plan.managed:
         return render_phrase("SkyPilot deletes the cluster when the job ends")
     if run.observed.autostop_minutes is None:
-        return render_phrase("no autostop, so only the lease limits the cluster")
+        return render_phrase("no autostop, so SkyPilot will not remove the cluster if I am down")
     return render_phrase("autostop after {minutes} idle min", minutes=run.observed.autostop_minutes)
 
 

@@ -30,8 +30,15 @@ TWO = a_run(id="ppo-0003", gpus="H100:1")
 PASSED = [
     pytest.param(Policy(), TWO, None, id="without a policy there are no caps"),
     pytest.param(Policy(person=Caps(runs=2)), TWO, None, id="just as many as are allowed"),
-    pytest.param(Policy(person=Caps(runs=1)), TWO, "You would have 2 runs at once; your limit is 1.", id="runs"),
-    pytest.param(Policy(person=Caps(gpus=17)), TWO, "You would use 18 GPUs at once; your limit is 17.", id="GPUs"),
+    pytest.param(
+        Policy(person=Caps(runs=1)), TWO, "Your limit of runs at once is 1; with this one you would have 2.", id="runs"
+    ),
+    pytest.param(
+        Policy(person=Caps(gpus=17)),
+        TWO,
+        "Your limit of GPUs at once is 17; with this run you would use 18.",
+        id="GPUs",
+    ),
     pytest.param(Policy(person=Caps(gpus=0)), a_run(id="ppo-3"), None, id="what takes no GPU passes no cap of them"),
     pytest.param(
         Policy(person=Caps(dollars_per_hour=7.5)), TWO, "cost $8.00 an hour; your limit is $7.50.", id="dollars an hour"
@@ -49,15 +56,25 @@ PASSED = [
         "Its budget can be $99.00 at most: `budget=99.00`.",
         id="this month's spending, the budgets of open runs and this one's",
     ),
-    pytest.param(Policy(team=Caps(runs=1)), TWO, "This channel would have 2 runs at once", id="a team's"),
+    pytest.param(
+        Policy(team=Caps(runs=1)),
+        TWO,
+        "This channel's limit of runs at once is 1; with this one it would have 2.",
+        id="a team's",
+    ),
     pytest.param(
         Policy(team=Caps(runs=1), teams={"C0TRAIN": Caps(runs=9)}), TWO, None, id="a channel's own in place of a team's"
     ),
-    pytest.param(Policy(workspace=Caps(runs=2)), TWO, "would have 3 runs at once; its limit is 2", id="everybody's"),
+    pytest.param(
+        Policy(workspace=Caps(runs=2)),
+        TWO,
+        "limit of runs at once is 2; with this one it would have 3",
+        id="everybody's",
+    ),
     pytest.param(
         Policy(person=Caps(runs=1), workspace=Caps(runs=2)),
         TWO,
-        "at once; your limit is 1. The workspace",
+        "with this one you would have 2. The workspace",
         id="two",
     ),
 ]

@@ -43,22 +43,20 @@ OTHERS = Ledger((held("ppo-7f3a", "U0BEN", 8, 4.0), held("sky/other", "sky/ana",
     [
         pytest.param(BEN, Policy(), None, id="no caps"),
         pytest.param(BEN, Policy(person=Caps(gpus=8)), None, id="under another name than his in Slack"),
-        pytest.param(
-            replace(BEN, person="U0BEN"), Policy(person=Caps(gpus=8)), "would use 16 GPUs", id="with his runs"
-        ),
-        pytest.param(BEN, Policy(workspace=Caps(gpus=17)), "workspace would use 18 GPUs", id="everybody's"),
+        pytest.param(replace(BEN, person="U0BEN"), Policy(person=Caps(gpus=8)), "you would use 16", id="with his runs"),
+        pytest.param(BEN, Policy(workspace=Caps(gpus=17)), "is 17; with this run it would use 18", id="everybody's"),
         pytest.param(BEN, Policy(workspace=Caps(gpus=18)), None, id="to the brim"),
         pytest.param(BEN, Policy(team=Caps(gpus=1), teams={"": Caps(runs=0)}), None, id="no channel's"),
         pytest.param(
             BEN,
             Policy(external_launches=ExternalLaunchPolicy(caps=Caps(runs=1))),
-            "2 clusters launched outside Slack",
+            "this one would make it 2",
             id="outside",
         ),
         pytest.param(
             BEN,
             Policy(external_launches=ExternalLaunchPolicy(caps=Caps(gpus=9))),
-            "would use 10 GPUs at once",
+            "is 9; with this one they would use 10",
             id="outside's GPUs",
         ),
         pytest.param(

@@ -30,7 +30,7 @@ SAVED = Progress(
 )
 PARTIAL = DownloadProgress("/data/artifacts/ppo-7f3a/global_step_400", 4_100_000_000, 18_400_000_000)
 WHOLE = replace(PARTIAL, downloaded_bytes=18_400_000_000, is_complete=True, shard_folder=f"{PARTIAL.folder}/actor")
-WHY = "I could not read its cluster by SSH: no route to host."
+WHY = "I could not read the cluster by SSH: no route to host."
 NOW = at(3600)
 
 

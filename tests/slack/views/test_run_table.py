@@ -105,7 +105,7 @@ def test_an_end_is_forecast_after_two_steps(run: Run, shown: str) -> None:
 @pytest.mark.parametrize(
     ("run", "shown"),
     [
-        pytest.param(a_run(), "$100.00", id="before any machine"),
+        pytest.param(a_run(), "budget $100.00", id="before any machine"),
         pytest.param(launching(rate=None), "price unknown", id="no price"),
         pytest.param(training(budget_dollars=0.5), "$6.00 / $0.50", id="over its budget"),
     ],

@@ -74,8 +74,8 @@ MACHINE_REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.NCCL_ERROR: Remedy(
         N_(
-            "NCCL prints why with `NCCL_DEBUG: INFO` among the `envs` of the recipe. An admin can also "
-            "launch it with `+ray_kwargs.ray_init.runtime_env.env_vars.NCCL_DEBUG=INFO`."
+            "To see why, set `NCCL_DEBUG: INFO` among the `envs` of the recipe: NCCL then prints the reason. An admin "
+            "can also launch it with `+ray_kwargs.ray_init.runtime_env.env_vars.NCCL_DEBUG=INFO`."
         ),
     ),
     FailureKind.NCCL_NETWORK: Remedy(
@@ -112,7 +112,7 @@ MACHINE_REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.GPU_UNSUPPORTED: Remedy(
         N_(
-            "Use the recipe's own image, or GPUs of a newer type; without FlashAttention: "
+            "Use the recipe's own image, or GPUs of a newer type, or train without FlashAttention: "
             "`+actor_rollout_ref.model.override_config.attn_implementation=sdpa`."
         ),
         (SettingChange("+actor_rollout_ref.model.override_config.attn_implementation=sdpa"),),
@@ -134,7 +134,7 @@ MACHINE_REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.UNSCHEDULABLE: Remedy(
         N_(
-            "Use machines with more CPUs (verl 0.9 takes 9, and 3 for each GPU), or lower "
+            "Use machines with more CPUs (verl 0.9 takes 9 CPUs, plus 3 for each GPU), or lower "
             "`trainer.n_gpus_per_node` and `trainer.nnodes`."
         ),
     ),

@@ -17,7 +17,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.DISK_FULL: Remedy(
         N_(
-            "Keep fewer checkpoints, `trainer.max_actor_ckpt_to_keep=1`, write them to a `volume=` or `bucket=`, or "
+            "Keep fewer checkpoints (`trainer.max_actor_ckpt_to_keep=1`), write them to a `volume=` or `bucket=`, or "
             "set a larger `disk_size` in the recipe."
         ),
         (SettingChange("trainer.max_actor_ckpt_to_keep=1"),),
@@ -59,8 +59,8 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.PROMPT_TOO_LONG: Remedy(
         N_(
-            "Leave such prompts out, `data.filter_overlong_prompts=True`, shorten them, "
-            "`data.truncation=left`, or raise `data.max_prompt_length` (and "
+            "Leave such prompts out (`data.filter_overlong_prompts=True`), shorten them "
+            "(`data.truncation=left`), or raise `data.max_prompt_length` (and "
             "`actor_rollout_ref.rollout.max_model_len`)."
         ),
         (SettingChange("data.filter_overlong_prompts=True"),),
@@ -155,8 +155,9 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.MICRO_BATCH: Remedy(
         N_(
-            "Set one of them, `actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu`, "
-            "`actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu`, or use "
+            "Set `actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu` and "
+            "`actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu`, and not the same names without `_per_gpu`; "
+            "or use "
             "`actor_rollout_ref.actor.use_dynamic_bsz=True`."
         ),
         (SettingChange("actor_rollout_ref.actor.use_dynamic_bsz=True"),),
@@ -171,9 +172,9 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.MEGATRON_PARALLEL: Remedy(
         N_(
-            "Choose sizes that divide the model: `actor_rollout_ref.actor.megatron.tensor_model_parallel_size` its "
-            "heads, `actor_rollout_ref.actor.megatron.pipeline_model_parallel_size` its layers, "
-            "`actor_rollout_ref.actor.megatron.expert_model_parallel_size` its experts; the same ones of "
+            "Choose sizes that divide the model: `actor_rollout_ref.actor.megatron.tensor_model_parallel_size` must "
+            "divide its heads, `actor_rollout_ref.actor.megatron.pipeline_model_parallel_size` its layers, and "
+            "`actor_rollout_ref.actor.megatron.expert_model_parallel_size` its experts. Set the same sizes in "
             "`actor_rollout_ref.ref.megatron`."
         ),
     ),
@@ -213,8 +214,8 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.MISSING_MODULE: Remedy(
         N_(
-            "Install it in the recipe's `setup`, on every node, or use the recipe's own image; without flash-attn: "
-            "`+actor_rollout_ref.model.override_config.attn_implementation=sdpa`."
+            "Install it in the recipe's `setup`, on every node, or use the recipe's own image. To train without "
+            "flash-attn: `+actor_rollout_ref.model.override_config.attn_implementation=sdpa`."
         ),
     ),
     FailureKind.PACKAGE_UNAVAILABLE: Remedy(
