@@ -241,6 +241,7 @@ def test_a_rule_in_the_shadow_tells_what_it_would_have_done_and_does_nothing(und
     for rule in ("budget", "lease"):
         assert f"The rule `{rule}` is report only, so the run will not be stopped." in read
     assert "will be stopped" not in said + read
+    assert "Then I stop the run" not in said + read
     assert read.count("would have been stopped now (budget used up).") == 1
     assert read.count("would have been stopped now (lease ended).") == 1
     assert read.count("Test rule `person.runs`: the launch of ") == 1
