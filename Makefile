@@ -196,9 +196,10 @@ clean:
 
 $(READY): pyproject.toml playground/pyproject.toml requirements.lock requirements-uv.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("verlbot needs Python 3.11 or newer: make PYTHON=python3.11 …")'
-	@echo "Setting up $(VENV): one to five minutes, and about a gigabyte."
+	@echo "Setting up $(VENV): one to five minutes, and 1.4 gigabytes."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-uv.lock
+	@echo "… the Python packages that it needs, SkyPilot among them"
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable ./playground
 	@touch $@

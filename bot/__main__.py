@@ -34,15 +34,25 @@ NO_PLAYGROUND = "The demo needs its playground, a Slack-like server, which is a 
 PLAYGROUND_HINT = "`make demo` in a checkout installs it; elsewhere, `pip install 'verlbot[demo]'`."
 
 
+READER_GONE = 128 + signal.SIGPIPE
+"""Exit code of a program whose output nobody reads any more, by the convention of shells."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0 on success, 1 on an error, 2 if the command makes no sense."""
     forbid_dumps()  # every command has the bot's tokens in its environment, even a container's health check
     options = build_parser(ACTIONS).parse_args(arguments)
     try:
-        return int(options.action(options))
+        code = int(options.action(options))
+        sys.stdout.flush()
+        return code
     except UserError as error:
         print(mask_secrets(f"verlbot: {error.sentence}"), file=sys.stderr)
         return 1
+    except BrokenPipeError:  # a reader such as `head` has enough
+        # Python writes what is left when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
 
 
 def mask_secrets(text: str) -> str:

@@ -95,16 +95,15 @@ def find_local_account(settings: Settings) -> tuple[SystemAccount | None, str]:
     if os.geteuid() != 0:
         raise UserError("Only root may give local runs another user.", "Unset VERLBOT_LOCAL_USER.")
     account = find_account(word or UNPRIVILEGED_USER)
-    needed_paths = (settings.data_dir, Path(sys.executable))
-    closed_path = next(
-        filter(
-            None, (find_closed_folder(account, needed_path.parent / needed_path.name) for needed_path in needed_paths)
-        ),
-        None,
-    )
-    if closed_path is None:
+    needed_paths = {"the data directory": settings.data_dir, "Python": Path(sys.executable)}
+    closed = {
+        f"{folder}, where {what} is: {path.resolve()}"
+        for what, path in needed_paths.items()
+        if (folder := find_closed_folder(account, path.parent / path.name))
+    }
+    if not closed:
         return account, ""
-    why = f"Local runs use the user {account_name(account)}, who has no access to {closed_path}."
+    why = f"Local runs use the user {account_name(account)}, who has no access to {'; and to '.join(sorted(closed))}."
     # Where Slack is a playground of this machine, runs fall back to root's own user rather than fail.
     if word or not settings.is_slack_local:
         raise UserError(

@@ -137,7 +137,11 @@ def run_terminal(bot: Bot, client: PlaygroundClient, lines: Sequence[str]) -> in
     """Run the terminal: print the guide, type the first lines, then read lines or follow the runs."""
     terminal = Terminal(client, Person(client), seeded(), milestone=extract_state)
     terminal.say(f"A Slack of your own is at {client.address}; the bot's log is {bot.settings.data_dir / 'bot.log'}.")
-    terminal.say(f"{format_guide()}\n" if sys.stdin.isatty() else "No terminal: the runs are followed to their ends.\n")
+    terminal.say(
+        f"{format_guide(client.address)}\n"
+        if sys.stdin.isatty()
+        else "No terminal: the runs are followed to their ends.\n"
+    )
     terminal.start()
     active = bot.run_service.queries.list_active()
     if active:

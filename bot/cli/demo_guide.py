@@ -33,7 +33,7 @@ class GuideStep:
 GUIDE = (
     GuideStep(
         "Launch a run",
-        "It trains a toy with real GRPO for about 90 seconds. Two processes on this machine stand in for two nodes.",
+        "It trains a toy with real GRPO for a minute and a half. Two processes on this machine stand in for two nodes.",
         (FIRST_LINE,),
     ),
     GuideStep(
@@ -114,11 +114,13 @@ GUIDE = (
 )
 
 
-def format_guide() -> str:
-    """Return the guide for people who stay in the terminal, where everyone is Ana."""
+def format_guide(address: str) -> str:
+    """Return the guide for people who stay in the terminal, where everyone is Ana, and the page's address again: the
+    guide is longer than many a terminal.
+    """
     own = [step for step in GUIDE if step.user == ANA]
     lines = [
         f"  {line:<72}  {step.title if line == step.lines[0] else ''}".rstrip() for step in own for line in step.lines
     ]
     opening = "Open it in a browser, or type here as Ana in #training (RUN is a run's id, such as smoke-7f3a):"
-    return "\n".join([opening, *lines, LEAVE_HINT])
+    return "\n".join([opening, *lines, LEAVE_HINT, f"The page: {address}"])

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from bot.__main__ import ACTIONS, main
+from bot.__main__ import ACTIONS, READER_GONE, main
 from bot.cli.command_line import build_parser
 
 
@@ -33,3 +33,15 @@ def test_the_bot_without_tokens_names_the_doctor() -> None:
     assert answer.returncode == 1
     assert "SLACK_BOT_TOKEN is not set" in answer.stderr
     assert "Run `verlbot doctor`" in answer.stderr
+
+
+def test_a_reader_that_has_enough_ends_a_command_without_a_traceback() -> None:
+    """As `verlbot doctor | head` does."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "bot", "manifest"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(60) == READER_GONE

@@ -25,7 +25,14 @@ export function Guide(props: GuideProps) {
   const { finished, next } = progressOf(look.guide, done);
   const count = finished.filter(Boolean).length;
   const upNext = useRef<HTMLLIElement>(null);
-  useEffect(() => void upNext.current?.scrollIntoView({ block: "nearest" }), [next]);
+  const steps = useRef<HTMLOListElement>(null);
+  useEffect(() => {
+    const show = () => upNext.current?.scrollIntoView({ block: "nearest" });
+    show();
+    const resized = new ResizeObserver(show); // a thread takes most of its room
+    if (steps.current) resized.observe(steps.current);
+    return () => resized.disconnect();
+  }, [next]);
   return (
     <aside className="pane guide" aria-label="Guide" onKeyDown={closesOnEscape(props.close)}>
       <header className="pane-head">
@@ -43,7 +50,7 @@ export function Guide(props: GuideProps) {
           </button>
         </div>
       </header>
-      <ol className="steps" tabIndex={0} aria-label="Steps">
+      <ol className="steps" tabIndex={0} aria-label="Steps" ref={steps}>
         {look.guide.map((step, at) => (
           <li key={at} className={`step ${finished[at] ? "step-done" : ""}`} aria-current={at === next ? "step" : undefined} ref={at === next ? upNext : null}>
             <h3>

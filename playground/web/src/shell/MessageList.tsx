@@ -86,7 +86,7 @@ function Beginning({ channel, empty }: { channel: Channel; empty: boolean }) {
   return (
     <div className="beginning">
       <h2>The beginning of {what}</h2>
-      <p>{empty ? "Nothing has been said yet. Type / below to see what the bot can do." : "Everything that was said here follows."}</p>
+      <p>{empty ? "Nothing has been said yet. Press the first command of the guide, or type /verl help below." : "Everything that was said here follows."}</p>
     </div>
   );
 }
