@@ -68,7 +68,7 @@ def test_nothing_ends_and_no_place_is_freed_while_it_is_said_once(
     later.ticks(12, seconds=20)
     assert later.run().status == before
     assert redis.hexists(RESERVATIONS, RUN_ID)
-    assert "limit is" in bot.say("launch smoke")  # its place is taken
+    assert "limit of runs at once is" in bot.say("launch smoke")  # its place is taken
     assert later.reads().count(FORGOTTEN) == 2  # in its thread, and so that the channel sees it
     assert UNKNOWN in later.card()
     assert len(later.cloud.launches) == 1

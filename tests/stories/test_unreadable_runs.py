@@ -93,7 +93,7 @@ def test_it_is_said_in_its_channel_and_to_ops_and_its_lease_ends_it(
         assert counted(bot, "I remove it when its lease ends, 2026-01-02 13:00 UTC", channel) == 1
     bot.tick(3500)
     assert bot.cloud.downs == []
-    assert "your limit" in bot.say("launch smoke") or "limit is" in bot.say("launch smoke")  # its place is taken
+    assert "Your limit of runs at once is 1" in bot.say("launch smoke")  # its place is taken
     bot.tick(120)
     assert bot.cloud.downs == [CLUSTER]
     bot.ticks(3, seconds=10)

@@ -86,6 +86,8 @@ class FencedPipeline(Pipeline):
         """
         if self.watching or not self.command_stack:
             return super().execute(raise_on_error)
+        # redis-py watches nothing after `multi`, although no command of this transaction has been sent yet.
+        self.explicit_transaction = False
         self.watch()
         try:
             return super().execute(raise_on_error)

@@ -14,6 +14,7 @@ from bot.adapters.redis.fencing import FencedRedis
 from bot.adapters.redis.redis_store import RedisStore
 from bot.core.model.ledger import Ledger
 from bot.core.model.run import Run
+from bot.core.model.run_stub import RunStub
 from bot.errors import LeadershipLost
 from tests.builders import NOON, a_run
 
@@ -30,6 +31,7 @@ WRITES = [
     pytest.param(lambda store: store.save_log(RUN.id, "after"), id="a key"),
     pytest.param(lambda store: store.archive(RUN.id), id="a set"),
     pytest.param(lambda store: store.delete_run(RUN.id), id="a deletion"),
+    pytest.param(lambda store: store.close_unreadable(RunStub(run_id=RUN.id), NOON), id="a transaction that watches nothing"),
 ]
 
 
