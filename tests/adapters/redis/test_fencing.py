@@ -31,7 +31,9 @@ WRITES = [
     pytest.param(lambda store: store.save_log(RUN.id, "after"), id="a key"),
     pytest.param(lambda store: store.archive(RUN.id), id="a set"),
     pytest.param(lambda store: store.delete_run(RUN.id), id="a deletion"),
-    pytest.param(lambda store: store.close_unreadable(RunStub(run_id=RUN.id), NOON), id="a transaction that watches nothing"),
+    pytest.param(
+        lambda store: store.close_unreadable(RunStub(run_id=RUN.id), NOON), id="a transaction that watches nothing"
+    ),
 ]
 
 
