@@ -35,7 +35,7 @@ PLAYGROUND_HINT = "`make demo` in a checkout installs it; elsewhere, `pip instal
 
 
 READER_GONE = 128 + signal.SIGPIPE
-"""Exit code of a program whose output nobody reads any more, by the convention of shells."""
+"""Exit code of a program whose reader has gone, by the convention of shells."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -65,8 +65,7 @@ class LaunchPreview:
     Attributes:
         yaml: the task, its scripts cut short.
         rate: its price; None if unknown, with `trouble` if the price could not be looked up.
-        refusal: why the launch would be refused here, or None.
-        controller: the jobs controller that would have to be rented first, or None.
+        refusal: why it would be refused here; controller: the jobs controller to be rented first; None for neither.
         admitted: the run as it would be recorded, with the approval that it would need; None where that is not known.
     """
 
@@ -116,6 +115,7 @@ def new_run(
             metrics=plan.recipe.metrics,
             finding_actions=plan.recipe.finding_actions,
             takes_overrides=plan.recipe.takes_overrides,
+            program=plan.recipe.program,
             option_parameters=list_option_parameters(plan),
             keep_on_failure=timedelta(hours=policy.keep_hours) if plan.keep is None else plan.keep,
             secrets=(*plan.recipe.secrets, *((TOKEN_VARIABLE,) if plan.code else ())),

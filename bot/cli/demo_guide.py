@@ -97,7 +97,7 @@ GUIDE = (
     ),
     GuideStep(
         "Look at a real recipe",
-        "The task as SkyPilot would get it, its budget, and what this machine lacks. Nothing is started.",
+        "The task as SkyPilot would get it, its budget, and what this machine does not have. Nothing is started.",
         ("/verl describe ppo", "/verl launch ppo nodes=4 algorithm.gamma=0.99 --dry-run"),
     ),
     GuideStep(

@@ -123,7 +123,7 @@ def unreachable_finding(error: Unavailable, place: str) -> DoctorFinding:
     if any(word in str(error) for word in PASSWORD_ERRORS):
         advice = "Put its password into REDIS_URL: redis://:PASSWORD@HOST:6379/0."
     else:
-        advice = "Start it, mend REDIS_URL, or leave REDIS_URL empty for the embedded store."
+        advice = "Start it, correct REDIS_URL, or leave REDIS_URL empty for the embedded store."
     return failure(STORE, f"nothing that can be used at {place}: {error}", advice)
 
 
@@ -188,7 +188,7 @@ def judge_recipes(problems: Mapping[str, Sequence[str]], folder: str) -> DoctorF
         return failure(
             RECIPES,
             f"{len(broken)} of {len(problems)} are not valid: {problem_list}",
-            f"Mend them until `verlbot recipes check {folder}` finds nothing.",
+            f"Correct them until `verlbot recipes check {folder}` finds nothing.",
         )
     return ok(RECIPES, f"all valid: {join_names(sorted(problems))}")
 

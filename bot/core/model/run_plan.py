@@ -65,8 +65,8 @@ class RunPlan:
         managed: whether it is a managed job of SkyPilot's.
         finding_actions: what the recipe does about findings, by their names; nothing about the others.
         keep_on_failure: how long its cluster is kept for a look after its job has failed; zero for not at all.
-        takes_overrides: whether its recipe takes settings of the framework; option_parameters: the parameters of its
-            recipe that set some of them.
+        takes_overrides: whether its recipe takes settings of the framework; program: the module of the framework's
+            whose settings those are; option_parameters: the parameters of its recipe that set some of them.
         lease_warnings: times before the end of its lease at which a warning is sent.
         code: the commit of the repository in which its scripts run; None for none.
     """
@@ -90,6 +90,7 @@ class RunPlan:
     finding_actions: Mapping[str, FindingAction] = field(default_factory=dict)
     keep_on_failure: timedelta = timedelta()
     takes_overrides: bool = False
+    program: str = ""
     option_parameters: tuple[OptionParameter, ...] = ()
     lease_warnings: tuple[timedelta, ...] = UNRESTRICTED.lease_warnings
     code: CodeVersion | None = None

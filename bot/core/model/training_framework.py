@@ -301,6 +301,7 @@ class Framework:
         stall_advice: what to look at in its settings when no step comes.
         samples: how it writes samples and metrics into files.
         option_trees: the settings that each of its programs knows, by the name of the module that runs.
+        advised_program: the program whose settings its advice and remedies name.
         launch_checks: what is checked of a launch of one of these programs.
     """
 
@@ -322,6 +323,7 @@ class Framework:
     samples: OutputFormat
     option_trees: Mapping[str, OptionTree]
     launch_checks: Mapping[str, LaunchChecks] = field(default_factory=dict)
+    advised_program: str = ""
 
     def get_launch_checks(self, program: str) -> LaunchChecks:
         """Return the checks of one of its programs; none for a program that it does not check."""

@@ -84,7 +84,7 @@ MAPPING_KEYS = ("resources", "envs", "file_mounts", "volumes", "config", "servic
 
 NODES_ERROR = "`num_nodes` must be a whole number from 1 to {most}."
 ACCELERATORS_ERROR = "`accelerators` must be a name and a count above 0 and up to {most}, such as `H100:8`."
-CHOICES_ERROR = "`any_of` and `ordered` must list machines, {most} at the most, and no lists of them."
+CHOICES_ERROR = "`any_of` and `ordered` must list machines, at most {most}, and no lists of them."
 NUMBER_ERROR = "`{key}` must be a number that is neither negative nor larger than {most}."
 SHAPE_ERROR = "`{key}` must be a mapping, as in a SkyPilot task."
 SECRETS_ERROR = "`secrets` must be a mapping or a list of names, as in a SkyPilot task."

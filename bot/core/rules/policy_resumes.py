@@ -14,7 +14,7 @@ from bot.core.model.recipe import RESUME
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.model.training_framework import MAX_NUMBER_CHARACTERS, SettingChange
-from bot.core.rules.relaunch import collect_settings, get_override_key, with_settings
+from bot.core.rules.relaunch import collect_settings, get_override_key, takes_setting, with_settings
 from bot.core.rules.save_grace import SOUND_FINDINGS, checkpoint_outlives_cluster
 from bot.errors import UserError
 from bot.phrase import N_, Phrase
@@ -115,7 +115,7 @@ def change_setting(run: Run, change: SettingChange) -> str | None:
         below = number is None or parameter.maximum is None or number <= parameter.maximum
         is_valid = changed and changed != parameter.value and above and below
         return f"{parameter.parameter}={changed}" if is_valid else None
-    return change.override if change.factor is None and run.plan.takes_overrides else None
+    return change.override if change.factor is None and takes_setting(run.plan, option) else None
 
 
 def list_overrides(run: Run) -> tuple[str, ...]:

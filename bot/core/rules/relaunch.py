@@ -9,6 +9,7 @@ from bot.core.model.launch_plan import LaunchPlan
 from bot.core.model.recipe import RESUME
 from bot.core.model.resources import find_node_gpus
 from bot.core.model.run import Run
+from bot.core.model.run_plan import RunPlan
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.training_framework import Framework
 from bot.core.rules.override_checks import find_engine
@@ -51,10 +52,20 @@ def suggest_relaunch(run: Run) -> Launch | None:
     if not isinstance(before, Launch) or run.failure is None or run.failure.kind is None:
         return before if isinstance(before, Launch) else None
     values = {get_override_key(word): word.partition("=")[2] for word in before.overrides}
-    changes = FRAMEWORK.remedies[run.failure.kind].changes
+    changes = [
+        change for change in FRAMEWORK.remedies[run.failure.kind].changes if takes_setting(run.plan, change.override)
+    ]
     return with_settings(
         before, (), tuple(change.apply(values.get(get_override_key(change.override))) for change in changes)
     )
+
+
+def takes_setting(plan: RunPlan, override: str) -> bool:
+    """Return whether a run's program takes a setting that the framework's advice names."""
+    if not plan.takes_overrides or plan.program in ("", FRAMEWORK.advised_program):
+        return plan.takes_overrides
+    tree = FRAMEWORK.option_trees.get(plan.program)
+    return tree is not None and get_override_key(override) in tree.options
 
 
 def can_resume(run: Run) -> bool:

@@ -238,7 +238,7 @@ def end_message(run: Run, now: datetime, log: str) -> Message | None:
     ]
     if run.launch.first_requested_at:
         blocks.append(
-            context(join_parts(" · ", [failure_views.render_remaining_checkpoint(run, now), describe_removal(run)]))
+            context(join_parts("\n", [failure_views.render_remaining_checkpoint(run, now), describe_removal(run)]))
         )
     text = join_parts(" · ", [strip_bold(head), why, metrics_line(run.training.progress)])
     charts = (chart,) if chart and chart_block else ()

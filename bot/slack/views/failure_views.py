@@ -10,7 +10,7 @@ from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.failure_causes import CAUSES_BY_KIND
 from bot.core.rules.failure_diagnosis import diagnose
 from bot.core.rules.save_grace import compute_loss
-from bot.phrase import N_
+from bot.phrase import N_, Phrase
 from bot.slack.views import checkpoint_views, wording
 from bot.slack.views.advice_views import describe_own_settings
 from bot.slack.views.mrkdwn import (
@@ -100,7 +100,7 @@ def render_failure_advice(run: Run, failure: FailureSummary | None) -> Markup:
     return join_markup_sentences(
         render_phrase(cause.sentence),
         render_phrase(remedy.sentence, run=run.id),
-        describe_own_settings(run, remedy.sentence),
+        describe_own_settings(run, Phrase(remedy.sentence, run=run.id)),
         render_phrase(RETRY_PHRASES[cause.retry]),
     )
 

@@ -179,14 +179,15 @@ def describe_nodes(nodes: int, gpus: str) -> Markup:
 
 
 def format_dollars(value: float) -> Markup:
-    """Return an amount of dollars, with cents below a thousand.
+    """Return an amount of dollars with cents, but for whole thousands: two amounts that differ never read alike.
 
-    >>> format_dollars(0.004), format_dollars(12.5), format_dollars(12000)
-    ('under $0.01', '$12.50', '$12,000')
+    >>> format_dollars(0.004), format_dollars(12.5), format_dollars(12000), format_dollars(1234.56)
+    ('under $0.01', '$12.50', '$12,000', '$1,234.56')
     """
     if 0 < value < 0.01:
         return render_phrase("under $0.01")
-    return escape(f"${value:,.0f}" if value >= 1000 else f"${value:,.2f}")
+    amount = f"${value:,.2f}"
+    return escape(amount.removesuffix(".00") if value >= 1000 else amount)
 
 
 def format_small_dollars(value: float) -> Markup:

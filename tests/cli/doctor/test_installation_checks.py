@@ -88,7 +88,7 @@ def test_a_store_that_only_reads_has_failed() -> None:
 @pytest.mark.parametrize(
     ("why", "advice"),
     [
-        pytest.param("Error 111 connecting to localhost:6379", "Start it, mend REDIS_URL", id="no server there"),
+        pytest.param("Error 111 connecting to localhost:6379", "Start it, correct REDIS_URL", id="no server there"),
         pytest.param("WRONGPASS invalid username-password pair", "password into REDIS_URL", id="another password"),
     ],
 )

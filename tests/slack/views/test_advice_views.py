@@ -22,10 +22,28 @@ ALL = "`/verl describe ppo`"
             f"Try another `learning_rate`. {ALL} lists all parameters of `ppo`.",
         ),
         ({"takes_overrides": False}, LOWER, f"`ppo` takes no settings of verl; {ALL} lists its own parameters."),
+        (
+            {"takes_overrides": True, "program": "verl.trainer.sft_trainer"},
+            LOWER,
+            f"{LOWER} `ppo` runs another trainer of verl, which has other settings; {ALL} lists its parameters.",
+        ),
+        (
+            {"takes_overrides": True, "program": "verl.trainer.sft_trainer"},
+            Phrase("Save more often: `trainer.save_freq=20`."),
+            "Save more often: `trainer.save_freq=20`.",
+        ),
         ({"takes_overrides": False}, Phrase("Run `py-spy dump` on each rank."), "Run `py-spy dump` on each rank."),
         ({"takes_overrides": False}, "Look at `team.data` first", "Look at `team.data` first"),
     ],
-    ids=["a recipe of verl", "a parameter of its own", "no such parameter", "no setting", "a team's own words"],
+    ids=[
+        "a recipe of verl",
+        "a parameter of its own",
+        "no such parameter",
+        "another trainer's settings",
+        "a setting of both trainers",
+        "no setting",
+        "a team's own words",
+    ],
 )
 def test_advice_is_what_the_recipe_can_follow(changes: dict[str, object], advice: Phrase | str, shown: str) -> None:
     assert render_advice(running(**changes), advice) == shown

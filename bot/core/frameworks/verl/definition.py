@@ -22,6 +22,9 @@ from bot.core.frameworks.verl.verl_errors import READING
 from bot.core.model.checkpoint_paths import CheckpointLayout
 from bot.core.model.training_framework import Framework, LaunchChecks, OutputFormat
 
+PPO_PROGRAM = "verl.trainer.main_ppo"
+"""The program whose settings the advice names."""
+
 VERL = Framework(
     name="verl",
     keys=VERL_KEYS,
@@ -40,8 +43,9 @@ VERL = Framework(
     stall_advice=STALL_ADVICE,
     samples=OutputFormat(SCORE_KEYS, FINDING_ORDERS, parse_samples, parse_metrics_file),
     option_trees=OPTION_LIST.trees,
+    advised_program=PPO_PROGRAM,
     launch_checks={
-        "verl.trainer.main_ppo": LaunchChecks(
+        PPO_PROGRAM: LaunchChecks(
             refuse_unfit_run,
             lambda task, overrides: [*warn_of_group(task, overrides), *list_size_warnings(task, overrides)],
             describe_checkpoint_sizes,
