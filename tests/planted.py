@@ -39,6 +39,7 @@ OPEN = {
     "launch.request_id": "SkyPilot's id",
     "observed.memory": "whether SkyPilot remembers it",
     "plan.metrics": "of the recipe",
+    "plan.program": "of the recipe",
     "plan.secrets": "names, of the recipe",
     "plan.resumes": "of the recipe",
     "plan.checkpoint_folder": "of the recipe",
