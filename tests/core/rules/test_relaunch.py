@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from bot.core.frameworks import FRAMEWORK
+from bot.core.model.failure import FailureKind, FailureSummary
 from bot.core.model.launch_plan import LaunchPlan, build_launch_plan
-from bot.core.rules.relaunch import refuse_other_gpus
+from bot.core.rules.relaunch import refuse_other_gpus, suggest_relaunch
 from tests.builders import a_recipe, a_run, refusal_of
 
 VERL = "verl.trainer.main_ppo"
@@ -49,3 +50,21 @@ def test_another_number_of_gpus_is_refused_with_the_machines_that_fit() -> None:
 )
 def test_as_many_gpus_and_what_is_not_known_are_accepted(before: tuple[str, int], launch: LaunchPlan) -> None:
     assert refuse(before, launch) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "overrides"),
+    [
+        pytest.param({}, ("actor_rollout_ref.actor.optim.lr=5e-7",), id="a recipe of the trainer that is advised"),
+        pytest.param({"program": VERL}, ("actor_rollout_ref.actor.optim.lr=5e-7",), id="the same, by its name"),
+        pytest.param({"program": "verl.trainer.sft_trainer"}, (), id="a trainer that has no such setting"),
+        pytest.param({"takes_overrides": False}, (), id="a recipe that takes no settings"),
+    ],
+)
+def test_a_retry_is_filled_in_with_what_the_runs_program_takes(
+    changes: dict[str, Any], overrides: tuple[str, ...]
+) -> None:
+    """Otherwise the bot would refuse what it has suggested itself."""
+    suggestion = suggest_relaunch(a_run(failure=FailureSummary("loss is nan", FailureKind.NAN_LOSS), **changes))
+    assert suggestion is not None
+    assert suggestion.overrides == overrides
