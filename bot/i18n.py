@@ -117,6 +117,11 @@ def translate_template(phrase: str) -> str:
     return translate_key(Phrase(phrase), _active_language.get().phrases)
 
 
+def translate_key_of(phrase: Phrase) -> str:
+    """Return a phrase in the current language without its fields, in the plural where its number asks for it."""
+    return translate_key(phrase, _active_language.get().phrases)
+
+
 def translate_plural(singular: str, plural: str, count: int) -> str:
     """Return the phrase for a number in the current language without its fields."""
     return _active_language.get().phrases.ngettext(singular, plural, count)

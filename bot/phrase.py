@@ -64,6 +64,37 @@ class Phrase:
         return hash(self.key)
 
 
+PERSON_KEY, CHANNEL_KEY = "@{person}", "#{channel}"
+"""The keys of a person and of a channel by Slack's id, which views show by name. They have no translation."""
+
+
+def name_person(user: str) -> Phrase:
+    """Return a person, by Slack's id, as a value of a phrase.
+
+    >>> str(Phrase("Ask {whom}.", whom=name_person("U0ANA")))
+    'Ask @U0ANA.'
+    """
+    return Phrase(PERSON_KEY, person=user)
+
+
+def name_channel(channel: str) -> Phrase:
+    """Return a channel, by Slack's id, as a value of a phrase."""
+    return Phrase(CHANNEL_KEY, channel=channel)
+
+
+def names_slack_ids(value: object) -> bool:
+    """Return whether a phrase, or one in it, is a person or a channel.
+
+    >>> names_slack_ids(Phrase("{a}", a=Phrase("{b}", b=name_person("U0ANA")))), names_slack_ids("@{person}")
+    (True, False)
+    """
+    if isinstance(value, tuple):
+        return any(map(names_slack_ids, value))
+    if not isinstance(value, Phrase):
+        return False
+    return value.key in (PERSON_KEY, CHANNEL_KEY) or any(map(names_slack_ids, value.values.values()))
+
+
 Text = Phrase | str
 """A phrase of the bot's own, or text from outside, which has no translation."""
 

@@ -27,7 +27,8 @@ from bot.core.rules.log_lines import (
     truncate_log,
 )
 from bot.slack.views.blocks import output_block
-from bot.slack.views.mrkdwn import code, restore_typed_text, strip_mention
+from bot.slack.views.mrkdwn import code
+from bot.slack.views.typed_markup import restore_typed_text, strip_mention
 from tests.examples import thorough
 from tests.linear import Use, grows_linearly, hard_texts, repeated, uses
 

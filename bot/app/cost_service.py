@@ -1,7 +1,6 @@
 """Money over time: the cost report of a month, warnings about monthly budgets, and who may change those budgets."""
 
 import logging
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
@@ -21,7 +20,7 @@ from bot.core.model.policy import Measure, Policy, Scope, cap_rule
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules.access import refuse_act
-from bot.core.rules.admission import CapViolation, find_cap_violations
+from bot.core.rules.admission import CapViolation, find_cap_violations, list_raising_commands
 from bot.core.rules.cluster_keeping import is_kept
 from bot.core.rules.costs import (
     MonthlyCosts,
@@ -45,7 +44,7 @@ from bot.core.rules.monthly_budget import (
     sum_spending,
 )
 from bot.errors import Denied, UnreadableRecord
-from bot.phrase import N_, Phrase, join_sentences
+from bot.phrase import N_, Phrase, join_sentences, name_channel, name_person
 from bot.runtime.failure_isolation import skip_failing_runs
 from bot.runtime.request_origin import get_origin
 
@@ -244,21 +243,26 @@ class MonthlyBudgetService:
         ]
         if exhausted:
             refusals = (explain_exhausted_budget(run, violation, usage) for violation, usage in exhausted)
-            raise Denied(join_sentences(*refusals), explain_how_to_approve(exhausted[0][0]), act=Act.APPROVE, on=run.id)
+            raise Denied(
+                join_sentences(*refusals),
+                explain_how_to_approve((violation for violation, _ in exhausted), run),
+                act=Act.APPROVE,
+                on=run.id,
+            )
 
 
 MONTH_SPENT = {
-    Scope.PERSON: N_("The monthly budget of the requester of `{run}` is used up: ${spent} of ${cap}."),
-    Scope.TEAM: N_("The monthly budget of this run's channel is used up: ${spent} of ${cap}."),
+    Scope.PERSON: N_("The monthly budget of {person} is used up: ${spent} of ${cap}."),
+    Scope.TEAM: N_("The monthly budget of {channel} is used up: ${spent} of ${cap}."),
     Scope.WORKSPACE: N_("The workspace's monthly budget is used up: ${spent} of ${cap}."),
 }
 MONTH_TOO_FULL = {
     Scope.PERSON: N_(
-        "`{run}` would exceed the monthly budget of its requester: it may spend ${more}; of ${cap}, ${spent} is "
+        "`{run}` would exceed the monthly budget of {person}: it may spend ${more}; of ${cap}, ${spent} is "
         "spent and ${reserved} is reserved."
     ),
     Scope.TEAM: N_(
-        "`{run}` would exceed the monthly budget of its channel: it may spend ${more}; of ${cap}, ${spent} is "
+        "`{run}` would exceed the monthly budget of {channel}: it may spend ${more}; of ${cap}, ${spent} is "
         "spent and ${reserved} is reserved."
     ),
     Scope.WORKSPACE: N_(
@@ -266,20 +270,21 @@ MONTH_TOO_FULL = {
         "and ${reserved} is reserved."
     ),
 }
-BUDGET_NAMES = {Scope.PERSON: "@person", Scope.TEAM: "team", Scope.WORKSPACE: "workspace"}
 
 
 def explain_exhausted_budget(run: Run, violation: CapViolation, usage: MonthUsage) -> Phrase:
     """Return which monthly budget has no room for a run, with its amounts, to the person who would approve the run."""
     phrases = MONTH_SPENT if usage.spent >= violation.cap else MONTH_TOO_FULL
     amounts = {"spent": usage.spent, "reserved": usage.reserved, "cap": violation.cap, "more": violation.requested}
-    return Phrase(phrases[violation.scope], run=run.id, **{name: f"{value:,.2f}" for name, value in amounts.items()})
-
-
-def explain_how_to_approve(violation: CapViolation) -> Phrase:
-    """Return how an approver makes room for a run in a monthly budget: with the least amount that is enough."""
     return Phrase(
-        "Raise it first with `/verl budget {name} {dollars}`, then approve.",
-        name=BUDGET_NAMES[violation.scope],
-        dollars=math.ceil(violation.total),
+        phrases[violation.scope],
+        run=run.id,
+        person=name_person(run.requester),
+        channel=name_channel(run.channel),
+        **{name: f"{value:,.2f}" for name, value in amounts.items()},
     )
+
+
+def explain_how_to_approve(violations: Iterable[CapViolation], run: Run) -> Phrase:
+    """Return how an approver makes room for a run in its monthly budgets."""
+    return Phrase("Type this first, then approve: {commands}.", commands=list_raising_commands(violations, run))

@@ -13,7 +13,7 @@ from bot.core.rules.external_clusters import ExternalCluster, ExternalLaunch
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
 from tests.builders import approvers
-from tests.story import ANA, BEN, LEA, SECRET, Bot
+from tests.story import ANA, BEN, LEA, RANDOM, SECRET, TRAINING, Bot
 
 LINE = "launch smoke nodes=2 lease=4 budget=12"  # four dollars an hour
 POLICY = Policy(
@@ -130,8 +130,8 @@ def test_an_approval_over_a_spent_month_names_the_amounts_and_how_to_raise_it(bo
     bot.say("launch smoke nodes=2 lease=24 budget=60")
     bot.policy = replace(POLICY, person=Caps(dollars_per_month=2))
     refused = bot.say("approve smoke-0002", user=LEA)
-    assert "The monthly budget of the requester of `smoke-0002` is used up: $4.06 of $2.00." in refused
-    assert "Raise it first with `/verl budget @person 65`, then approve." in refused
+    assert "The monthly budget of <@U0ANA> is used up: $4.06 of $2.00." in refused
+    assert "Type this first, then approve: `/verl budget` <@U0ANA> `65`." in refused
     assert bot.run("smoke-0002").status == "awaiting_approval"
     bot.say(f"budget <@{ANA}|ana> 65", user=LEA)
     assert "is approved and launching" in bot.say("approve smoke-0002", user=LEA)
@@ -142,7 +142,9 @@ def test_an_approval_over_a_spent_month_names_the_amounts_and_how_to_raise_it(bo
     [
         pytest.param(10, "Its budget can be $5.94 at most: `budget=5.94`.", id="some of the month is left"),
         pytest.param(
-            4, "An approver can raise it: `/verl budget @person 11`. Ask <@U0LEA>, <@U0BEN>.", id="it is spent"
+            4,
+            "An approver can raise it: `/verl budget` <@U0ANA> `11`. Ask <@U0LEA>, <@U0BEN>.",
+            id="it is spent",
         ),
     ],
 )
@@ -157,3 +159,64 @@ def test_only_advice_that_can_help_is_given(bot: Bot, month: float, advice: str)
         assert "budget=" not in refused
         return
     assert "Launching" in bot.say("launch smoke budget=5.94")
+
+
+def type_advised_commands(bot: Bot, advice: str, *, user: str) -> list[str]:
+    """Type the commands of an advice as it shows them, each in the channel that it names; return them."""
+    found = re.findall(r"/verl (budget (?:<@\w+>|team|workspace) \d+)(?: in <#(\w+)>)?", advice.replace("`", ""))
+    for command, channel in found:
+        assert " a month." in bot.say(command, user=user, channel=channel or RANDOM)
+    return [command.split()[1] for command, _ in found]
+
+
+FULL_MONTHS = replace(
+    POLICY,
+    person=Caps(dollars_per_month=4),
+    team=Caps(dollars_per_month=3),
+    workspace=Caps(dollars_per_month=2),
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "owners"),
+    [
+        pytest.param(FULL_MONTHS, [f"<@{ANA}>", "team", "workspace"], id="three months are used up"),
+        pytest.param(
+            replace(FULL_MONTHS, workspace=Caps(dollars_per_month=1000)), [f"<@{ANA}>", "team"], id="two of them"
+        ),
+        pytest.param(
+            replace(FULL_MONTHS, person=Caps(dollars_per_month=8), workspace=Caps()),
+            [f"<@{ANA}>", "team"],
+            id="one is used up, and the other has too little left",
+        ),
+    ],
+)
+def test_the_advised_commands_lift_the_refusal_of_a_launch_and_of_an_approval(
+    bot: Bot, policy: Policy, owners: list[str]
+) -> None:
+    bot.running(LINE)
+    bot.tick(3600)
+    end(bot, "smoke-0001")
+    bot.say("launch smoke nodes=2 lease=24 budget=60")
+    bot.policy = replace(policy, approve_above_dollars=None)
+    refused = bot.say("launch smoke budget=5")
+    assert "An approver can raise them: " in refused
+    assert type_advised_commands(bot, refused, user=LEA) == owners
+    assert "Launching" in bot.say("launch smoke budget=5")
+    bot.policy = replace(policy, approve_above_dollars=50)
+    for owner, channel in ((f"<@{ANA}>", TRAINING), ("team", TRAINING), ("workspace", TRAINING)):
+        bot.say(f"budget {owner} 2", user=LEA, channel=channel)
+    refused = bot.say("approve smoke-0002", user=LEA, channel=RANDOM)
+    assert type_advised_commands(bot, refused, user=LEA) == [f"<@{ANA}>", "team", "workspace"]
+    assert "is approved and launching" in bot.say("approve smoke-0002", user=LEA, channel=RANDOM)
+
+
+def test_a_person_is_named_by_id_where_a_form_shows_no_mention_and_the_command_takes_that(bot: Bot) -> None:
+    assert f"<@{ANA}> can now spend $65.00 a month." in bot.say(f"budget @{ANA} 65", user=LEA)
+
+
+def test_no_run_is_to_be_stopped_for_a_launch_that_is_too_large_by_itself(bot: Bot) -> None:
+    bot.policy = replace(POLICY, person=Caps(gpus=1))
+    refused = bot.say("launch ppo nodes=2")
+    assert "This run alone is over the limit" in refused
+    assert "Stop a run" not in refused

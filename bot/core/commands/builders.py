@@ -251,6 +251,15 @@ def build_audit_command(arguments: ParsedArguments) -> ShowAudit:
 PERSON_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*+)?>")
 """A mention as Slack writes it: `<@U0ANA|ana>`."""
 
+PERSON_ID = re.compile(r"@([UW][A-Z0-9]*[0-9][A-Z0-9]*)")
+"""A person's id as it is shown where Slack renders no mention: `@U0ANA`."""
+
+
+def match_person(text: str) -> re.Match[str] | None:
+    """Return the match of a person's mention, or id, whose first group is the id; None for another text."""
+    return PERSON_MENTION.fullmatch(text) or PERSON_ID.fullmatch(text)
+
+
 BUDGET_SCOPES = {"team": Scope.TEAM, "workspace": Scope.WORKSPACE}
 
 
@@ -264,9 +273,9 @@ def build_budget_command(
     Raises:
         UserError: there is no such person, or the amount is none.
     """
-    name, person = arguments.names[0], PERSON_MENTION.fullmatch(arguments.names[0])
+    name, person = arguments.names[0], match_person(arguments.names[0])
     scope = Scope.PERSON if person else BUDGET_SCOPES.get(name.lower())
-    if name.startswith("@"):
+    if name.startswith("@") and person is None:
         raise UserError(describe_unknown_person(name), Phrase("Choose the person from Slack's list after the `@`."))
     if len(arguments.names) == 1:
         return ShowBudgets(scope, person[1] if person else "") if scope else ShowRunBudget(name)

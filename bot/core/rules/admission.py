@@ -4,7 +4,7 @@ The ledger says what open runs reserve.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
@@ -15,7 +15,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import PolicyHit
 from bot.core.rules.approval_rules import update_approval
 from bot.errors import Denied
-from bot.phrase import N_, Phrase, Text, join_sentences
+from bot.phrase import N_, Phrase, Text, join_list, join_sentences, name_channel, name_person
 
 AdmissionCheck = Callable[[Run, Ledger], Run]
 """A check of a run against the reservations of others: it returns the run to record, or raises a UserError."""
@@ -127,7 +127,7 @@ def admit_run(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzi
         sentences = join_sentences(*(violation.sentence for violation in enforced))
         raise Denied(
             sentences,
-            suggest_remedy(enforced),
+            suggest_remedy(enforced, run),
             exclude_person(policy.approvers, run.requester) if can_only_be_raised(enforced) else (),
             act=enforced[0].rule,
             on=run.id,
@@ -153,10 +153,24 @@ def record_month_use(run: Run, ledger: Ledger, policy: Policy, month: str) -> Ru
 
 
 HOW_TO_RAISE_MONTH = {
-    Scope.PERSON: N_("An approver can raise it: `/verl budget @person {dollars}`."),
-    Scope.TEAM: N_("An approver can raise it: `/verl budget team {dollars}`."),
-    Scope.WORKSPACE: N_("An approver can raise it: `/verl budget workspace {dollars}`."),
+    Scope.PERSON: N_("`/verl budget` {person} `{dollars}`"),
+    Scope.TEAM: N_("`/verl budget team {dollars}` in {channel}"),
+    Scope.WORKSPACE: N_("`/verl budget workspace {dollars}`"),
 }
+"""What an approver types to raise a monthly budget. A mention within code would be no mention."""
+
+
+def list_raising_commands(violations: Iterable[CapViolation], run: Run) -> Phrase:
+    """Return the commands that make room for a run in its monthly budgets: each with the least whole dollars."""
+    return join_list(
+        Phrase(
+            HOW_TO_RAISE_MONTH[violation.scope],
+            person=name_person(run.requester),
+            channel=name_channel(run.channel),
+            dollars=math.ceil(violation.total),
+        )
+        for violation in violations
+    )
 
 
 def can_only_be_raised(violations: list[CapViolation]) -> bool:
@@ -164,15 +178,21 @@ def can_only_be_raised(violations: list[CapViolation]) -> bool:
     return any(violation.measure is Measure.DOLLARS_PER_MONTH and not violation.cents_left for violation in violations)
 
 
-def suggest_remedy(violations: list[CapViolation]) -> Text:
-    """Return what the person may do about the violations: only what helps against all of them."""
+def suggest_remedy(violations: list[CapViolation], run: Run) -> Text:
+    """Return what lifts the refusal: a sentence for each kind of cap, and only what helps."""
     monthly = [violation for violation in violations if violation.measure is Measure.DOLLARS_PER_MONTH]
+    at_once = [violation for violation in violations if violation.measure is not Measure.DOLLARS_PER_MONTH]
     sentences: list[Text] = []
-    if len(monthly) < len(violations):
+    if any(violation.requested > violation.cap for violation in at_once):
+        sentences.append(
+            Phrase("This run alone is over the limit: launch a smaller one, or ask an admin to change the policy.")
+        )
+    elif at_once:
         sentences.append(Phrase("Stop a run first: `/verl list` shows the runs, and `/verl budget` what they use."))
     if can_only_be_raised(monthly):
-        worst = max(monthly, key=lambda violation: violation.total - violation.cap)
-        sentences.append(Phrase(HOW_TO_RAISE_MONTH[worst.scope], dollars=math.ceil(worst.total)))
+        commands = list_raising_commands(monthly, run)
+        one, several = N_("An approver can raise it: {commands}."), N_("An approver can raise them: {commands}.")
+        sentences.append(Phrase(one if len(monthly) == 1 else several, commands=commands))
     elif monthly:
         left = min(violation.cents_left for violation in monthly) / 100
         sentences.append(Phrase("Its budget can be ${left} at most: `budget={left}`.", left=f"{left:.2f}"))

@@ -23,7 +23,7 @@ from bot.slack.inbound.background import BackgroundReplies, respond_to_command
 from bot.slack.inbound.fair_queue import FairQueue, Work
 from bot.slack.payloads import MalformedDelivery, check_delivery
 from bot.slack.views.message import Answer
-from bot.slack.views.mrkdwn import restore_typed_text
+from bot.slack.views.typed_markup import restore_typed_text
 
 log = logging.getLogger(__name__)
 

@@ -54,7 +54,7 @@ from bot.slack.views.launch_form import (
     build_refusal,
 )
 from bot.slack.views.message import Answer
-from bot.slack.views.mrkdwn import restore_typed_text, strip_mention
+from bot.slack.views.typed_markup import restore_typed_text, strip_mention
 
 log = logging.getLogger(__name__)
 

@@ -66,12 +66,11 @@ def build_overrun_message(run: Run, overrun: BudgetOverrun) -> Message:
         "most": wording.format_dollars(overrun.limit_dollars),
     }
     headline = render_phrase(BUDGET_EXHAUSTED[scope], person=mention(owner), **dollars)
-    budget_name = "@person" if scope is Scope.PERSON else str(scope)
     consequence = render_phrase(
         KEEPING_ENDS if run.is_finished else RUN_ENDS,
         run=wording.link_run(run),
         time=date(overrun.until),
-        command=code(f"/verl budget {budget_name} DOLLARS"),
+        command=build_raising_command(scope, owner),
     )
     if overrun.resolved_at:
         restored = KEEPING_RESTORED if run.is_finished else BUDGET_RESTORED
@@ -80,6 +79,13 @@ def build_overrun_message(run: Run, overrun: BudgetOverrun) -> Message:
     state = "good" if overrun.resolved_at else ""
     key = f"budget-overrun-{overrun.rule}-{overrun.until.timestamp():.0f}"
     return Message(key, text, (section(mrkdwn("{} {}", text, mention(run.requester))),), urgent=state, is_edited=True)
+
+
+def build_raising_command(scope: Scope, owner: str) -> Markup:
+    """Return the command that raises a monthly budget. A mention within code would be no mention."""
+    if scope is Scope.PERSON:
+        return mrkdwn("{} {} {}", code("/verl budget"), mention(owner), code("DOLLARS"))
+    return code(f"/verl budget {scope} DOLLARS")
 
 
 def parse_scope(budget_key: str) -> tuple[Scope, str]:

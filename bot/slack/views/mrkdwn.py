@@ -10,13 +10,19 @@ from functools import lru_cache, reduce
 
 from bot import i18n
 from bot.core.model.characters import clean, is_mark, to_single_line
-from bot.phrase import Phrase, Text, fill_fields
+from bot.phrase import (
+    CHANNEL_KEY,
+    PERSON_KEY,
+    Phrase,
+    Text,
+    fill_fields,
+    get_english_key,
+    names_slack_ids,
+)
 from bot.slack.views.invisible_spaces import CHINESE, ZERO_WIDTH_SPACE, separate_formatting
 
-TYPED_LINK = re.compile(r"<((?:https?|mailto):[^|<>]*+)(?:\|([^<>]*+))?>")
 ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
 ENTITY_PATTERN = re.compile("|".join(ENTITIES))
-LEADING_MENTION = re.compile(r"^\s*<@[^>]+>[\s:,]*")
 
 USER_ID, CHANNEL_ID = re.compile("[UW][A-Z0-9]{1,40}"), re.compile("[CGD][A-Z0-9]{1,40}")
 """Patterns of Slack's ids of people, and of channels with their private and direct kinds."""
@@ -90,8 +96,27 @@ def escape(value: object, longest: int = MAX_PROSE_CHARACTERS) -> Markup:
     """
     if isinstance(value, Markup):
         return value
+    if isinstance(value, Phrase) and names_slack_ids(value):
+        return render_with_names(value).shorten(longest)
     text = escape_entities(truncate(to_single_line(to_text(value)), longest))
     return Markup(WORD_OR_CODE.sub(neutralize_word, text) if FORMATTING.search(text) else text).shorten(longest)
+
+
+def render_with_names(phrase: Phrase) -> Markup:
+    """Return a phrase with the people and channels in it as Slack names them.
+
+    >>> render_with_names(Phrase("{who} & {what}", who=Phrase(PERSON_KEY, person="U0ANA"), what="<!here>"))
+    '<@U0ANA> &amp; &lt;!here&gt;'
+    """
+    if phrase.key == PERSON_KEY:
+        return mention(str(phrase.values["person"]))
+    if phrase.key == CHANNEL_KEY:
+        return channel_link(str(phrase.values["channel"]))
+    fields = {
+        name: join_markup_list(value) if isinstance(value, tuple) else escape(value)
+        for name, value in phrase.values.items()
+    }
+    return fill_escaped(i18n.translate_key_of(phrase), get_english_key(phrase), fields)
 
 
 def to_text(value: object) -> str:
@@ -288,26 +313,6 @@ def take_fitting_pieces(pieces: Iterable[str], room: int) -> str:
 def count_utf16_units(text: str) -> int:
     """Return the length of a text as JavaScript counts it, in which an emoji is two: Slack may count either way."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def restore_typed_text(text: str) -> str:
-    """Return what a person typed, before Slack made links of it and escaped it.
-
-    >>> restore_typed_text("launch ppo bucket=<http://a.b/c|a.b/c> x=a&amp;b")
-    'launch ppo bucket=a.b/c x=a&b'
-    """
-    unlinked = TYPED_LINK.sub(lambda link: link[2] or link[1].removeprefix("mailto:"), text)
-    return ENTITY_PATTERN.sub(lambda entity: ENTITIES[entity[0]], unlinked)
-
-
-def strip_mention(text: str) -> str:
-    """Return the text of a mention without the bot's name at its beginning, and without back-ticks around the rest.
-
-    >>> strip_mention("<@U0BOT> `launch ppo`")
-    'launch ppo'
-    """
-    rest = LEADING_MENTION.sub("", text).strip()
-    return rest.strip("`") if rest.startswith("`") and rest.endswith("`") else rest
 
 
 MAX_PHRASE_CHARACTERS = 3_000

@@ -65,16 +65,16 @@ def test_a_used_up_budget_blocks_launches_and_another_says_what_is_left(percent:
 @pytest.mark.parametrize(
     ("key", "command"),
     [
-        ("person:U0ANA", "/verl budget @person DOLLARS"),
-        ("team:C0TRAIN", "/verl budget team DOLLARS"),
-        ("workspace", "/verl budget workspace DOLLARS"),
+        ("person:U0ANA", "`/verl budget` <@U0ANA> `DOLLARS`"),
+        ("team:C0TRAIN", "`/verl budget team DOLLARS`"),
+        ("workspace", "`/verl budget workspace DOLLARS`"),
     ],
 )
 def test_the_run_of_a_used_up_budget_is_told_when_it_stops_and_what_helps(key: str, command: str) -> None:
     (message,) = list_monthly_budget_messages(running(budget_overruns=(replace(OVERRUN, budget_key=key),)))
     assert "used up* ($812.50 of $800.00)" in message.text
     assert f"<!date^{at(7200).timestamp():.0f}^" in message.text
-    assert f"`{command}`" in message.text
+    assert command in message.text
     assert "<@U0ANA>" in str(message.blocks)
 
 

@@ -6,6 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.core.model.characters import INVISIBLE
+from bot.phrase import Phrase, join_list, join_sentences, name_channel, name_person
 from bot.slack.views.mrkdwn import (
     CODE_SPAN,
     FORMATTING,
@@ -22,36 +23,12 @@ from bot.slack.views.mrkdwn import (
     link,
     mention,
     mrkdwn,
-    restore_typed_text,
-    strip_mention,
     to_literal,
     to_plain_line,
     truncate,
 )
 
 HOSTILE = st.text(st.sampled_from("<>&|!@#^`*_~: \n\t-a.x") | st.characters()) | st.text()
-
-
-@pytest.mark.parametrize(
-    ("received", "typed"),
-    [
-        pytest.param("launch ppo a.b=x &amp; y", "launch ppo a.b=x & y", id="entities"),
-        pytest.param("a.b='&lt;x&gt;'", "a.b='<x>'", id="angle brackets"),
-        pytest.param("&amp;amp;", "&amp;", id="an entity that was typed"),
-        pytest.param("model=<http://example.com/x|example.com/x>", "model=example.com/x", id="a link with a label"),
-        pytest.param("url=<https://example.com/x>", "url=https://example.com/x", id="a link"),
-        pytest.param("mail=<mailto:a@b.c|a@b.c>", "mail=a@b.c", id="an address"),
-        pytest.param("for <@U123>", "for <@U123>", id="a person stays an id"),
-    ],
-)
-def test_what_slack_makes_of_a_line_is_undone(received: str, typed: str) -> None:
-    assert restore_typed_text(received) == typed
-
-
-@given(st.text(st.characters(categories=["L", "N"]) | st.sampled_from("<>&!@#|^ ,.")))
-def test_what_is_escaped_comes_back_as_it_was(text: str) -> None:
-    said = text.removeprefix(">")
-    assert restore_typed_text(escape(f"a{said}z")) == f"a{said}z"
 
 
 @pytest.mark.parametrize(
@@ -176,9 +153,7 @@ def test_what_is_escaped_is_still_read_as_it_was(text: str) -> None:
     assert to_literal(escape(text)).translate(ticks) == to_plain_line(text).translate(ticks)
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [("<@U0BOT> status", "status"), ("  <@U0BOT>: help", "help"), ("<@U0BOT>", ""), ("hi <@U0BOT>", "hi <@U0BOT>")],
-)
-def test_the_bots_name_at_the_beginning_is_no_part_of_the_line(text: str, said: str) -> None:
-    assert strip_mention(text) == said
+def test_people_and_channels_of_a_phrase_are_named_by_slack_and_text_from_outside_is_not() -> None:
+    inner = Phrase("`/verl budget` {person} in {channel}", person=name_person("U0ANA"), channel=name_channel("C0TRAIN"))
+    phrase = join_sentences(Phrase("{a}: {list}", a="<@U0BEN> *b*", list=join_list([inner, "<!here>"])), "c & d")
+    assert escape(phrase) == ("&lt;@U0BEN&gt; `*b*`: `/verl budget` <@U0ANA> in <#C0TRAIN>, &lt;!here&gt; c &amp; d")
