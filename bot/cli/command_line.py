@@ -57,31 +57,36 @@ class CommandGroup:
         self._actions = actions
         self._prefix = prefix
 
-    def add(self, name: str, help_line: str, example: str, reads: str = "") -> argparse.ArgumentParser:
+    def add(self, name: str, help_line: str, example: str, reads: str) -> argparse.ArgumentParser:
         """Add a command.
 
         Args:
             help_line: one sentence; example: a line that can be typed; reads: the settings that it reads.
         """
-        settings = f"\n\nreads: {reads}" if reads else ""
-        parser: argparse.ArgumentParser = self._subparsers.add_parser(
-            name,
-            help=shorten_help(help_line),
-            description=help_line,
-            epilog=f"example:\n  {example}{settings}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        parser = self._add_parser(name, help_line, example, reads)
         key = f"{self._prefix} {name}".strip()
         if key in self._actions:
             parser.set_defaults(action=self._actions[key])
         return parser
 
-    def add_group(self, name: str, help_line: str) -> "CommandGroup":
+    def add_group(self, name: str, help_line: str, example: str) -> "CommandGroup":
         """Add a command that has commands of its own."""
-        parser = self._subparsers.add_parser(name, help=shorten_help(help_line), description=help_line)
+        reads = f"each command names its settings: `verlbot {name} COMMAND --help`"
+        parser = self._add_parser(name, help_line, example, reads)
         return CommandGroup(parser.add_subparsers(required=True, metavar="COMMAND"), self._actions, name)
 
+    def _add_parser(self, name: str, help_line: str, example: str, reads: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = self._subparsers.add_parser(
+            name,
+            help=shorten_help(help_line),
+            description=help_line,
+            epilog=f"example:\n  {example}\n\nreads: {reads}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        return parser
 
+
+NO_SETTINGS = "no settings"
 ALL_SETTINGS = "the environment (docs/settings.md); SLACK_BOT_TOKEN and SLACK_APP_TOKEN are required"
 
 
@@ -109,13 +114,15 @@ def add_bot_commands(commands: CommandGroup) -> None:
         "manifest",
         "Print the manifest of the Slack app, to paste at https://api.slack.com/apps.",
         "verlbot manifest > manifest.json",
+        NO_SETTINGS,
     )
     manifest.add_argument("--http", metavar="URL", help="for HTTP mode: https address at which Slack reaches the bot")
     commands.add(
         "health",
         "Say whether the bot of this data directory is alive. Exit code 1 if it is not.",
         "verlbot health",
-        "VERLBOT_DATA_DIR, VERLBOT_TICK_SECONDS",
+        "VERLBOT_DATA_DIR, VERLBOT_TICK_SECONDS, VERLBOT_COMPUTE, VERLBOT_SKY_CALL_SECONDS, "
+        "VERLBOT_DISK_WARNING_PERCENT",
     )
     backup = commands.add(
         "backup",
@@ -146,6 +153,7 @@ def add_demo(commands: CommandGroup) -> None:
         "demo",
         "Run the whole bot on this machine with a Slack of its own: no tokens, no cloud.",
         "verlbot demo '/verl launch smoke nodes=2'",
+        "the environment (docs/settings.md), except for Slack, the store and the machines, which the demo brings along",
     )
     demo.add_argument("--data-dir", type=Path, default=Path(".verlbot"), help="folder for the runs (default: .verlbot)")
     demo.add_argument(
@@ -160,6 +168,7 @@ def add_demo(commands: CommandGroup) -> None:
         "replay",
         "Read a finished log of verl, and show what the bot would have said about it.",
         "verlbot replay train.log --rate 98.32 --nodes 4",
+        NO_SETTINGS,
     )
     replay.add_argument("file", type=Path, help="a console log, or the JSON lines of verl's file logger")
     replay.add_argument("--rate", type=float, metavar="DOLLARS", help="dollars per hour of the whole cluster")
@@ -169,7 +178,7 @@ def add_demo(commands: CommandGroup) -> None:
 
 def add_recipe_commands(commands: CommandGroup) -> None:
     """Add the commands for recipes."""
-    recipes = commands.add_group("recipes", "Check the recipes that people launch.")
+    recipes = commands.add_group("recipes", "Check the recipes that people launch.", "verlbot recipes check ./recipes")
     check = recipes.add(
         "check",
         "Check recipes without a network, by SkyPilot's own schema. Exit code 1 if one is not valid.",
@@ -181,12 +190,17 @@ def add_recipe_commands(commands: CommandGroup) -> None:
 
 def add_policy_commands(commands: CommandGroup) -> None:
     """Add the commands for the policy file."""
-    policy = commands.add_group("policy", "Write and check the policy file: who may do what, and how much.")
-    policy.add("init", "Print a policy file to start from, with comments.", "verlbot policy init > policy.yaml")
+    policy = commands.add_group(
+        "policy", "Write and check the policy file: who may do what, and how much.", "verlbot policy check policy.yaml"
+    )
+    policy.add(
+        "init", "Print a policy file to start from, with comments.", "verlbot policy init > policy.yaml", NO_SETTINGS
+    )
     check = policy.add(
         "check",
         "Check a policy file, and show what it allows. Exit code 1 if it is not valid.",
         "verlbot policy check policy.yaml",
+        NO_SETTINGS,
     )
     check.add_argument("file", type=Path, help="the policy file")
     explain = policy.add(

@@ -3,26 +3,45 @@
 import re
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 
 from bot.__main__ import ACTIONS, READER_GONE, main
 from bot.cli.command_line import build_parser
+from bot.config.settings import Settings
+
+GROUPS = sorted({command.partition(" ")[0] for command in ACTIONS if " " in command})
+SETTINGS = {one.metadata["variable"] for one in fields(Settings) if one.metadata}
 
 
-@pytest.mark.parametrize("command", ACTIONS)
+def read_help(command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [*ACTIONS, *GROUPS])
+def test_each_command_names_the_settings_that_it_reads(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    reads = re.search(r"^reads: (\S.*)", read_help(command, capsys), re.MULTILINE)
+    assert reads
+    named = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", reads[1]))
+    assert named <= SETTINGS
+    assert named or "no settings" in reads[1] or "docs/settings.md" in reads[1] or command in GROUPS
+
+
+@pytest.mark.parametrize("command", [*ACTIONS, *GROUPS])
 def test_each_command_says_what_it_does_with_an_example_that_can_be_typed(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit):
-        main([*command.split(), "--help"])
-    shown = capsys.readouterr().out
+    shown = read_help(command, capsys)
     example = re.search(r"example:\n  verlbot (.*)", shown)
     assert example, shown
     assert example[1].startswith(command)
     line = example[1].partition(" > ")[0]
     words = [word.strip("'") for word in re.findall(r"'[^']*'|\S+", line)]
-    assert build_parser(ACTIONS).parse_args(words).action is ACTIONS[command]
+    action = build_parser(ACTIONS).parse_args(words).action
+    assert action in [ACTIONS[name] for name in ACTIONS if name == command or name.startswith(f"{command} ")]
     assert re.search(r"^[A-Z][^\n]+\.", shown, re.MULTILINE), "no sentence"
 
 
