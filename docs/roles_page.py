@@ -194,7 +194,7 @@ Row = tuple[str, ...]
 
 
 def acts() -> Iterator[Row]:
-    yield ("act", "what it is", "on anything", "on one's own run")
+    yield ("act", "what it is", "on anything", "on their own run")
     for act, needed in REQUIRED_ROLES.items():
         own = "never" if act is Act.APPROVE else word(needed.on_own)
         yield (f"`{act.value}`", WHAT[act], word(needed.role), own)

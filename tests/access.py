@@ -55,7 +55,7 @@ class Promised:
     """All tables of the page.
 
     Attributes:
-        acts: the roles that an act needs, on anything and on one's own run.
+        acts: the roles that an act needs, on anything and on their own run.
         people: the role of each kind without a policy file; channels: the highest that counts in each kind.
     """
 
@@ -69,7 +69,7 @@ class Promised:
     def of_page(cls) -> "Promised":
         acts, commands, doors, people, channels = tables(PAGE.read_text())
         return cls(
-            {row["act"]: (row["on anything"], row["on one's own run"]) for row in acts},
+            {row["act"]: (row["on anything"], row["on their own run"]) for row in acts},
             {one["command"]: Row(one["command"], one["act"], "there", one["shows a run's text"]) for one in commands},
             {
                 one["registered for"]: Row(

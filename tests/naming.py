@@ -210,6 +210,22 @@ class Module:
         return frozenset(names | {node.name for node in ast.walk(self.tree) if isinstance(node, defined)})
 
     @cached_property
+    def texts(self) -> Sequence[str]:
+        """Return every text of more than one word in its code, docstrings aside: messages, help, errors, log lines.
+
+        A value within a text is `{}`.
+        """
+        prose = {id(node.value) for node in ast.walk(self.tree) if isinstance(node, ast.Expr)}
+        formatted = [node for node in ast.walk(self.tree) if isinstance(node, ast.JoinedStr)]
+        inner = {id(part) for node in formatted for part in ast.walk(node)} | prose
+        plain = [
+            node.value
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner
+        ]
+        return tuple(text for text in (*plain, *map(join_formatted, formatted)) if " " in text)
+
+    @cached_property
     def prose(self) -> Sequence[str]:
         """Return its docstrings, the texts below its constants, and its comments."""
         texts = [
@@ -218,6 +234,23 @@ class Module:
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         ]
         return (*texts, *re.findall(r"(?m)(?:^|\s)# (.*)$", self.text))
+
+
+def join_formatted(node: ast.JoinedStr) -> str:
+    """Return the text of an f-string, with `{}` in place of its values."""
+    parts = (str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return "".join(parts)
+
+
+def list_page_texts(source: str) -> list[str]:
+    """Return the texts of more than one word in a module of the playground's page: strings, and words between tags.
+
+    >>> list_page_texts('/** Why. */ const a = <p title="Nobody is here">No one, at {place}.</p>;')
+    ['Nobody is here', 'No one, at ']
+    """
+    code = re.sub(r"/\*.*?\*/|(?m:^\s*//.*$)", "", source, flags=re.DOTALL)
+    found = re.findall(r'"([^"\n]*)"|`([^`]*)`|>([^<>{}=;()]* [^<>{}=;()]*)[<{]', code)
+    return [text for match in found for text in match if re.search(r"[A-Za-z]+ [a-z]|[A-Za-z], [a-z]", text)]
 
 
 @cache

@@ -10,10 +10,12 @@ import pytest
 
 from bot.__main__ import ACTIONS
 from bot.cli.command_line import build_parser
+from bot.cli.demo_guide import GUIDE
 from bot.config.settings import Settings
 from tests.naming import (
     ROOT,
     find_banned,
+    list_page_texts,
     read_modules,
     read_word_lists,
     without_bad_examples,
@@ -21,13 +23,16 @@ from tests.naming import (
 )
 from tests.words import phrases_of_recipes
 
-OLD_PATTERNS = read_word_lists()["people"]
+OLD_PATTERNS = [pattern for name in ("people", "prose") for pattern in read_word_lists()[name]]
 PERCENT_WITH_A_SPACE = re.compile(r"(?:\d|\}) %(?!\()")
 PAGES = [
     *sorted(path for path in (ROOT / "docs").glob("*.md")),
     *(ROOT / name for name in ("README.md", "CHANGELOG.md", "playground/README.md")),
 ]
 """The pages that are read for old patterns."""
+
+PAGE = ROOT / "playground" / "web" / "src"
+"""The source of the playground's page."""
 
 
 def find_old_patterns(texts: list[str]) -> list[str]:
@@ -50,8 +55,26 @@ def list_settings() -> list[str]:
     return [str(one.metadata["meaning"]) for one in fields(Settings) if one.metadata]
 
 
-def test_phrases_have_no_old_pattern() -> None:
-    found = {str(module.path): find_old_patterns(list(module.phrases)) for module in read_modules("bot")}
+@pytest.mark.parametrize("folder", ["bot", "playground/slack_playground"])
+def test_no_text_of_the_code_has_an_old_pattern(folder: str) -> None:
+    """Phrases, `verlbot doctor`, the demo's guide, the replay, errors and log lines."""
+    modules = read_modules(folder)
+    assert sum(len(module.texts) for module in modules) > 100
+    found = {str(module.path): find_old_patterns(list(module.texts)) for module in modules}
+    assert {path: hits for path, hits in found.items() if hits} == {}
+
+
+def test_the_texts_of_the_code_are_those_of_the_doctor_and_of_the_guide() -> None:
+    texts = {module.path.stem: module.texts for module in read_modules("bot/cli")}
+    assert "Set the clock by NTP: `timedatectl set-ntp true`." in texts["slack_checks"]
+    assert "no usable store at {}: {}" in texts["installation_checks"]
+    assert {text for step in GUIDE for text in (step.title, step.text)} <= set(texts["demo_guide"])
+
+
+def test_the_playgrounds_page_has_no_old_pattern() -> None:
+    texts = {path: list_page_texts(path.read_text()) for path in sorted(PAGE.rglob("*.ts*"))}
+    assert any("Press the first command of the guide" in text for found in texts.values() for text in found)
+    found = {str(path.relative_to(PAGE)): find_old_patterns(found) for path, found in texts.items()}
     assert {path: hits for path, hits in found.items() if hits} == {}
 
 
@@ -94,6 +117,10 @@ def test_a_setting_is_a_sentence_that_begins_with_a_noun_or_a_verb(meaning: str)
         "The doctor looks whether Slack answers.",
         "A Slack of one's own.",
         "The removal is asked for again.",
+        "nobody is U0ANA",
+        "a mention lacks its text, and what is lacking is named",
+        "smoke-0001 went on without the bot.",
+        "Two processes of this machine stand for two nodes.",
     ],
 )
 def test_an_old_pattern_is_found(old: str) -> None:

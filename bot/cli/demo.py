@@ -145,7 +145,7 @@ def run_terminal(bot: Bot, client: PlaygroundClient, lines: Sequence[str]) -> in
     terminal.start()
     active = bot.run_service.queries.list_active()
     if active:
-        terminal.say(f"Welcome back: {', '.join(run.id for run in active)} went on without the bot.")
+        terminal.say(f"Welcome back: {', '.join(run.id for run in active)} kept running without the bot.")
     for line in lines or ([] if active or sys.stdin.isatty() else [FIRST_LINE]):
         terminal.type(line)
     try:
@@ -192,7 +192,7 @@ def end_demo(bot: Bot) -> None:
         signal.signal(number, signal.SIG_IGN)
     active = bot.run_service.queries.list_active()
     if active:
-        print_line(f"\nEnding: {', '.join(run.id for run in active)} …")
+        print_line(f"\nStopping: {', '.join(run.id for run in active)} …")
     for run in active:
         bot.run_service.stop(run.id, Requester(DEMO, run.channel, create_trusted_actor(DEMO)))
     deadline = time.monotonic() + END_SECONDS
@@ -200,7 +200,7 @@ def end_demo(bot: Bot) -> None:
         time.sleep(0.1)
     if remaining := bot.run_service.queries.list_active():
         print_line(
-            f"Still there after {END_SECONDS} s: {', '.join(run.id for run in remaining)}. The next demo ends them."
+            f"Still running after {END_SECONDS} s: {', '.join(run.id for run in remaining)}. The next demo stops them."
         )
     elif active:
         print_line("Nothing is left behind.")

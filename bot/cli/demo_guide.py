@@ -33,7 +33,7 @@ class GuideStep:
 GUIDE = (
     GuideStep(
         "Launch a run",
-        "It trains a toy with real GRPO for a minute and a half. Two processes on this machine stand in for two nodes.",
+        "It trains a toy model with real GRPO for a minute and a half, on two processes in place of two nodes.",
         (FIRST_LINE,),
     ),
     GuideStep(

@@ -76,12 +76,12 @@ class Explanation:
         act = get_act(command)
         needed = self.policy.least_role(act)
         rule = self.locate("stop_others") if act is Act.STOP else ""
-        own = "" if needed.on_own == needed.role else f" ({format_role(needed.on_own)} on one's own run)"
-        yield f"To {act.value}, one must be {format_role(needed.role)}{own}.{rule}"
+        own = "" if needed.on_own == needed.role else f" ({format_role(needed.on_own)} on their own run)"
+        yield f"To {act.value}, a person must be {format_role(needed.role)}{own}.{rule}"
         try:
             refuse_act(self.policy, act, actor)
         except UserError as error:
-            only = ", but on an own run" if actor.role >= needed.on_own else ""
+            only = ", except on their own run" if actor.role >= needed.on_own else ""
             yield f"→ Refused{only}: {error.sentence}"
             return
         if isinstance(command, Launch):

@@ -83,13 +83,13 @@ def replay(path: Path, dollars_per_hour: float | None, nodes: int, as_json: bool
         failure = read_failure(path, nodes)
     except OSError as error:
         raise UserError(
-            f"{path} cannot be read: {error.strerror}.", "Give a log of verl's, or its JSON lines."
+            f"{path} cannot be read: {error.strerror}.", "Give a log of verl, or the JSON lines of its file logger."
         ) from error
     if failure:
         print_failure(path.stem, failure, as_json)
     elif not steps:
         like = "A step is a line such as `step:1 - critic/rewards/mean:0.5 - …`."
-        raise UserError(f"{path} has no step of verl's.", like)
+        raise UserError(f"{path} has no step of a verl training.", like)
     return 0
 
 

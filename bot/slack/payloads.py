@@ -165,7 +165,7 @@ def check_delivery(body: Mapping[str, Any]) -> None:
 def check_event(event: EventBody) -> None:
     """Raise if a mention or an opened page lacks what an answer needs."""
     if event.type == "app_mention" and event.user is not None and None in (event.channel, event.text, event.ts):
-        raise MalformedDelivery("a mention lacks its channel, text or time")
+        raise MalformedDelivery("a mention has no channel, text or time")
     if event.type == "app_home_opened" and event.user is None:
         raise MalformedDelivery("a page was opened without a user")
 

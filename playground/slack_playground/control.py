@@ -116,7 +116,7 @@ class Control:
         """All that a person sees, once it is another than that after which he asks, or the time is over."""
         user, after = request.query_params["user"], request.query_params.get("after")
         if user not in self._slack.workspace.users:
-            return JSONResponse({"error": f"nobody is {user}"}, status_code=400)
+            return JSONResponse({"error": f"there is no user {user}"}, status_code=400)
         if after is not None:
             await self._slack.wait(int(after), seconds_of(request))
         window = request.query_params.get("window", "")

@@ -83,7 +83,7 @@ class People:
         room = self.slack.workspace.room(user, channel)
         message = self.slack.workspace.find(channel, ts)
         if message is None or message.only_for or not re.fullmatch(r"[\w+'-]+", name):
-            raise NotThere(f"nobody can react with {name} to {ts} in {channel}")
+            raise NotThere(f"no reaction {name} is possible to {ts} in {channel}")
         kind = "reaction_added" if message.react(user, name) else "reaction_removed"
         self.slack.touch()
         if self.slack.workspace.bot in room.members:

@@ -145,7 +145,7 @@ def test_a_killed_demo_comes_back_with_its_runs(folder: Path) -> None:
     assert found is not None
     again = subprocess.run(program(folder), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert f"Welcome back: {found[0]} went on without the bot." in again.stdout
+    assert f"Welcome back: {found[0]} kept running without the bot." in again.stdout
     assert f"{found[0]}: succeeded; no process is left." in again.stdout
     assert re.search(r"✓ smoke-[0-9a-f]{4} finished · ", again.stdout)
     assert everything_of(folder) == []

@@ -30,7 +30,7 @@ person: {runs: 3}
 """
 
 STOP_REFUSED = (
-    "→ Refused, but on an own run: To stop others' runs you need the role `approver`; here you are `viewer`. "
+    "→ Refused, except on their own run: To stop others' runs you need the role `approver`; here you are `viewer`. "
     "In this channel your role is at most `viewer`; in other channels it is `approver`."
 )
 STRANGER_REFUSED = (
@@ -83,7 +83,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
             ["U0ANA", "launch ppo nodes=2 gpus=H100:8 lease=12"],
             [
                 "U0ANA is a launcher, by `members`.  (policy.yaml:2)",
-                "To launch, one must be a launcher.",
+                "To launch, a person must be a launcher.",
                 "It asks for 2 nodes, 16 GPUs, 192 GPU-hours, $20 and 12 h.",
                 "✗ Nodes × GPUs × lease is 192 GPU-hours; your limit is 100.  (policy.yaml:11)",
                 "→ Refused. Type lease=… instead.",
@@ -94,7 +94,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
             ["U0LEA", "launch ppo nodes=2 gpus=H100:8 lease=12 budget=60"],
             [
                 "U0LEA is an approver, by `U0LEA`.  (policy.yaml:3)",
-                "To launch, one must be a launcher.",
+                "To launch, a person must be a launcher.",
                 "It asks for 2 nodes, 16 GPUs, 192 GPU-hours, $60 and 12 h.",
                 "✓ It is within the bounds.",
                 "What runs already counts too: person runs 3.  (policy.yaml:16)",
@@ -106,7 +106,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
             ["U0ANA", "/verl launch ppo hydra.run.dir=/x", "--channel", "C0TRAIN"],
             [
                 "U0ANA is a launcher, by `members`.  (policy.yaml:2)",
-                "To launch, one must be a launcher.",
+                "To launch, a person must be a launcher.",
                 "It asks for 2 nodes, 2 GPUs, 6 GPU-hours, $20 and 3 h.",
                 "✗ Only an admin may set `hydra.run.dir`: the policy denies `hydra.*`.  (policy.yaml:11)",
                 "✗ The recipe `ppo` is not allowed for you here. Allowed: `smoke`.  (policy.yaml:10)",
@@ -118,7 +118,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
             ["U0ANA", "launch ppo nodes=2", "--channel", "C0SECRET", "--channel-kind", "private"],
             [
                 "U0ANA is a launcher, by `members`.  (policy.yaml:2)",
-                "To launch, one must be a launcher.",
+                "To launch, a person must be a launcher.",
                 "It asks for 2 nodes, 2 GPUs, 6 GPU-hours, $20 and 3 h.",
                 "✗ It asks for 2 nodes; your limit is 1.  (policy.yaml:8)",
                 "→ Refused. Type nodes=1 instead.",
@@ -130,7 +130,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
             [
                 "U0ANA is an approver, by `S0LEADS`.  (policy.yaml:3)",
                 "Here a viewer counts at most.  (policy.yaml:7)",
-                "To stop, one must be an approver (no role on one's own run).  (policy.yaml:5)",
+                "To stop, a person must be an approver (no role on their own run).  (policy.yaml:5)",
                 STOP_REFUSED,
             ],
             id="a user group, in a shared channel",
@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
             ["U0EVE", "launch smoke", "--as", "stranger"],
             [
                 "U0EVE has no role: no line gives one to a stranger.  (policy.yaml:1)",
-                "To launch, one must be a launcher.",
+                "To launch, a person must be a launcher.",
                 STRANGER_REFUSED,
             ],
             id="a stranger",
@@ -148,7 +148,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place(
             ["U0ANA", "launch smoke"],
             [
                 "U0ANA is a launcher, by `members`.  (policy.yaml:2)",
-                "To launch, one must be a launcher.",
+                "To launch, a person must be a launcher.",
                 "It asks for 1 node, $1 and 1 h.",
                 "✓ It is within the bounds.",
                 "What runs already counts too: person runs 3.  (policy.yaml:16)",

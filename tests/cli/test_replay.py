@@ -79,8 +79,8 @@ def test_the_file_loggers_lines_are_a_log_too(tmp_path: Path, capsys: pytest.Cap
     ("text", "said"),
     [
         pytest.param(None, "cannot be read: No such file or directory.", id="no file"),
-        pytest.param("nothing of verl's\n", "has no step of verl's.", id="no step"),
-        pytest.param("", "has no step of verl's.", id="empty"),
+        pytest.param("nothing of verl's\n", "has no step of a verl training.", id="no step"),
+        pytest.param("", "has no step of a verl training.", id="empty"),
     ],
 )
 def test_a_file_that_is_no_log_is_told_of_with_what_would_be_one(

@@ -123,7 +123,7 @@ def run_when_ready(check: DoctorCheck, needed: Mapping[str, Future[CheckFindings
         return skip_all(check, check.blocker)
     for subject, earlier in needed.items():
         if any(finding.subject == subject and is_blocking(finding) for finding in earlier.result()):
-            return skip_all(check, f"of what was found of {subject}")
+            return skip_all(check, f"{subject} has a problem")
     try:
         return tuple(run_in_background(check.run).result(seconds))
     except TimeoutError:
@@ -150,7 +150,7 @@ def skip_all(check: DoctorCheck, why: str) -> CheckFindings:
 
 def replace_findings(check: DoctorCheck, first: DoctorFinding) -> CheckFindings:
     """Return the findings of a check that returned none itself."""
-    return (first, *(skip(subject, f"of what was found of {first.subject}") for subject in check.subjects[1:]))
+    return (first, *(skip(subject, f"{first.subject} has a problem") for subject in check.subjects[1:]))
 
 
 def run_in_background(function: Callable[[], T]) -> Future[T]:

@@ -48,7 +48,11 @@ def judge_bot(path: str, bot_runs: bool, age_seconds: float | None, longest_seco
     if not bot_runs:
         return skip(BOT, f"no bot is running on {path}")
     if age_seconds is None:
-        return warning(BOT, "runs, and has not ticked yet", "Ask again in a minute; its log says what it waits for.")
+        return warning(
+            BOT,
+            "runs, and has not ticked yet",
+            "Run `verlbot doctor` again in a minute; the bot's log says what it waits for.",
+        )
     if age_seconds > longest_seconds:
         when = "before this machine was started" if math.isinf(age_seconds) else f"{age_seconds:.0f} s ago"
         return failure(BOT, f"runs, and last ticked {when}", "Read its log, and restart it.")
@@ -81,10 +85,14 @@ def judge_admin_policy(
         return failure(ADMIN_POLICY, OPEN_PORT_PROBLEM, OPEN_PORT_HINT)
     if not uses_skypilot:
         return warning(
-            ADMIN_POLICY, "no SkyPilot runs the machines, so no server asks", "Unset VERLBOT_ADMIN_POLICY_PORT."
+            ADMIN_POLICY,
+            "SkyPilot does not run the machines, so no server calls this port",
+            "Unset VERLBOT_ADMIN_POLICY_PORT.",
         )
     if not bot_runs:
-        return skip(ADMIN_POLICY, "no bot runs; while none does, SkyPilot refuses every launch if it is set to ask")
+        return skip(
+            ADMIN_POLICY, "no bot is running; until one is, SkyPilot refuses every launch if its config names this port"
+        )
     if isinstance(answer, Unavailable) or not answer:
         why = str(answer) if isinstance(answer, Unavailable) else "another program answers"
         return failure(
@@ -124,7 +132,7 @@ def unreachable_finding(error: Unavailable, place: str) -> DoctorFinding:
         advice = "Put its password into REDIS_URL: redis://:PASSWORD@HOST:6379/0."
     else:
         advice = "Start it, correct REDIS_URL, or leave REDIS_URL empty for the embedded store."
-    return failure(STORE, f"nothing that can be used at {place}: {error}", advice)
+    return failure(STORE, f"no usable store at {place}: {error}", advice)
 
 
 def judge_disk(answer: StoreDiagnosis) -> DoctorFinding:
@@ -207,13 +215,13 @@ def judge_secrets(recipes: Sequence[Recipe], secret_names: Collection[str]) -> D
         affected = join_names([f"`{recipe}`" for recipe, names in lacking.items() if names])
         return failure(
             SECRETS,
-            f"{join_names(needed)} not set, and {affected} cannot be launched without",
+            f"{join_names(needed)} not set, and {affected} cannot be launched until then",
             f"Set {join_names(needed)} in the bot's environment.",
         )
     secrets = {name for recipe in recipes for name in recipe.task.get("secrets") or {}}
     there, absent = sorted(secrets & set(secret_names)), sorted(secrets - set(secret_names))
     parts = [f"{join_names(there)} set"] if there else []
-    parts += [f"{join_names(absent)} not set, which the recipes can do without"] if absent else []
+    parts += [f"{join_names(absent)} not set (optional)"] if absent else []
     return ok(SECRETS, "; ".join(parts) or "they need none")
 
 

@@ -53,7 +53,7 @@ def judge_server(health: ServerHealth | Unavailable, *, has_token: bool, starts:
         return failure(
             SERVER, f"{health.url} says that it is {health.status}", "Read its log with `sky api logs`, and restart it."
         )
-    who = f"we are {health.user}" if health.user else "it asks for no user"
+    who = f"the bot's user there is {health.user}" if health.user else "it asks for no user"
     if has_token and not health.user:
         return warning(
             SERVER, f"healthy at {health.url}; {who}", "Start it with ENABLE_SERVICE_ACCOUNTS=true, or unset the token."
@@ -67,7 +67,7 @@ def judge_version(health: ServerHealth | Unavailable) -> DoctorFinding:
         return skip(VERSION, "SkyPilot does not say")
     there, here = parse_minor_version(health.version), parse_minor_version(TESTED_VERSION)
     advice = (
-        f"Bring the server to {TESTED_VERSION}: `pip install 'skypilot=={TESTED_VERSION}'` where it runs, "
+        f"Install {TESTED_VERSION} on the server: `pip install 'skypilot=={TESTED_VERSION}'` where it runs, "
         "and restart it."
     )
     if not there or there > here:
@@ -163,7 +163,7 @@ def judge_prices(rates: Mapping[str, Rate | None] | Unavailable, table: str) -> 
     if unpriced:
         return warning(
             PRICES,
-            f"unpriced, so that no budget holds: {', '.join(unpriced)}"
+            f"price unknown, so no budget can end them: {', '.join(unpriced)}"
             + (f"; priced: {', '.join(priced)}" if priced else ""),
             (f"Add them to {table}" if table else "Set VERLBOT_PRICES to a file")
             + ", with lines such as `k8s: {H100: 2.5, node: 0.4}`.",

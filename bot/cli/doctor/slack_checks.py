@@ -62,7 +62,9 @@ def judge_slack(answer: TokenCheck | Unavailable, api_url: str) -> DoctorFinding
 def no_answer_finding(subject: str, error: Unavailable) -> DoctorFinding:
     """Return a finding that Slack does not answer."""
     return failure(
-        subject, f"Slack does not answer: {error}", "Ask again; see https://slack-status.com if it stays so."
+        subject,
+        f"Slack does not answer: {error}",
+        "Run `verlbot doctor` again; if it still fails, see https://slack-status.com.",
     )
 
 
@@ -92,8 +94,8 @@ def judge_scopes(answer: TokenCheck | Unavailable, required: Mapping[str, str]) 
     if missing:
         return failure(
             SCOPES,
-            f"lacking: {', '.join(missing)}",
-            f"{APP_SETTINGS}, OAuth & Permissions, add what is lacking, or paste `verlbot manifest` again; "
+            f"missing: {', '.join(missing)}",
+            f"{APP_SETTINGS}, OAuth & Permissions, add the missing scopes, or paste `verlbot manifest` again; "
             "then reinstall the app.",
         )
     surplus = sorted(answer.scopes - set(required))
@@ -122,7 +124,9 @@ def judge_messages(answers: Mapping[str, str | None] | Unavailable) -> DoctorFin
     result = f"Slack refuses {'; '.join(f'{name}: {why}' for name, why in refused.items())}"
     if list(refused) == [CHART_SAMPLE]:
         return warning(MESSAGES, result, "Nothing needs to be done: the bot sends pictures of charts instead.")
-    return failure(MESSAGES, result, "Install the newest verlbot; if it stays so, report these words as a bug.")
+    return failure(
+        MESSAGES, result, "Install the newest verlbot; if Slack still refuses them, report this line as a bug."
+    )
 
 
 def judge_app_token(answer: TokenCheck | Unavailable) -> DoctorFinding:
@@ -142,7 +146,7 @@ def judge_connection(connections: int | Unavailable | None) -> DoctorFinding:
         connections: how many the app has open, ours included; None where Slack gave no address to open one.
     """
     if connections is None:
-        return skip(CONNECTION, "the app token is not good")
+        return skip(CONNECTION, "the app token is not valid")
     if isinstance(connections, Unavailable):
         return failure(
             CONNECTION,
@@ -179,7 +183,7 @@ def judge_reach(url: str, status: int | Unavailable | None, bot_runs: bool) -> D
         return warning(
             PUBLIC_URL,
             "no address is set",
-            "Set VERLBOT_PUBLIC_URL to the address in the app's manifest, and ask again.",
+            "Set VERLBOT_PUBLIC_URL to the address in the app's manifest, and run `verlbot doctor` again.",
         )
     if not url.startswith("https://"):
         return failure(
@@ -196,7 +200,11 @@ def judge_reach(url: str, status: int | Unavailable | None, bot_runs: bool) -> D
         else f"{url} answers {status}, not as the bot does"
     )
     if not bot_runs:
-        return warning(PUBLIC_URL, f"{result}; no bot runs here", "Start the bot with `verlbot run`, and ask again.")
+        return warning(
+            PUBLIC_URL,
+            f"{result}; no bot runs here",
+            "Start the bot with `verlbot run`, then run `verlbot doctor` again.",
+        )
     return failure(
         PUBLIC_URL, result, "Let the proxy pass /slack/events on to VERLBOT_HTTP_HOST and VERLBOT_HTTP_PORT."
     )

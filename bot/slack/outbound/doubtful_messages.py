@@ -151,10 +151,10 @@ class DoubtfulMessages:
             with self._limits.record_limit(LOOK_UP):
                 copies = find_messages(self._client, placed, step.key, sent.repeated_since or sent.sent_at)
             for ts in sorted(set(copies) - recorded):
-                log.warning("%s: %s has come twice; the later one is removed", conversation.name, step.key)
+                log.warning("%s: Slack posted %s twice; the bot deletes the later one", conversation.name, step.key)
                 delete_message(self._client, placed, ts)
         except SlackRejected as error:
-            log.warning("%s: cannot look whether %s came twice: %s", conversation.name, step.key, error.code)
+            log.warning("%s: cannot find out if Slack posted %s twice: %s", conversation.name, step.key, error.code)
         conversation.record.confirm({step.key: sent.record_duplicate_look()}, conversation.channel)
         return IMMEDIATELY
 

@@ -59,7 +59,7 @@ def test_silence_of_the_outside_is_no_mistake_of_the_checks() -> None:
 
     ((found, other),) = run_checks([DoctorCheck(("recipes", "recipes' secrets"), silent)], 5)
     assert (found.status, found.result) == (DoctorStatus.FAILURE, "SkyPilot did not answer within 30 s.")
-    assert str(other.result) == "not checked, because of what was found of recipes"
+    assert str(other.result) == "not checked, because recipes has a problem"
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,7 @@ def test_what_rests_on_a_failed_check_is_not_made_and_says_why(first: DoctorFind
 
     _, (infra,) = run_checks([saying(first), DoctorCheck(("infra",), look, ("server",))], 5)
     assert bool(asked) is made
-    assert made or infra == DoctorFinding(
-        DoctorStatus.SKIPPED, "infra", "not checked, because of what was found of server"
-    )
+    assert made or infra == DoctorFinding(DoctorStatus.SKIPPED, "infra", "not checked, because server has a problem")
 
 
 def test_a_check_without_its_setting_is_not_made() -> None:

@@ -110,7 +110,7 @@ def test_recipes_and_their_secrets_by_name() -> None:
     told(
         installation_checks.judge_secrets([PPO], {"HF_TOKEN"}),
         OK,
-        "HF_TOKEN set; MLFLOW_TRACKING_URI, SWANLAB_API_KEY and WANDB_API_KEY not set, which the recipes can do",
+        "HF_TOKEN set; MLFLOW_TRACKING_URI, SWANLAB_API_KEY and WANDB_API_KEY not set (optional)",
     )
     strict = replace(PPO, task={**PPO.task, "secrets": {"HF_TOKEN": None}})
     told(installation_checks.judge_secrets([strict, SMOKE], set()), FAILURE, "HF_TOKEN not set", "`ppo`")
@@ -164,7 +164,7 @@ def test_the_bot_that_runs(taken: bool, age: float | None, status: DoctorStatus)
         pytest.param(True, SILENT, True, FAILURE, ["Connection refused", "VERLBOT_ADMIN_POLICY_PORT"], id="silent"),
         pytest.param(True, False, True, FAILURE, ["another program answers"], id="another's port"),
         pytest.param(False, SILENT, True, SKIPPED, ["SkyPilot refuses every launch"], id="no bot"),
-        pytest.param(True, True, False, WARNING, ["no server asks"], id="no SkyPilot"),
+        pytest.param(True, True, False, WARNING, ["no server calls this port"], id="no SkyPilot"),
     ],
 )
 def test_the_admin_policy(

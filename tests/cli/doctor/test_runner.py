@@ -142,7 +142,7 @@ def test_a_missing_scope_is_named_and_a_superfluous_one_too(clinic: Clinic) -> N
     clinic.playground._slack.scopes = set(SCOPES) - {"files:write"}
     found = clinic.visit()
     assert (found.code, found.ill()) == (1, ["Slack scopes"])
-    assert found.found("Slack scopes")["result"] == f"lacking: `files:write` ({SCOPES['files:write']})"
+    assert found.found("Slack scopes")["result"] == f"missing: `files:write` ({SCOPES['files:write']})"
     clinic.playground._slack.scopes = {*SCOPES, "admin"}
     found = clinic.visit()
     assert (found.code, found.found("Slack scopes")["status"]) == (0, "warning")
@@ -182,7 +182,7 @@ def test_a_skypilot_that_is_down_leaves_infra_and_prices_unknown(clinic: Clinic)
     found = clinic.visit()
     assert (found.code, found.ill()) == (1, ["SkyPilot"])
     assert "SKYPILOT_API_SERVER_ENDPOINT" in found.found("SkyPilot")["advice"]
-    assert found.found("prices")["result"] == "not checked, because of what was found of SkyPilot"
+    assert found.found("prices")["result"] == "not checked, because SkyPilot has a problem"
     assert found.found("recipes")["status"] == "ok"
 
 
@@ -212,7 +212,7 @@ def test_who_the_token_says_that_we_are(clinic: Clinic) -> None:
     assert "ENABLE_SERVICE_ACCOUNTS" in found.found("SkyPilot")["advice"]
     clinic.sky.user = {"id": "sa-1", "name": "verlbot"}
     found = clinic.visit(SKYPILOT_SERVICE_ACCOUNT_TOKEN=token)
-    assert found.found("SkyPilot")["result"].endswith("we are verlbot")
+    assert found.found("SkyPilot")["result"].endswith("the bot's user there is verlbot")
     clinic.sky.health = "needs_auth"
     found = clinic.visit(SKYPILOT_SERVICE_ACCOUNT_TOKEN=token)
     assert found.ill() == ["SkyPilot"]

@@ -25,7 +25,7 @@ PPO = RecipeFolder(SOURCE_RECIPES).get("ppo")
 @pytest.mark.parametrize(
     ("found", "token", "status", "words"),
     [
-        pytest.param(HEALTHY, True, OK, ["we are verlbot"], id="known by its token"),
+        pytest.param(HEALTHY, True, OK, ["the bot's user there is verlbot"], id="known by its token"),
         pytest.param(replace(HEALTHY, user=""), False, OK, ["asks for no user"], id="an open server"),
         pytest.param(replace(HEALTHY, user=""), True, WARNING, ["ENABLE_SERVICE_ACCOUNTS"], id="a token for nothing"),
         pytest.param(replace(HEALTHY, code=401), True, FAILURE, ["does not know the token"], id="a wrong token"),
@@ -94,7 +94,7 @@ def test_prices_of_what_the_recipes_ask_for() -> None:
     told(
         skypilot_checks.judge_prices({"H100:1 on k8s": rate, "L4:1": None}, ""),
         WARNING,
-        "unpriced",
+        "price unknown",
         "L4:1",
         "Set VERLBOT_PRICES",
     )
