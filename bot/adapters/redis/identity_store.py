@@ -13,11 +13,14 @@ from bot.adapters.redis.connection import BOT_TIME, LEADER_TERM, STORE_IDENTITY,
 from bot.adapters.redis.transactions import compare_and_set
 from bot.core.model.store_identity import MAX_EARLIER_IDS, StoreChange, StoreIdentity, StoreRepair
 
+READ_SCRIPT = "return {redis.call('HGETALL', KEYS[1]), redis.call('GET', KEYS[2])}"
+"""One call to the server, because each part of a tick checks the identity."""
+
 
 def read_identity(redis: Redis | Pipeline) -> StoreIdentity:
     """Return the identity of the store; one without an id where it has none."""
-    fields = cast(dict[bytes, bytes], redis.hgetall(STORE_IDENTITY))
-    return replace(decode_identity(fields), term=read_count(redis.get(LEADER_TERM)))
+    pairs, term = cast(tuple[list[bytes], bytes], redis.eval(READ_SCRIPT, 2, STORE_IDENTITY, LEADER_TERM))
+    return replace(decode_identity(dict(zip(pairs[::2], pairs[1::2], strict=True))), term=read_count(term))
 
 
 def decode_identity(hash_fields: Mapping[bytes, bytes]) -> StoreIdentity:

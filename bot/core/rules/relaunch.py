@@ -1,6 +1,7 @@
 """Launch a run again: with the same settings, resumed from its checkpoint, or with some of them changed. Pure."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from bot.core.commands.command import Launch, Resume, Retry
 from bot.core.commands.parser import parse_command
@@ -187,14 +188,17 @@ def collect_settings(run: Run) -> Mapping[str, str]:
     >>> collect_settings(a_run(command_line="launch ppo nodes=2 +a.b=1 a.b=2 ~c"))
     {'recipe': 'ppo', 'nodes': '2', 'a.b': '2', '~c': ''}
     """
-    values = {"recipe": run.recipe}
+    return {"recipe": run.recipe, **read_typed_settings(run.command_line)}
+
+
+@lru_cache(maxsize=4096)
+def read_typed_settings(command_line: str) -> Mapping[str, str]:
+    """Return the settings of a command line, without its recipe. Cached, because each update of a card shows them."""
     try:
-        launch = parse_command(run.command_line)
+        launch = parse_command(command_line)
     except UserError:  # an older verlbot accepted commands that this one does not
-        return values
-    if isinstance(launch, Launch):
-        values |= dict(launch.parameters)
-        for override in launch.overrides:
-            name, _, value = override.partition("=")
-            values[name.lstrip("+")] = value
-    return values
+        return {}
+    if not isinstance(launch, Launch):
+        return {}
+    overrides = (override.partition("=") for override in launch.overrides)
+    return {**dict(launch.parameters), **{name.lstrip("+"): value for name, _, value in overrides}}
