@@ -248,7 +248,7 @@ class Outbox:
                 raise
             upload_file(self._client, upload, conversation.channel)
 
-    def _edit(self, conversation: Conversation, step: MessageEdit) -> timedelta:
+    def _edit(self, conversation: Conversation, step: MessageEdit) -> timedelta | None:
         """Edit a message, and record what it shows. Where a channel has refused an edit, the others wait with it."""
         message, now = step.message, self._now()
         placed = conversation.move_to(conversation.sent[message.key].channel)
@@ -265,7 +265,21 @@ class Outbox:
         sent = self._builder.link(self._builder.build(placed, [message], step.ts), placed)
         conversation.record.confirm(sent, conversation.channel)
         self._record_success(conversation, [message])
-        return IMMEDIATELY
+        return self._find_delay(replace(conversation, sent={**conversation.sent, **sent}))
+
+    def _find_delay(self, conversation: Conversation) -> timedelta | None:
+        """Return the delay until the next step; None where Slack shows what it should. Most edits are the only step that
+        is due, and to find that out from the record again would build every message a second time.
+        """
+        now = self._now()
+        holds = self._holds.list_holds(conversation.name)
+        match find_next_step(conversation.sent, conversation.desired, now, conversation.edit_period, holds):
+            case None:
+                return None
+            case MessageWait(until):
+                return until - now
+            case _:
+                return IMMEDIATELY
 
     def _handle_post_refusal(
         self, placed: Conversation, conversation: Conversation, error: SlackRejected, messages: Sequence[Message]
