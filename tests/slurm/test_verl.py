@@ -8,6 +8,7 @@ import pytest
 
 from tests.slurm.bed import Bed
 from tests.slurm.conftest import ON, SECONDS, OnSlurm
+from tests.slurm.test_main_job import cost_in, reported
 from tests.slurm.verl_nodes import give_verl, lacking_verl, stand_ins
 from tests.verl.bed import SETTINGS, SMALLER
 from tests.verl.environment import STAND_INS, VENV, run_python
@@ -51,6 +52,8 @@ def test_grpo_on_two_nodes_from_a_line_in_slack_to_a_model_that_loads(live: OnSl
     assert "*Reward*" in card
     assert "Model: step 4" in notice
     assert "machines confirmed gone" in notice
+    assert "(SkyPilot's cost report)" in card
+    assert cost_in(notice) == pytest.approx(reported(bed, f"verl-{run_id}"), abs=0.0051)
     assert live.jobs_of(run_id) == []
     assert f"verl-{run_id}" not in bed.clusters()
 

@@ -7,62 +7,40 @@ from pathlib import Path
 
 import pytest
 
-from tests.verl.bed import Asked, lacking_cables, metric_rows, run, running
-from tests.verl.conftest import prompts
+from tests.verl.bed import Asked, lacking_cables, run, running
+from tests.verl.conftest import prompts, saved_written
+from tests.verl.told_to_end import SELDOM, WITH_TIME_TO_SAVE, ToldToEnd
 
 pytestmark = [pytest.mark.verl, pytest.mark.timeout(1500)]
 
 NEWEST = "latest_checkpointed_iteration.txt"
 NODE_LOST_CODE = 68
-GRACE_SECONDS = 60
-"""For a checkpoint after SIGTERM: the recipes' 12 seconds are too few for a step of two cores that other tests keep
-busy."""
-
-MAX_END_SECONDS = GRACE_SECONDS + 13
-"""After SIGTERM. With the recipes' own grace that is 25: Kubernetes and Slurm kill what is left after 30 seconds."""
-
 MAX_LOSS_SECONDS = 120
 """From the death of a node to the end of the script."""
 
 TWO_NODES = pytest.mark.skipif(bool(lacking_cables()), reason=lacking_cables())
 
 
-def test_a_run_saves_when_it_is_asked_and_when_it_is_told_to_end_and_goes_on_from_there(tmp_path: Path) -> None:
+@pytest.mark.thorough
+def test_a_run_that_was_told_to_end_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
     """Its own interval would save after a thousand steps."""
     asked = Asked(
         recipe="grpo",
         folder=tmp_path,
-        settings={"save_every_steps": "1000", "test_every_steps": "1000"},
+        settings=SELDOM,
         overrides=["trainer.total_training_steps=500", "trainer.val_before_train=False"],
-        variables={"SAVE_GRACE_SECONDS": str(GRACE_SECONDS)},
+        variables=WITH_TIME_TO_SAVE,
     )
     with running(asked) as found:
-        found.sees("step:1 - ")
-        (asked.output / "save-request").touch()
-        found.sees("that was requested is saved")
-        saved = int((asked.output / NEWEST).read_text())
-        found.sees(f"step:{saved + 1} - ")  # it trains on
-        assert not (asked.output / "save-request").exists()
-        began = time.monotonic()
-        found.head.script_process().terminate()
-        assert found.head.wait() == 143
-        assert time.monotonic() - began < MAX_END_SECONDS
-        assert found.head.left() == []
-        text = found.head.text()
-    last = int((asked.output / NEWEST).read_text())
-    assert f"verl watch: ended by a signal; the checkpoint of step {last} is saved." in text
-    assert last > saved
-    # Steps of a toy take a moment: verl may make another one before it is ended.
-    assert [row["step"] for row in metric_rows(asked)][-1] >= last - 1
+        told = ToldToEnd.of(found, first_step=1)
+    told.check()
 
-    again = replace(asked, overrides=[*asked.overrides, f"trainer.total_training_steps={last + 1}"])
+    again = replace(asked, overrides=[*asked.overrides, f"trainer.total_training_steps={told.last + 1}"])
     code, found = run(again)
     assert code == 0, found.head.text()[-6000:]
-    assert f"verl watch: resuming from {asked.output}/global_step_{last}" in found.head.text()
-    assert re.findall(r" step:(\d+) - ", found.head.text()) == [str(last + 1)]
-    assert sorted(path.name for path in asked.output.glob("global_step_*")) == [
-        f"global_step_{step}" for step in sorted({last, last + 1}, key=str)
-    ]
+    assert f"verl watch: resuming from {asked.output}/global_step_{told.last}" in found.head.text()
+    assert re.findall(r" step:(\d+) - ", found.head.text()) == [str(told.last + 1)]
+    assert saved_written(asked) == [told.last, told.last + 1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from tests.verl.bed import SETTINGS, Asked, run, running
 from tests.verl.conftest import metrics_files, newest_written, read_log, saved_read, steps_read, steps_written
 from tests.verl.environment import VENV, run_python
 from tests.verl.stand_ins.verl_bed_reward import compute_score
-from tests.verl.test_endings import GRACE_SECONDS
+from tests.verl.told_to_end import WITH_TIME_TO_SAVE
 
 pytestmark = [pytest.mark.verl, pytest.mark.thorough, pytest.mark.timeout(1500)]
 
@@ -100,7 +100,7 @@ def test_sft_learns_from_conversations_saves_when_it_is_asked_and_goes_on(tmp_pa
             "save_every_steps": "1000",
             "test_every_steps": "1",
         },
-        variables={"SAVE_GRACE_SECONDS": str(GRACE_SECONDS)},
+        variables=WITH_TIME_TO_SAVE,
     )
     with running(asked) as found:
         found.sees("step:1 - ")
