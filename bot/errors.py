@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.phrase import Phrase, Text, join_sentences
+from bot.phrase import N_, Phrase, Text, join_sentences
 
 
 class UserError(Exception):
@@ -53,18 +53,23 @@ class Denied(UserError):
         self.on = on
 
 
-class LaunchDeclined(UserError):
-    """An approver has declined this launch already.
+APPROVED_ALREADY = N_("An approver has already approved `{run}`.")
+DECLINED_ALREADY = N_("An approver has already declined `{run}`.")
+
+
+class LaunchDecided(UserError):
+    """An approver has decided on this launch already.
 
     Args:
-        run_id: the run's id; by: Slack's id of the approver; at: when.
+        run_id: the run's id; by: Slack's id of the approver; at: when; granted: whether the launch was approved.
     """
 
-    def __init__(self, run_id: str, by: str, at: datetime | None, hint: Text) -> None:
-        super().__init__(Phrase("An approver has declined `{run}`.", run=run_id), hint)
+    def __init__(self, run_id: str, by: str, at: datetime | None, granted: bool, hint: Text) -> None:
+        super().__init__(Phrase(APPROVED_ALREADY if granted else DECLINED_ALREADY, run=run_id), hint)
         self.run_id = run_id
         self.by = by
         self.at = at
+        self.granted = granted
 
 
 class ClusterNameInUse(UserError):

@@ -25,7 +25,13 @@ from bot.core.model.run_state import Mute, RunLimit, SummaryInterval
 from bot.core.model.run_stub import RunStub
 from bot.core.model.sent_message import LogFollow
 from bot.core.model.typed_text import format_inline_code
-from bot.core.rules.access import check_may_approve, refuse_act, refuse_outdated_approval, refuse_unnamed_stop
+from bot.core.rules.access import (
+    check_may_approve,
+    refuse_act,
+    refuse_decided,
+    refuse_outdated_approval,
+    refuse_unnamed_stop,
+)
 from bot.core.rules.admission import AdmissionCheck, admit_all
 from bot.core.rules.approval_rules import refuse_unapproved_change
 from bot.core.rules.launch_bounds import refuse_limits_out_of_bounds
@@ -35,7 +41,6 @@ from bot.phrase import Phrase
 
 DOUBLE_CLICK_PERIOD = timedelta(minutes=1)
 """Clicks within that time count as one."""
-
 
 KEEP_PERIOD = timedelta(hours=1)
 """How much longer a cluster is kept whose model cannot be downloaded, at each request of a person."""
@@ -311,17 +316,18 @@ class RunService:
             shown_digest: digest of what the person was shown; empty for a typed command; note: the person's reason.
 
         Raises:
-            UserError: the run does not wait for it, this person may not, its monthly budget is exhausted, or its
-                possible cost is no longer what the person has seen.
+            UserError: the run does not wait for it, this person may not, its month is exhausted, or its cost changed.
         """
         run = self.queries.find(name, caller.actor)
-        check_may_approve(self.policy, run, caller.actor)
+        check_may_approve(self.policy, run, caller.actor, granted)
         if granted:
             refuse_outdated_approval(run, shown_digest)
             self.monthly_budgets.refuse_exhausted(run)
-        return self._show_and_wake(
-            self.store.update(run.id, lambda run: run.record_approval_decision(caller.user, granted, self.now(), note))
-        )
+        now = self.now()
+        decided = self.store.update(run.id, lambda run: run.record_approval_decision(caller.user, granted, now, note))
+        # Another approver may have decided since the run was read.
+        refuse_decided(decided, caller.user, granted)
+        return self._show_and_wake(decided)
 
     def mute(self, run_id: str, finding: str, caller: Requester) -> Run:
         """Record that a finding of a run is not to be reported again."""

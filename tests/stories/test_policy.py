@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -15,6 +15,7 @@ from bot.core.model.policy import Caps, Fairness, Policy
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.actions import Close
 from bot.core.rules.apply_action import apply_action
+from bot.errors import LaunchDecided
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
 from tests.builders import approvers
@@ -36,7 +37,10 @@ def test_a_run_that_is_typed_once_more_with_a_dear_budget_is_asked_about_too(und
     bot.say(f"stop {RUN}")
     bot.ticks(3)
     bot.say(f"retry {RUN} budget=9")
-    assert "`/verl launch smoke budget=9` may spend up to *$9.00*. Launch it?" in bot.told()
+    assert (
+        "`/verl launch smoke budget=9` can cost at most *$2.00* (1 h at $2.00/h; its budget is $9.00). Launch it?"
+        in bot.told()
+    )
     assert [run.id for run in bot.store.list_open_runs() if not run.is_finished] == []
 
 
@@ -47,12 +51,28 @@ def test_a_dear_launch_is_asked_about_first_with_what_it_would_cost(under: Made)
     bot = under(Policy(confirm_above_dollars=5.0))
     bot.say("launch smoke nodes=2 budget=9")
     asked = bot.told()
-    assert "`/verl launch smoke nodes=2 budget=9` may spend up to *$9.00*. Launch it?" in asked
+    assert "`/verl launch smoke nodes=2 budget=9` can cost at most *$4.00* (1 h at $4.00/h; its budget is" in asked
     assert "$4.00/h (demo price)" in asked
     assert bot.store.list_open_runs() == []
     bot.click("launch-sure", "launch smoke nodes=2 budget=9")
     bot.click("launch-sure", "launch smoke nodes=2 budget=9")
     assert [run.id for run in bot.store.list_open_runs()] == [RUN]
+
+
+def test_the_question_the_request_and_the_decision_name_one_most_that_a_launch_can_cost(under: Made) -> None:
+    bot = under(replace(APPROVING, confirm_above_dollars=5.0, approve_above_dollars=None))
+    bot.say("launch smoke nodes=2 budget=150 lease=1")
+    asked = bot.told()
+    assert "can cost at most *$4.00* (1 h at $4.00/h; its budget is $150.00). Launch it?" in asked
+    assert "$4.00/h (demo price), $4.00 at most" in asked
+    bot.policy = APPROVING
+    bot.say("launch smoke nodes=2 budget=150 lease=1")
+    bot.ticks(2)
+    bot.click("approve", RUN, user=LEA)
+    bot.ticks(2)
+    everything = asked + bot.card() + bot.reads()
+    assert "up to" not in everything
+    assert set(re.findall(r"at most \*?\$([\d.]+)|\$([\d.]+) at most", everything)) == {("4.00", ""), ("", "4.00")}
 
 
 @pytest.mark.parametrize("line", ["launch smoke budget=5", "launch smoke budget=9 --yes"])
@@ -70,7 +90,8 @@ def test_a_launch_waits_for_a_lead_and_goes_on_with_the_word_of_one(under: Made)
     bot.click("approve", RUN, user=LEA)
     bot.ticks(3)
     assert bot.cloud.launches == [f"verl-{RUN}"]
-    assert "@lea has approved the launch of smoke-0001, which may spend up to $9.00." in bot.reads()
+    approved = "@lea has approved the launch of smoke-0001, which can cost at most $4.00 (1 h at $4.00/h; its budget is"
+    assert approved in bot.reads()
 
 
 @pytest.mark.parametrize(
@@ -93,11 +114,42 @@ def test_the_first_word_stands(under: Made) -> None:
     bot = under(APPROVING)
     bot.say("launch smoke budget=9")
     assert "`smoke-0001` is declined" in bot.say(f"refuse {RUN}", user=LEA)
-    assert "<@U0LEA> declined `smoke-0001`" in bot.say(f"approve {RUN}", user=BEN)
+    assert "<@U0LEA> has already declined `smoke-0001`" in bot.say(f"approve {RUN}", user=BEN)
     bot.ticks(2)
     assert bot.run().reason == "refused"
     assert bot.cloud.launches == []
     assert "*smoke-0001 was declined by @lea*" in bot.reads()
+
+
+@pytest.mark.parametrize("ticks", [0, 3], ids=["recorded", "launched"])
+def test_a_decision_on_an_approved_launch_says_who_approved_it_and_how_to_end_it(under: Made, ticks: int) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+    bot.say(f"approve {RUN}", user=LEA)
+    bot.ticks(ticks)
+    for user, line in ((LEA, "decline"), (BEN, "decline"), (BEN, "approve")):
+        answer = bot.say(f"{line} {RUN}", user=user)
+        assert "<@U0LEA> has already approved `smoke-0001`: <!date^" in answer
+        assert f"To end it, type `/verl stop {RUN}`." in answer
+        assert ":ok:" not in answer
+    assert "is approved and launching" in bot.say(f"approve {RUN}", user=LEA), "typed twice"
+    bot.say(f"stop {RUN}", user=LEA)
+    bot.ticks(6, 10)
+    assert f"It has ended since: `/verl status {RUN}`." in bot.say(f"decline {RUN}", user=BEN)
+
+
+def test_of_two_decisions_at_once_the_second_person_hears_of_the_first(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+
+    def decline_first() -> datetime:
+        bot.say(f"decline {RUN}", user=BEN)
+        return bot.moment
+
+    months = replace(bot.service.monthly_budgets, now=decline_first)
+    with pytest.raises(LaunchDecided) as refused:
+        replace(bot.service, monthly_budgets=months).decide_approval(RUN, True, bot.caller(LEA))
+    assert (refused.value.by, refused.value.granted) == (BEN, False)
 
 
 def test_without_a_word_it_is_given_up(under: Made) -> None:
@@ -293,8 +345,8 @@ def test_an_approval_does_not_override_a_month_that_is_spent(under: Made) -> Non
     bot.say("launch smoke budget=9")
     bot.say("budget team 6", user=LEA)
     refused = bot.say(f"approve {RUN}", user=LEA)
-    assert "would exceed the monthly budget of its channel: it may spend $9.00; of" in refused
-    assert "Raise it first with `/verl budget team 9`, then approve." in refused
+    assert "would exceed the monthly budget of <#C0TRAIN>: it may spend $9.00; of" in refused
+    assert "Type this first, then approve: `/verl budget team 9` in <#C0TRAIN>." in refused
     assert bot.run().status == "awaiting_approval"
     bot.say("budget team 60", user=LEA)
     assert "is approved and launching" in bot.say(f"approve {RUN}", user=LEA)

@@ -9,7 +9,7 @@ from bot.core.model.policy import Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
-from bot.errors import Denied, LaunchDeclined, UserError
+from bot.errors import Denied, LaunchDecided, UserError
 from bot.phrase import N_, Phrase
 
 NO_ACCESS_BY_KIND: Mapping[PersonKind, str] = {
@@ -98,17 +98,38 @@ def get_run_id(run: Run | RunStub | None) -> str:
     return run.run_id if isinstance(run, RunStub) else run.id
 
 
-def check_may_approve(policy: Policy, run: Run, actor: Actor) -> None:
-    """Raise an error unless the actor may approve or refuse this launch now.
+def refuse_decided(run: Run, user: str, granted: bool | None) -> None:
+    """Raise an error if the launch has been decided on, unless this person has made that same decision.
+
+    Args:
+        granted: the person's decision; None where it is not known.
 
     Raises:
-        UserError: the launch waits for no approval, another approver has answered, or the actor may not approve it.
+        UserError: it has; the message says who decided, when, and what can be done now.
     """
     approval = run.approval
-    if approval is not None and approval.by and not approval.granted and approval.by != actor.user:
-        retry_hint = Phrase("To launch it again, its owner types `/verl retry {run}`.", run=run.id)
-        raise LaunchDeclined(run.id, approval.by, approval.at, retry_hint)
-    if approval is None or run.status is not RunStatus.AWAITING_APPROVAL or approval.by not in (None, actor.user):
+    if approval is None or not approval.by or (approval.by == user and approval.granted is granted):
+        return
+    if not approval.granted:
+        hint = Phrase("To launch it again, its owner types `/verl retry {run}`.", run=run.id)
+    elif run.is_finished:
+        hint = Phrase("It has ended since: `/verl status {run}`.", run=run.id)
+    else:
+        hint = Phrase("To end it, type `/verl stop {run}`.", run=run.id)
+    raise LaunchDecided(run.id, approval.by, approval.at, approval.granted, hint)
+
+
+def check_may_approve(policy: Policy, run: Run, actor: Actor, granted: bool | None = None) -> None:
+    """Raise an error unless the actor may approve or decline this launch now.
+
+    Args:
+        granted: the actor's decision; None where it is not known yet.
+
+    Raises:
+        UserError: the launch waits for no approval, an approver has decided, or the actor may not approve it.
+    """
+    refuse_decided(run, actor.user, granted)
+    if run.approval is None or (run.status is not RunStatus.AWAITING_APPROVAL and not run.approval.by):
         raise UserError(
             Phrase("{run} isn't waiting for approval.", run=f"`{run.id}`"),
             Phrase("`/verl list` shows the runs that are."),

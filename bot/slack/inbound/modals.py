@@ -147,7 +147,7 @@ class Modals:
             UserError: the launch does not wait for an approval, or this person may not decide.
         """
         run = self.service.queries.find(run_id, requester.actor)
-        check_may_approve(self.service.policy, run, requester.actor)
+        check_may_approve(self.service.policy, run, requester.actor, granted=False)
         form = card_forms.build_decline_form(run, requester.channel)
         self.background.send(form, make_view_opener(self.client, trigger, requester.user))
 

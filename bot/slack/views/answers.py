@@ -10,7 +10,7 @@ from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
 from bot.core.rules import save_grace
 from bot.core.rules.relaunch import can_resume
-from bot.errors import LaunchDeclined, Unavailable, UnreadableRecord, UserError
+from bot.errors import LaunchDecided, Unavailable, UnreadableRecord, UserError
 from bot.phrase import N_
 from bot.runtime.failure_isolation import render_or_fallback
 from bot.slack.views import checkpoint_views, run_card, wording
@@ -229,7 +229,7 @@ def acknowledge_budget(run: Run) -> Answer:
 
 
 def acknowledge_approval_decision(run: Run) -> Answer:
-    """Return the result of an approver's decision. An earlier decision of another approver wins."""
+    """Return the result of an approver's decision."""
     if run.approval and run.approval.granted:
         return build_text_answer(
             mrkdwn(":ok: {}", render_phrase("{run} is approved and launching.", run=wording.link_run(run)))
@@ -344,16 +344,20 @@ def render_user_error(error: UserError) -> Answer:
         if error.people
         else Markup()
     )
-    message = render_decline(error) if isinstance(error, LaunchDeclined) and error.at else error.message
+    message = render_decision(error) if isinstance(error, LaunchDecided) and error.at else error.message
     return build_text_answer(mrkdwn(":warning: {}", join_markup_sentences(message, error.hint, whom_to_ask)))
 
 
-def render_decline(error: LaunchDeclined) -> Markup:
-    """Return who declined a launch, and when."""
+DECISION_PHRASES = {
+    True: N_("{person} has already approved {run}: {time}."),
+    False: N_("{person} has already declined {run}: {time}."),
+}
+
+
+def render_decision(error: LaunchDecided) -> Markup:
+    """Return who decided on a launch, how, and when."""
     time = date(error.at, DAY_AND_TIME) if error.at else Markup()
-    return render_phrase(
-        "{person} declined {run}: {time}.", person=mention(error.by), run=code(error.run_id), time=time
-    )
+    return render_phrase(DECISION_PHRASES[error.granted], person=mention(error.by), run=code(error.run_id), time=time)
 
 
 def render_unavailable(error: Unavailable) -> Answer:
