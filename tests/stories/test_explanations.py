@@ -103,7 +103,7 @@ def test_of_a_launch_that_waits_it_says_for_whom_and_why(bot: Bot) -> None:
     bot.say("launch smoke nodes=2 budget=9")
     answer = explained(bot)
     assert "<@U0LEA>, <@U0BEN> can approve it until" in answer
-    assert "The run could cost up to $9.00." in answer
+    assert "Its budget of $9.00 needs approval." in answer
     assert "earlier run" not in answer
 
 

@@ -27,6 +27,17 @@ class Rate:
         return self.dollars_per_hour > 0
 
 
+def compute_max_dollars(budget_dollars: float, lease: timedelta, rate: Rate | None) -> float:
+    """Return the most that a launch can cost: its budget, or its rate × its lease where that is less.
+
+    >>> compute_max_dollars(150.0, timedelta(hours=2), Rate(2.0, "demo")), compute_max_dollars(9.0, timedelta(1), None)
+    (4.0, 9.0)
+    """
+    if rate is None or not rate.is_priced:
+        return budget_dollars
+    return min(budget_dollars, rate.dollars_per_hour * (lease / timedelta(hours=1)))
+
+
 @dataclass(frozen=True, slots=True)
 class Bill:
     """What a provider itself reports that a cluster has cost.

@@ -6,6 +6,7 @@ from datetime import timedelta
 from bot.core.commands.command import Launch
 from bot.core.commands.parser import parse_command
 from bot.core.model.failure import RetryEffect
+from bot.core.model.money import compute_max_dollars
 from bot.core.model.recipe import WHY
 from bot.core.model.run import Run
 from bot.core.model.run_state import Approval, ApprovalCause, RunStatus
@@ -23,6 +24,7 @@ from bot.slack.views.blocks import (
     fields_section,
     section,
 )
+from bot.slack.views.max_cost import describe_max_cost_of_run
 from bot.slack.views.message import Attachment, Message
 from bot.slack.views.mrkdwn import (
     DAY_AND_TIME,
@@ -40,21 +42,24 @@ from bot.slack.views.mrkdwn import (
     mrkdwn,
     render_phrase,
     render_plural,
+    strip_bold,
 )
 
 APPROVE, REFUSE, SHOW_TASK = "approve", "refuse", "task"
 
 NEEDS_APPROVAL = N_("*{run} needs approval* from {people} before {time}.")
 APPROVAL_CAUSE_PHRASES = {
-    ApprovalCause.DOLLARS: N_("The run could cost up to {dollars}."),
-    ApprovalCause.DAY: N_("With {person}'s other launches within a day, up to {day}."),
+    ApprovalCause.DOLLARS: N_("Its budget of {budget} needs approval."),
+    ApprovalCause.DAY: N_("The launches of {person} within a day ask for {day} together, which needs approval."),
     ApprovalCause.GPU_HOURS: N_("It could use up to {hours} GPU-hours."),
     ApprovalCause.UNPRICED: N_("Its price is unknown, so no budget can stop it."),
 }
-COST_OF_WHOLE_LEASE = N_("Over its whole lease it would cost {dollars}; its budget is {budget}.")
+COST_OF_WHOLE_LEASE = N_(
+    "Its whole lease costs {dollars} at this price, which needs approval; its budget stops it at {budget}."
+)
 """The cause of a launch whose price and lease allow more than its budget."""
 
-APPROVAL_GRANTED = N_("{person} has approved the launch of {run}, which may spend up to {budget}.")
+APPROVAL_GRANTED = N_("{person} has approved the launch of {run}, which can cost {most}.")
 APPROVAL_DENIED = N_("{person} declined the launch of {run}.")
 APPROVAL_DENIED_BECAUSE = N_("{person} declined the launch of {run}: {reason}")
 APPROVAL_UNANSWERED = N_("No approver decided in time, so {run} was not launched.")
@@ -108,7 +113,7 @@ def render_approval_outcome(run: Run, approval: Approval) -> Markup:
     about = {
         "run": wording.link_run(run),
         "person": mention(approval.by),
-        "budget": wording.format_dollars(run.limits.budget_dollars),
+        "most": strip_bold(describe_max_cost_of_run(run)),
     }
     if approval.by is None:
         return mrkdwn(":raised_hand: {}", render_phrase(APPROVAL_UNANSWERED, **about)) if run.is_finished else Markup()
@@ -136,7 +141,9 @@ def build_approval_reasons(run: Run, approval: Approval) -> list[Markup]:
 
 def list_card_reasons(run: Run, approval: Approval) -> list[Markup]:
     """Return why the launch needs approval, without the dollars that the request above them names already."""
-    is_said = approval.facts is not None and approval.facts.dollars == run.limits.budget_dollars
+    budget, rate = run.limits.budget_dollars, run.spending.hourly_rate
+    most = compute_max_dollars(budget, run.limits.lease, rate)
+    is_said = approval.facts is not None and most == budget == approval.facts.dollars
     shown = tuple(cause for cause in approval.causes if cause is not ApprovalCause.DOLLARS or not is_said)
     return build_approval_reasons(run, replace(approval, causes=shown))
 
@@ -157,13 +164,13 @@ def build_approval_blocks(run: Run) -> list[Block]:
 
 
 def describe_request(run: Run) -> Markup:
-    """Return who wants to launch what, on which machines, and the budget at which it is stopped."""
+    """Return who wants to launch what, on which machines, and the most that it can cost."""
     return render_phrase(
-        "{person} wants to launch {recipe} on {machines}, for up to *{dollars}*.",
+        "{person} wants to launch {recipe} on {machines}. It can cost {most}.",
         person=mention(run.requester),
         recipe=code(run.recipe),
         machines=wording.describe_machines(run),
-        dollars=wording.format_dollars(run.limits.budget_dollars),
+        most=describe_max_cost_of_run(run),
     )
 
 

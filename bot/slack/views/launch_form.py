@@ -36,6 +36,7 @@ from bot.slack.views.blocks import (
     section,
     select_menu,
 )
+from bot.slack.views.max_cost import describe_max_cost
 from bot.slack.views.message import Answer, build_answer
 from bot.slack.views.mrkdwn import (
     CHANNEL_ID,
@@ -358,7 +359,7 @@ CONFIRM_LAUNCH = "launch-sure"
 MAX_VALUE_CHARACTERS = 2_000
 """Maximum characters of a button's value (docs: Block Kit reference)."""
 
-LAUNCH_QUESTION = N_("{command} may spend up to *{budget}*. Launch it?")
+LAUNCH_QUESTION = N_("{command} can cost {most}. Launch it?")
 HOW_TO_SKIP_QUESTION = N_("Add `--yes` to launch it without being asked.")
 
 
@@ -370,7 +371,9 @@ def build_launch_question(preview: LaunchPreview) -> Answer:
     question = render_phrase(
         LAUNCH_QUESTION,
         command=command_code("/verl " + plan.command_line),
-        budget=wording.format_dollars(plan.budget_dollars),
+        most=describe_max_cost(
+            plan.budget_dollars, plan.lease, preview.rate, preview.rate is None and not preview.trouble
+        ),
     )
     blocks: list[Block] = [section(question), *map(context, build_preview_notes(preview))]
     if len(plan.command_line) > MAX_VALUE_CHARACTERS:

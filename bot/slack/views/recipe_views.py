@@ -6,6 +6,7 @@ from bot.app.run_queries import LaunchPreview
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.launch_plan import LaunchPlan, find_missing_safeguards
 from bot.core.model.managed_job import is_managed, may_rent_controller
+from bot.core.model.money import compute_max_dollars
 from bot.core.model.parameter import Parameter
 from bot.core.model.recipe import Recipe
 from bot.core.model.run_state import RunStatus
@@ -193,7 +194,7 @@ def render_launch_facts(launch_preview: LaunchPreview) -> Markup:
     if launch_preview.refusal and launch_preview.rate is None:
         rate = render_phrase("no price")
     elif launch_preview.rate:
-        max_dollars = min(launch_preview.rate.dollars_per_hour * hours, plan.budget_dollars)
+        max_dollars = compute_max_dollars(plan.budget_dollars, plan.lease, launch_preview.rate)
         rate = render_phrase(
             "{rate}, {most} at most",
             rate=wording.describe_rate(launch_preview.rate),

@@ -26,8 +26,8 @@ def test_the_card_says_all_that_an_approver_agrees_to() -> None:
     run = waiting_for_approval()
     seen = text_of(build_approval_blocks(run))
     for fact in (
-        "for up to *$100.00*.",
-        "Over its whole lease it would cost $768.00; its budget is $100.00.",
+        "It can cost at most *$100.00* (its budget).",
+        "Its whole lease costs $768.00 at this price, which needs approval; its budget stops it at $100.00.",
         "It could use up to 192 GPU-hours.",
         "try a larger batch",
         "$64.00/h",
