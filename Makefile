@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Images of Python often forbid bytecode: then each worker of the tests compiles and rewrites every module again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo environment test-verl test-verl-newest debian test long thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats measure bench format docs screenshots charts golden options words lock locks chromium clean page page-check page-dev prometheus
+.PHONY: demo environment test-verl test-verl-newest debian test long thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats simulate measure bench format docs screenshots charts golden options words lock locks chromium clean page page-check page-dev prometheus
 .PHONY: helm page-where-possible
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
@@ -118,6 +118,10 @@ threats: $(READY)  ## the guard against each threat taken away, one at a time: O
 fuzz: MINUTES ?= 10
 fuzz: $(READY)  ## hostile text and broken messages for MINUTES a target, two at a time; TARGET names one
 	$(BIN)/python -W ignore -m tests.fuzz $(TARGET) --minutes=$(MINUTES)
+
+simulate: SCHEDULES ?= 10000
+simulate: $(READY)  ## the whole bot under SCHEDULES=10000 seeded schedules of faults; SEED=7 repeats one exactly
+	$(BIN)/python -W ignore -m tests.simulation $(if $(SEED),--seed=$(SEED),--schedules=$(SCHEDULES) --first=$(or $(FIRST),0))
 
 measure: $(READY)  ## how the code is named, worded and cut, beside its targets
 	$(BIN)/python -m tests.measure

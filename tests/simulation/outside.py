@@ -1,0 +1,143 @@
+"""What is outside of a simulated bot: one time, the faults that are asked for, and the processes that may end at any
+call that leaves them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from bot.core.model.bot_clock import ClockReading, Timeline
+from bot.core.model.store_identity import StoreIdentity
+from slack_playground.faults import Fault, Faults, Trouble
+from tests.builders import NOON
+from tests.crashes import Killed
+
+BOOTED_SECONDS = 1000.0
+"""Seconds since the machines were started, when a schedule begins."""
+
+DONE_WITHOUT_REPLY = (Trouble.LOST, Trouble.BROKEN_AFTER)
+"""Troubles of a call that takes effect all the same."""
+
+
+class HostMemory:
+    """The store that a machine's bot knows, over restarts of the bot."""
+
+    def __init__(self) -> None:
+        self.identity: StoreIdentity | None = None
+
+    def read(self) -> StoreIdentity | None:
+        return self.identity
+
+    def write(self, identity: StoreIdentity) -> None:
+        self.identity = identity
+
+
+@dataclass
+class Host:
+    """One machine: what a bot finds there after a restart.
+
+    Attributes:
+        ahead: seconds by which its wall clock is ahead of the true time.
+        heartbeat: the timeline of the last tick.
+    """
+
+    name: str
+    ahead: float = 0.0
+    heartbeat: Timeline | None = None
+    memory: HostMemory = field(default_factory=HostMemory)
+
+
+@dataclass
+class Process:
+    """One life of a bot. Once it has ended, no call of its leaves it.
+
+    Attributes:
+        fatal: number of calls outside before the one that it does not make; None to live.
+        pause: the same for a pause, and what happens meanwhile.
+    """
+
+    host: Host
+    alive: bool = True
+    fatal: int | None = None
+    pause: tuple[int, Callable[[], None]] | None = None
+
+    def reach(self, counts: Counter[str]) -> None:
+        """Note that a call is about to leave the process; end or pause here if that is due."""
+        if not self.alive:
+            raise Killed
+        if self.fatal is not None:
+            self.fatal -= 1
+            if self.fatal < 0:
+                self.alive = False
+                counts["bot killed"] += 1
+                raise Killed
+        if self.pause is not None:
+            left, happen = self.pause
+            self.pause = (left - 1, happen) if left > 0 else None
+            if left <= 0:
+                counts["leader paused"] += 1
+                happen()
+
+
+class NoReply(ConnectionError):
+    """The connection broke."""
+
+
+class Outside:
+    """All that the bots of one schedule share.
+
+    Attributes:
+        time: true Unix seconds.
+        process: which process is making calls now; None for none.
+        counts: how often each fault has met a call, or has happened.
+        calls: calls outside.
+        faults: the troubles of calls to SkyPilot and to Slack, by `sky.METHOD CLUSTER` and `slack.METHOD`.
+        failures: what the bot's own jobs have raised that is no outage.
+    """
+
+    def __init__(self) -> None:
+        self.time = NOON.timestamp()
+        self.process: Process | None = None
+        self.counts: Counter[str] = Counter()
+        self.calls = 0
+        self.faults = Faults()
+        self.failures: list[str] = []
+
+    @property
+    def elapsed(self) -> float:
+        """Return the seconds since the schedule began."""
+        return self.time - NOON.timestamp()
+
+    def read_clocks(self, host: Host) -> ClockReading:
+        return ClockReading(self.time + host.ahead, BOOTED_SECONDS + self.elapsed, "boot")
+
+    def reach(self) -> None:
+        """Note that the running process is about to make a call."""
+        self.calls += 1
+        if self.process is not None:
+            self.process.reach(self.counts)
+
+    def call(self, name: str) -> Trouble | None:
+        """Make a call; return its trouble if it takes effect all the same, and count the trouble."""
+        self.reach()
+        fault = self.faults.take(name)
+        if fault is None:
+            return None
+        self.counts[f"{name.partition('.')[0]}: {fault.trouble}"] += 1
+        return fault.trouble
+
+    @contextmanager
+    def running(self, process: Process) -> Iterator[None]:
+        """Let this process make the calls."""
+        earlier, self.process = self.process, process
+        try:
+            yield
+        finally:
+            self.process = earlier
+
+    def ask_trouble(self, pattern: str, trouble: Trouble, times: int | None = 1) -> Fault:
+        """Let the next calls of this pattern meet trouble."""
+        fault = Fault(pattern, trouble, times)
+        self.faults.asked.append(fault)
+        return fault

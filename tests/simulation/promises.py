@@ -1,0 +1,117 @@
+"""What must hold after every schedule."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from bot.core.model.run_state import RunStatus
+from tests.simulation.schedule import OVERSPENDING_SECONDS, Schedule
+from tests.story import texts_in
+
+LEDGER_DOLLARS = 0.11
+"""By which a run's cost may differ from SkyPilot's own: a minute of three nodes."""
+
+CENT = 0.01
+
+
+def find_broken(schedule: Schedule) -> list[str]:
+    """Return the broken promises, each with the run or the cluster."""
+    return [f"{name}: {what}" for name, check in PROMISES.items() for what in check(schedule)]
+
+
+def no_run_is_lost(schedule: Schedule) -> Iterator[str]:
+    runs = schedule.list_runs()
+    for run_id in schedule.account.accepted:
+        if run_id not in runs and run_id not in schedule.account.lost_with_it:
+            yield f"{run_id} is not in the store"
+    for run in runs.values():
+        if run.status is not RunStatus.ENDED or run.reason is None:
+            yield f"{run.id} is {run.status}"
+
+
+def none_is_launched_twice(schedule: Schedule) -> Iterator[str]:
+    for cluster, times in schedule.world.launched.items():
+        own = times - schedule.account.strangers.get(cluster, 0)
+        if own > 1 and cluster.removeprefix("verl-") not in schedule.account.cut_off:
+            yield f"{cluster} has {own} jobs"
+
+
+def no_cluster_is_left(schedule: Schedule) -> Iterator[str]:
+    said = "\n".join(read_all(schedule))
+    for name in schedule.world.standing():
+        if name not in said or name in {f"verl-{run}" for run in schedule.list_runs()}:
+            yield f"{name} is up"
+    for run in schedule.account.ended_early:
+        if run not in schedule.account.cut_off:
+            yield f"{run} was called ended while its cluster was up"
+
+
+def each_end_is_posted_once(schedule: Schedule) -> Iterator[str]:
+    ends = count_messages(schedule)
+    for run in schedule.list_runs().values():
+        for key in ("card", "ended"):
+            if (times := ends[run.id, key]) != 1:
+                yield f"{run.id} has {times} messages {key!r}"
+
+
+def each_request_is_answered(schedule: Schedule) -> Iterator[str]:
+    yield from schedule.account.unanswered
+
+
+def no_budget_is_exceeded(schedule: Schedule) -> Iterator[str]:
+    for cluster, seconds in schedule.account.overspent.items():
+        if seconds > OVERSPENDING_SECONDS:
+            yield f"{cluster} cost more than its budget for {seconds:.0f} s"
+
+
+def the_ledger_is_right(schedule: Schedule) -> Iterator[str]:
+    """Check the ledger against the runs' own costs, and these against SkyPilot's.
+
+    A run that never had a cluster is left out of the second: its launch may have been billed as far as the bot knew.
+    """
+    if schedule.account.store_was_set_back:
+        return
+    runs = schedule.list_runs()
+    spent = schedule.bot.store.get_ledger().spent_dollars
+    recorded = sum(dollars for key, dollars in spent.items() if key.endswith("workspace"))
+    costs = {run.id: run.cost(run.closed_at) or 0.0 for run in runs.values() if run.closed_at}
+    if abs(recorded - sum(costs.values())) > CENT:
+        yield f"${recorded:.3f} instead of ${sum(costs.values()):.3f}"
+    true = schedule.sum_costs()
+    for run_id, dollars in costs.items():
+        if run_id in true and run_id not in schedule.account.cut_off and abs(dollars - true[run_id]) > LEDGER_DOLLARS:
+            yield f"{run_id} cost ${dollars:.3f} instead of ${true[run_id]:.3f}"
+
+
+def no_job_fails(schedule: Schedule) -> Iterator[str]:
+    yield from schedule.outside.failures
+    for robot in schedule.robots.values():
+        yield from robot.scheduler.failures
+
+
+def count_messages(schedule: Schedule) -> Counter[tuple[str, str]]:
+    """Return how often Slack shows each message of each run, by the run and the message's key."""
+    found: Counter[tuple[str, str]] = Counter()
+    for message in schedule.slack.messages():
+        payload = (message.metadata or {}).get("event_payload") or {}
+        for key in str(payload.get("keys") or "").split(","):
+            found[str(payload.get("run")), key] += 1
+    return found
+
+
+def read_all(schedule: Schedule) -> Iterator[str]:
+    """Yield what people read of all messages."""
+    for message in schedule.slack.messages():
+        yield message.text
+        yield from (text for block in message.all_blocks for text in texts_in(block))
+
+
+PROMISES: dict[str, Callable[[Schedule], Iterator[str]]] = {
+    "no run is lost": no_run_is_lost,
+    "no run is launched twice": none_is_launched_twice,
+    "no cluster is left": no_cluster_is_left,
+    "each end is posted once": each_end_is_posted_once,
+    "each request is answered": each_request_is_answered,
+    "no budget is exceeded": no_budget_is_exceeded,
+    "the ledger is right": the_ledger_is_right,
+    "no job of the bot fails": no_job_fails,
+}
