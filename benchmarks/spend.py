@@ -16,6 +16,7 @@ from bot.adapters.redis.redis_store import RedisStore
 from bot.adapters.redis.run_store import DOCUMENT_BATCH_SIZE
 from bot.app.cost_service import CostService
 from bot.app.report_service import ReportService
+from bot.app.run_lookup import find_run
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.metrics import CheckpointSaved, StepMetrics, TotalSteps
 from bot.core.model.progress import Progress
@@ -40,7 +41,7 @@ def measure() -> None:
             "/verl cost team": lambda: (
                 costs.report_month(lambda run: run.channel == "C0TRAIN", "team:C0TRAIN").by_person
             ),
-            "/verl cost RUN": lambda: costs.report_run(costs.find_run("ppo-00001")),
+            "/verl cost RUN": lambda: costs.report_run(find_run(store, "ppo-00001")),
             "/verl report now runs=all": lambda: reports.build_digest_now(
                 "U0", "C0TRAIN", everywhere=True, show=lambda run: run
             ),

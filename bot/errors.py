@@ -53,6 +53,18 @@ class Denied(UserError):
         self.on = on
 
 
+class AmbiguousRun(UserError):
+    """Several runs may be meant.
+
+    Args:
+        choices: their ids with the times of their launches.
+    """
+
+    def __init__(self, message: Text, hint: Text, choices: Sequence[tuple[str, datetime]]) -> None:
+        super().__init__(message, hint)
+        self.choices = tuple(choices)
+
+
 APPROVED_ALREADY = N_("An approver has already approved `{run}`.")
 DECLINED_ALREADY = N_("An approver has already declined `{run}`.")
 

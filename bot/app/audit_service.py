@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from bot.app import run_queries
 from bot.app.ports import Now
 from bot.app.run_queries import Requester, RunQueries
 from bot.app.store_ports import Audit, RunStore
@@ -73,7 +72,7 @@ class AuditService:
             UserError: there is no such run, its whole name was not typed, it has not ended, or the person may not.
         """
         try:
-            run = run_queries.find_run(self.store, name)
+            run = self.queries.look_up(name, requester.actor)
         except UnreadableRecord as error:
             refuse_act(self.read_policy(), Act.FORGET, requester.actor, self.store.get_stub(error.run_id))
             return self._forget_by_id(error.run_id, error.is_open)

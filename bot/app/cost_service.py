@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 from typing import Protocol
 
-from bot.app import report_service, run_queries
+from bot.app import report_service
 from bot.app.ports import Notifier, Now
 from bot.app.run_queries import Requester
 from bot.app.store_ports import Audit, LedgerStore, RunReader, RunWriter
@@ -109,10 +109,6 @@ class CostService:
             return self.store.get(run_id)
         except UnreadableRecord:
             return None
-
-    def find_run(self, name: str) -> Run:
-        """Return the run of that name."""
-        return run_queries.find_run(self.store, name)
 
 
 def list_paid_runs(store: RunReader, since: datetime) -> Iterable[Run]:

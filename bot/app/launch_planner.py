@@ -13,7 +13,7 @@ from bot.core.model.launch_plan import LaunchPlan, build_launch_plan
 from bot.core.model.money import Rate
 from bot.core.model.people import APP_HOME, Act, Actor, exclude_person
 from bot.core.model.policy import UNRESTRICTED, Policy
-from bot.core.model.recipe import CODE, RESUME, Recipe
+from bot.core.model.recipe import CODE, NAME, RESUME, Recipe
 from bot.core.model.run import Run
 from bot.core.model.task_excerpt import shorten_task
 from bot.core.rules.access import refuse_act
@@ -21,6 +21,7 @@ from bot.core.rules.launch_bounds import build_launch_request, refuse_out_of_bou
 from bot.core.rules.launch_checks import refuse_failing_settings
 from bot.core.rules.override_checks import move_choices
 from bot.core.rules.relaunch import refuse_other_gpus
+from bot.core.rules.run_names import refuse_unusable_name
 from bot.errors import Unavailable, UserError
 from bot.phrase import Phrase
 
@@ -72,6 +73,15 @@ class LaunchPlanner:
         )
         refuse_failing_settings(launch_plan, FRAMEWORK)
         return launch_plan
+
+    def refuse_name(self, launch_command: command.Launch) -> None:
+        """Refuse a name of the run that commands would take for something else.
+
+        Raises:
+            UserError: it is such a name; the message has one that commands take.
+        """
+        if name := dict(launch_command.parameters).get(NAME.name):
+            refuse_unusable_name(name, self.recipes.list_names())
 
     def find_moving_code(self, launch_command: command.Launch) -> CodeVersion | None:
         """Return the branch or tag that the launch names, whose commit is not known yet; None where it names none.
@@ -157,6 +167,7 @@ class LaunchPlanner:
             UserError: the command is not valid, or names a repository that cannot be seen or is not allowed.
             Unavailable: it names a branch, and its host does not answer.
         """
+        self.refuse_name(launch_command)
         self.check_commit(launch_command, caller)
         launch_plan = self.plan(self.pin_code(launch_command, caller))
         rate, failure, controller = None, None, None

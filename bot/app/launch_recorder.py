@@ -35,11 +35,14 @@ class LaunchRecorder:
     read_policy: Callable[[], Policy]
     admit: AdmissionCheck
 
-    def record(self, launch: Launch, caller: Requester, origin: ResumeOrigin | None = None) -> Run:
+    def record(
+        self, launch: Launch, caller: Requester, origin: ResumeOrigin | None = None, admit: AdmissionCheck | None = None
+    ) -> Run:
         """Record a new run, or return the run of the same delivery, however often that comes.
 
         Args:
             origin: the resume that the policy has made in its lineage; it is this run's own if it names no run.
+            admit: checks the launch in place of the recorder's own check.
 
         Raises:
             UserError: it is out of bounds, or a cap has no room for it.
@@ -52,6 +55,8 @@ class LaunchRecorder:
             launch_plan = self.launch_planner.plan_supported(recipe, launch, self.new_id(recipe.name))
             self.launch_planner.refuse_out_of_bounds(launch_plan, caller)
             run = new_run(launch_plan, caller, self.now(), self.read_policy(), origin)
-            if added := self.store.add(run, launch_plan.task, caller.delivery_id, caller.permanent, self.admit):
+            if added := self.store.add(
+                run, launch_plan.task, caller.delivery_id, caller.permanent, admit or self.admit
+            ):
                 return added
         raise Unavailable(Phrase("I found no free name for the run."))

@@ -3,14 +3,15 @@
 Nothing here changes anything, and each person gets only what that person may read.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from bot.app.log_selection import LogExcerpt, count_lines_to_read, select_excerpt
 from bot.app.ports import JobControl, RecipeSource, TaskEstimator
+from bot.app.run_lookup import REMEMBERED_RUNS, find_run, has_name, sort_newest_first
 from bot.app.store_ports import LogStore, MetricsStore, RunReader
 from bot.core.commands import command
 from bot.core.frameworks import FRAMEWORK
@@ -28,11 +29,12 @@ from bot.core.model.run_plan import RunLimits, RunPlan, list_option_parameters
 from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
 from bot.core.model.sent_message import RunMessages
-from bot.core.model.typed_text import format_inline_code, list_valid_names, unknown_name_error
+from bot.core.model.typed_text import unknown_name_error
 from bot.core.rules.chart_data import RunHistory
 from bot.core.rules.launch_checks import list_launch_warnings
+from bot.core.rules.run_names import build_name_refusal
 from bot.errors import Denied, Unavailable, UnreadableRecord, UserError
-from bot.phrase import N_, Phrase, Text
+from bot.phrase import Phrase, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,53 +133,6 @@ def new_run(
 RECENT_RUNS = 20
 """Number of ended runs that a list shows."""
 
-REMEMBERED_RUNS = 200
-"""Number of ended runs that a shortened or mistyped name may mean."""
-
-MIN_NAME_CHARACTERS = 3
-"""Minimum characters of a shortened name."""
-
-SEVERAL_ACTIVE = N_("Which run? Several active ones match {name}.")
-SEVERAL_ENDED = N_("Which run? Several ended ones match {name}.")
-
-RUN_ID = re.compile(r"[a-z0-9-]+")
-"""Characters of a run's id; any other name has no run, or is another key of the store."""
-
-
-SIGNS_AROUND_NAMES = "`.,:;!?()"
-"""Signs that people copy with a name, or write behind it."""
-
-
-def find_run(store: RunReader, name: str) -> Run:
-    """Return the run of this name, or the only one whose id ends or begins with it; of several, the only active one.
-
-    Raises:
-        UserError: no run fits, or several do; the hint names the candidates.
-        UnreadableRecord: its record cannot be read.
-    """
-    name = name.strip(SIGNS_AROUND_NAMES) or name
-    if RUN_ID.fullmatch(name.lower()) and (exact := store.get(name.lower())):
-        return exact
-    open_runs = store.list_open_runs()
-    runs = {run.id: run for run in [*store.list_recent_runs(REMEMBERED_RUNS), *open_runs]}
-    near = [run for run in runs.values() if is_short_for(name.lower(), run.id)]
-    active = [run for run in near if run.status is not RunStatus.ENDED]
-    if len(active or near) == 1:
-        return (active or near)[0]
-    if near:
-        several = SEVERAL_ACTIVE if active else SEVERAL_ENDED
-        raise UserError(
-            Phrase(several, name=format_inline_code(name)),
-            list_valid_names([run.id for run in sort_newest_first(active or near)], "/verl list all"),
-        )
-    for stub, why in store.list_unreadable_runs():
-        if is_short_for(name.lower(), stub.run_id):
-            raise UnreadableRecord(stub.run_id, why)
-    newest_first = [run.id for run in sort_newest_first(runs.values())]
-    open_ids = {run.id for run in open_runs}
-    ids = sorted(newest_first, key=lambda run_id: run_id not in open_ids)
-    raise unknown_name_error("run", name, ids, Phrase("No run has been launched yet. Start one: `/verl launch smoke`."))
-
 
 def find_stub(store: RunReader, run_id: str) -> RunStub:
     """Return the stub of a run; where the run has ended, the store keeps its record alone."""
@@ -220,20 +175,6 @@ def list_runs(store: RunReader, which: str, user: str) -> Sequence[Run]:
             return list_active_runs(store)
 
 
-def is_short_for(name: str, run_id: str) -> bool:
-    """Return whether a name is long enough and begins or ends a run's id.
-
-    >>> is_short_for("7f3a", "ppo-7f3a"), is_short_for("ppo", "ppo-7f3a"), is_short_for("a", "ppo-7f3a")
-    (True, True, False)
-    """
-    return len(name) >= MIN_NAME_CHARACTERS and (run_id.startswith(name) or run_id.endswith(name))
-
-
-def sort_newest_first(runs: Iterable[Run]) -> list[Run]:
-    """Sort runs by their time of creation, newest first."""
-    return sorted(runs, key=lambda run: run.created_at, reverse=True)
-
-
 class Visibility(Protocol):
     """Decides who may read a run's output and its settings."""
 
@@ -265,9 +206,29 @@ class RunQueries:
             UserError: it does not exist, or belongs to a private channel that the person is not in.
             UnreadableRecord: its record cannot be read.
         """
-        run = find_run(self.store, name)
+        run = self.look_up(name, actor)
         self.refuse_private(run, actor)
         return run
+
+    def look_up(self, name: str, actor: Actor) -> Run:
+        """Return the run of this id, or of the name that a person gave it, which counts only among runs that the actor
+        may see.
+
+        Raises:
+            UserError: no run fits, or several do.
+            UnreadableRecord: its record cannot be read.
+        """
+        return find_run(self.store, name, partial(self.visibility.can_see, actor))
+
+    def refuse_name_in_use(self, name: str, actor: Actor) -> None:
+        """Refuse a name that an active run has already, among those that the actor may see.
+
+        Raises:
+            UserError: one has; the message says which.
+        """
+        for run in self.list_active():
+            if name and not run.is_finished and has_name(run, name) and self.visibility.can_see(actor, run):
+                raise build_name_refusal(name, run.id)
 
     def refuse_private(self, run: Run, actor: Actor) -> None:
         """Refuse text that only the members of a run's channel may read.

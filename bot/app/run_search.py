@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 
 from bot.app.ports import RecipeSource
-from bot.app.run_queries import REMEMBERED_RUNS, list_runs, sort_newest_first
+from bot.app.run_lookup import REMEMBERED_RUNS, sort_newest_first
+from bot.app.run_queries import list_runs
 from bot.app.store_ports import RunReader
 from bot.core.model.run import Run
 from bot.core.model.run_filter import RunFilter, parse_since

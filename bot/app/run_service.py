@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Protocol
 
-from bot.app import run_queries
 from bot.app.audit_service import AuditService
 from bot.app.cost_service import MonthlyBudgetService
 from bot.app.launch_planner import LaunchPlanner
@@ -14,17 +13,18 @@ from bot.app.launch_recorder import LaunchRecorder
 from bot.app.lineage_lookup import find_resume_origin
 from bot.app.ports import Notifier, Now
 from bot.app.rate_limits import RateLimitKind, RateLimits
+from bot.app.run_lookup import refuse_short_name
 from bot.app.run_queries import Requester, RunQueries, find_stub, refuse_unknown_node
 from bot.app.store_ports import LedgerStore, RunStore
 from bot.app.unreadable_runs import UnreadableRunReconciler
 from bot.core.commands import command
+from bot.core.model.ledger import Ledger
 from bot.core.model.people import APP_HOME, Act, exclude_person
 from bot.core.model.policy import UNRESTRICTED, Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import Mute, RunLimit, SummaryInterval
 from bot.core.model.run_stub import RunStub
 from bot.core.model.sent_message import LogFollow
-from bot.core.model.typed_text import format_inline_code
 from bot.core.rules.access import (
     check_may_approve,
     refuse_act,
@@ -102,9 +102,16 @@ class RunService:
         """
         self.refuse(Act.LAUNCH, caller)
         self.launch_planner.recipes.get(launch_command.recipe)
+        self.launch_planner.refuse_name(launch_command)
         self.rate_limits.count_request(caller.user, RateLimitKind.LAUNCH)
         origin = find_resume_origin(self.store, launch_command)
-        return self._show_and_wake(self.launch_recorder.record(launch_command, caller, origin))
+
+        # Within the launch's transaction: a command that Slack delivers twice makes one run, whose name is no other's.
+        def admit(run: Run, ledger: Ledger) -> Run:
+            self.queries.refuse_name_in_use(run.name, caller.actor)
+            return self.admit(run, ledger)
+
+        return self._show_and_wake(self.launch_recorder.record(launch_command, caller, origin, admit))
 
     def launch_again(self, relaunch_command: Relaunch, caller: Requester) -> Run:
         """Launch a finished run once more, in the first run's channel where the caller has none.
@@ -165,7 +172,7 @@ class RunService:
         """
         act = Act.DISCARD if save is False else Act.STOP
         try:
-            target = self._find_own(name, caller.user)
+            target = self._find_own(name, caller)
         except UnreadableRecord as error:
             stub = self.store.get_stub(error.run_id)
             if not error.is_open:
@@ -197,7 +204,7 @@ class RunService:
         Args:
             until: the cluster's deadline as the person saw it; where it has changed since, nothing is changed.
         """
-        self.refuse(Act.EXTEND, caller, run_queries.find_run(self.store, run_id))
+        self.refuse(Act.EXTEND, caller, self.queries.look_up(run_id, caller.actor))
         longer = max(self.now(), until) + KEEP_PERIOD
 
         def change(run: Run) -> Run:
@@ -210,22 +217,14 @@ class RunService:
 
         return self._show_and_wake(self.store.update(run_id, change))
 
-    def _find_own(self, name: str, by: str) -> Run:
-        """Return the run of this name; another person's run only by its full name.
+    def _find_own(self, name: str, caller: Requester) -> Run:
+        """Return the run of this id or name; another person's run not by a part of its id.
 
         Raises:
             UserError: the name is short for another person's run, or no single run fits.
         """
-        run = run_queries.find_run(self.store, name)
-        if run.requester != by and run.id != name.lower():
-            raise UserError(
-                Phrase(
-                    "{name} is short for `{run}`, which you did not launch.",
-                    name=format_inline_code(name),
-                    run=run.id,
-                ),
-                Phrase("Type its whole name: {run}.", run=f"`{run.id}`"),
-            )
+        run = self.queries.look_up(name, caller.actor)
+        refuse_short_name(run, name, caller.user)
         return run
 
     def extend(self, extend_command: command.Extend, caller: Requester, ends_at: datetime | None = None) -> Run:
@@ -331,7 +330,7 @@ class RunService:
 
     def mute(self, run_id: str, finding: str, caller: Requester) -> Run:
         """Record that a finding of a run is not to be reported again."""
-        self.refuse(Act.TUNE, caller, run_queries.find_run(self.store, run_id))
+        self.refuse(Act.TUNE, caller, self.queries.look_up(run_id, caller.actor))
         mute = Mute(finding, caller.user, self.now())
         return self._show_and_wake(
             self.store.update(run_id, lambda run: replace(run, requests=run.requests.mute_finding(mute)))
@@ -353,7 +352,7 @@ class RunService:
         Raises:
             UserError: the run has finished, or the person may not.
         """
-        run = self._find_own(name, caller.user)
+        run = self._find_own(name, caller)
         self.refuse(Act.EXTEND, caller, run)
         if run.is_finished:
             message = Phrase("`{run}` has already ended.", run=run.id)
@@ -391,7 +390,7 @@ class RunService:
         Raises:
             UserError: the run has finished, or the person may not.
         """
-        run = run_queries.find_run(self.store, name)
+        run = self.queries.look_up(name, caller.actor)
         self.refuse(Act.TUNE, caller, run)
         if run.is_finished:
             raise UserError(Phrase("`{run}` has ended, so it gets no more summaries.", run=run.id))

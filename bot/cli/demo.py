@@ -12,7 +12,8 @@ from pathlib import Path
 
 from bot.adapters.local.processes import find_marked_processes
 from bot.adapters.local.state_files import ClusterDirectory
-from bot.app.run_queries import REMEMBERED_RUNS, Requester
+from bot.app.run_lookup import REMEMBERED_RUNS
+from bot.app.run_queries import Requester
 from bot.bootstrap.bot import Bot
 from bot.bootstrap.container import build
 from bot.bootstrap.masked_log import log_to

@@ -8,7 +8,7 @@ ENGLISH_ALIASES: Mapping[str, str] = {
     **dict.fromkeys(("start", "run", "submit", "train"), "launch"),
     **dict.fromkeys(("show", "info", "st"), "status"),
     **dict.fromkeys(("why", "why?", "diagnose"), "explain"),
-    **dict.fromkeys(("ls", "ps", "runs", "jobs", "queue"), "list"),
+    **dict.fromkeys(("ls", "ps", "top", "runs", "jobs", "queue"), "list"),
     **dict.fromkeys(("log", "tail"), "logs"),
     **dict.fromkeys(("sample", "rollouts", "rollout", "generations", "completions"), "samples"),
     **dict.fromkeys(("chart", "charts", "graph"), "plot"),

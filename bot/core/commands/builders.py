@@ -79,7 +79,16 @@ def build_launch_command(arguments: ParsedArguments) -> Launch:
 
 
 def build_list_command(arguments: ParsedArguments) -> ListRuns:
-    which, criteria = (arguments.get_name(0) or "active").lower(), parse_run_filter(arguments)
+    words, criteria = [name.lower() for name in arguments.names], parse_run_filter(arguments)
+    # One's own runs of a list: `list ended mine`.
+    if len(words) == 2 and "mine" in words and not criteria.who:
+        words, criteria = [word for word in words if word != "mine"], replace(criteria, who="me")
+    if len(words) > 1:
+        raise UserError(
+            Phrase("I didn't understand {word}.", word=format_inline_code(words[1])),
+            Phrase("Name one list: `/verl list ended`; narrow it down with `recipe=`, `who=` or `name=`."),
+        )
+    which = words[0] if words else "active"
     if which in RUN_LISTS:
         return ListRuns(which, criteria)
     if which in STATE_TESTS and not criteria.state:
@@ -105,7 +114,8 @@ def parse_run_filter(arguments: ParsedArguments) -> RunFilter:
             Phrase("`{name}` cannot be {value}.", name="since", value=format_inline_code(since)),
             Phrase("Give a day or a time span: `mon`, `yesterday`, `2026-11-03`, `12h`, `7d`."),
         )
-    return RunFilter((arguments.get_option("recipe") or "").lower(), parse_person(arguments), state, since)
+    recipe, name = ((arguments.get_option(key) or "").lower() for key in ("recipe", "name"))
+    return RunFilter(recipe, parse_person(arguments), state, since, name)
 
 
 def parse_person(arguments: ParsedArguments) -> str:
@@ -113,7 +123,7 @@ def parse_person(arguments: ParsedArguments) -> str:
     types; empty where none was typed.
     """
     text = arguments.get_option("who") or ""
-    mentioned = PERSON_MENTION.fullmatch(text)
+    mentioned = match_person(text)
     return mentioned[1] if mentioned else text.lower()
 
 

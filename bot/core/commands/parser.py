@@ -4,17 +4,18 @@ import re
 from dataclasses import replace
 
 from bot.core.commands.aliases import GREETINGS, find_language_of, resolve_command_word
-from bot.core.commands.builders import SAMPLE_WORDS
+from bot.core.commands.builders import SAMPLE_WORDS, match_person
 from bot.core.commands.command import Command, ShowHelp, ShowWelcome
 from bot.core.commands.specs import COMMAND_SPECS, RUN_COMMANDS, CommandSpec
 from bot.core.masking.masker import SHAPE_MASKER, Masker
 from bot.core.model import typed_text
 from bot.core.model.characters import to_half_width
 from bot.core.model.metrics import is_metric_word
+from bot.core.model.near_names import MIN_PREFIX_CHARACTERS
 from bot.core.model.typed_quantities import parse_amount, parse_timespan
 from bot.core.model.typed_text import ParsedArguments, describe_override_refusal, format_inline_code, unknown_name_error
 from bot.errors import Denied, UserError
-from bot.phrase import N_, Phrase, Text, join_sentences
+from bot.phrase import N_, Phrase, Text, join_sentences, name_person
 
 HOW_TO_PASS_SECRETS = N_(
     "Slack has it now: revoke it. A run gets a secret from the bot's environment: name it under `secrets:` of the "
@@ -52,12 +53,12 @@ def parse_command(text: str, thread_run: str | None = None, masker: Masker = SHA
         return ShowWelcome()
     spec = COMMAND_SPECS.get(word)
     if spec is None:
-        raise unknown_name_error("command", words[0], COMMAND_SPECS)
+        raise unknown_command_error(words[0])
     if len(words) == 1 and word == "help":
         return ShowHelp(None, find_language_of(words[0]))
     if len(words) == 1 and spec.default is not None and not (thread_run and word == "compare"):
         return spec.default
-    arguments = sort_words(words[1:], spec)
+    arguments = sort_words(join_last_text(words[1:], spec), spec)
     return spec.build(check_arguments(arguments, spec, thread_run))
 
 
@@ -69,6 +70,52 @@ FREE_TEXT_SETTINGS = ("grep", "name", "note", "reason", "what", "why")
 
 TIME_SETTINGS = ("lease", "since")
 """Settings whose values may have a unit after a space: `lease=2 hours`."""
+
+
+DANGEROUS_COMMANDS = ("stop", "forget")
+"""Commands that end or delete something: suggested for a clear typing mistake of them only."""
+
+
+def unknown_command_error(typed: str) -> UserError:
+    """Return the error for a word that is no command. A dangerous command is suggested only for its own letters in
+    another order, or for its beginning: one letter changed makes another word of it, as `top` of `stop`.
+    """
+    word = typed.lower()
+    safe = [name for name in COMMAND_SPECS if name not in DANGEROUS_COMMANDS or is_clear_mistake(word, name)]
+    return unknown_name_error("command", typed, safe)
+
+
+def is_clear_mistake(word: str, name: str) -> bool:
+    """Return whether a word has a command's letters in another order, or some of them doubled, or is its beginning.
+
+    >>> [is_clear_mistake(word, "stop") for word in ("sotp", "stopp", "sto", "top", "step", "shop")]
+    [True, True, True, False, False, False]
+    """
+    is_beginning = len(word) >= MIN_PREFIX_CHARACTERS and name.startswith(word)
+    doubled = re.sub(r"(.)\1+", r"\1", word)
+    return is_beginning or sorted(word) == sorted(name) or doubled == re.sub(r"(.)\1+", r"\1", name)
+
+
+LAST_TEXT_SETTINGS = ("name", "note", "reason", "why")
+"""Settings whose value may be a sentence without quotes, where nothing but words follows."""
+
+
+def join_last_text(words: tuple[str, ...], spec: CommandSpec) -> tuple[str, ...]:
+    """Return the words with the last setting's sentence as one: `why=too big for today`, to the end of the line.
+
+    >>> join_last_text(("ppo-7f3a", "why=too", "big"), COMMAND_SPECS["decline"])
+    ('ppo-7f3a', 'why=too big')
+    >>> join_last_text(("ppo", "why=too", "big", "nodes=2"), COMMAND_SPECS["launch"])
+    ('ppo', 'why=too', 'big', 'nodes=2')
+    """
+    for place, word in enumerate(words):
+        key, equals, value = word.partition("=")
+        if equals and value and to_half_width(key).lower() in LAST_TEXT_SETTINGS and " " not in value:
+            rest = words[place + 1 :]
+            takes_it = spec.takes_settings or to_half_width(key).lower() in (*spec.options, *spec.option_aliases)
+            if takes_it and rest and not any("=" in other or is_flag(other) for other in rest):
+                return (*words[:place], " ".join(words[place:]))
+    return words
 
 
 def refuse_secret(text: str, masker: Masker = SHAPE_MASKER) -> None:
@@ -155,6 +202,8 @@ def check_arguments(arguments: ParsedArguments, spec: CommandSpec, thread_run: s
             raise unknown_name_error(
                 "flag", flag if flag.startswith("-") else f"--{flag}", valid, usage_hint(spec), owner=spec.word
             )
+    renamed = tuple((spec.option_aliases.get(key, key), value) for key, value in arguments.parameters)
+    arguments = replace(arguments, parameters=renamed)
     fills_in_run = thread_run is not None and omits_run(arguments.names, spec)
     names = (thread_run, *arguments.names) if thread_run and fills_in_run else arguments.names
     if len(names) < len(spec.required):
@@ -168,7 +217,21 @@ def check_arguments(arguments: ParsedArguments, spec: CommandSpec, thread_run: s
         raise UserError(surplus, surplus_hint(spec, surplus_word))
     if not spec.takes_settings:
         refuse_settings(arguments, spec)
+    if spec.word in RUN_COMMANDS and spec.word != "budget":
+        refuse_person(names, spec)
     return replace(arguments, names=names, thread_run=thread_run, omits_run=fills_in_run)
+
+
+def refuse_person(names: tuple[str, ...], spec: CommandSpec) -> None:
+    """Raise UserError if a person is named where a run is expected."""
+    mentioned = next(filter(None, map(match_person, names)), None)
+    if mentioned is None:
+        return
+    person = name_person(mentioned[1])
+    problem = Phrase("`{command}` takes a run, and {person} is a person.", command=spec.word, person=person)
+    runs = Phrase("The runs of {person}: `/verl list who=`{person}", person=person)
+    month = Phrase("What {person} has spent this month: `/verl budget` {person}", person=person)
+    raise UserError(problem, month if spec.word == "cost" else runs)
 
 
 QUESTIONS_BY_NAME = {
@@ -215,7 +278,9 @@ def surplus_hint(spec: CommandSpec, word: str) -> Text:
     if word.lower() in spec.flags:
         return Phrase("Did you mean {name}?", name=format_inline_code(f"--{word.lower()}"))
     settings = Phrase("Settings are written `key=value`, and values with spaces in quotes.")
-    return join_sentences(usage_hint(spec), settings if spec.takes_settings else "")
+    quoted = Phrase('The name of a run goes in quotes where it has spaces: `"big batch"`.')
+    spaces: Text = quoted if spec.word in RUN_COMMANDS else ""
+    return join_sentences(usage_hint(spec), settings if spec.takes_settings else spaces)
 
 
 def usage_hint(spec: CommandSpec) -> Text:

@@ -60,6 +60,7 @@ class CommandSpec:
         optional: a name that may be typed after those.
         variadic: a name of which any number may be typed.
         options: `key=value` arguments of this command, with a description of each value.
+        option_aliases: other words for options.
         flags: `--words` of this command.
         takes_settings: whether any parameter and override may follow.
         takes_more: whether `build` judges further names, such as the second word of `2 hours`.
@@ -75,6 +76,7 @@ class CommandSpec:
     optional: str | None = None
     variadic: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    option_aliases: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     takes_settings: bool = False
     takes_more: bool = False
@@ -159,13 +161,15 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         CommandSpec(
             "list",
             N_(
-                "List runs: the active ones, or `mine`, `ended` or `all`. `recipe=`, `who=` and `state=` narrow it "
-                "down; `since=mon` (or `7d`, or a date) shows the runs launched since then, ended ones too."
+                "List runs: the active ones, or `mine`, `ended` or `all`. `recipe=`, `who=`, `state=` and `name=` (a "
+                "part of the name) narrow it down; `since=mon` (or `7d`, or a date) shows the runs launched since "
+                "then, ended ones too."
             ),
             "list recipe=ppo since=mon",
             build_list_command,
-            optional="mine|all|ended",
-            options={"recipe": "NAME", "who": "@PERSON", "state": "STATE", "since": "DAY"},
+            names="[mine|all|ended]",
+            takes_more=True,
+            options={"recipe": "NAME", "who": "@PERSON", "state": "STATE", "since": "DAY", "name": "TEXT"},
         ),
         CommandSpec(
             "logs",
@@ -286,6 +290,7 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
             build_decline_command,
             required=("RUN",),
             options={"why": "TEXT"},
+            option_aliases={"reason": "why", "note": "why"},
         ),
         CommandSpec(
             "cost",

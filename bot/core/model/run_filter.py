@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.typed_quantities import parse_timespan
+from bot.core.model.typed_text import quote_word
 
 DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 """The days of a week; three letters of a name are enough."""
@@ -42,12 +43,14 @@ class RunFilter:
         who: Slack's id of the person who launched them, `me`, or a name in small letters, with or without `@`.
         state: a key of `STATE_TESTS`.
         since: a day or a time span, as `parse_since` takes it.
+        name: a part of the name that a person gave the run, in small letters.
     """
 
     recipe: str = ""
     who: str = ""
     state: str = ""
     since: str = ""
+    name: str = ""
 
     @property
     def includes_ended(self) -> bool:
@@ -64,6 +67,25 @@ class RunFilter:
         """Return the name by which it means a person; empty where it has an id, `me`, or no person."""
         return "" if self.who == "me" or self.who.isupper() else self.who.removeprefix("@")
 
+    def to_words(self, person: str | None = None) -> str:
+        """Return the filter as a person types it.
+
+        Args:
+            person: the name to type for Slack's id of a person.
+
+        >>> RunFilter(recipe="ppo", who="U0BEN", name="big batch").to_words("Ben")
+        'recipe=ppo who=@Ben name="big batch"'
+        """
+        who = f"@{person or self.who}" if self.who.isupper() else self.who
+        values = {
+            "recipe": self.recipe,
+            "who": who,
+            "state": self.state,
+            "since": self.since,
+            "name": self.name,
+        }
+        return " ".join(f"{key}={quote_word(value)}" for key, value in values.items() if value)
+
     def matches(self, run: Run, user: str, begin: datetime | None) -> bool:
         """Return whether a run is one of those.
 
@@ -75,6 +97,7 @@ class RunFilter:
             and (not self.who or run.requester == (user if self.who == "me" else self.who))
             and (not self.state or STATE_TESTS[self.state](run))
             and (begin is None or run.created_at >= begin)
+            and self.name in run.name.lower()
         )
 
 

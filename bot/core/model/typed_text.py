@@ -196,14 +196,19 @@ def find_bracket_ends(text: str) -> dict[int, int]:
     return ends
 
 
+SLACK_NAME = re.compile(r"<([@#])([A-Z0-9]{1,40})(?:\|([^<>|]*+))?>")
+"""A person or a channel as Slack writes it: `<@U0ANA|ana>`, `<#C0TRAIN|training>`."""
+
+
 def format_inline_code(text: str, max_characters: int = 40) -> str:
     r"""Return the text for an error message: short, on one line, in back-ticks that the text itself cannot close.
 
     >>> format_inline_code("a `b`\nc")
     "`a 'b' c`"
-    >>> format_inline_code("")
-    '` `'
+    >>> format_inline_code(""), format_inline_code("<@U0BEN|ben>")
+    ('` `', '`@ben`')
     """
+    text = SLACK_NAME.sub(lambda name: name[1] + (name[3] or name[2]), text)
     flat = " ".join(to_single_line(text).replace("`", "'").split()) or " "
     return f"`{flat}`" if len(flat) <= max_characters else f"`{flat[: max_characters - 1]}…`"
 

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.core.model.parameter import Parameter
-from bot.core.model.recipe import BUDGET, LEASE, Task
+from bot.core.model.recipe import BUDGET, LEASE, NAME, WHY, Task
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunLimit
 from bot.core.rules.relaunch import collect_settings
+
+NO_SETTINGS = (NAME.name, WHY.name)
+"""What a launch is called and is for, which changes nothing in its training."""
 
 NO_DEFAULTS: Mapping[str, str] = {}
 
@@ -44,6 +47,7 @@ def find_differences(
             name, find_value(name, first_settings, a_defaults), find_value(name, second_settings, b_defaults)
         )
         for name in {**first_settings, **second_settings}
+        if name not in NO_SETTINGS
     ]
     return [one for one in compared if (one.a and one.a.text) != (one.b and one.b.text)]
 

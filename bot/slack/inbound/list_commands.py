@@ -5,6 +5,7 @@ workspace may refuse tables.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import partial
 
 from bot.app.ports import Now
 from bot.app.run_queries import Requester, RunQueries
@@ -15,7 +16,8 @@ from bot.core.model.run_stub import RunStub
 from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer
 from bot.slack.outbound.table_publisher import TablePublisher
 from bot.slack.views import answers
-from bot.slack.views.message import Answer, Responder
+from bot.slack.views.message import Answer, Responder, build_text_answer
+from bot.slack.views.mrkdwn import Markup
 from bot.slack.views.run_table import NameFinder, name_plainly
 
 
@@ -41,19 +43,20 @@ class ListCommands:
         unreadable = self.queries.list_unreadable() if which in ("active", "all") and criteria.is_empty else ()
         selection = which if criteria.is_empty else answers.FILTERED
 
-        def find_runs() -> Sequence[Run]:
+        def find_runs(which: str) -> Sequence[Run]:
             wanted = find_person(self.queries.store, criteria, self.find_names, requester.user)
             runs = search_runs(self.queries.store, which, wanted, requester.user, self.now(), self.zone)
             refuse_unknown_recipe(self.queries.recipes, wanted, runs)
-            return runs
+            # A name may be searched for only among runs whose names the person may read.
+            return [run for run in runs if not wanted.name or self.queries.visibility.can_see(requester.actor, run)]
 
-        return self.list_runs(
-            find_runs,
-            selection,
-            requester,
-            responder,
-            unreadable,
-        )
+        def suggest_ended() -> Markup:
+            looks_further = which == "active" and not criteria.is_empty and not criteria.includes_ended
+            count = len(find_runs("all")) if looks_further else 0
+            person = self.find_names([criteria.who]).get(criteria.who) if criteria.who.isupper() else None
+            return answers.suggest_ended_runs(count, criteria, person) if count else Markup()
+
+        return self.list_runs(partial(find_runs, which), selection, requester, responder, unreadable, suggest_ended)
 
     def list_runs(
         self,
@@ -62,13 +65,19 @@ class ListCommands:
         requester: Requester,
         responder: Responder,
         unreadable: Sequence[RunStub] = (),
+        suggest_more: Callable[[], Markup] = Markup,
     ) -> DeferredAnswer:
         """Return the answer with these runs; of those that the person may not read, only that they exist and what they
         cost.
+
+        Args:
+            suggest_more: returns where to look, in place of an empty list.
         """
 
         def build_answer() -> Answer:
             runs = find_runs()
+            if not runs and (suggestion := suggest_more()):
+                return build_text_answer(suggestion)
             visible_runs = self.queries.redact_for(requester.actor, runs[: answers.MAX_LISTED_RUNS])
             names = self.find_names(list_people(visible_runs))
             reader = "" if requester.actor.is_channel_audience else requester.user

@@ -251,7 +251,7 @@ class CostCommands:
             case "month":
                 return self.answer_for_workspace
             case run_id:
-                return partial(self.answer_for_run, cost_service.find_run(run_id), requester)
+                return partial(self.answer_for_run, self.queries.look_up(run_id, requester.actor), requester)
 
     def answer_for_channel(self, channel: str) -> Answer:
         """Return what a channel's runs have cost this month."""

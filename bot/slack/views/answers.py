@@ -6,16 +6,18 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from bot.core.model.run import Run
+from bot.core.model.run_filter import RunFilter
 from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
 from bot.core.rules import save_grace
 from bot.core.rules.relaunch import can_resume
-from bot.errors import LaunchDecided, Unavailable, UnreadableRecord, UserError
+from bot.errors import AmbiguousRun, LaunchDecided, Unavailable, UnreadableRecord, UserError
 from bot.phrase import N_
 from bot.runtime.failure_isolation import render_or_fallback
 from bot.slack.views import checkpoint_views, run_card, wording
 from bot.slack.views.approval_views import EMPTY_FORM, OPEN_FORM
 from bot.slack.views.blocks import MAX_CODE_BLOCK_CHARACTERS, actions, button, code_block, context, section
+from bot.slack.views.error_details import render_choices, render_decision
 from bot.slack.views.message import Answer, build_answer, build_text_answer
 from bot.slack.views.mrkdwn import (
     DAY_AND_TIME,
@@ -314,6 +316,20 @@ NO_RUNS = {
 }
 
 
+def suggest_ended_runs(count: int, criteria: RunFilter, person: str | None) -> Markup:
+    """Return that only ended runs match, and the command that lists them.
+
+    Args:
+        person: the name of the person whose runs are searched for; None where it is not known, or was typed.
+    """
+    return render_plural(
+        "No active run matches, but {count} ended one does: {command}",
+        "No active run matches, but {count} ended ones do: {command}",
+        count,
+        command=code(f"/verl list all {criteria.to_words(person)}"),
+    )
+
+
 def render_isolated_run_line(run: Run, now: datetime, reader: str) -> Markup:
     """Return a run's line; an error while rendering it does not affect the other lines."""
     return render_or_fallback(
@@ -345,19 +361,8 @@ def render_user_error(error: UserError) -> Answer:
         else Markup()
     )
     message = render_decision(error) if isinstance(error, LaunchDecided) and error.at else error.message
-    return build_text_answer(mrkdwn(":warning: {}", join_markup_sentences(message, error.hint, whom_to_ask)))
-
-
-DECISION_PHRASES = {
-    True: N_("{person} has already approved {run}: {time}."),
-    False: N_("{person} has already declined {run}: {time}."),
-}
-
-
-def render_decision(error: LaunchDecided) -> Markup:
-    """Return who decided on a launch, how, and when."""
-    time = date(error.at, DAY_AND_TIME) if error.at else Markup()
-    return render_phrase(DECISION_PHRASES[error.granted], person=mention(error.by), run=code(error.run_id), time=time)
+    hint = render_choices(error) if isinstance(error, AmbiguousRun) else error.hint
+    return build_text_answer(mrkdwn(":warning: {}", join_markup_sentences(message, hint, whom_to_ask)))
 
 
 def render_unavailable(error: Unavailable) -> Answer:
