@@ -218,6 +218,7 @@ def test_after_its_stop_a_cloud_begins_no_fetch_and_says_that_that_is_no_failure
         bed.cloud.download_checkpoint(ClusterRef(bed.x), checkpoint)
 
 
+@pytest.mark.long
 def test_a_job_that_is_ended_leaves_its_cluster_and_what_it_has_saved(bed: Bed) -> None:
     bed.launch(bed.x, nodes=2)
     seen = until(bed, bed.x, lambda seen: seen.job is JobState.RUNNING)

@@ -479,6 +479,7 @@ def test_a_moment_counts_by_the_clock_it_is_given(serve: Any, store: RedisStore)
     assert store.get_external_clusters()["dev-box"].admitted_at == datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_bot_that_is_given_a_port_answers_there_and_counts_what_it_launched_itself(tmp_path: Path) -> None:
     policy, port = tmp_path / "policy.yaml", free_port()

@@ -30,6 +30,7 @@ print("returned")
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("bot", "store", "thread", "why", "code", "said"),
     [

@@ -290,6 +290,7 @@ def save_checkpoint(folder: Path, step: int, world_size: int, is_newest: bool = 
         (folder / NEWEST).write_text(str(step))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("resume_from", "own", "told"),
     [
@@ -324,6 +325,7 @@ def test_where_verl_goes_on_from(node: Node, resume_from: str, own: int, told: l
     assert all(word.endswith(end) for word, end in zip(found, told, strict=True))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
@@ -374,6 +376,7 @@ def test_a_number_that_hides_a_command_is_refused_and_not_run(node: Node, name: 
     assert not node.pwned()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ONE_OF_EACH_SIZE)
 def test_a_model_with_odd_characters_is_one_word(node: Node, name: str) -> None:
     done = node.run(name, MODEL="a b; touch pwned")
@@ -398,6 +401,7 @@ def test_a_worker_whose_head_does_not_answer_says_so(node: Node, name: str) -> N
     assert "Ray on the head node (10.0.0.1:6390) did not answer within 1 seconds" in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fails", [1, 2])
 def test_ray_that_ends_at_its_start_is_started_again(node: Node, fails: int) -> None:
     done = node.run("own-data", RAY_FAILS=str(fails))
@@ -407,6 +411,7 @@ def test_ray_that_ends_at_its_start_is_started_again(node: Node, fails: int) -> 
     assert others == [first] * fails
 
 
+@pytest.mark.long
 def test_ray_that_never_starts_says_why(node: Node) -> None:
     done = node.run("own-data", RAY_FAILS="9")
     assert done.returncode == 1
@@ -416,6 +421,7 @@ def test_ray_that_never_starts_says_why(node: Node) -> None:
     assert node.list_left() == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("more", "code"),
     [
@@ -441,6 +447,7 @@ def test_a_signal_ends_a_script_with_all_that_it_started_and_says_what_is_lost(n
     assert node.list_left() == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("more", "code"),
     [
@@ -457,6 +464,7 @@ def test_a_node_that_leaves_ends_the_training_with_a_code_of_its_own(
     assert node.list_left() == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("code", ["0", "3", "68"])
 def test_a_node_ends_as_the_training_on_the_head_did(node: Node, code: str) -> None:
     process = node.start("ppo", rank=1)
@@ -469,6 +477,7 @@ def test_a_node_ends_as_the_training_on_the_head_did(node: Node, code: str) -> N
     assert node.list_left() == []
 
 
+@pytest.mark.long
 def test_a_node_whose_head_is_gone_says_so_and_fails(node: Node) -> None:
     """127.0.0.1 has nothing that listens on the port of Ray."""
     done = node.run("ppo", rank=1, SKYPILOT_NODE_IPS="127.0.0.1\n127.0.0.2")
@@ -616,6 +625,7 @@ def test_the_calculator_is_written_whole_and_counts(node: Node) -> None:
     assert calculator("1 / 0").startswith("Error: ")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("resume_from", ["", "old-1", "old-1/global_step_20"])
 def test_each_run_has_curves_of_its_own_which_a_restart_continues(node: Node, resume_from: str) -> None:
     """Two runs may resume from one: in its curves each would hide the other."""
@@ -626,6 +636,7 @@ def test_each_run_has_curves_of_its_own_which_a_restart_continues(node: Node, re
     assert "trainer.logger=[console,file,wandb]" in words(done.stdout)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("secret", "logger", "lines"),
     [

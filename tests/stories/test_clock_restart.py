@@ -64,6 +64,7 @@ def test_every_card_becomes_right_and_no_time_is_below_zero(
     assert NEGATIVE.findall(read_everything(later)) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("back", BACK, ids=str)
 def test_a_lease_a_budget_and_a_cost_count_the_time_before_the_restart(
     store: RedisStore, playground: Playground, slack: PlaygroundClient, back: timedelta

@@ -100,6 +100,7 @@ def test_a_lease_lasts_as_long_as_it_should(timed: Timed, jump: float) -> None:
     assert timed.bot.run().reason is Reason.LEASE_EXPIRED
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jump", [-120.0, -HOUR, HOUR, 30 * 24 * HOUR])
 def test_a_budget_lasts_as_long_as_it_should(timed: Timed, jump: float) -> None:
     timed.bot.running("launch smoke nodes=2 lease=90 budget=8")  # at four dollars an hour

@@ -143,6 +143,7 @@ def is_resumed(bot: Bot) -> None:
     bot.ticks(3, seconds=40)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("share", thorough(range(SHARES), usual=1))
 def test_whenever_the_bot_dies_the_policy_resumes_a_sick_run_once(
     share: int, store: RedisStore, playground: Playground, slack: PlaygroundClient

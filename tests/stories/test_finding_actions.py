@@ -69,6 +69,7 @@ def test_a_finding_that_stops_ends_the_run_and_says_why(bot: Bot) -> None:
     assert "nan" in str(run.detail).lower()
 
 
+@pytest.mark.long
 def test_a_finding_about_the_machines_lets_the_run_save_first(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=1000 lease=12 --yes")
     under(bot, slow_steps=FindingAction.STOP)
@@ -128,6 +129,7 @@ def test_a_finding_that_resumes_stops_the_run_and_continues_it_once_with_a_chang
     assert f"Rule `findings.{NAN}`: I resumed `{RUN}` once as this run, {why}" in bot.card(LATER)
 
 
+@pytest.mark.long
 def test_a_resumed_run_is_never_resumed_again_by_the_policy_nor_is_one_that_a_person_resumes_from_it(bot: Bot) -> None:
     sick_after_a_checkpoint(bot)
     bot.ticks(20, seconds=5)
@@ -156,6 +158,7 @@ def trains_sick(bot: Bot, run_id: str) -> None:
     bot.ticks(20, seconds=5)
 
 
+@pytest.mark.long
 def test_where_the_policy_resumed_a_run_a_person_who_resumes_it_too_continues_the_same_lineage(bot: Bot) -> None:
     sick_after_a_checkpoint(bot)
     bot.ticks(20, seconds=5)
@@ -167,6 +170,7 @@ def test_where_the_policy_resumed_a_run_a_person_who_resumes_it_too_continues_th
     assert "once as this run" not in bot.card("smoke-0003")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("line", "saved", "why"),
     [
@@ -204,6 +208,7 @@ def test_where_nothing_can_be_resumed_the_run_is_only_stopped_and_the_card_says_
     assert bot.store.list_open_runs() == []
 
 
+@pytest.mark.long
 def test_a_checkpoint_that_is_not_whole_is_passed_over_for_an_older_one(bot: Bot) -> None:
     under(bot, not_a_number=FindingAction.RESUME)
     bot.running(TRAINED)
@@ -218,6 +223,7 @@ def test_a_checkpoint_that_is_not_whole_is_passed_over_for_an_older_one(bot: Bot
     assert "from step 10 with" in bot.card()
 
 
+@pytest.mark.long
 def test_a_person_who_stops_the_run_meanwhile_prevents_its_resume(bot: Bot) -> None:
     bot.cloud.removes = False
     sick_after_a_checkpoint(bot)
@@ -242,6 +248,7 @@ def test_a_resume_waits_for_approvers_as_any_launch_of_the_person_does(bot: Bot)
     assert bot.run(LATER).status == "running"
 
 
+@pytest.mark.long
 def test_a_resume_that_a_cap_refuses_is_not_made_and_the_card_says_why(bot: Bot) -> None:
     sick_after_a_checkpoint(bot)
     bot.policy = replace(bot.policy, person=Caps(dollars_per_month=50))
@@ -252,6 +259,7 @@ def test_a_resume_that_a_cap_refuses_is_not_made_and_the_card_says_why(bot: Bot)
     assert bot.store.list_open_runs() == []
 
 
+@pytest.mark.long
 def test_a_person_who_may_launch_no_more_gets_no_resume(bot: Bot) -> None:
     sick_after_a_checkpoint(bot)
     bot.policy = replace(bot.policy, grants=Grants(holders_by_role={Role.VIEWER: (MEMBERS,), Role.LAUNCHER: (BEN,)}))
@@ -260,6 +268,7 @@ def test_a_person_who_may_launch_no_more_gets_no_resume(bot: Bot) -> None:
     assert f"I do not resume `{RUN}`. To launch runs you need the role `launcher`" in bot.card()
 
 
+@pytest.mark.long
 def test_a_finding_that_only_reports_says_how_it_would_have_resumed(bot: Bot) -> None:
     under(bot, not_a_number=FindingAction.REPORT_ONLY)
     bot.running(TRAINED)

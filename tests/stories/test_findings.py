@@ -49,6 +49,7 @@ def test_a_finding_is_told_once_with_its_numbers_what_it_has_cost_and_what_to_ch
     assert str(found.what) in bot.card()
 
 
+@pytest.mark.long
 def test_it_is_taken_back_when_it_heals(bot: Bot) -> None:
     a_bot_whose_gradient_is_none(bot)
     trains(bot, range(10, 40))
@@ -58,6 +59,7 @@ def test_it_is_taken_back_when_it_heals(bot: Bot) -> None:
     assert "gradient" not in bot.card()
 
 
+@pytest.mark.long
 def test_a_finding_that_is_muted_is_said_no_more(bot: Bot) -> None:
     a_bot_whose_gradient_is_none(bot)
     for _ in range(2):
@@ -99,6 +101,7 @@ def test_a_stall_that_lasts_says_to_stop_and_offers_it(bot: Bot) -> None:
     assert "[Mute this] [Stop]" in bot.reads()
 
 
+@pytest.mark.long
 def test_a_cluster_that_cannot_be_seen_is_said_to_be_what_is_quiet(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=1000 lease=12 --yes")
     trains(bot, range(1, 20), seconds=60)
@@ -107,6 +110,7 @@ def test_a_cluster_that_cannot_be_seen_is_said_to_be_what_is_quiet(bot: Bot) -> 
     assert "The cluster does not answer, and the last step was long ago." in bot.reads()
 
 
+@pytest.mark.long
 def test_a_reward_that_is_none_is_told_of_though_there_are_validations_to_draw(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=100 lease=12")
     trains(bot, range(1, 9), **{"critic/rewards/mean": float("nan"), "val-core/a/reward/mean@1": 0.5})
@@ -129,6 +133,7 @@ def test_whatever_is_wrong_with_a_log_its_run_is_ended_when_it_is_to_be(bot: Bot
     assert (bot.run().status, bot.run().reason) == ("ended", "stopped")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("minutes", [5, 20])
 def test_setting_up_for_long_is_no_stall(bot: Bot, minutes: int) -> None:
     bot.cloud.comes_up_at_once = False
@@ -137,6 +142,7 @@ def test_setting_up_for_long_is_no_stall(bot: Bot, minutes: int) -> None:
     assert bot.run().training.health.open_findings == ()
 
 
+@pytest.mark.long
 def test_a_number_that_says_nothing_is_not_shown_as_one(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=100 lease=12")
     trains(bot, range(1, 30), **{"actor/kl_loss": 0.0})

@@ -203,6 +203,7 @@ def test_a_checkpoint_that_only_the_last_lines_name_is_written_whole_before_the_
     assert bot.run().status == "ended"
 
 
+@pytest.mark.long
 def test_one_that_is_never_written_whole_is_waited_for_no_longer_than_the_grace(bot: Bot) -> None:
     writing_when_stopped(bot)
     bot.ticks(20, seconds=28)
@@ -212,6 +213,7 @@ def test_one_that_is_never_written_whole_is_waited_for_no_longer_than_the_grace(
     assert bot.run().checkpoint_rescue.step == 20
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("breaks", [None, "The cluster does not answer."], ids=["ends", "trains on"])
 def test_the_newest_checkpoint_is_fetched_that_its_cluster_names_whatever_the_log_has_told(
     bot: Bot, breaks: str | None
@@ -255,6 +257,7 @@ def unread(bot: Bot, saved: int | None) -> None:
     bot.click("stop", RUN)
 
 
+@pytest.mark.long
 def test_a_checkpoint_that_nobody_has_read_of_is_fetched_where_the_last_lines_cannot_be_read(bot: Bot) -> None:
     unread(bot, saved=20)
     bot.ticks(40)
@@ -490,6 +493,7 @@ def ended_unseen(
     bot.cloud.come_up(CLUSTER, job)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("job", [JobState.SUCCEEDED, JobState.FAILED, JobState.FAILED_DRIVER, JobState.CANCELLED])
 def test_a_run_that_is_first_seen_after_its_end_has_its_model_fetched_though_its_log_cannot_be_read(
     bot: Bot, job: JobState
@@ -503,6 +507,7 @@ def test_a_run_that_is_first_seen_after_its_end_has_its_model_fetched_though_its
     assert "Model: step 6, 2.0 MB" in bot.say(f"artifacts {RUN}")
 
 
+@pytest.mark.long
 def test_six_launches_that_are_over_at_once_and_looks_that_fail_lose_no_model(bot: Bot) -> None:
     clusters = [f"verl-smoke-000{number}" for number in range(1, 7)]
     bot.cloud.comes_up_at_once = False
@@ -523,6 +528,7 @@ def test_six_launches_that_are_over_at_once_and_looks_that_fail_lose_no_model(bo
     assert sorted(set(bot.cloud.downs)) == clusters
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("reads", [True, False], ids=["its log is read", "its log cannot be read"])
 def test_that_there_is_no_model_is_said_once_its_cluster_has_shown_that(bot: Bot, reads: bool) -> None:
     bot.cloud.breaks_logs = not reads
@@ -721,6 +727,7 @@ def test_one_that_verl_has_not_named_was_not_finished(bot: Bot) -> None:
     assert told in bot.say(f"artifacts {RUN}")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "why", [MISSING, "There is no such folder on its cluster, or it is empty."], ids=["torn", "an empty folder"]
 )

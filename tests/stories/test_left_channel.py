@@ -35,6 +35,7 @@ def wait(bot: Bot, minutes: float) -> None:
         bot.tick(20)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("away", [2, 90], ids=["for two minutes", "for an hour and a half"])
 @pytest.mark.parametrize("is_restarted", [False, True], ids=["", "and restarted meanwhile"])
 def test_a_card_left_behind_shows_the_end(bot: Bot, away: float, is_restarted: bool) -> None:

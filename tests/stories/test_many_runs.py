@@ -149,6 +149,7 @@ ABSURD = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lines", ABSURD, ids=["a step without end", "an honest one", "infinite parts", "a bar"])
 def test_numbers_that_are_finite_and_absurd_cost_a_run_its_end_and_nothing_else(bot: Bot, lines: list[str]) -> None:
     absurd = bot.running("launch smoke nodes=1 lease=8 budget=50")

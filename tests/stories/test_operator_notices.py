@@ -57,6 +57,7 @@ def stopping(bot: Bot) -> None:
 BEFORE: dict[str, Callable[[Bot], None]] = {"launching": launching, "running": running, "stopping": stopping}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("before", BEFORE)
 @pytest.mark.parametrize("restarts", [False, True], ids=["in use", "while the bot was down"])
 def test_nothing_ends_and_no_place_is_freed_while_it_is_said_once(
@@ -108,6 +109,7 @@ def test_a_run_goes_on_with_its_card_when_the_right_server_is_back(bot: Bot, bef
     assert (bot.run().messages.sent["card"].ts, bot.cloud.launches) == (card, [CLUSTER])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ends_it", ["stop", "lease", "budget"])
 def test_what_ends_it_asks_for_its_removal_again_and_again_and_does_not_call_it_gone(bot: Bot, ends_it: str) -> None:
     """Its model is in a volume, so that no removal waits for it."""
@@ -205,6 +207,7 @@ def test_a_model_that_is_on_its_cluster_alone_is_not_given_up_meanwhile(bot: Bot
     assert (bot.run(run_id).status, bot.cloud.downs[-1]) == ("ended", cluster)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ends_it", ["stop", "lease", "budget"])
 def test_a_model_that_no_log_line_has_named_is_looked_for_once_its_cluster_is_remembered(
     bot: Bot, ends_it: str

@@ -428,6 +428,7 @@ def test_a_month_in_the_shadow_ends_nothing_and_says_when_it_would_have(under: M
     assert read.count("would have been stopped now (monthly budget used up).") == 2
 
 
+@pytest.mark.long
 def test_a_month_that_leaves_the_shadow_ends_nothing_before_its_time(under: Made) -> None:
     bot = overdrawn(under, "team.dollars_per_month")
     bot.tick(3600)
@@ -439,6 +440,7 @@ def test_a_month_that_leaves_the_shadow_ends_nothing_before_its_time(under: Made
         assert later.reads().count(f"{run_id} will save if it can and stop at 14:1") == 1
 
 
+@pytest.mark.long
 def test_a_run_without_a_price_is_not_ended_for_a_month_that_it_does_not_spend_from(under: Made) -> None:
     bot = under(Policy(grants=approvers(LEA), team=Caps(dollars_per_month=50), month_grace_minutes=0))
     bot.running("launch smoke nodes=2 budget=20 lease=12")
@@ -486,6 +488,7 @@ def test_a_run_that_ends_during_a_look_is_not_counted_twice(under: Made) -> None
     assert bot.run().spending.budget_thresholds == bot.run("smoke-0002").spending.budget_thresholds == ()
 
 
+@pytest.mark.long
 def test_a_run_that_waits_for_a_month_spent_meanwhile_trains_on_until_it_has_saved(under: Made) -> None:
     bot = under(Policy(grants=approvers(LEA), workspace=Caps(dollars_per_month=50), month_grace_minutes=0))
     bot.running("launch smoke nodes=2 budget=20 lease=12")

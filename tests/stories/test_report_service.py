@@ -370,6 +370,7 @@ def test_what_is_usual_may_be_set(store: RedisStore, playground: Playground, sla
     assert len(summaries(bot)) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("trouble", thorough(["lost", "broken_after", "limited", "broken"], usual=2))
 def test_a_summary_is_told_once_whatever_slack_does(bot: Bot, trouble: str) -> None:
     bot.running("launch smoke nodes=2 lease=24 budget=100")

@@ -201,6 +201,7 @@ def test_a_launch_whose_server_dies_leaves_a_cluster_without_a_job(cloud: SkyClo
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("broken", [None, "One or more nodes terminated."])
 def test_a_job_that_fails_on_a_broken_cluster_is_told_from_one_that_fails_by_itself(
     cloud: SkyCloud, server: SkyServer, broken: str | None
@@ -223,6 +224,7 @@ def test_a_job_that_fails_on_a_broken_cluster_is_told_from_one_that_fails_by_its
         assert str(over.detail).startswith(f"{broken} The provider took machines back, or they failed. Continue from")
 
 
+@pytest.mark.long
 def test_how_a_launch_ended_is_asked_once(cloud: SkyCloud, server: SkyServer) -> None:
     server.world.fails["verl-x"] = ("ResourcesUnavailableError", "No room for H100.", 0.4)
     cloud.launch(ORDER)

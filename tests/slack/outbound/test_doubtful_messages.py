@@ -76,6 +76,7 @@ def ended(bot: Bot) -> str:
     raise AssertionError("it does not end")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seconds", [5, 8, 12, 18, 25])
 @pytest.mark.parametrize("is_killed", [False, True], ids=["it times out", "the bot is killed"])
 def test_an_end_that_slack_shows_late_is_told_once(bot: Bot, late: LateSlack, seconds: int, is_killed: bool) -> None:
@@ -103,6 +104,7 @@ def test_an_end_that_never_arrives_is_told_again_after_the_time_that_slack_may_t
     assert ends(bot) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seconds", [20, 100, 400], ids=["soon", "after a minute", "after minutes"])
 def test_what_comes_beyond_that_time_is_removed_beside_its_repetition(bot: Bot, late: LateSlack, seconds: int) -> None:
     run_id = ended(bot)

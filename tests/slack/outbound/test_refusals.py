@@ -196,6 +196,7 @@ WARNINGS = 4
 """States of a notice: two warnings, the limit, and the end of its run."""
 
 
+@pytest.mark.long
 @for_each_code
 @pytest.mark.parametrize("key", NOTICES)
 def test_a_notice_whose_edits_are_refused_shows_the_newest_warning_with_one_more_for_each_at_most(
@@ -364,6 +365,7 @@ def test_a_refused_page_is_published_when_it_is_opened_again(bot: Bot, code: str
     assert bot.opens_page()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "code", ["file_uploads_disabled", "storage_limit_reached", "missing_scope", "a_code_of_next_year"]
 )
