@@ -94,7 +94,7 @@ on-slurm: $(READY) $(VERL_READY)
 		$(ON_SLURM) tests/slurm/test_money.py tests/slurm/test_guards.py tests/slurm/test_managed.py tests/slurm/test_findings.py && \
 		$(ON_SLURM) --numprocesses=2 --dist=loadgroup \
 			tests/slurm/test_kill.py tests/slurm/test_recipes.py tests/adapters/test_cloud_contract.py && \
-		$(ON_SLURM) tests/slurm/test_verl.py && \
+		$(ON_SLURM) tests/slurm/test_verl.py tests/slurm/test_verl_endings.py && \
 		$(ON_SLURM) tests/slurm/test_server.py tests/slurm/test_admin_policy.py'
 
 check: $(READY)  ## format, lint, types, import contracts, unit tests: before every commit

@@ -17,6 +17,7 @@ from benchmarks import (
     reconnect,
     sky,
     spend,
+    takeover,
     tick,
 )
 
@@ -36,6 +37,7 @@ MEASUREMENTS = {
     "charts": charts.measure,
     "spend": spend.measure,
     "cases": cases.measure,
+    "takeover": takeover.measure,
 }
 
 

@@ -1,7 +1,7 @@
 """Scheduler: runs jobs every few seconds, or sooner when woken. The only importer of apscheduler."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, tzinfo
 from threading import Lock
 from typing import Any
@@ -53,6 +53,15 @@ class PeriodicTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler is not 
         return now + self._period
 
 
+USUAL_EXECUTOR, LEADER_EXECUTOR = "default", "leader"
+"""Jobs may wait for a cloud that hangs. The renewal of the leadership has a thread of its own."""
+
+
+def build_executors() -> dict[str, ThreadPoolExecutor]:
+    """Return the threads of each executor."""
+    return {USUAL_EXECUTOR: ThreadPoolExecutor(8), LEADER_EXECUTOR: ThreadPoolExecutor(1)}
+
+
 class Scheduler:
     """Jobs by name, each in its own thread, never two of one name at once.
 
@@ -63,7 +72,7 @@ class Scheduler:
 
     def __init__(self, now: Now, telemetry: Telemetry | None = None) -> None:
         self._zone = BotTimeZone(now)
-        self._scheduler = BackgroundScheduler(timezone=self._zone, executors={"default": ThreadPoolExecutor(8)})
+        self._scheduler = BackgroundScheduler(timezone=self._zone, executors=build_executors())
         self._telemetry = telemetry or Telemetry()
         self._lock = Lock()
         self._running: set[str] = set()
@@ -72,17 +81,26 @@ class Scheduler:
         self._pauses: dict[str, timedelta] = {}
         self._rest_until: dict[str, datetime] = {}
 
-    def add_job(self, name: str, period: timedelta, job: ScheduledJob, pause: timedelta = timedelta()) -> None:
+    def add_job(
+        self,
+        name: str,
+        period: timedelta,
+        job: ScheduledJob,
+        pause: timedelta = timedelta(),
+        executor: str = USUAL_EXECUTOR,
+    ) -> None:
         """Run the job as soon as the scheduler starts, and then every `period`.
 
         Args:
             pause: the minimum between an end and the next start, however often the job is woken.
+            executor: whose threads run it.
         """
         self._pauses[name] = pause
         self._scheduler.add_job(
             lambda: self._run(name, job),
             PeriodicTrigger(period),
             id=name,
+            executor=executor,
             next_run_time=datetime.now(self._zone),
             max_instances=1,
             coalesce=True,
@@ -99,6 +117,11 @@ class Scheduler:
                 self._woken.add(name)
             else:
                 self._bring_forward(name, timedelta())
+
+    def wake_all(self, names: Iterable[str]) -> None:
+        """Wake several jobs."""
+        for name in names:
+            self.wake(name)
 
     def close(self) -> None:
         """Let no job start any more; running jobs continue. Does not wait."""

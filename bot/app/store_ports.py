@@ -291,6 +291,9 @@ class LeaderLock(Protocol):
     def acquire_leadership(self, owner: str, lease: timedelta) -> bool:
         """Return whether this process leads for the time of the lease."""
 
+    def release_leadership(self, owner: str) -> None:
+        """Let another process lead from now on, if this one does."""
+
 
 class Store(
     RunDataStore,

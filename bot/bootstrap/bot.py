@@ -17,6 +17,7 @@ from bot.app.cost_service import MonthlyBudgetMonitor
 from bot.app.disk_watch import DiskWatch
 from bot.app.finding_samples import FindingSampleAttacher
 from bot.app.language_preferences import REFRESH_PERIOD, LanguagePreferences
+from bot.app.leader_election import LeaderElection
 from bot.app.metrics_server import MetricsServer
 from bot.app.operator_notices import MemoryWatch
 from bot.app.pending_launches import PendingLaunches
@@ -25,7 +26,7 @@ from bot.app.price_cache import PriceCache
 from bot.app.process_health import Clock
 from bot.app.reconciler import Reconciler
 from bot.app.run_service import RunService
-from bot.app.scheduler import Scheduler
+from bot.app.scheduler import LEADER_EXECUTOR, Scheduler
 from bot.app.unreadable_runs import UnreadableRunReconciler
 from bot.config.settings import Settings
 from bot.errors import Unavailable
@@ -60,6 +61,7 @@ log = logging.getLogger(__name__)
     DISK,
     FINDING_SAMPLES,
     LAUNCHES,
+    LEADERSHIP,
 ) = (
     "tick",
     "notify",
@@ -77,8 +79,12 @@ log = logging.getLogger(__name__)
     "disk",
     "finding samples",
     "launches",
+    "leadership",
 )
 """Names of the scheduler's jobs."""
+
+LEADER_JOBS = (TICK, NOTIFY, NOTICES, REPORTS, ORPHANS, MONTHLY_BUDGETS, SWEEP, UNREADABLE, MEMORY, FINDING_SAMPLES)
+"""What only the leader does, and does at once when it takes over."""
 
 NOTIFY_PERIOD = timedelta(seconds=30)
 """Slack is brought up to date when a run changes, and at least this often in case that is missed."""
@@ -126,6 +132,7 @@ class Bot:
 
     run_service: RunService
     scheduler: Scheduler
+    leadership: LeaderElection
     cloud: Cloud
     reconciler: Reconciler
     notifier: RunNotifier
@@ -164,6 +171,7 @@ class Bot:
             self.metrics_server.start()
         Thread(target=self._log_server, name="greet", daemon=True).start()
         period = timedelta(seconds=self.settings.tick_seconds)
+        self.scheduler.add_job(LEADERSHIP, self.leadership.period, self.leadership.renew, executor=LEADER_EXECUTOR)
         self.scheduler.add_job(TICK, period, self._tick, TICK_PAUSE)
         self.scheduler.add_job(NOTIFY, NOTIFY_PERIOD, self.notifier.sync, NOTIFY_PAUSE)
         self.scheduler.add_job(REPORTS, REPORTS_PERIOD, self.report_publisher.publish_due_reports, NOTIFY_PAUSE)
@@ -207,6 +215,7 @@ class Bot:
             self.chart_renderer.stop,
             self.reconciler.log_tailer.stop,
             self.reconciler.pool.shutdown,
+            self.leadership.release,
         ]
         if self.valkey:
             stops.append(self.valkey.stop)

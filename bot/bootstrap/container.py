@@ -18,6 +18,7 @@ from bot.app.language_preferences import LanguagePreferences
 from bot.app.launch_gate import AdminPolicy
 from bot.app.launch_planner import LaunchPlanner
 from bot.app.launch_recorder import LaunchRecorder
+from bot.app.leader_election import LeaderElection
 from bot.app.log_ingest import LogReadLimits
 from bot.app.operator_notices import Announcer, MemoryWatch
 from bot.app.pending_launches import PendingLaunches
@@ -35,9 +36,9 @@ from bot.app.sample_reader import SampleReader
 from bot.app.scheduler import Scheduler
 from bot.app.store_watch import StoreWatch
 from bot.app.unreadable_runs import UnreadableRunReconciler
-from bot.bootstrap.bot import HOMES, NOTICES, NOTIFY, ORPHANS, REPORTS, SWEEP, TICK, UNREADABLE, Bot
+from bot.bootstrap.bot import HOMES, LEADER_JOBS, NOTICES, NOTIFY, ORPHANS, REPORTS, SWEEP, TICK, UNREADABLE, Bot
 from bot.bootstrap.masked_cloud import MaskingCloud
-from bot.bootstrap.measured_parts import ObservedLeadership, build_metrics_server, measure_calls
+from bot.bootstrap.measured_parts import build_metrics_server, measure_calls
 from bot.bootstrap.outside import Outside, open_outside
 from bot.bootstrap.providers import (
     MAX_LOG_LINES,
@@ -119,7 +120,6 @@ def assemble(outside: Outside) -> Bot:
     scheduler = Scheduler(now, outside.telemetry)
     masked_cloud = MaskingCloud(measure_calls(outside.cloud, outside.telemetry), secrets)
     card_period = timedelta(seconds=settings.card_seconds)
-    leader_lease = timedelta(seconds=settings.leader_lease_seconds)
 
     announcer = Announcer(store, now, settings.ops_channel, lambda: scheduler.wake(NOTICES))
     disk_watch = build_disk_watch(settings, announcer, now)
@@ -129,20 +129,19 @@ def assemble(outside: Outside) -> Bot:
         store, outside.store_memory, announcer, now, lambda: scheduler.wake(SWEEP), outside.clock.catch_up
     )
 
-    def lead() -> bool:
-        """Return whether this process leads. A store that has changed is noticed before anything is done by it."""
-        if not store.acquire_leadership(outside.owner_name, leader_lease):
-            return False
-        store_watch.check()
-        return True
-
-    is_leader = ObservedLeadership(lead)
+    is_leader = LeaderElection(
+        store,
+        outside.owner_name,
+        timedelta(seconds=settings.leader_lease_seconds),
+        store_watch.check,
+        lambda: scheduler.wake_all(LEADER_JOBS),
+    )
     interactive_priority = InteractivePriority()
     chart_publisher = ChartPublisher(slack, outside.chart_renderer, now)
     identity = BotIdentity(slack)
     directory = SlackDirectory(slack, identity, answer_seconds=outside.directory_seconds)
     access = AccessControl(directory, read_policy)
-    outbox_lag = OutboxLag(is_leading=lambda: is_leader.last_answer)
+    outbox_lag = OutboxLag(is_leading=lambda: bool(is_leader.leads))
     outbox = MeasuredOutbox(
         outbox_lag,
         slack,
@@ -341,6 +340,7 @@ def assemble(outside: Outside) -> Bot:
     return Bot(
         run_service=service,
         scheduler=scheduler,
+        leadership=is_leader,
         cloud=masked_cloud,
         reconciler=reconciler,
         notifier=notifier,

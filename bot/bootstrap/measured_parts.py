@@ -1,11 +1,11 @@
 """The parts of a bot that are observed, and the port that shows what was observed."""
 
 import logging
-from collections.abc import Callable
 from typing import Any, cast
 
 from bot.adapters.prometheus.exporter import Gauges, PrometheusExporter
 from bot.app import process_health
+from bot.app.leader_election import LeaderElection
 from bot.app.metrics_server import MetricsServer
 from bot.app.operating_state_reader import OperatingStateReader
 from bot.app.ports import Cloud
@@ -39,23 +39,7 @@ def measure_calls(cloud: Cloud, telemetry: Telemetry) -> Cloud:
     return cast(Cloud, MeasuredCloud(cloud, telemetry))
 
 
-class ObservedLeadership:
-    """Asks whether this process leads, and keeps the last answer for monitors: their question renews no lease."""
-
-    def __init__(self, acquire: Callable[[], bool]) -> None:
-        self._acquire = acquire
-        self.last_answer = False
-
-    def __call__(self) -> bool:
-        try:
-            self.last_answer = self._acquire()
-        except Exception:
-            self.last_answer = False
-            raise
-        return self.last_answer
-
-
-def build_metrics_server(outside: Outside, lag: OutboxLag, leadership: ObservedLeadership) -> MetricsServer | None:
+def build_metrics_server(outside: Outside, lag: OutboxLag, leadership: LeaderElection) -> MetricsServer | None:
     """Return the server that Prometheus asks; None if the settings have no port for it."""
     settings = outside.settings
     if settings.metrics_port is None:
@@ -65,7 +49,7 @@ def build_metrics_server(outside: Outside, lag: OutboxLag, leadership: ObservedL
             read_state=OperatingStateReader(outside.store, outside.clock.now).read,
             tick_age=lambda: process_health.read_age_seconds(settings.data_dir),
             outbox_lag=lag.measure_seconds,
-            is_leader=lambda: leadership.last_answer,
+            is_leader=lambda: bool(leadership.leads),
             masked_texts=lambda: outside.secrets.masked_texts,
         )
     )

@@ -244,8 +244,9 @@ class OperationSettings(SlackSettings):
     )
     leader_lease_seconds: float = setting(
         "VERLBOT_LEADER_LEASE_SECONDS",
-        "Leader lease: seconds after the death of a bot before another one on the same database takes over.",
-        60.0,
+        "Leader lease: seconds without a sign of the leader after which another bot on the same database takes over. "
+        "The leader renews it four times in that time, and gives it up when it stops.",
+        10.0,
         parse_positive,
     )
     log_look_seconds: float = setting(

@@ -144,6 +144,17 @@ class Leadership:
         return not leader
 
 
+RELEASE_SCRIPT = """
+local held = redis.call('GET', KEYS[1])
+if held and string.match(held, '^(.*) %d+$') == ARGV[1] then redis.call('DEL', KEYS[1]) end
+"""
+
+
+def release_leadership(redis: Redis, owner: str) -> None:
+    """Delete the leadership that `owner` has. Its epoch goes on until another process leads."""
+    redis.eval(RELEASE_SCRIPT, 1, LEADER, owner)
+
+
 def decode_text(value: object) -> str:
     """Return a value from Redis as text; empty for None."""
     return value.decode() if isinstance(value, bytes) else str(value or "")

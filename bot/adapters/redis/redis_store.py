@@ -30,6 +30,7 @@ from bot.adapters.redis.connection import (
     RUN_STUBS,
     Leadership,
     decode_text,
+    release_leadership,
     translate_redis_errors,
 )
 from bot.adapters.redis.fencing import FencedRedis
@@ -312,3 +313,7 @@ class RedisStore:
     def acquire_leadership(self, owner: str, lease: timedelta) -> bool:
         with translate_redis_errors():
             return self._leadership.acquire(self._redis, owner, lease)
+
+    def release_leadership(self, owner: str) -> None:
+        with translate_redis_errors():
+            release_leadership(self._redis, owner)

@@ -268,8 +268,8 @@ class Outbox:
         return self._find_delay(replace(conversation, sent={**conversation.sent, **sent}))
 
     def _find_delay(self, conversation: Conversation) -> timedelta | None:
-        """Return the delay until the next step; None where Slack shows what it should. Most edits are the only step that
-        is due, and to find that out from the record again would build every message a second time.
+        """Return the delay until the next step; None where Slack shows what it should. Most edits are the only step
+        that is due, and to find that out from the record again would build every message a second time.
         """
         now = self._now()
         holds = self._holds.list_holds(conversation.name)
