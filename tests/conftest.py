@@ -4,6 +4,7 @@ import signal
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -14,10 +15,12 @@ from bot.adapters.redis.redis_store import RedisStore
 from bot.runtime.failure_isolation import REPORTED_FAILURES
 from bot.slack.manifest import SCOPES
 from bot.slack.outbound.refusals import MALFORMED_CODES
+from slack_playground.checks.surfaces import ADDED_RULES
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
 from tests.access import World
 from tests.examples import USUAL
+from tests.slack_types import PAYLOADS
 from tests.spreading import spread
 from tests.story import Bot
 
@@ -61,6 +64,44 @@ def kind(item: pytest.Item) -> str:
     if "sky_here" in getattr(item, "fixturenames", ()):
         return "sky"
     return "long" if item.get_closest_marker("slow") else "short"
+
+
+ADDED_RULES.append(PAYLOADS.inspect)
+
+
+@pytest.fixture(autouse=True)
+def valid_payloads(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What the bot sends to the double of Slack is valid by slack_sdk's models too."""
+    is_of_the_double = "playground" in request.path.parts
+    PAYLOADS.test, PAYLOADS.problems = "" if is_of_the_double else request.node.nodeid, []
+    yield
+    assert PAYLOADS.problems == []
+
+
+def pytest_testnodedown(node: Any) -> None:
+    """Take over the shapes of the payloads that a worker has seen."""
+    PAYLOADS.merge(getattr(node, "workeroutput", {}).get("payloads", ()))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Check each shape by Slack's TypeScript types: once in a session, and in the process that has all."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["payloads"] = PAYLOADS.dump()
+        return
+    session.config.stash[INVALID_PAYLOADS] = PAYLOADS.compile()
+    if session.config.stash[INVALID_PAYLOADS]:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Name each payload that is not of Slack's types, with its test."""
+    if found := config.stash.get(INVALID_PAYLOADS, []):
+        terminalreporter.section("payloads that are not of Slack's TypeScript types", red=True)
+        for line in found:
+            terminalreporter.write_line(f"FAILED {line}")
+
+
+INVALID_PAYLOADS = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(autouse=True)

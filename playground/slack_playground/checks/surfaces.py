@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from slack_playground.checks.blocks import ALLOWED, BLOCKS, MARKDOWN_TEXT
@@ -71,6 +71,17 @@ def check_attachments(attachments: Any) -> None:
         raise Refusal.over("invalid_attachments", problems)
 
 
+ADDED_RULES: list[Callable[[str, Json], Iterator[Problem]]] = []
+"""Rules beside the playground's own, each about a kind (`block`, `attachment` or `view`) and a payload of it. They hold
+for every workspace of this process, and see what the playground's own rules take."""
+
+
+def problems_by_added_rules(kind: str, payload: Json, where: str) -> Iterator[Problem]:
+    """What the added rules say of a payload."""
+    for rule in ADDED_RULES:
+        yield from ((message, f"{where}{place}") for message, place in rule(kind, payload))
+
+
 COLOUR = re.compile(r"#?[0-9A-Fa-f]{6}|good|warning|danger")
 BESIDE_BLOCKS = {"blocks", "color", "fallback", "id"}
 """Fields that an attachment may have beside its blocks: the older ones say what blocks say."""
@@ -85,7 +96,8 @@ def problems_of_attachment(one: Json, where: str) -> Iterator[Problem]:
         yield f"not allowed beside blocks: {', '.join(sorted(others))}", where
     if not blocks and not any(one.get(name) for name in ("text", "fallback", "title", "pretext", "fields")):
         yield "must have blocks or a text", where
-    yield from problems_of(blocks, "message", f"{where}/blocks")
+    found = list(problems_of(blocks, "message", f"{where}/blocks"))
+    yield from found or problems_by_added_rules("attachment", one, where)
 
 
 def check_totals(blocks: list[Json]) -> None:
@@ -107,7 +119,11 @@ def problems_of(blocks: Any, surface: str, where: str) -> Iterator[Problem]:
     """What is wrong with the blocks of a surface."""
     most = MESSAGE_BLOCKS if surface == "message" else VIEW_BLOCKS
     allowed = {kind: rule for kind, rule in BLOCKS.items() if kind in ALLOWED[surface]}
-    yield from items(kinds(allowed), most, least=0)(blocks, where)
+    found = list(items(kinds(allowed), most, least=0)(blocks, where))
+    yield from found
+    if not found:
+        for at, block in enumerate(blocks):
+            yield from problems_by_added_rules("block", block, f"{where}/{at}")
     if isinstance(blocks, list) and all(isinstance(block, dict) for block in blocks):
         yield from unique([block["block_id"] for block in blocks if "block_id" in block], "block_ids", where)
         for at, block in enumerate(blocks):
@@ -175,7 +191,7 @@ def check_view(view: Any, *surfaces: str) -> Json:
     if view.get("type") in surfaces and "blocks" in view:
         problems += problems_of(view["blocks"], view["type"], "/view/blocks")
         problems += problems_of_form(view)
-    if problems:
+    if problems := problems or list(problems_by_added_rules("view", view, "/view")):
         raise Refusal.over("invalid_arguments", problems)
     if len(json.dumps(view)) > VIEW_BYTES:
         raise Refusal("view_too_large")
