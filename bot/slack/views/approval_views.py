@@ -9,7 +9,7 @@ from bot.core.model.failure import RetryEffect
 from bot.core.model.money import compute_max_dollars
 from bot.core.model.recipe import WHY
 from bot.core.model.run import Run
-from bot.core.model.run_state import Approval, ApprovalCause, RunStatus
+from bot.core.model.run_state import Approval, ApprovalCause, Reason, RunStatus
 from bot.core.rules.failure_causes import CAUSES_BY_KIND
 from bot.core.rules.relaunch import can_resume
 from bot.errors import UserError
@@ -63,6 +63,7 @@ APPROVAL_GRANTED = N_("{person} has approved the launch of {run}, which can cost
 APPROVAL_DENIED = N_("{person} declined the launch of {run}.")
 APPROVAL_DENIED_BECAUSE = N_("{person} declined the launch of {run}: {reason}")
 APPROVAL_UNANSWERED = N_("No approver decided in time, so {run} was not launched.")
+APPROVAL_WITHDRAWN = N_("{run} was stopped before an approver decided.")
 APPROVAL_QUESTION = N_("You approve the task {digest}, with all that its card and *Show task* say.")
 
 MAX_SETTINGS_CHARACTERS = 6_000
@@ -116,7 +117,10 @@ def render_approval_outcome(run: Run, approval: Approval) -> Markup:
         "most": strip_bold(describe_max_cost_of_run(run)),
     }
     if approval.by is None:
-        return mrkdwn(":raised_hand: {}", render_phrase(APPROVAL_UNANSWERED, **about)) if run.is_finished else Markup()
+        if not run.is_finished:
+            return Markup()
+        phrase = APPROVAL_UNANSWERED if run.reason is Reason.NOT_APPROVED else APPROVAL_WITHDRAWN
+        return mrkdwn(":raised_hand: {}", render_phrase(phrase, **about))
     if approval.granted:
         return mrkdwn(":ok: {}", render_phrase(APPROVAL_GRANTED, **about))
     denial = APPROVAL_DENIED_BECAUSE if approval.note else APPROVAL_DENIED

@@ -2,8 +2,16 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bot.core.model.run import Run
-from bot.slack.views.approval_views import build_approval_blocks, build_approval_buttons, build_approval_messages
+from bot.core.model.run_state import Reason
+from bot.slack.views.approval_views import (
+    build_approval_blocks,
+    build_approval_buttons,
+    build_approval_messages,
+    render_approval_outcome,
+)
 from bot.slack.views.blocks import Block
 from bot.slack.views.message import Attachment
 from bot.slack.views.run_card import card
@@ -39,6 +47,19 @@ def test_the_card_says_all_that_an_approver_agrees_to() -> None:
         "data.train_batch_size=512",
     ):
         assert fact in seen, fact
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [
+        pytest.param(Reason.NOT_APPROVED, "No approver decided in time", id="too late"),
+        pytest.param(Reason.STOPPED, "was stopped before an approver decided", id="its person stopped it"),
+    ],
+)
+def test_an_open_request_says_why_it_has_ended(reason: Reason, outcome: str) -> None:
+    run = waiting_for_approval().close(reason, at(60))
+    assert run.approval is not None
+    assert outcome in render_approval_outcome(run, run.approval)
 
 
 def test_every_setting_is_on_the_card_and_what_is_not_is_counted() -> None:
