@@ -161,6 +161,22 @@ class Parameter:
         range_text = Phrase(phrases[low is not None, high is not None], low=low or "", high=high or "")
         return Phrase("{range} {unit}", range=range_text, unit=Phrase(self.unit)) if self.unit else range_text
 
+    @property
+    def default_with_unit(self) -> Text:
+        """Return the default with its unit: an amount and hours as they can be typed; empty without a default.
+
+        >>> lease = Parameter(name="lease", kind=ParameterKind.NUMBER, meaning="", unit=HOURS, default="3")
+        >>> lease.default_with_unit
+        '3h'
+        """
+        if self.default and self.unit == DOLLARS:
+            return f"${self.default}"
+        if self.default and self.unit == HOURS:
+            return f"{self.default}h"
+        # The plural unit does not follow a one.
+        has_unit = self.unit and self.default not in ("", "1")
+        return Phrase("{range} {unit}", range=self.default, unit=Phrase(self.unit)) if has_unit else self.default
+
 
 def describe_timespans(max_days: float) -> Text:
     """Return the valid times in words.

@@ -207,7 +207,8 @@ def build_parameter_field(recipe: Recipe, parameter: Parameter, values: Mapping[
 def build_control(parameter: Parameter, value: str | None) -> Block:
     """Return a control for a parameter's kind."""
     value = normalize_value(parameter, value)
-    unless_set = translate("default {value}", value=parameter.default) if parameter.default else translate("not set")
+    default = parameter.default_with_unit
+    unless_set = translate("default {value}", value=default) if default else translate("not set")
     match parameter.kind:
         # A menu takes no long choices: those are typed.
         case ParameterKind.CHOICE | ParameterKind.FLAG if all(

@@ -92,11 +92,19 @@ def build_parameter_table(parameters: Sequence[Parameter]) -> Block:
             code(parameter.name),
             translate_text(parameter.meaning),
             escape(parameter.range),
-            code(parameter.default) if parameter.default else Markup(),
+            render_default(parameter),
         ]
         for parameter in parameters
     ]
     return build_table(columns, rows)
+
+
+def render_default(parameter: Parameter) -> Markup:
+    """Return a default as code where it can be typed so; with its unit in words otherwise."""
+    default = parameter.default_with_unit
+    if not default:
+        return Markup()
+    return code(default) if isinstance(default, str) else escape(default)
 
 
 WOULD_LAUNCH = N_("*This would launch.* The dry run starts nothing.")

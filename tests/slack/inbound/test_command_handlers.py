@@ -37,6 +37,7 @@ def test_a_recipe_is_described_with_ranges_and_defaults(bot: Bot) -> None:
     bot.say("describe smoke")
     said = bot.told()
     assert "nodes\nnumber of machines\na whole number from 1 to 8\n1" in said
+    assert "\n1h\n" in said
     assert "volume\nvolume to save checkpoints in" in said
     assert "takes no Hydra overrides" in said
     bot.say("describe ppo")

@@ -9,6 +9,7 @@ import pytest
 from bot.adapters.redis.connection import create_client
 from bot.adapters.redis.redis_store import RedisStore
 from bot.core.model.parameter import Parameter, ParameterKind
+from bot.core.model.recipe import BUDGET, LEASE
 from bot.slack.views import launch_form
 from bot.slack.views.launch_form import LaunchFormValues, build_form, read_values
 from slack_playground.checks import check_view
@@ -51,6 +52,12 @@ def test_a_field_says_what_is_valid_and_what_stands_unless_it_is_set() -> None:
     assert nodes["element"]["placeholder"]["text"] == "default 1"
     assert (nodes["element"]["min_value"], nodes["element"]["max_value"]) == ("1", "8")
     assert nodes["optional"]
+
+
+@pytest.mark.parametrize(("name", "shown"), [("lease", "default 3h"), ("budget", "default $12")])
+def test_a_default_has_its_unit(name: str, shown: str) -> None:
+    recipe = a_recipe(parameters=(replace(LEASE, default="3"), replace(BUDGET, default="12")))
+    assert fields(build_form(recipe, ["toy"], LaunchFormValues("toy")))[name]["placeholder"]["text"] == shown
 
 
 def test_what_was_set_before_stands_in_the_fields() -> None:
