@@ -79,7 +79,7 @@ def offers(page: Page) -> None:
 SURFACES: list[Callable[[Page], None]] = [channel, table, menu, failed, thread, form, home, recorder, offers]
 """One after the other, as a person goes from one to the next."""
 
-LOOKS = [(WIDE, False), (WIDE, True), (PHONE, True)]
+LOOKS = [(WIDE, False), (WIDE, True), (PHONE, False), (PHONE, True)]
 
 
 @pytest.fixture
@@ -96,7 +96,9 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 @pytest.mark.skipif(not AXE.exists(), reason="axe is not installed: `make page` brings it from npm")
 @pytest.mark.thorough
 @pytest.mark.timeout(400)  # axe looks at every element of nine surfaces, on two busy cores
-@pytest.mark.parametrize(("size", "dark"), LOOKS, ids=["wide and light", "wide and dark", "a phone, dark"])
+@pytest.mark.parametrize(
+    ("size", "dark"), LOOKS, ids=["wide and light", "wide and dark", "a phone, light", "a phone, dark"]
+)
 def test_axe_finds_nothing_serious(opened: Opened, size: tuple[int, int], dark: bool) -> None:
     page = opened(size=size, dark=dark)
     page.evaluate(AXE.read_text())

@@ -82,6 +82,34 @@ def test_from_a_typed_line_to_the_verified_end(opened: Opened, picture: Picture)
 
 
 @pytest.mark.long
+def test_the_guide_ticks_off_what_was_done_and_not_what_was_refused(opened: Opened) -> None:
+    page = opened()
+    guide = page.get_by_label("Guide", exact=True)
+    steps = {title: guide.get_by_role("listitem").filter(has_text=title).first for title in ("Plot its", "See every")}
+    types(page, "/verl plot smoke-ffff")
+    expect(page.locator("article.ephemeral").last).to_contain_text("smoke-ffff")
+    types(page, "/verl help")
+    expect(steps["See every"]).to_have_class(re.compile("step-done"))
+    expect(steps["Plot its"]).not_to_have_class(re.compile("step-done"))
+
+
+@pytest.mark.long
+def test_a_wide_table_scrolls_on_a_phone_and_its_first_column_stays(opened: Opened) -> None:
+    page = opened(size=PHONE)
+    _, card = launched(page, SHORT)
+    expect(card).to_contain_text("finished")
+    types(page, "/verl list all")
+    table = page.locator(".table-block").last
+    first = table.locator("tbody td").first
+    left = first.evaluate("(cell) => cell.getBoundingClientRect().left")
+    assert table.evaluate("(one) => one.scrollWidth > one.clientWidth")
+    last = table.locator("thead th").last
+    last.evaluate("(cell) => cell.scrollIntoView({inline: 'end'})")
+    assert last.evaluate("(cell) => cell.getBoundingClientRect().right") <= PHONE[0]
+    assert first.evaluate("(cell) => cell.getBoundingClientRect().left") == pytest.approx(left, abs=1)
+
+
+@pytest.mark.long
 def test_a_failing_run_is_explained(opened: Opened, picture: Picture) -> None:
     page = opened()
     run_id, card = launched(page, f"{SHORT} fail_at_step=2")

@@ -30,6 +30,7 @@ describe("what stands where", () => {
     expect(continues(said("1.0"), said("2.0", { user: "U0LEA" }))).toBe(false);
     expect(continues(said("1.0"), said("900.0"))).toBe(false);
     expect(continues(said("1.0"), said("2.0", { only_for: "U0ANA" }))).toBe(false);
+    expect(continues(said("1.0", { only_for: "U0ANA" }), said("2.0", { only_for: "U0ANA" }))).toBe(false);
   });
 });
 

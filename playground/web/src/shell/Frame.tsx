@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "react";
 import { directWithBot, useActing, useTalk } from "../state/acting";
+import { useProofs } from "../state/done";
 import { useNarrow } from "../state/narrow";
 import { APP, type Route } from "../state/route";
 import { useUnread } from "../state/unread";
@@ -30,7 +31,9 @@ interface FrameProps {
 
 export function Frame({ route, go, actAs, reachable }: FrameProps) {
   const { look, me } = useActing();
-  const { messages } = useTalk();
+  const talk = useTalk();
+  const { messages } = talk;
+  useProofs(talk);
   const narrow = useNarrow();
   const panes = usePanes(narrow);
   const [switching, setSwitching] = useState(false);

@@ -113,10 +113,10 @@ function Proposal({ line, step, place, close, go, actAs }: GuideProps & { line: 
     if (typed === null) return edit(); // there is no run yet that RUN could be
     setBusy(true);
     gone();
-    markTyped(typed, look.guide);
     const answer = await client.type(user, channel, typed);
     setBusy(false);
     if (answer.error) tell(answer.error);
+    else markTyped(typed, look.guide);
   };
   return (
     <li className="proposal">

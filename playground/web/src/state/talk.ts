@@ -68,7 +68,8 @@ export function continues(before: Message | undefined, message: Message): boolea
   return (
     before !== undefined &&
     before.user === message.user &&
-    before.only_for === message.only_for &&
+    !before.only_for &&
+    !message.only_for && // each answer for one person says so, as in Slack
     !isReply(message) &&
     !isReply(before) &&
     unix(message.ts) - unix(before.ts) < TOGETHER_SECONDS

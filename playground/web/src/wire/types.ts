@@ -80,6 +80,8 @@ export interface GuideStep {
   channel?: string | null;
   /** What an id looks like that stands for RUN in a line. */
   run_pattern?: string;
+  /** Matches a message of the app's, or a form's title, that a person sees once the step is done. */
+  done_pattern?: string;
 }
 
 /** Everything that one person may see. */
