@@ -22,6 +22,11 @@ POLICY = Policy(
     person=Caps(dollars_per_month=100),
     workspace=Caps(dollars_per_month=1000),
 )
+BIG = replace(POLICY, person=Caps(dollars_per_month=3_000), workspace=Caps(dollars_per_month=9_000))
+"""A policy under which a month passes a thousand dollars, whose amounts have a separator."""
+
+
+AMOUNT = r"\$([\d,]+\.\d\d)\b"
 
 
 @pytest.fixture
@@ -60,7 +65,9 @@ def end(bot: Bot, run_id: str) -> None:
 def amount(pattern: str, text: str) -> float:
     match = re.search(pattern, text.replace("*", ""))
     assert match, f"{pattern} is not in:\n{text}"
-    return float(match[1].replace(",", ""))
+    value = float(match[1].replace(",", ""))
+    assert match[1] == f"{value:,.2f}"
+    return value
 
 
 def read_all_places(bot: Bot) -> dict[str, float]:
@@ -71,19 +78,30 @@ def read_all_places(bot: Bot) -> dict[str, float]:
     direct = bot.playground._slack.workspace.direct(ANA).id
     bot.say("report now", channel=direct)
     board = bot.told(channel=direct)
-    bot.policy = replace(bot.policy, person=Caps(dollars_per_month=1))
+    allowed = bot.policy
+    bot.policy = replace(allowed, person=Caps(dollars_per_month=1))
     refused = bot.say("approve smoke-0003", user=LEA)
-    bot.policy = replace(bot.policy, person=Caps(dollars_per_month=100))
+    bot.policy = allowed
     return {
-        "budget": amount(r"You · .*?\$([\d.,]+) spent this month", budget),
-        "cost": amount(r"Your runs in 2026-01: \$([\d.,]+)", cost),
-        "board": amount(r"\$([\d.,]+) this month", board),
-        "approval": amount(r"is used up: \$([\d.,]+) of \$1.00", refused),
-        "home": amount(r"You · \$([\d.,]+) spent this month", bot.opens_page(ANA)),
+        "budget": amount(rf"You · .*?{AMOUNT} spent this month", budget),
+        "cost": amount(rf"Your runs in 2026-01: {AMOUNT}", cost),
+        "board": amount(rf"{AMOUNT} this month", board),
+        "approval": amount(rf"is used up: {AMOUNT} of \$1.00", refused),
+        "home": amount(rf"You · {AMOUNT} spent this month", bot.opens_page(ANA)),
     }
 
 
-def test_what_a_person_has_spent_this_month_is_the_same_in_every_place(bot: Bot) -> None:
+@pytest.mark.parametrize(
+    ("policy", "outside_rate", "least"),
+    [
+        pytest.param(POLICY, 3.0, 10, id="tens of dollars"),
+        pytest.param(BIG, 803.07, 1_000, id="more than a thousand dollars"),
+    ],
+)
+def test_what_a_person_has_spent_this_month_is_the_same_in_every_place(
+    bot: Bot, policy: Policy, outside_rate: float, least: float
+) -> None:
+    bot.policy = policy
     bot.running(LINE)
     bot.tick(3600)
     end(bot, "smoke-0001")
@@ -91,11 +109,12 @@ def test_what_a_person_has_spent_this_month_is_the_same_in_every_place(bot: Bot)
     bot.ticks(2)
     bot.say("launch smoke nodes=2 lease=24 budget=60")
     bot.tick(1800)
-    launch_outside(bot, hours=1.5, dollars_per_hour=3.0)
+    launch_outside(bot, hours=1.5, dollars_per_hour=outside_rate)
     launch_outside(bot, hours=0.5, dollars_per_hour=2.0, is_over=True)
     places = read_all_places(bot)
     assert len(set(places.values())) == 1, places
-    outside = 1.5 * 3.0 + 0.5 * 2.0
+    assert places["budget"] > least
+    outside = 1.5 * outside_rate + 0.5 * 2.0
     runs = sum(bot.run(f"smoke-000{number}").cost(bot.moment) or 0.0 for number in (1, 2))
     assert places["budget"] == pytest.approx(outside + runs, abs=0.005)
     assert read_all_places(restart(bot)) == places
@@ -104,8 +123,8 @@ def test_what_a_person_has_spent_this_month_is_the_same_in_every_place(bot: Bot)
 def test_what_is_spent_and_what_is_reserved_never_count_a_dollar_twice(bot: Bot) -> None:
     bot.running(LINE)
     bot.tick(3600)
-    spent = amount(r"You · .*?\$([\d.,]+) spent this month", bot.say("budget"))
-    reserved = amount(r"You · .*?\+ \$([\d.,]+) reserved of \$100", bot.say("budget"))
+    spent = amount(rf"You · .*?{AMOUNT} spent this month", bot.say("budget"))
+    reserved = amount(rf"You · .*?\+ {AMOUNT} reserved of \$100", bot.say("budget"))
     assert spent == pytest.approx(4.0, abs=0.01)
     assert spent + reserved == pytest.approx(12.0, abs=0.01)
 
@@ -114,12 +133,12 @@ def test_what_was_deleted_and_what_was_never_a_run_of_the_bots_stays_in_the_sum(
     bot.running(LINE)
     bot.tick(3600)
     end(bot, "smoke-0001")
-    before = amount(r"You · .*?\$([\d.,]+) spent this month", bot.say("budget"))
+    before = amount(rf"You · .*?{AMOUNT} spent this month", bot.say("budget"))
     bot.store.archive("smoke-0001")
     bot.store.delete_run("smoke-0001")
     launch_outside(bot, hours=1.0, dollars_per_hour=3.0, is_over=True)
     bot.say("cost")
-    assert amount(r"Your runs in 2026-01: \$([\d.,]+)", bot.told()) == pytest.approx(before + 3.0, abs=0.005)
+    assert amount(rf"Your runs in 2026-01: {AMOUNT}", bot.told()) == pytest.approx(before + 3.0, abs=0.005)
     assert f"${before + 3.0:.2f} of it was spent outside verlbot, or by runs that were deleted." in bot.told()
 
 
