@@ -83,7 +83,9 @@ log = logging.getLogger(__name__)
 )
 """Names of the scheduler's jobs."""
 
-LEADER_JOBS = (TICK, NOTIFY, NOTICES, REPORTS, ORPHANS, MONTHLY_BUDGETS, SWEEP, UNREADABLE, MEMORY, FINDING_SAMPLES)
+LEADER_JOBS = (
+    TICK, NOTIFY, NOTICES, REPORTS, ORPHANS, MONTHLY_BUDGETS, SWEEP, UNREADABLE, MEMORY, FINDING_SAMPLES, LAUNCHES,
+)  # fmt: skip
 """What only the leader does, and does at once when it takes over."""
 
 NOTIFY_PERIOD = timedelta(seconds=30)
