@@ -3,20 +3,21 @@
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from redis import Redis
-
-from bot.adapters.redis.embedded import EmbeddedValkey
+from tests.simulation.disks import SimulatedCheckpoint
 from tests.simulation.promises import PROMISES, find_broken
 from tests.simulation.robot import simulated_modules
 from tests.simulation.schedule import Schedule
 from tests.simulation.sky import Current
 from tests.simulation.slack import SimulatedSlack
 from tests.simulation.steps import Step
+from tests.simulation.stores import MemoryBed, StoreBed
 
 CRASHED = "the simulator"
 """Begins what is wrong where a schedule itself could not be carried out."""
@@ -54,8 +55,8 @@ class Tally:
 class Bench:
     """Where schedules run."""
 
-    def __init__(self, redis: Redis, socket: str) -> None:
-        self.redis, self.socket = redis, socket
+    def __init__(self, bed: StoreBed, folder: Path) -> None:
+        self.bed, self.folder = bed, folder
         self.current = Current()
         self.tally = Tally()
         self._schedule: Schedule | None = None
@@ -64,9 +65,14 @@ class Bench:
         assert self._schedule is not None
         return self._schedule.slack
 
+    def find_checkpoint(self, *args: Any) -> SimulatedCheckpoint:
+        assert self._schedule is not None
+        return self._schedule.disks.find(*args)
+
     def try_schedule(self, steps: Sequence[Step]) -> list[str]:
         """Run one schedule; return the promises that it broke."""
-        schedule = self._schedule = Schedule(self.redis, self.socket, self.current)
+        folder = self.folder / "models"
+        schedule = self._schedule = Schedule(self.bed, self.current, folder)
         try:
             schedule.run(list(steps))
             wrong = find_broken(schedule)
@@ -75,6 +81,7 @@ class Bench:
             wrong = [f"{CRASHED}: {type(error).__name__} {error} ({Path(where.filename).name}:{where.lineno})"]
         finally:
             schedule.finish()
+            rmtree(folder, ignore_errors=True)
         self.tally.schedules += 1
         self.tally.calls += schedule.outside.calls
         self.tally.faults += schedule.outside.counts
@@ -92,15 +99,9 @@ def name_promise(broken: str) -> str:
 
 
 @contextmanager
-def open_bench(redis: Redis | None = None) -> Iterator[Bench]:
-    """Open a bench, on a store of its own unless one is given."""
-    with ExitStack() as stack:
-        if redis is None:
-            folder = Path(stack.enter_context(TemporaryDirectory()))
-            server = EmbeddedValkey(folder, answer_seconds=10)
-            redis = server.start()
-            stack.callback(server.stop)
-            redis.config_set("appendonly", "no")
-        bench = Bench(redis, str(redis.connection_pool.connection_kwargs["path"]))
-        stack.enter_context(simulated_modules(bench.current, bench.get_slack))
-        yield bench
+def open_bench(bed: StoreBed | None = None) -> Iterator[Bench]:
+    """Open a bench, with the store in this process unless another is given."""
+    with TemporaryDirectory() as folder:
+        bench = Bench(bed or MemoryBed(), Path(folder))
+        with simulated_modules(bench.current, bench.get_slack, bench.find_checkpoint):
+            yield bench

@@ -3,14 +3,17 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from bot.core.model.run_state import RunStatus
-from tests.simulation.schedule import OVERSPENDING_SECONDS, Schedule
+from bot.core.model.run_state import Reason, RunStatus
+from tests.simulation.schedule import GRACE_SECONDS, Schedule
 from tests.story import texts_in
 
 LEDGER_DOLLARS = 0.11
 """By which a run's cost may differ from SkyPilot's own: a minute of three nodes."""
 
 CENT = 0.01
+
+CLOCK_SECONDS = 5.0
+"""By which the bot's time may be ahead of the true time."""
 
 
 def find_broken(schedule: Schedule) -> list[str]:
@@ -20,7 +23,7 @@ def find_broken(schedule: Schedule) -> list[str]:
 
 def no_run_is_lost(schedule: Schedule) -> Iterator[str]:
     runs = schedule.list_runs()
-    for run_id in schedule.account.accepted:
+    for run_id in schedule.account.accepted_at:
         if run_id not in runs and run_id not in schedule.account.lost_with_it:
             yield f"{run_id} is not in the store"
     for run in runs.values():
@@ -31,7 +34,7 @@ def no_run_is_lost(schedule: Schedule) -> Iterator[str]:
 def none_is_launched_twice(schedule: Schedule) -> Iterator[str]:
     for cluster, times in schedule.world.launched.items():
         own = times - schedule.account.strangers.get(cluster, 0)
-        if own > 1 and cluster.removeprefix("verl-") not in schedule.account.cut_off:
+        if own > 1:
             yield f"{cluster} has {own} jobs"
 
 
@@ -40,6 +43,8 @@ def no_cluster_is_left(schedule: Schedule) -> Iterator[str]:
     for name in schedule.world.standing():
         if name not in said or name in {f"verl-{run}" for run in schedule.list_runs()}:
             yield f"{name} is up"
+    if schedule.account.store_was_set_back:  # a run that waits again may be stopped; the sweep removes its cluster
+        return
     for run in schedule.account.ended_early:
         if run not in schedule.account.cut_off:
             yield f"{run} was called ended while its cluster was up"
@@ -59,8 +64,38 @@ def each_request_is_answered(schedule: Schedule) -> Iterator[str]:
 
 def no_budget_is_exceeded(schedule: Schedule) -> Iterator[str]:
     for cluster, seconds in schedule.account.overspent.items():
-        if seconds > OVERSPENDING_SECONDS:
+        if seconds > GRACE_SECONDS:
             yield f"{cluster} cost more than its budget for {seconds:.0f} s"
+
+
+def no_lease_is_exceeded(schedule: Schedule) -> Iterator[str]:
+    for cluster, seconds in schedule.account.outlived.items():
+        if seconds > GRACE_SECONDS:
+            yield f"{cluster} was up after its lease for {seconds:.0f} s"
+
+
+def no_limit_ends_a_run_early(schedule: Schedule) -> Iterator[str]:
+    """Check by true time that a lease or a budget may have been used up when its end was posted."""
+    rate = schedule.world.dollars_per_node_hour / 3600
+    ends = {run: at for (run, key), at in find_first_messages(schedule).items() if key == "ended"}
+    for run in schedule.list_runs().values():
+        if run.id not in schedule.account.accepted_at or run.id not in ends:
+            continue
+        lived = ends[run.id] - schedule.account.accepted_at[run.id]
+        if run.reason is Reason.LEASE_EXPIRED and lived < run.limits.lease.total_seconds() - CLOCK_SECONDS:
+            yield f"{run.id} ended by its lease within {lived:.0f} s"
+        if run.reason is Reason.BUDGET_EXCEEDED and lived * rate * run.plan.nodes < run.limits.budget_dollars - CENT:
+            yield f"{run.id} ended by its budget within {lived:.0f} s"
+
+
+def no_healthy_run_is_removed(schedule: Schedule) -> Iterator[str]:
+    yield from schedule.account.removed
+
+
+def one_request_makes_one_run(schedule: Schedule) -> Iterator[str]:
+    for runs in schedule.account.by_delivery.values():
+        if len(runs) > 1 and not schedule.account.store_was_set_back:
+            yield ", ".join(sorted(runs))
 
 
 def the_ledger_is_right(schedule: Schedule) -> Iterator[str]:
@@ -82,6 +117,16 @@ def the_ledger_is_right(schedule: Schedule) -> Iterator[str]:
             yield f"{run_id} cost ${dollars:.3f} instead of ${true[run_id]:.3f}"
 
 
+def no_whole_model_is_called_lost(schedule: Schedule) -> Iterator[str]:
+    """Check what is said of runs whose newest model is whole on the bot's disk, and that a model was fetched."""
+    for run in schedule.list_runs().values():
+        notes = schedule.folder.glob(f"{run.id}/global_step_*.json")
+        fetched = max((int(note.stem.rpartition("_")[2]) for note in notes), default=0)
+        said = "\n".join(read_all(schedule, run.id))
+        if fetched and any(f"step-{fetched} checkpoint {word}" in said for word in ("was lost", "is lost")):
+            yield f"{run.id}, step {fetched}"
+
+
 def no_job_fails(schedule: Schedule) -> Iterator[str]:
     yield from schedule.outside.failures
     for robot in schedule.robots.values():
@@ -98,9 +143,21 @@ def count_messages(schedule: Schedule) -> Counter[tuple[str, str]]:
     return found
 
 
-def read_all(schedule: Schedule) -> Iterator[str]:
-    """Yield what people read of all messages."""
+def find_first_messages(schedule: Schedule) -> dict[tuple[str, str], float]:
+    """Return when Slack took the first of each message of each run, in Unix seconds."""
+    found: dict[tuple[str, str], float] = {}
     for message in schedule.slack.messages():
+        payload = (message.metadata or {}).get("event_payload") or {}
+        for key in str(payload.get("keys") or "").split(","):
+            found.setdefault((str(payload.get("run")), key), float(message.ts))
+    return found
+
+
+def read_all(schedule: Schedule, run: str | None = None) -> Iterator[str]:
+    """Yield what people read of all messages, or of those of one run."""
+    for message in schedule.slack.messages():
+        if run is not None and ((message.metadata or {}).get("event_payload") or {}).get("run") != run:
+            continue
         yield message.text
         yield from (text for block in message.all_blocks for text in texts_in(block))
 
@@ -112,6 +169,11 @@ PROMISES: dict[str, Callable[[Schedule], Iterator[str]]] = {
     "each end is posted once": each_end_is_posted_once,
     "each request is answered": each_request_is_answered,
     "no budget is exceeded": no_budget_is_exceeded,
+    "no lease is exceeded": no_lease_is_exceeded,
+    "no limit ends a run early": no_limit_ends_a_run_early,
+    "no healthy run is removed": no_healthy_run_is_removed,
+    "one request makes one run": one_request_makes_one_run,
     "the ledger is right": the_ledger_is_right,
+    "no whole model is called lost": no_whole_model_is_called_lost,
     "no job of the bot fails": no_job_fails,
 }

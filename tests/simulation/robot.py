@@ -7,13 +7,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from redis import ConnectionPool, Redis
-from redis.connection import UnixDomainSocketConnection
+from redis import Redis
 from slack_bolt import BoltRequest
 
+from bot.adapters.checkpoint_downloads import CheckpointDownloads
 from bot.adapters.redis.redis_store import RedisStore
 from bot.adapters.sky.sky_cloud import SkyCloud
 from bot.app.health_monitor import HealthMonitor
@@ -53,6 +54,7 @@ from tests.schedules import Here
 from tests.simulation.outside import Host, Outside, Process
 from tests.simulation.sky import Current, sky_package
 from tests.simulation.slack import SimulatedSlack, build_client
+from tests.simulation.stores import StoreBed
 from tests.story import OPEN, RECIPES, AtOnce, FakePainter, read
 
 PRICES = {"*": {"node": 2.0}}
@@ -77,7 +79,7 @@ SETTINGS = Settings(
     leader_lease_seconds=20.0,
     launch_confirm_seconds=30.0,
     sweep_minutes=3.0,
-    save_grace_minutes=1.0,
+    save_grace_minutes=0.5,
     fetch_grace_minutes=2.0,
 )
 
@@ -117,21 +119,33 @@ class LazyPool(ThreadPoolExecutor):
         return LazyFuture(lambda: function(*args, **options))
 
 
+class DeferredPool(ThreadPoolExecutor):
+    """Does in the bot's next turn what it is given, as a download that takes a while."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self._waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._waiting.append((future, lambda: function(*args, **options)))
+        return future
+
+    def drain(self) -> None:
+        """Do what waits."""
+        waiting, self._waiting = self._waiting, []
+        for future, work in waiting:
+            try:
+                future.set_result(work())
+            except Exception as error:
+                future.set_exception(error)
+
+
 class Inline(AtOnce):
     """Answers at once, without threads."""
 
     def __init__(self, interactive_priority: InteractivePriority) -> None:
         self._interactive_priority = interactive_priority
-
-
-class WatchedConnection(UnixDomainSocketConnection):
-    """A connection to the store, each command of which leaves the process."""
-
-    outside: Outside
-
-    def send_packed_command(self, command: Any, check_health: bool = True) -> Any:
-        self.outside.reach()
-        return super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
 
 
 class QuietClock(Clock):
@@ -204,13 +218,15 @@ class TurnScheduler:
 class Robot:
     """One life of a bot on a host."""
 
-    def __init__(self, outside: Outside, slack: SimulatedSlack, socket: str, host: Host, ids: Iterator[int]) -> None:
+    def __init__(
+        self, outside: Outside, slack: SimulatedSlack, bed: StoreBed, host: Host, ids: Iterator[int], folder: Path
+    ) -> None:
         self.outside, self.host, self.process = outside, host, Process(host)
-        connection = type("Connection", (WatchedConnection,), {"outside": outside})
-        self.pool = ConnectionPool(connection_class=connection, path=socket)
+        self.pool = bed.build_pool(outside)
         self.store = RedisStore(Redis(connection_pool=self.pool), elapsed=lambda: outside.elapsed)
         self.clock = QuietClock(outside, host)
         self.store.audit.now = self.clock.now
+        self.downloads = DeferredPool()
         with outside.running(self.process):
             self.cloud = SkyCloud(
                 Here(),
@@ -220,6 +236,14 @@ class Robot:
                 job_period=timedelta(seconds=8),
                 bill_period=timedelta(seconds=60),
                 stale_after=timedelta(seconds=60),
+                downloads=CheckpointDownloads(
+                    folder,
+                    max_bytes=10**9,
+                    reserve_bytes=0,
+                    measure_free_bytes=lambda _: 10**12,
+                    measure_free_files=lambda _: 10**6,
+                    pool=self.downloads,
+                ),
             )
             self.parts = assemble(
                 OutsideParts(
@@ -286,6 +310,7 @@ class Robot:
         """Run every job that is due, and those that they wake."""
         try:
             with self.outside.running(self.process):
+                self.downloads.drain()
                 self.scheduler.run_due()
         except Killed:
             self.end()
@@ -297,7 +322,9 @@ class Robot:
 
 
 @contextmanager
-def simulated_modules(current: Current, get_slack: Callable[[], SimulatedSlack]) -> Iterator[None]:
+def simulated_modules(
+    current: Current, get_slack: Callable[[], SimulatedSlack], find_checkpoint: Callable[..., Any]
+) -> Iterator[None]:
     """Let the bot's parts work in one thread, at the schedule's time, on doubles."""
 
     def respond(client: Any, answer: dict[str, Any]) -> Any:
@@ -311,6 +338,7 @@ def simulated_modules(current: Current, get_slack: Callable[[], SimulatedSlack])
         "bot.app.price_cache.ThreadPoolExecutor": InlinePool,
         "bot.slack.outbound.directory.ThreadPoolExecutor": LazyPool,
         "bot.adapters.sky.job_poller.ThreadPoolExecutor": InlinePool,
+        "bot.adapters.sky.sky_cloud.RemoteCheckpoint": find_checkpoint,
         "bot.slack.inbound.background.pause": lambda _: None,
         "slack_sdk.webhook.client.WebhookClient.send_dict": respond,
     }

@@ -1,22 +1,23 @@
 """One schedule: its steps, then a quiet time in which nothing is wrong, then the promises."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
-
-from redis import Redis
 
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from slack_playground.faults import Fault, Trouble
-from tests.doubles.sky_world import LIVE_JOBS, World
+from tests.doubles.sky_world import LIVE_JOBS, Machines, Pace, World
+from tests.simulation.disks import Disks
 from tests.simulation.outside import Host, Outside
 from tests.simulation.robot import Robot, make_ids
 from tests.simulation.sky import Current, Sky
 from tests.simulation.slack import SimulatedSlack
 from tests.simulation.steps import PEOPLE, Step, Value
+from tests.simulation.stores import StoreBed
 
 CHANNEL = "C0TRAIN"
 
@@ -25,9 +26,9 @@ TURN_SECONDS = 15.0
 
 ACCEPTED = re.compile(r"Launching `(smoke-[0-9a-f]{4})`")
 
-OVERSPENDING_SECONDS = 240.0
-"""How long a cluster may cost more than its run's budget while nothing hinders the bot: the save grace, a tick, the
-confirmations and the removal."""
+GRACE_SECONDS = 120.0
+"""How long a run may go on beyond its budget or lease while nothing hinders the bot: the save grace, a tick, the bill
+that shows it."""
 
 LAST_LOOK_SECONDS = 400.0
 """Between the last turns, in which the bot looks for messages that came twice, and archives the runs."""
@@ -38,20 +39,26 @@ class Account:
     """What the schedule has to compare the bot with.
 
     Attributes:
-        accepted: runs that the bot has answered a person with.
+        accepted_at: runs that the bot has answered a person with, and the true time.
         unanswered: requests that a bot which lived has not answered.
         strangers: second jobs by another client, by cluster.
         ended_early: runs that the bot called ended while their cluster was up.
         overspent: seconds for which each cluster has cost too much while nothing hindered the bot.
-        cut_off: runs whose cluster only a server knew which does not answer any more.
+        outlived: the same for each lease that has ended.
+        removed: healthy runs whose cluster the bot removed.
+        by_delivery: runs that each delivery was answered with, by its trigger.
+        cut_off: runs whose cluster only a server knows, or its cost, which does not answer any more.
         store_was_set_back: whether the store was; lost_with_it: runs recorded after the state that came back.
     """
 
-    accepted: list[str] = field(default_factory=list)
+    accepted_at: dict[str, float] = field(default_factory=dict)
     unanswered: list[str] = field(default_factory=list)
     strangers: dict[str, int] = field(default_factory=dict)
     ended_early: list[str] = field(default_factory=list)
     overspent: dict[str, float] = field(default_factory=dict)
+    outlived: dict[str, float] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    by_delivery: dict[str, set[str]] = field(default_factory=dict)
     cut_off: set[str] = field(default_factory=set)
     store_was_set_back: bool = False
     lost_with_it: set[str] = field(default_factory=set)
@@ -61,16 +68,19 @@ class Schedule:
     """A life of bots, people, SkyPilot and Slack.
 
     Args:
-        redis: a client of the store that no fault meets; socket: where bots find the store.
+        bed: the store.
         current: lets SkyPilot's client find this schedule's server.
+        folder: where the bots' machines, which share a disk, keep models.
     """
 
-    def __init__(self, redis: Redis, socket: str, current: Current) -> None:
-        redis.flushall()
-        self.redis, self.socket = redis, socket
+    def __init__(self, bed: StoreBed, current: Current, folder: Path) -> None:
+        bed.clear()
+        self.bed = bed
         self.outside = Outside()
         self.world = World(lambda: self.outside.time)
         current.sky = self.sky = Sky(self.outside, self.world)
+        self.disks, self.folder = Disks(self.outside, self.world), folder
+        self.sky.note_removal = self._note_removal
         self.slack = SimulatedSlack(self.outside)
         self.hosts = {"a": Host("a"), "b": Host("b")}
         self.robots: dict[str, Robot] = {}
@@ -78,7 +88,7 @@ class Schedule:
         self.ids = make_ids()
         self.account = Account()
         self.later: list[tuple[float, Callable[[], None]]] = []
-        self.snapshot: tuple[dict[bytes, tuple[bytes, int]], set[str]] | None = None
+        self.snapshot: tuple[Any, set[str]] | None = None
         self.last_delivery: dict[str, Any] | None = None
         self.troubled_until = 0.0
 
@@ -109,7 +119,7 @@ class Schedule:
         for robot in self.robots.values():
             robot.process.fatal = robot.process.pause = None
         self.down_until.clear()
-        self._pass(8 * TURN_SECONDS)
+        self._pass(10 * TURN_SECONDS)
         for name in list(self.world.clusters):
             self.world.finish(name, "SUCCEEDED")
         self._pass(12 * TURN_SECONDS, self.is_over)
@@ -126,13 +136,15 @@ class Schedule:
 
     def sum_costs(self) -> dict[str, float]:
         """Return what the clusters of each run have cost, whichever server remembers them; nothing for no cluster."""
-        away = self.world.away
         costs: dict[str, float] = {}
-        for one in [*self.world.graves, *(away.graves if away else [])]:
-            run = one.name.removeprefix("verl-")
-            dollars = self.world.dollars_per_node_hour * one.nodes * ((one.gone_at or one.since) - one.since) / 3600
-            costs[run] = costs.get(run, 0.0) + dollars
+        for run, one, seconds in self._list_gone():
+            costs[run] = costs.get(run, 0.0) + self.world.dollars_per_node_hour * one.nodes * seconds / 3600
         return costs
+
+    def _list_gone(self) -> Iterator[tuple[str, Machines, float]]:
+        """Yield the run of each cluster that is gone, the cluster, and how long it was up."""
+        for one in [*self.world.graves, *(self.world.away.graves if self.world.away else [])]:
+            yield one.name.removeprefix("verl-"), one, (one.gone_at or one.since) - one.since
 
     def list_runs(self) -> dict[str, Run]:
         """Return the runs that the store has, by id."""
@@ -181,19 +193,32 @@ class Schedule:
         self.troubled_until = max(self.troubled_until, self.outside.time + seconds)
 
     def _note_spending(self, seconds: float) -> None:
+        """Count for how long each cluster is up beyond its run's budget and lease while nothing hinders the bot."""
+        is_calm = self.outside.time - seconds >= self.troubled_until and self.robots["a"].alive
         for name, cluster in self.world.clusters.items():
             run = self._find_run(name)
-            dollars = self.world.dollars_per_node_hour * cluster.nodes * (self.outside.time - cluster.since) / 3600
-            if run is None or dollars <= run.limits.budget_dollars:
+            if run is None or run.reason is not None:  # the bot has acted; its model may be waited for
                 continue
-            calm = self.outside.time - seconds >= self.troubled_until and self.robots["a"].alive
-            self.account.overspent[name] = self.account.overspent.get(name, 0.0) + seconds if calm else 0.0
+            up_seconds = self.outside.time - cluster.since
+            dollars = self.world.dollars_per_node_hour * cluster.nodes * up_seconds / 3600
+            for counts, is_over in (
+                (self.account.overspent, dollars > run.limits.budget_dollars),
+                (self.account.outlived, up_seconds > run.limits.lease.total_seconds()),
+            ):
+                if is_over:
+                    counts[name] = counts.get(name, 0.0) + seconds if is_calm else 0.0
 
     def _note_early_ends(self) -> None:
-        for name in self.world.clusters:
+        for name in self.world.standing():
             run = self._find_run(name)
             if run and run.status is RunStatus.ENDED and run.id not in self.account.ended_early:
                 self.account.ended_early.append(run.id)
+
+    def _note_removal(self, cluster: str) -> None:
+        """Note a removal that nothing in the run's record asks for."""
+        run = self._find_run(cluster)
+        if run and run.reason is None and not self.account.store_was_set_back:
+            self.account.removed.append(run.id)
 
     def _find_run(self, cluster: str) -> Run | None:
         process, self.outside.process = self.outside.process, None
@@ -209,7 +234,7 @@ class Schedule:
         return next((robot for robot in self.robots.values() if robot.alive), self.robots["a"])
 
     def _start(self, name: str) -> None:
-        self.robots[name] = Robot(self.outside, self.slack, self.socket, self.hosts[name], self.ids)
+        self.robots[name] = Robot(self.outside, self.slack, self.bed, self.hosts[name], self.ids, self.folder)
 
     def _revive(self) -> None:
         """Start each bot again that was killed, if it is time."""
@@ -267,7 +292,8 @@ class Schedule:
         if answer == "" and len(self.slack.messages()) == before and can_answer:
             self.account.unanswered.append(str(body["text"]))
         if answer and (accepted := ACCEPTED.search(answer)):
-            self.account.accepted.append(accepted[1])
+            self.account.accepted_at.setdefault(accepted[1], self.outside.time)
+            self.account.by_delivery.setdefault(str(body["trigger_id"]), set()).add(accepted[1])
         return answer
 
     def _launch(self, user: Value, line: Value) -> None:
@@ -308,6 +334,9 @@ class Schedule:
     def _wait(self, seconds: Value) -> None:
         self._pass(float(seconds))
 
+    def _pace(self, *values: Value) -> None:
+        self.world.pace = Pace(*map(float, values))
+
     def _clock(self, seconds: Value) -> None:
         self.outside.counts["clock set"] += 1
         self.hosts["a"].ahead += float(seconds)
@@ -327,6 +356,16 @@ class Schedule:
             log += [f"(head, pid=1) step:{len(log) + n} - critic/rewards/mean:0.5" for n in range(1, int(lines) + 1)]
 
         self._with_cluster(which, grow)
+
+    def _model_is_saved(self, which: Value) -> None:
+        def save(name: str) -> None:
+            cluster = self.world.clusters[name]
+            if cluster.status == "UP" and any(job.status == "RUNNING" for job in cluster.jobs):
+                step = self.disks.save(name)
+                path = f"/root/checkpoints/{name.removeprefix('verl-')}/global_step_{step}"
+                cluster.log.append(f"(head, pid=1) local_global_step_folder: {path}")
+
+        self._with_cluster(which, save)
 
     def _machines_go(self, which: Value, how: Value) -> None:
         self.outside.counts["machines lost"] += 1
@@ -403,7 +442,8 @@ class Schedule:
 
     def _remember(self) -> None:
         """Let the first server answer again, without what the other was asked for."""
-        self.account.cut_off |= {name.removeprefix("verl-") for name in self.world.clusters}
+        known = [*self.world.clusters, *(one.name for one in self.world.graves)]
+        self.account.cut_off |= {name.removeprefix("verl-") for name in known}
         self.world.forget()
 
     def _slack(self, method: Value, trouble: Value, times: Value) -> None:
@@ -420,11 +460,7 @@ class Schedule:
     # the store
 
     def _snapshot(self) -> None:
-        kept = {}
-        for key in self.redis.scan_iter():
-            if not key.startswith(b"verl:leader"):
-                kept[key] = (bytes(self.redis.dump(key) or b""), max(int(self.redis.pttl(key)), 0))
-        self.snapshot = kept, set(self.list_runs())
+        self.snapshot = self.bed.copy(), set(self.list_runs())
 
     def _roll_back(self) -> None:
         if self.snapshot is None:
@@ -433,7 +469,5 @@ class Schedule:
         self.outside.counts["store set back"] += 1
         self.account.store_was_set_back = True
         self.account.lost_with_it |= set(self.list_runs()) - runs
-        self.redis.flushall()
-        for key, (value, milliseconds) in kept.items():
-            self.redis.restore(key, milliseconds, value)
+        self.bed.restore(kept)
         self._trouble(600)

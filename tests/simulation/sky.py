@@ -31,11 +31,13 @@ class Sky:
 
     Attributes:
         outside, world: of the schedule; results: of the questions asked, by request.
+        note_removal: called with each cluster whose removal is requested.
     """
 
     outside: Outside
     world: World
     results: dict[str, tuple[Any, Failure | None]] = field(default_factory=dict)
+    note_removal: Callable[[str], None] = lambda cluster: None
 
     def answer(self, path: str, cluster: str, act: Callable[[], Any]) -> Any:
         """Return what a call answers, if nothing is wrong on its way."""
@@ -168,7 +170,11 @@ class Sky:
         return str(self.answer("launch", cluster_name, lambda: self.world.launch(cluster_name, task.config).id))
 
     def down(self, cluster: str) -> str:
-        return str(self.answer("down", cluster, lambda: self.world.down(cluster).id))
+        def remove() -> str:
+            self.note_removal(cluster)
+            return self.world.down(cluster).id
+
+        return str(self.answer("down", cluster, remove))
 
     def autostop(self, cluster: str, minutes: int, wait_for: object, down: bool) -> str:
         return str(self.answer("autostop", cluster, lambda: self.world.autostop(cluster, minutes, down).id))

@@ -10,9 +10,9 @@ PEOPLE = ("U0ANA", "U0BEN", "U0LEA")
 
 LINES = (
     "launch smoke nodes=2",
-    "launch smoke nodes=1 budget=0.08",
+    "launch smoke nodes=1 budget=0.03",
     "launch smoke nodes=1 budget=0.3 lease=1",
-    "launch smoke nodes=3 lease=0.1",
+    "launch smoke nodes=3 lease=0.03",
 )
 """Commands that launch; each second costs, so some budgets and leases end within a schedule."""
 
@@ -81,6 +81,12 @@ def one_of(*choices: tuple[Value, ...]) -> Draw:
     return lambda rng: tuple(rng.choice(choice) for choice in choices)
 
 
+def draw_pace(rng: Random) -> tuple[Value, ...]:
+    """Return the seconds that a launch takes to each of its four marks, in order, and those of a removal."""
+    marks = sorted(round(rng.uniform(0.5, 25), 1) for _ in range(4))
+    return (*marks, round(rng.uniform(1, 15), 1))
+
+
 KINDS: dict[str, tuple[int, Draw]] = {
     # people
     "launch": (5, one_of(PEOPLE, LINES)),
@@ -90,10 +96,12 @@ KINDS: dict[str, tuple[int, Draw]] = {
     "deliver again": (2, nothing),
     # time
     "wait": (22, seconds(2, 60)),
+    "pace": (1, draw_pace),
     "clock": (2, lambda rng: (rng.choice(CLOCK_JUMPS),)),
     # what clusters do
     "job ends": (3, lambda rng: (rng.randrange(3), rng.choice(JOB_ENDS))),
     "log grows": (3, lambda rng: (rng.randrange(3), rng.randrange(1, 6))),
+    "model is saved": (4, which_run),
     "machines go": (2, lambda rng: (rng.randrange(3), rng.choice(("vanish", "autodown")))),
     "autostop is reset": (1, which_run),
     "record is hidden": (1, lambda rng: (rng.randrange(3), rng.choice((30, 90, 240)))),
@@ -108,7 +116,7 @@ KINDS: dict[str, tuple[int, Draw]] = {
     "sky forgets": (1, seconds(30, 300)),
     # Slack
     "slack": (5, lambda rng: (rng.choice(SLACK_CALLS), rng.choice(SLACK_TROUBLES), rng.randrange(1, 3))),
-    "slack is late": (3, seconds(4, 28)),
+    "slack is late": (3, seconds(4, 60)),
     "slack is away": (1, seconds(10, 120)),
     # the bot
     "kill": (7, lambda rng: (rng.randrange(160), rng.choice((0, 0, 5, 60)))),
@@ -125,8 +133,9 @@ SHORTEST, LONGEST = 8, 24
 
 
 def draw_schedule(seed: int) -> list[Step]:
-    """Return the schedule of a seed. It begins with a launch, since without one hardly anything can go wrong."""
+    """Return the schedule of a seed. It begins with SkyPilot's pace and a launch: without one,
+    hardly anything can go wrong."""
     rng = Random(seed)
     names, weights = list(KINDS), [weight for weight, _ in KINDS.values()]
-    kinds = ["launch", *rng.choices(names, weights, k=rng.randint(SHORTEST, LONGEST))]
+    kinds = ["pace", "launch", *rng.choices(names, weights, k=rng.randint(SHORTEST, LONGEST))]
     return [Step(kind, KINDS[kind][1](rng)) for kind in kinds]

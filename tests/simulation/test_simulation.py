@@ -1,22 +1,28 @@
 """Schedules with fixed seeds keep every promise. `make simulate` runs thousands."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 
 import pytest
 from redis import Redis
 
-from tests.simulation.bench import Bench, open_bench
+from tests.simulation.bench import Bench, name_promise, open_bench
+from tests.simulation.mutants import MUTANTS, Mutant, apply_mutant
+from tests.simulation.promises import PROMISES
 from tests.simulation.steps import KINDS, draw_schedule
+from tests.simulation.stores import ValkeyBed
 
 pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
 
 FEW, MANY, SHARES = 12, 300, 6
 
 
 @pytest.fixture
-def bench(redis: Redis) -> Iterator[Bench]:
-    with open_bench(redis) as found:
+def bench() -> Iterator[Bench]:
+    with open_bench() as found:
         yield found
 
 
@@ -31,15 +37,24 @@ def test_many_schedules_keep_every_promise(bench: Bench, share: int) -> None:
     assert {seed: wrong for seed in seeds if (wrong := bench.try_schedule(draw_schedule(seed)))} == {}
 
 
-def test_a_seed_is_repeated_exactly(bench: Bench) -> None:
-    def live(seed: int) -> tuple[int, dict[str, int], list[tuple[str, str]]]:
-        bench.tally.faults.clear()
-        bench.tally.calls = 0
-        bench.try_schedule(draw_schedule(seed))
-        said = [(message.ts, message.text) for message in bench.get_slack().messages()]
-        return bench.tally.calls, dict(bench.tally.faults), said
+def live(bench: Bench, seed: int) -> tuple[int, dict[str, int], list[tuple[str, str]]]:
+    """Return how a schedule went: its calls, its faults and what was said."""
+    bench.tally.faults.clear()
+    bench.tally.calls = 0
+    bench.try_schedule(draw_schedule(seed))
+    said = [(message.ts, message.text) for message in bench.get_slack().messages()]
+    return bench.tally.calls, dict(bench.tally.faults), said
 
-    assert live(5) == live(5)
+
+def test_a_seed_is_repeated_exactly(bench: Bench) -> None:
+    assert live(bench, 5) == live(bench, 5)
+
+
+@pytest.mark.parametrize("seed", [5, 23, 130])
+def test_the_store_in_this_process_answers_as_a_real_one(bench: Bench, redis: Redis, seed: int) -> None:
+    here = live(bench, seed)
+    bench.bed = ValkeyBed(redis)
+    assert live(bench, seed) == here
 
 
 def test_every_kind_of_step_is_drawn() -> None:
@@ -47,3 +62,18 @@ def test_every_kind_of_step_is_drawn() -> None:
     assert drawn == set(KINDS)
     assert draw_schedule(3) == draw_schedule(3) != draw_schedule(4)
     assert all(draw(Random(1)) == draw(Random(1)) for _, draw in KINDS.values())
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("mutant", [pytest.param(mutant, id=mutant.guard) for mutant in MUTANTS])
+def test_a_missing_guard_is_noticed(bench: Bench, mutant: Mutant) -> None:
+    assert bench.try_schedule(mutant.steps) == []
+    with apply_mutant(mutant):
+        assert mutant.promise in map(name_promise, bench.try_schedule(mutant.steps))
+
+
+def test_the_document_has_every_missing_guard_and_every_promise() -> None:
+    text = (ROOT / "docs" / "simulation.md").read_text()
+    rows = [f"| {mutant.guard} | {mutant.promise} |" for mutant in MUTANTS]
+    assert [row for row in text.splitlines() if row in rows] == rows
+    assert [name for name in PROMISES if f"**{name}**" not in text] == []
