@@ -113,7 +113,8 @@ def the_ledger_is_right(schedule: Schedule) -> Iterator[str]:
         yield f"${recorded:.3f} instead of ${sum(costs.values()):.3f}"
     true = schedule.sum_costs()
     for run_id, dollars in costs.items():
-        if run_id in true and run_id not in schedule.account.cut_off and abs(dollars - true[run_id]) > LEDGER_DOLLARS:
+        is_known = true.get(run_id, 0.0) > CENT and run_id not in schedule.account.cut_off  # a bill of 0 is none
+        if is_known and abs(dollars - true[run_id]) > LEDGER_DOLLARS:
             yield f"{run_id} cost ${dollars:.3f} instead of ${true[run_id]:.3f}"
 
 
