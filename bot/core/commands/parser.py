@@ -12,6 +12,7 @@ from bot.core.model import typed_text
 from bot.core.model.characters import to_half_width
 from bot.core.model.metrics import is_metric_word
 from bot.core.model.near_names import MIN_PREFIX_CHARACTERS
+from bot.core.model.recipe import BUDGET
 from bot.core.model.typed_quantities import parse_amount, parse_timespan
 from bot.core.model.typed_text import ParsedArguments, describe_override_refusal, format_inline_code, unknown_name_error
 from bot.errors import Denied, UserError
@@ -140,7 +141,7 @@ def sort_words(words: tuple[str, ...], spec: CommandSpec) -> ParsedArguments:
             overrides.append(f"{key}{equals}{value}")
         elif equals:
             parameters.append((key.lower(), value if key.lower() in FREE_TEXT_SETTINGS else to_half_width(value)))
-        elif parameters and continues_time(before, word):
+        elif parameters and (continues_time(before, word) or continues_amount(before, word)):
             parameters[-1] = (parameters[-1][0], f"{parameters[-1][1]} {word}")
         elif word.lower() in spec.flags and not spec.takes_settings:
             # The dashes may be left out where no setting could be meant.
@@ -164,6 +165,16 @@ def continues_time(before: str, word: str) -> bool:
     """Return whether a word is the unit of the setting before it: `hours` in `lease=2 hours`."""
     key, _, value = before.partition("=")
     return key.lower() in TIME_SETTINGS and parse_timespan(f"{value} {word}") is not None
+
+
+def continues_amount(before: str, word: str) -> bool:
+    """Return whether a word is the rest of a budget with a space in it, which is then refused as a whole.
+
+    >>> continues_amount("budget=1", "000"), continues_amount("nodes=1", "000"), continues_amount("budget=1", "30")
+    (True, False, False)
+    """
+    key, _, value = before.partition("=")
+    return key.lower() == BUDGET.name and re.fullmatch(r"\$?\d{1,3} \d{3}", f"{value} {word}", re.ASCII) is not None
 
 
 def refuse_space_around_equals(word: str) -> None:

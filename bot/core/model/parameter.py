@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.core.model.typed_quantities import HOW_TO_WRITE_AMOUNTS, parse_amount, parse_timespan
+from bot.core.model.typed_quantities import parse_amount, parse_timespan, suggest_amounts
 from bot.core.model.typed_text import format_inline_code, is_full_match
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, Text, join_alternatives, plural_phrase
@@ -98,7 +98,7 @@ class Parameter:
                     range=self.range,
                     value=format_inline_code(text),
                 ),
-                Phrase(HOW_TO_WRITE_AMOUNTS) if self.unit == DOLLARS and parse_amount(text) is None else "",
+                suggest_amounts(text) if self.unit == DOLLARS and parse_amount(text) is None else "",
             )
         return value
 

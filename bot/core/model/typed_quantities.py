@@ -9,10 +9,18 @@ from datetime import time, timedelta
 from bot.core.model.characters import to_half_width
 from bot.core.model.typed_text import format_inline_code
 from bot.errors import UserError
-from bot.phrase import N_, Phrase
+from bot.phrase import N_, Phrase, join_alternatives
 
 AMOUNT = re.compile(r"\$?(?:\d{1,3}(?:,\d{3}){1,4}|\d{1,12})(?:\.\d{1,6})?", re.ASCII)
 """Digits with commas between groups of three, or plain ones, and a decimal point."""
+
+AMBIGUOUS_AMOUNT = re.compile(r"[1-9]\d{0,2}\.\d{3}", re.ASCII)
+"""A point before three digits: thousands in half of the world, thousandths in the other."""
+
+GROUPED_AMOUNT = re.compile(r"(\d{1,3}(?:[.,' ]\d{3}){1,4})(?:[.,](\d{1,2}))?|(\d{1,12})[.,](\d{1,2})", re.ASCII)
+"""An amount in groups of three digits, or one with cents, by whatever signs."""
+
+DOLLAR_SIGNS = "$ "
 
 MAX_DOLLARS = 9_999_999
 """Maximum dollars of a monthly budget."""
@@ -25,9 +33,44 @@ def parse_amount(text: str) -> float | None:
 
     >>> [parse_amount(text) for text in ("$3", "1,000.50", "3.5", "3,50", "1e3", "3€", "٣")]
     [3.0, 1000.5, 3.5, None, None, None, None]
+    >>> parse_amount("3.500"), parse_amount("0.125")
+    (None, 0.125)
     """
     amount = to_half_width(text.strip())
+    if AMBIGUOUS_AMOUNT.fullmatch(amount.removeprefix("$")):
+        return None
     return float(amount.removeprefix("$").replace(",", "")) if AMOUNT.fullmatch(amount) else None
+
+
+def list_readings(text: str) -> list[str]:
+    """Return the amounts that a text may mean, as they must be typed; empty where it means none.
+
+    >>> [list_readings(text) for text in ("3.500", "3,50", "1.234,56", "1 000", "3€", "soon")]
+    [['3.50', '3500'], ['3.50'], ['1234.56'], ['1000'], [], []]
+    """
+    amount = to_half_width(text).strip(DOLLAR_SIGNS)
+    if re.fullmatch(r"\d{1,12}", amount, re.ASCII):
+        return [amount]
+    match = GROUPED_AMOUNT.fullmatch(amount)
+    if match is None:
+        return []
+    if match[3]:
+        return [f"{match[3]}.{match[4]:0<2}"]
+    whole = re.sub(r"[.,' ]", "", match[1])
+    if match[2]:
+        return [f"{whole}.{match[2]:0<2}"]
+    is_decimal = AMBIGUOUS_AMOUNT.fullmatch(amount.replace(",", ".")) is not None
+    return [f"{float(amount.replace(',', '.')):.2f}", whole] if is_decimal else [whole]
+
+
+def suggest_amounts(text: str) -> Phrase:
+    """Return how to write an amount: each that the text may mean."""
+    readings = list_readings(text)
+    if not readings:
+        return Phrase(HOW_TO_WRITE_AMOUNTS)
+    return Phrase(
+        "Write the amount as {amounts}.", amounts=join_alternatives(format_inline_code(reading) for reading in readings)
+    )
 
 
 def parse_budget(text: str) -> float:
@@ -39,7 +82,7 @@ def parse_budget(text: str) -> float:
     dollars = parse_amount(text)
     if dollars is None:
         raise UserError(
-            Phrase("{text} is not an amount of dollars.", text=format_inline_code(text)), Phrase(HOW_TO_WRITE_AMOUNTS)
+            Phrase("{text} is not an amount of dollars.", text=format_inline_code(text)), suggest_amounts(text)
         )
     if not 0.01 <= dollars <= MAX_DOLLARS:
         bounds = Phrase("A budget must be from $0.01 to ${most}.", most=f"{MAX_DOLLARS:,}")

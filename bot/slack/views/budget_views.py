@@ -105,7 +105,9 @@ def build_threshold_message(run: Run, threshold: BudgetThreshold) -> Message:
         "spent": wording.format_dollars(threshold.spent_dollars),
         "most": wording.format_dollars(threshold.limit_dollars),
     }
-    headline = render_phrase(THRESHOLD_REACHED[scope], percent=threshold.percent, person=mention(owner), **dollars)
+    # The threshold is what was crossed; by the time of the notice more may be used.
+    percent = wording.compute_whole_percent(threshold.spent_dollars, threshold.limit_dollars)
+    headline = render_phrase(THRESHOLD_REACHED[scope], percent=percent, person=mention(owner), **dollars)
     draws = render_phrase(DRAWS_ON_BUDGET, run=wording.link_run(run))
     consequence = (
         render_phrase(NO_NEW_LAUNCHES)

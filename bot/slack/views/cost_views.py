@@ -80,7 +80,7 @@ def run_cost_headline(run: Run, now: datetime) -> Markup:
     if cost is None:
         return render_phrase(UNPRICED_RUN, run=name)
     budget = wording.format_dollars(run.limits.budget_dollars)
-    share = f"{cost / run.limits.budget_dollars:.0%}"
+    share = f"{wording.compute_whole_percent(cost, run.limits.budget_dollars)}%"
     fields = {"run": name, "spent": wording.format_dollars(cost), "budget": budget, "share": share}
     if run.status is RunStatus.ENDED:
         return render_phrase("{run} cost *{spent}* in total, {share} of its budget of {budget}", **fields)

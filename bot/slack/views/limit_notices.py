@@ -164,7 +164,7 @@ def describe_budget(
     if not (spent or excess):
         return join_markup_sentences(render_phrase(WITHIN_BUDGET, **about), describe_needs(run, now, excess))
     head = (
-        render_phrase(BUDGET_USED, percent=spent.percent, **about)
+        render_phrase(BUDGET_USED, percent=compute_used_percent(run, now), **about)
         if spent
         else render_phrase(FORECAST_EXCEEDS_BUDGET, **about, **describe_excess(run, excess))
     )
@@ -225,6 +225,11 @@ def raise_button(run: Run) -> Block:
         render_phrase("Raise the budget?"), question, render_phrase("Raise it"), render_phrase("Cancel"), "primary"
     )
     return button(label, RAISE_BUDGET, f"{run.id} {before!r} {after!r}", dialog, "primary")
+
+
+def compute_used_percent(run: Run, now: datetime) -> int:
+    """Return how much of its budget a run has spent, in whole percent."""
+    return wording.compute_whole_percent(run.cost(now) or 0.0, run.limits.budget_dollars)
 
 
 def list_budget_pings(run: Run, now: datetime, spent: BudgetSpent | None) -> list[Message]:

@@ -253,6 +253,17 @@ def describe_forecast(run: Run, now: datetime) -> Markup:
     )
 
 
+def compute_whole_percent(dollars: float, of_dollars: float) -> int:
+    """Return the share of an amount in whole percent; 100 only where the cents that are shown reach the whole.
+
+    >>> [compute_whole_percent(dollars, 1000.0) for dollars in (45.6, 999.65, 999.999, 1000.0)]
+    [5, 99, 100, 100]
+    """
+    cents, of_cents = round(100 * dollars), round(100 * of_dollars)
+    percent = round(100 * cents / of_cents) if of_cents > 0 else 100
+    return min(percent, 99) if cents < of_cents else percent
+
+
 def describe_budget(maximum: float) -> Markup:
     """Return the budget in words."""
     return render_phrase("budget {dollars}", dollars=format_dollars(maximum))

@@ -12,6 +12,7 @@ from bot.core.commands.command import (
     ListRecipes,
     ListRuns,
     OpenLaunchForm,
+    Refuse,
     SetBudget,
     SetMonthlyBudget,
     ShowChart,
@@ -169,3 +170,43 @@ def test_parsing_never_crashes_and_every_refusal_names_what_is_valid(text: str) 
     if refusal := refusal_of(lambda: parse_command(text)):
         assert refusal.hint
         assert any(valid in str(refusal.sentence) for valid in VALID_SOMEWHERE), refusal.sentence
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("decline ppo-7f3a why=too big for today", "too big for today"),
+        ("decline ppo-7f3a reason=too big", "too big"),
+        ('decline ppo-7f3a note="too big"', "too big"),
+    ],
+)
+def test_a_reason_at_the_end_of_a_line_needs_no_quotes(line: str, why: str) -> None:
+    assert parse_command(line, thread_run="ppo-7f3a") == Refuse("ppo-7f3a", why)
+
+
+def test_a_name_at_the_end_of_a_line_needs_no_quotes() -> None:
+    launch = parse_command("launch ppo nodes=2 name=big batch")
+    assert isinstance(launch, Launch)
+    assert launch.parameters == (("nodes", "2"), ("name", "big batch"))
+
+
+@pytest.mark.parametrize(
+    ("word", "suggested"),
+    [
+        ("sotp", True),
+        ("stopp", True),
+        ("sto", True),
+        ("forgte", True),
+        ("shop", False),
+        ("stomp", False),
+        ("cop", False),
+    ],
+)
+def test_what_ends_or_deletes_is_suggested_for_a_clear_mistake_alone(word: str, suggested: bool) -> None:
+    with pytest.raises(UserError) as refused:
+        parse_command(f"{word} ppo-7f3a")
+    assert ("Did you mean" in str(refused.value.hint)) is suggested
+
+
+def test_top_is_a_list() -> None:
+    assert parse_command("top") == ListRuns()

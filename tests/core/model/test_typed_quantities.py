@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.core.model.typed_quantities import (
     MAX_DOLLARS,
+    list_readings,
     parse_amount,
     parse_budget,
     parse_time_of_day,
@@ -29,6 +30,11 @@ from bot.errors import UserError
         ("3,50", None),
         ("1,00,000", None),
         ("1.000.000", None),
+        ("3.500", None),
+        ("$12.345", None),
+        ("0.500", 0.5),
+        ("1234.500", 1234.5),
+        ("1,000.500", 1000.5),
         ("-3", None),
         ("1e9", None),
         ("inf", None),
@@ -41,6 +47,28 @@ from bot.errors import UserError
 )
 def test_an_amount_is_read_only_where_it_means_one_thing(text: str, dollars: float | None) -> None:
     assert parse_amount(text) == dollars
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("3.500", "Write the amount as `3.50` or `3500`."),
+        ("3,5", "Write the amount as `3.50`."),
+        ("3,50", "Write the amount as `3.50`."),
+        ("1.234,56", "Write the amount as `1234.56`."),
+        ("1.000.000", "Write the amount as `1000000`."),
+        ("1 000", "Write the amount as `1000`."),
+        ("1'000", "Write the amount as `1000`."),
+        ("3€", "Write the amount as `3.50`."),
+        ("a lot", "Write the amount as `3.50`."),
+    ],
+)
+def test_the_refusal_of_an_amount_shows_what_it_may_mean_as_it_must_be_typed(text: str, hint: str) -> None:
+    with pytest.raises(UserError) as refused:
+        parse_budget(text)
+    assert str(refused.value.hint) == hint
+    for reading in list_readings(text):
+        parse_budget(reading)
 
 
 @pytest.mark.parametrize(("text", "dollars"), [("0.01", 0.01), ("9,999,999", MAX_DOLLARS)])

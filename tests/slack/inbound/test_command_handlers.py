@@ -100,7 +100,9 @@ def test_a_run_may_be_named_by_its_last_letters(bot: Bot) -> None:
 def test_names_that_fit_several_runs_are_refused_with_them(bot: Bot) -> None:
     for _ in range(2):
         bot.say("launch smoke")
-    assert "Which run? Several active ones match `smoke`. Valid: `smoke-0001`, `smoke-0002`." in bot.say("status smoke")
+    answer = bot.say("status smoke")
+    assert "Which run? Several active ones match `smoke`. Type one of these ids: `smoke-0001` (<!date^" in answer
+    assert "`smoke-0002` (<!date^" in answer
 
 
 def test_lists_are_of_the_active_mine_the_ended_and_all(bot: Bot) -> None:

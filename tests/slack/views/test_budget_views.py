@@ -56,6 +56,12 @@ def test_budgets_of_other_owners_and_months_have_messages_of_their_own() -> None
     assert len({message.key for message in messages}) == 3
 
 
+def test_the_percentage_is_that_of_the_amounts_beside_it() -> None:
+    threshold = BudgetThreshold("2026-01", "team:C0TRAIN", 80, 999.65, 1000.0)
+    (message,) = list_monthly_budget_messages(running(budget_thresholds=(threshold,)))
+    assert "used 99% of its monthly budget* ($999.65 of $1,000)" in message.text
+
+
 @pytest.mark.parametrize(("percent", "said"), [(80, "`/verl budget`"), (100, "New launches are blocked")])
 def test_a_used_up_budget_blocks_launches_and_another_says_what_is_left(percent: int, said: str) -> None:
     (message,) = list_monthly_budget_messages(running(budget_thresholds=(reached(percent),)))
