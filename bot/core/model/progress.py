@@ -119,6 +119,7 @@ class TrainingTotals:
         steps: that the log reported, repeated ones included; seconds: how long they took, as far as the log reports it.
         last_step: the step that was reported last, which may be reported on several lines.
         first_validation, best_validation: of its validations; None before any.
+        best_validation_step: where the best one was measured; None where it is not known.
     """
 
     steps: int = 0
@@ -126,28 +127,31 @@ class TrainingTotals:
     last_step: int | None = None
     first_validation: float | None = None
     best_validation: float | None = None
+    best_validation_step: int | None = None
 
     def record_step(self, step: int, seconds: float) -> Self:
         """Return the totals after a step; further lines on the last step do not count.
 
-        >>> TrainingTotals().record_step(1, 60.0).record_step(1, 60.0)
-        TrainingTotals(steps=1, seconds=60.0, last_step=1, first_validation=None, best_validation=None)
+        >>> totals = TrainingTotals().record_step(1, 60.0).record_step(1, 60.0)
+        >>> totals.steps, totals.seconds, totals.last_step
+        (1, 60.0, 1)
         """
         # A training may report one step on several lines.
         if step == self.last_step:
             return self
         return replace(self, steps=self.steps + 1, seconds=self.seconds + seconds, last_step=step)
 
-    def record_validation(self, value: float) -> Self:
-        """Return the totals after a validation.
+    def record_validation(self, value: float, step: int) -> Self:
+        """Return the totals after a validation. Of equal ones the first is the best.
 
-        >>> TrainingTotals().record_validation(0.5).record_validation(0.25)
-        TrainingTotals(steps=0, seconds=0.0, last_step=None, first_validation=0.5, best_validation=0.5)
+        >>> totals = TrainingTotals().record_validation(0.5, 20).record_validation(0.25, 40)
+        >>> totals.first_validation, totals.best_validation, totals.best_validation_step
+        (0.5, 0.5, 20)
         """
-        first, best = (
-            value if previous is None else previous for previous in (self.first_validation, self.best_validation)
-        )
-        return replace(self, first_validation=first, best_validation=max(best, value))
+        first = value if self.first_validation is None else self.first_validation
+        if self.best_validation is not None and self.best_validation >= value:
+            return replace(self, first_validation=first)
+        return replace(self, first_validation=first, best_validation=value, best_validation_step=step)
 
 
 PACED_STEPS = 64
@@ -328,7 +332,7 @@ class Progress:
         )
         if validation is not None:
             validations = self.validations.with_point(row.step, validation)
-            totals = progress.training_totals.record_validation(validation)
+            totals = progress.training_totals.record_validation(validation, row.step)
             progress = replace(
                 progress,
                 validation=validation,

@@ -302,6 +302,7 @@ class Framework:
         samples: how it writes samples and metrics into files.
         option_trees: the settings that each of its programs knows, by the name of the module that runs.
         advised_program: the program whose settings its advice and remedies name.
+        equivalent_options: what another program calls those settings, by program and setting.
         launch_checks: what is checked of a launch of one of these programs.
     """
 
@@ -324,6 +325,7 @@ class Framework:
     option_trees: Mapping[str, OptionTree]
     launch_checks: Mapping[str, LaunchChecks] = field(default_factory=dict)
     advised_program: str = ""
+    equivalent_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def get_launch_checks(self, program: str) -> LaunchChecks:
         """Return the checks of one of its programs; none for a program that it does not check."""

@@ -2,6 +2,7 @@
 
 import re
 
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.run import Run
 from bot.core.rules.relaunch import takes_setting
 from bot.phrase import N_, Text
@@ -11,7 +12,11 @@ OPTION = re.compile(r"`\+?(?P<option>[a-z_]+(?:\.[a-z0-9_]+)+)(?:=[^`\n]*)?`")
 """A setting of the framework within advice, such as `trainer.save_freq=20`."""
 
 OWN_PARAMETERS = N_("Try another {parameters}. {command} lists all parameters of {recipe}.")
-NO_SUCH_SETTING = N_("{recipe} takes no settings of verl; {command} lists its own parameters.")
+NO_SUCH_SETTING = N_(
+    "{recipe} takes no settings of verl. {command} lists its own parameters; {retry} tries another value of one, and "
+    "{stop} ends this run."
+)
+EQUIVALENT_SETTINGS = N_("In the trainer of {recipe} that is {parameters}.")
 OTHER_TRAINER = N_("{recipe} runs another trainer of verl, which has other settings; {command} lists its parameters.")
 
 
@@ -30,8 +35,18 @@ def describe_own_settings(run: Run, advice: Text) -> Markup:
     if isinstance(advice, str) or not list_lacking_settings(run, advice):
         return Markup()
     names = {one.option: one.parameter for one in run.plan.option_parameters}
-    parameters = [code(names[option]) for option in list_lacking_settings(run, advice) if option in names]
-    about = {"recipe": code(run.recipe), "command": code(f"/verl describe {run.recipe}")}
+    lacking = list_lacking_settings(run, advice)
+    parameters = [code(names[option]) for option in lacking if option in names]
+    about = {
+        "recipe": code(run.recipe),
+        "command": code(f"/verl describe {run.recipe}"),
+        "retry": code(f"/verl retry {run.id} PARAMETER=VALUE"),
+        "stop": code(f"/verl stop {run.id}"),
+    }
+    equivalents = FRAMEWORK.equivalent_options.get(run.plan.program, {})
+    own_options = dict.fromkeys(equivalents[option] for option in lacking if option in equivalents)
+    if run.plan.takes_overrides and own_options:
+        return render_phrase(EQUIVALENT_SETTINGS, parameters=join_markup_list(map(code, own_options)), **about)
     if parameters:
         return render_phrase(OWN_PARAMETERS, parameters=join_markup_list(parameters), **about)
     return render_phrase(OTHER_TRAINER if run.plan.takes_overrides else NO_SUCH_SETTING, **about)

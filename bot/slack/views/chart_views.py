@@ -6,7 +6,8 @@ from datetime import datetime
 from bot.core.model.code_version import CodeVersion
 from bot.core.model.metrics import MetricWord
 from bot.core.model.recipe import CODE
-from bot.core.rules.chart_data import Chart, ChartLine, RunHistory, choose_reward, get_validation_series
+from bot.core.model.run import Run
+from bot.core.rules.chart_data import MIN_POINTS, Chart, ChartLine, RunHistory, choose_reward, get_validation_series
 from bot.core.rules.downsample import render_sparkline
 from bot.core.rules.setting_differences import SettingDifference, SettingValue
 from bot.phrase import N_
@@ -42,9 +43,26 @@ def build_plot_answer(run_history: RunHistory, selected_charts: Sequence[Chart])
         chart_block = build_native_chart(chart)
         blocks += [chart_block] if chart_block else []
         blocks.append(context(join_parts("\n", map(describe_series, chart.lines))))
+        if not chart.is_drawable:
+            blocks.append(context(explain_missing_chart(run_history.run, chart)))
     if saves_text := describe_saves(selected_charts[0].marks):
         blocks.append(context(mrkdwn(":floppy_disk: {}", saves_text)))
     return build_answer(join_parts(" · ", [chart.title for chart in selected_charts]), blocks)
+
+
+TOO_FEW_POINTS = N_("No chart yet: it needs {most} points, and there are {count}. Ask again in a few steps: {command}")
+TOO_FEW_POINTS_AT_END = N_("No chart: it needs {most} points, and the run ended with {count}.")
+
+
+def explain_missing_chart(run: Run, chart: Chart) -> Markup:
+    """Return why a chart is not drawn, and when it will be."""
+    count = max((len(line.points) for line in chart.lines), default=0)
+    return render_phrase(
+        TOO_FEW_POINTS_AT_END if run.is_finished else TOO_FEW_POINTS,
+        most=MIN_POINTS,
+        count=count,
+        command=code(f"/verl plot {run.id}"),
+    )
 
 
 SERIES_SUMMARY = N_("{metric} {curve} {last} at step {step}, between {low} and {high}")

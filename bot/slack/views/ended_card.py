@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.core.model.failure import FailureSummary
+from bot.core.model.progress import Progress
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules import log_lines
@@ -37,10 +38,12 @@ from bot.slack.views.mrkdwn import (
     strip_bold,
 )
 from bot.slack.views.progress_views import (
+    describe_best_validation,
     describe_loss,
     describe_reward,
     describe_sources,
     describe_validation,
+    find_best_validation,
     format_number,
     further_metrics_line,
     metrics_line,
@@ -133,7 +136,10 @@ def list_missed_stops(run: Run, now: datetime) -> list[Markup]:
 def list_end_fields(run: Run, now: datetime, previous: Run | None) -> list[Markup]:
     """Return the facts of a finished training, each under its name: only those that are known."""
     values = (
-        (N_("Validation"), join_parts("\n", [describe_best_validation(run), describe_sources(run.training.progress)])),
+        (
+            N_("Validation"),
+            join_parts("\n", [describe_last_and_best_validation(run), describe_sources(run.training.progress)]),
+        ),
         (N_("Reward"), describe_reward(run.training.progress)),
         (N_("Loss"), describe_loss(run.training.progress)),
         (N_("Compared with the last run"), describe_comparison(run, previous, now)),
@@ -142,13 +148,14 @@ def list_end_fields(run: Run, now: datetime, previous: Run | None) -> list[Marku
     return [mrkdwn("*{}*\n{}", render_phrase(name), value) for name, value in values if value]
 
 
-def describe_best_validation(run: Run) -> Markup:
+def describe_last_and_best_validation(run: Run) -> Markup:
     """Return the newest validation, and the best one where that was better."""
-    best, last = run.training.progress.training_totals.best_validation, run.training.progress.validation
-    text = describe_validation(run.training.progress)
-    if best is None or last is None or format_number(best) == format_number(last):
+    progress = run.training.progress
+    best, last = find_best_validation(progress), progress.validation
+    text = describe_validation(progress)
+    if best is None or last is None or format_number(best[0]) == format_number(last):
         return text
-    return join_markup_list([text, render_phrase("best {value}", value=format_number(best))])
+    return join_markup_list([text, render_phrase("best {value}", value=describe_best_validation(progress))])
 
 
 def describe_comparison(run: Run, previous: Run | None, now: datetime) -> Markup:
@@ -156,26 +163,32 @@ def describe_comparison(run: Run, previous: Run | None, now: datetime) -> Markup
     if previous is None:
         return Markup()
     differences = list_differences(run, previous, now)
-    return join_markup_list([code(previous.id), *differences]) if differences else Markup()
+    return join_markup_list([wording.link_run(previous), *differences]) if differences else Markup()
+
+
+BEST_VALIDATIONS = N_("best validation {value}, before {earlier}: {change}")
 
 
 def list_differences(run: Run, previous: Run, now: datetime) -> list[Markup]:
-    """Return the difference of the validations, or else of the rewards, and of the costs."""
-    pairs = (
-        (N_("validation {change}"), run.training.progress.validation, previous.training.progress.validation),
-        (N_("reward {change}"), run.training.progress.reward, previous.training.progress.reward),
-    )
-    changes = [
-        render_phrase(phrase, change=f"{value - before:+.2f}")
-        for phrase, value, before in pairs
-        if value is not None and before is not None
-    ]
+    """Return the difference of the best validations, or else of the newest rewards, and of the costs."""
+    changes = list_result_changes(run.training.progress, previous.training.progress)
     cost, cost_before = run.cost(now), previous.cost(now)
     if cost is None or cost_before is None:
-        return changes[:1]
+        return changes
     phrase = N_("{dollars} cheaper") if cost < cost_before else N_("{dollars} more")
     cost_change = render_phrase(phrase, dollars=wording.format_dollars(abs(cost - cost_before)))
-    return [*changes[:1], *([cost_change] if abs(cost - cost_before) >= 0.005 else [render_phrase("same cost")])]
+    return [*changes, *([cost_change] if abs(cost - cost_before) >= 0.005 else [render_phrase("same cost")])]
+
+
+def list_result_changes(progress: Progress, earlier: Progress) -> list[Markup]:
+    """Return the change of the best validations, each with its step, or else that of the newest rewards."""
+    best, best_before = find_best_validation(progress), find_best_validation(earlier)
+    if best and best_before:
+        values = {"value": describe_best_validation(progress), "earlier": describe_best_validation(earlier)}
+        return [render_phrase(BEST_VALIDATIONS, **values, change=f"{best[0] - best_before[0]:+.2f}")]
+    if progress.reward is None or earlier.reward is None:
+        return []
+    return [render_phrase("reward {change}", change=f"{progress.reward - earlier.reward:+.2f}")]
 
 
 def describe_model_briefly(run: Run) -> Markup:

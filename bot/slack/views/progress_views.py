@@ -147,6 +147,26 @@ def describe_validation(progress: Progress) -> Markup:
     )
 
 
+def find_best_validation(progress: Progress) -> tuple[float, int | None] | None:
+    """Return the best validation with its step, which is None where it is not known; None before any validation."""
+    totals, last = progress.training_totals, progress.validation
+    if totals.best_validation is None:
+        return None if last is None else (last, progress.validated_step)
+    is_last = totals.best_validation_step is None and totals.best_validation == last
+    return totals.best_validation, progress.validated_step if is_last else totals.best_validation_step
+
+
+def describe_best_validation(progress: Progress) -> Markup:
+    """Return the best validation with its step; empty before any validation."""
+    best = find_best_validation(progress)
+    if best is None:
+        return Markup()
+    value, step = best
+    if step is None:
+        return escape(format_number(value))
+    return render_phrase("{value} (step {step})", value=format_number(value), step=step)
+
+
 def describe_validations(progress: Progress) -> list[Markup]:
     """Return the newest validation, and the results of the other data sources where there are several."""
     return [describe_validation(progress), describe_sources(progress)]

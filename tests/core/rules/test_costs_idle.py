@@ -121,7 +121,7 @@ VALIDATED = {"val-core/x/reward/mean@1": 0.5}
         pytest.param([a_step(1), a_step(1)], TrainingTotals(1, 60.0, 1), id="one step on two lines"),
         pytest.param(
             [StepMetrics(0, VALIDATED), a_step(0)],
-            TrainingTotals(1, 60.0, 0, 0.5, 0.5),
+            TrainingTotals(1, 60.0, 0, 0.5, 0.5, 0),
             id="validated before the first",
         ),
         pytest.param(
@@ -134,7 +134,7 @@ VALIDATED = {"val-core/x/reward/mean@1": 0.5}
         ),
         pytest.param(
             [a_step(n, **{"val-core/x/reward/mean@1": value}) for n, value in ((1, 0.2), (2, 0.7), (3, 0.4))],
-            TrainingTotals(3, 180.0, 3, 0.2, 0.7),
+            TrainingTotals(3, 180.0, 3, 0.2, 0.7, 2),
             id="the first and the best validation",
         ),
     ],

@@ -8,8 +8,13 @@ from bot.slack.views.advice_views import render_advice
 from tests.builders import running
 
 LOWER = Phrase("Lower `actor_rollout_ref.actor.optim.lr`, or resume with `trainer.resume_mode=resume_path`.")
-RATE = OptionParameter("actor_rollout_ref.actor.optim.lr", "learning_rate", "0.1", None, None)
 ALL = "`/verl describe ppo`"
+NO_SETTINGS = (
+    f"`ppo` takes no settings of verl. {ALL} lists its own parameters; `/verl retry ppo-7f3a PARAMETER=VALUE` tries "
+    "another value of one, and `/verl stop ppo-7f3a` ends this run."
+)
+KL = Phrase("Raise `algorithm.kl_ctrl.kl_coef`.")
+RATE = OptionParameter("actor_rollout_ref.actor.optim.lr", "learning_rate", "0.1", None, None)
 
 
 @pytest.mark.parametrize(
@@ -21,11 +26,20 @@ ALL = "`/verl describe ppo`"
             LOWER,
             f"Try another `learning_rate`. {ALL} lists all parameters of `ppo`.",
         ),
-        ({"takes_overrides": False}, LOWER, f"`ppo` takes no settings of verl; {ALL} lists its own parameters."),
+        (
+            {"takes_overrides": False},
+            LOWER,
+            NO_SETTINGS,
+        ),
         (
             {"takes_overrides": True, "program": "verl.trainer.sft_trainer"},
             LOWER,
-            f"{LOWER} `ppo` runs another trainer of verl, which has other settings; {ALL} lists its parameters.",
+            f"{LOWER} In the trainer of `ppo` that is `optim.lr`.",
+        ),
+        (
+            {"takes_overrides": True, "program": "verl.trainer.sft_trainer"},
+            KL,
+            f"{KL} `ppo` runs another trainer of verl, which has other settings; {ALL} lists its parameters.",
         ),
         (
             {"takes_overrides": True, "program": "verl.trainer.sft_trainer"},
@@ -39,7 +53,8 @@ ALL = "`/verl describe ppo`"
         "a recipe of verl",
         "a parameter of its own",
         "no such parameter",
-        "another trainer's settings",
+        "what another trainer calls it",
+        "a setting that another trainer lacks",
         "a setting of both trainers",
         "no setting",
         "a team's own words",

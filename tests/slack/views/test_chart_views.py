@@ -10,6 +10,7 @@ from bot.core.model.metrics import StepMetrics
 from bot.core.model.money import Rate
 from bot.core.model.progress import Progress, StepTime
 from bot.core.model.run import Run
+from bot.core.model.run_state import Reason
 from bot.core.rules.chart_data import RunHistory, build_comparison_chart
 from bot.core.rules.setting_differences import find_differences
 from bot.i18n import use_language
@@ -122,3 +123,12 @@ def read_all(language: str) -> str:
 def test_saves_name_the_newest_checkpoint_and_count_none() -> None:
     assert chart_views.describe_saves([20.0, 40.0, 500.0]) == "newest checkpoint: step 500"
     assert chart_views.describe_saves([]) == ""
+
+
+@pytest.mark.parametrize("steps", [4, 5])
+def test_a_chart_of_few_points_is_explained_and_announced(steps: int) -> None:
+    text = str(drawn(told(running(), steps, 0.5))["blocks"])
+    why = "No chart yet: it needs 5 points, and there are 4. Ask again in a few steps: `/verl plot ppo-7f3a`"
+    assert (why in text) is (steps < 5)
+    ended = told(running().close(Reason.SUCCEEDED, at(7200)), steps, 0.5)
+    assert ("the run ended with 4." in str(drawn(ended)["blocks"])) is (steps < 5)

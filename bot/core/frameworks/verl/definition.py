@@ -10,6 +10,7 @@ from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.frameworks.verl.option_keys import OPTION_LIST
 from bot.core.frameworks.verl.options import (
     CHECKPOINT_INTERVAL_OPTION,
+    SFT_OPTIONS,
     STALL_ADVICE,
     VALIDATION_INTERVAL_OPTION,
     adapt_rules,
@@ -24,6 +25,8 @@ from bot.core.model.training_framework import Framework, LaunchChecks, OutputFor
 
 PPO_PROGRAM = "verl.trainer.main_ppo"
 """The program whose settings the advice names."""
+
+SFT_PROGRAM = "verl.trainer.sft_trainer"
 
 VERL = Framework(
     name="verl",
@@ -44,6 +47,7 @@ VERL = Framework(
     samples=OutputFormat(SCORE_KEYS, FINDING_ORDERS, parse_samples, parse_metrics_file),
     option_trees=OPTION_LIST.trees,
     advised_program=PPO_PROGRAM,
+    equivalent_options={SFT_PROGRAM: SFT_OPTIONS},
     launch_checks={
         PPO_PROGRAM: LaunchChecks(
             refuse_unfit_run,

@@ -90,3 +90,21 @@ def find_last_value(pattern: re.Pattern[str], script: str) -> str:
     """Return the last value of a setting; empty if it is not set."""
     values = pattern.findall(script)
     return values[-1] if values else ""
+
+
+SFT_OPTIONS: Mapping[str, str] = {
+    "actor_rollout_ref.actor.optim.lr": "optim.lr",
+    "actor_rollout_ref.actor.optim.lr_warmup_steps_ratio": "optim.lr_warmup_steps_ratio",
+    "actor_rollout_ref.actor.grad_clip": "optim.clip_grad",
+    "actor_rollout_ref.actor.ppo_mini_batch_size": "data.train_batch_size",
+    "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu": "data.micro_batch_size_per_gpu",
+    "actor_rollout_ref.actor.ppo_max_token_len_per_gpu": "data.max_token_len_per_gpu",
+    "actor_rollout_ref.actor.fsdp_config.param_offload": "engine.param_offload",
+    "actor_rollout_ref.actor.fsdp_config.optimizer_offload": "engine.optimizer_offload",
+    "actor_rollout_ref.model.path": "model.path",
+    "actor_rollout_ref.model.enable_gradient_checkpointing": "model.enable_gradient_checkpointing",
+    "data.max_prompt_length": "data.max_length",
+    "data.max_response_length": "data.max_length",
+    "data.dataloader_num_workers": "data.num_workers",
+}
+"""What verl's SFT trainer (0.9.1) calls the settings of PPO's that advice names."""
