@@ -138,6 +138,7 @@ docs: $(READY)  ## what in docs/ is made from the code
 
 screenshots: $(READY) page  ## the pictures of the README, from the demo in a browser
 	$(BIN)/python -m docs.screenshots
+	PYTHONPATH=$(CURDIR) $(BIN)/python docs/state_pictures.py
 
 charts: $(READY)  ## the pictures of charts in docs/
 	$(BIN)/python -m docs.charts

@@ -85,6 +85,11 @@ def save(part: Locator | Page, name: str, margin: int = 0) -> None:
         part.page.screenshot(path=path, clip=find_clip(part, margin))
     else:
         part.screenshot(path=path)
+    compact_picture(path)
+
+
+def compact_picture(path: Path) -> None:
+    """Rewrite a picture in few colours."""
     with Image.open(path) as image:
         compact = image.convert("RGB").quantize(COLOURS, kmeans=2, dither=Image.Dither.NONE)
     compact.save(path, optimize=True)
