@@ -230,6 +230,17 @@ def test_the_advised_commands_lift_the_refusal_of_a_launch_and_of_an_approval(
     assert "is approved and launching" in bot.say("approve smoke-0002", user=LEA, channel=RANDOM)
 
 
+def test_an_approver_who_raises_a_budget_hears_whose_caps_are_in_the_way(bot: Bot) -> None:
+    bot.running(LINE)
+    bot.policy = replace(
+        POLICY, approve_above_dollars=None, person=Caps(dollars_per_month=12), team=Caps(dollars_per_month=12)
+    )
+    refused = bot.say("budget smoke-0001 20", user=LEA, channel=RANDOM)
+    assert "This would bring the runs of <@U0ANA> this month to $20.00; the limit is $12.00." in refused
+    assert "This would bring the runs of <#C0TRAIN> this month to $20.00; the limit is $12.00." in refused
+    assert "your" not in refused.lower()
+
+
 def test_a_person_is_named_by_id_where_a_form_shows_no_mention_and_the_command_takes_that(bot: Bot) -> None:
     assert f"<@{ANA}> can now spend $65.00 a month." in bot.say(f"budget @{ANA} 65", user=LEA)
 

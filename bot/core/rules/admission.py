@@ -4,7 +4,7 @@ The ledger says what open runs reserve.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
@@ -58,6 +58,25 @@ CAP_VIOLATIONS = {
         "This would bring the workspace's runs this month to ${would}; its limit is ${most}."
     ),
 }
+CAP_VIOLATIONS_OF_OTHERS = CAP_VIOLATIONS | {
+    (Scope.PERSON, Measure.RUNS): N_("{person} has a limit of {most} runs at once; with this one it would be {would}."),
+    (Scope.PERSON, Measure.GPUS): N_("{person} has a limit of {most} GPUs at once; with this run it would be {would}."),
+    (Scope.PERSON, Measure.DOLLARS_PER_HOUR): N_(
+        "The runs of {person} would cost ${would} an hour; the limit is ${most}."
+    ),
+    (Scope.PERSON, Measure.DOLLARS_PER_MONTH): N_(
+        "This would bring the runs of {person} this month to ${would}; the limit is ${most}."
+    ),
+    (Scope.TEAM, Measure.RUNS): N_("{channel} has a limit of {most} runs at once; with this one it would be {would}."),
+    (Scope.TEAM, Measure.GPUS): N_("{channel} has a limit of {most} GPUs at once; with this run it would be {would}."),
+    (Scope.TEAM, Measure.DOLLARS_PER_HOUR): N_(
+        "The runs of {channel} would cost ${would} an hour; the limit is ${most}."
+    ),
+    (Scope.TEAM, Measure.DOLLARS_PER_MONTH): N_(
+        "This would bring the runs of {channel} this month to ${would}; the limit is ${most}."
+    ),
+}
+"""The same for readers other than the person who launches, and elsewhere: each cap by its owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +106,19 @@ class CapViolation:
     @property
     def sentence(self) -> Text:
         """Return the violation in words, addressed to the person who launches."""
+        return Phrase(CAP_VIOLATIONS[self.scope, self.measure], **self.sentence_values)
+
+    @property
+    def sentence_values(self) -> Mapping[str, str]:
+        """Return the numbers of the violation, dollars to the cent."""
         counted = self.measure in (Measure.RUNS, Measure.GPUS)
         would, most = (f"{value:,.0f}" if counted else f"{value:,.2f}" for value in (self.total, self.cap))
-        return Phrase(CAP_VIOLATIONS[self.scope, self.measure], would=would, most=most)
+        return {"would": would, "most": most}
+
+    def describe_to_others(self, run: Run) -> Text:
+        """Return the violation by a recorded run in words, with the owner of the cap."""
+        owners = {"person": name_person(run.requester), "channel": name_channel(run.channel)}
+        return Phrase(CAP_VIOLATIONS_OF_OTHERS[self.scope, self.measure], **self.sentence_values, **owners)
 
 
 def find_cap_violations(policy: Policy, ledger: Ledger, run_reservation: Reservation, month: str) -> list[CapViolation]:
@@ -124,7 +153,11 @@ def admit_run(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzi
     enforced = [violation for violation in violations if not policy.is_report_only(violation.rule)]
     # All caps in one refusal, so that the person does not correct one after the other.
     if enforced:
-        sentences = join_sentences(*(violation.sentence for violation in enforced))
+        # A recorded run is checked again for another person's budget, or for all who read why it ended.
+        is_launch = all(reservation.run_id != run.id for reservation in ledger.reservations)
+        sentences = join_sentences(
+            *(violation.sentence if is_launch else violation.describe_to_others(run) for violation in enforced)
+        )
         raise Denied(
             sentences,
             suggest_remedy(enforced, run),

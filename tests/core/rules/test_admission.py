@@ -98,7 +98,7 @@ def test_a_run_does_not_stand_in_its_own_way() -> None:
 def test_a_larger_budget_is_held_against_dollars_alone() -> None:
     run = a_run(id="ppo-0001", gpus="H100:8", budget_dollars=150.0)
     assert admit_run(run, HELD, Policy(person=Caps(runs=0, gpus=0, dollars_per_hour=0)), NOON, UTC) == run
-    with pytest.raises(UserError, match="your runs this month to"):
+    with pytest.raises(UserError, match="the runs of @U0ANA this month to"):
         admit_run(run, HELD, Policy(person=Caps(dollars_per_month=449)), NOON, UTC)
 
 
