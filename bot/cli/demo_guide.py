@@ -100,7 +100,7 @@ GUIDE = (
         "Approve it",
         "Now act as Ben, who is an approver: press *Approve* on the waiting card, or check the budgets.",
         ("/verl budget", "/verl list"),
-        r"is approved and launching",
+        r"is approved and launching|has approved the launch",
         user=BEN,
         role="approver",
     ),
