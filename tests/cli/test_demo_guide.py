@@ -20,7 +20,7 @@ PROOFS = {
     "Ask for an approval": ":raised_hand: smoke-df25 needs approval",
     "Approve it": f":ok: <@U0BEN> has approved the launch of {LINK}",
     "Fill in a form": "Launch a run",
-    "Look at a real recipe": ":no_entry_sign: This would be refused. It needs H100:1; this machine has no GPU for runs.",
+    "Look at a real recipe": ":no_entry_sign: This would be refused. It needs H100:1; there is no GPU here.",
     "Stop a run": ":black_square_for_stop: smoke-df25 was stopped by <@U0ANA>",
     "Switch to Chinese": ":speech_balloon: 你的语言是简体中文",
     "See every command": "What you can type after /verl",
