@@ -248,7 +248,7 @@ MUTANTS = (
     Mutant(
         "a paused leader's writes are refused",
         "each end is posted once",
-        (Step("second bot"), QUICK, LAUNCH, Step("pause", (66, 90)), WAIT, STOP, WAIT),
+        (Step("second bot"), QUICK, Step("pause at", ("slack.chat.postMessage", 90)), LAUNCH, WAIT, STOP, WAIT),
         {"bot.adapters.redis.fencing.FencedRedis.check_epoch": never},
     ),
 )

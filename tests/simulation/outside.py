@@ -55,12 +55,14 @@ class Process:
     Attributes:
         fatal: number of calls outside before the one that it does not make; None to live.
         pause: the same for a pause, and what happens meanwhile.
+        pause_at: the beginning of the name of a call before which it pauses, and what happens meanwhile.
     """
 
     host: Host
     alive: bool = True
     fatal: int | None = None
     pause: tuple[int, Callable[[], None]] | None = None
+    pause_at: tuple[str, Callable[[], None]] | None = None
 
     def reach(self, counts: Counter[str]) -> None:
         """Note that a call is about to leave the process; end or pause here if that is due."""
@@ -121,6 +123,12 @@ class Outside:
     def call(self, name: str) -> Trouble | None:
         """Make a call; return its trouble if it takes effect all the same, and count the trouble."""
         self.reach()
+        if self.process is not None and self.process.pause_at is not None:
+            beginning, happen = self.process.pause_at
+            if name.startswith(beginning):
+                self.process.pause_at = None
+                self.counts["leader paused"] += 1
+                happen()
         fault = self.faults.take(name)
         if fault is None:
             return None

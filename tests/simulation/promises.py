@@ -51,6 +51,8 @@ def no_cluster_is_left(schedule: Schedule) -> Iterator[str]:
 
 
 def each_end_is_posted_once(schedule: Schedule) -> Iterator[str]:
+    if schedule.account.set_back_unseen:  # a machine that never knew the store takes the old state for the only one
+        return
     ends = count_messages(schedule)
     for run in schedule.list_runs().values():
         for key in ("card", "ended"):

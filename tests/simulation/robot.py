@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from bot.app.store_watch import StoreMemory
 from bot.bootstrap.bot import (
     CLOCK,
     CLOCK_PERIOD,
+    LEADERSHIP,
     MEMORY,
     MEMORY_PERIOD,
     MONTHLY_BUDGETS,
@@ -190,6 +191,10 @@ class TurnScheduler:
         if name in self.due:
             self.due[name] = self._now()
 
+    def wake_all(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.wake(name)
+
     def run_due(self) -> None:
         """Run the jobs that are due, and those that become due meanwhile, each a bounded number of times."""
         for _ in range(MAX_ROUNDS):
@@ -274,6 +279,7 @@ class Robot:
     def _add_jobs(self) -> None:
         """Add the jobs that the bot adds when it starts, but those for its machine and its pages."""
         parts = self.parts
+        self.scheduler.add_job(LEADERSHIP, parts.leadership.period, parts.leadership.renew)
         self.scheduler.add_job(CLOCK, CLOCK_PERIOD, parts.clock_watch.check_clock)
         self.scheduler.add_job(TICK, timedelta(seconds=SETTINGS.tick_seconds), self._tick)
         self.scheduler.add_job(UNREADABLE, UNREADABLE_PERIOD, parts.unreadable_runs.reconcile)

@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
-from slack_playground.faults import Fault, Trouble
-from tests.doubles.sky_world import LIVE_JOBS, Machines, Pace, World
+from tests.doubles.sky_world import Machines, World
 from tests.simulation.disks import Disks
+from tests.simulation.events import EVENTS
 from tests.simulation.outside import Host, Outside
 from tests.simulation.robot import Robot, make_ids
 from tests.simulation.sky import Current, Sky
@@ -48,6 +47,7 @@ class Account:
         removed: healthy runs whose cluster the bot removed.
         by_delivery: runs that each delivery was answered with, by its trigger.
         cut_off: runs whose cluster only a server knows, or its cost, which does not answer any more.
+        set_back_unseen: whether the store was set back while no bot ran whose machine knew it.
         store_was_set_back: whether the store was; lost_with_it: runs recorded after the state that came back.
     """
 
@@ -60,6 +60,7 @@ class Account:
     removed: list[str] = field(default_factory=list)
     by_delivery: dict[str, set[str]] = field(default_factory=dict)
     cut_off: set[str] = field(default_factory=set)
+    set_back_unseen: bool = False
     store_was_set_back: bool = False
     lost_with_it: set[str] = field(default_factory=set)
 
@@ -104,7 +105,10 @@ class Schedule:
     def take(self, step: Step) -> None:
         """Take one step."""
         self._revive()
-        getattr(self, f"_{step.kind.replace(' ', '_')}")(*step.values)
+        if happen := EVENTS.get(step.kind):
+            happen(self, *step.values)
+        else:
+            getattr(self, f"_{step.kind.replace(' ', '_')}")(*step.values)
 
     def come_right(self) -> None:
         """Let faults cease, jobs end, and a person stop what is left."""
@@ -117,7 +121,7 @@ class Schedule:
         for host in self.hosts.values():
             host.ahead = 0.0
         for robot in self.robots.values():
-            robot.process.fatal = robot.process.pause = None
+            robot.process.fatal = robot.process.pause = robot.process.pause_at = None
         self.down_until.clear()
         self._pass(10 * TURN_SECONDS)
         for name in list(self.world.clusters):
@@ -254,16 +258,23 @@ class Schedule:
             self._start("b")
 
     def _pause(self, calls: Value, seconds: Value) -> None:
-        robot = self.bot
+        self.bot.process.pause = int(calls), self._let_pass_without(self.bot, float(seconds))
+        self._trouble(120 + float(seconds))
+
+    def _pause_at(self, call: Value, seconds: Value) -> None:
+        self.bot.process.pause_at = str(call), self._let_pass_without(self.bot, float(seconds))
+        self._trouble(120 + float(seconds))
+
+    def _let_pass_without(self, robot: Robot, seconds: float) -> Callable[[], None]:
+        """Return what happens while a bot is paused: time passes for everything else."""
 
         def happen() -> None:
-            left = float(seconds)
+            left = seconds
             while left > 0:
                 self._pass_at_once(min(10.0, left), but=robot)
                 left -= 10.0
 
-        robot.process.pause = int(calls), happen
-        self._trouble(120 + float(seconds))
+        return happen
 
     # people
 
@@ -328,146 +339,3 @@ class Schedule:
                 if run.observed.memory.is_lost:
                     self.world.remove_by_hand(run.cluster)
                     self.bot.store.update(run.id, lambda run: run.confirm_gone(PEOPLE[0]))
-
-    # time and clusters
-
-    def _wait(self, seconds: Value) -> None:
-        self._pass(float(seconds))
-
-    def _pace(self, *values: Value) -> None:
-        self.world.pace = Pace(*map(float, values))
-
-    def _clock(self, seconds: Value) -> None:
-        self.outside.counts["clock set"] += 1
-        self.hosts["a"].ahead += float(seconds)
-        self._trouble(120)
-
-    def _with_cluster(self, which: Value, change: Callable[[str], None]) -> None:
-        """Change the so many-th cluster that is up."""
-        if names := sorted(self.world.clusters):
-            change(names[int(which) % len(names)])
-
-    def _job_ends(self, which: Value, status: Value) -> None:
-        self._with_cluster(which, lambda name: self.world.finish(name, str(status)))
-
-    def _log_grows(self, which: Value, lines: Value) -> None:
-        def grow(name: str) -> None:
-            log = self.world.clusters[name].log
-            log += [f"(head, pid=1) step:{len(log) + n} - critic/rewards/mean:0.5" for n in range(1, int(lines) + 1)]
-
-        self._with_cluster(which, grow)
-
-    def _model_is_saved(self, which: Value) -> None:
-        def save(name: str) -> None:
-            cluster = self.world.clusters[name]
-            if cluster.status == "UP" and any(job.status == "RUNNING" for job in cluster.jobs):
-                step = self.disks.save(name)
-                path = f"/root/checkpoints/{name.removeprefix('verl-')}/global_step_{step}"
-                cluster.log.append(f"(head, pid=1) local_global_step_folder: {path}")
-
-        self._with_cluster(which, save)
-
-    def _machines_go(self, which: Value, how: Value) -> None:
-        self.outside.counts["machines lost"] += 1
-        self._with_cluster(which, self.world.autodown if how == "autodown" else self.world.vanish)
-
-    def _autostop_is_reset(self, which: Value) -> None:
-        self.outside.counts["autostop reset"] += 1
-        self._with_cluster(which, self.world.reset_autostop)
-
-    def _record_is_hidden(self, which: Value, seconds: Value) -> None:
-        self._set_for_a_while(which, float(seconds), "hidden", True)
-
-    def _queue_is_silent(self, which: Value, seconds: Value) -> None:
-        self._set_for_a_while(which, float(seconds), "reachable", False)
-
-    def _set_for_a_while(self, which: Value, seconds: float, name: str, value: bool) -> None:
-        def change(cluster: str) -> None:
-            machines = self.world.clusters[cluster]
-            setattr(machines, name, value)
-            self._at(seconds, lambda: setattr(machines, name, not value))
-
-        self.outside.counts[f"cluster not {'listed' if value else 'reachable'}"] += 1
-        self._with_cluster(which, change)
-        self._trouble(seconds + 120)
-
-    def _second_job(self, which: Value) -> None:
-        def submit(name: str) -> None:
-            cluster = self.world.clusters[name]
-            if cluster.status == "UP" and cluster.jobs and cluster.jobs[0].status in LIVE_JOBS:
-                self.account.strangers[name] = self.account.strangers.get(name, 0) + 1
-                self.world.submit(name, {"name": name.removeprefix("verl-")})
-
-        self.outside.counts["second job"] += 1
-        self._with_cluster(which, submit)
-
-    def _launch_fails(self, number: Value, seconds: Value) -> None:
-        self.outside.counts["launch fails"] += 1
-        self.world.fails[f"verl-smoke-{int(number):04x}"] = ("ResourcesUnavailableError", "No room.", float(seconds))
-
-    def _no_room(self, number: Value) -> None:
-        self.outside.counts["no room"] += 1
-        self.world.waits.add(f"verl-smoke-{int(number):04x}")
-
-    # SkyPilot's server and Slack
-
-    def _sky(self, path: Value, trouble: Value, times: Value) -> None:
-        self.outside.ask_trouble(f"sky.{path}*", Trouble(str(trouble)), int(times))
-        self._trouble(120)
-
-    def _sky_is_away(self, seconds: Value) -> None:
-        self._until("sky.*", float(seconds))
-        self._trouble(float(seconds) + 120)
-
-    def _until(self, pattern: str, seconds: float) -> None:
-        fault = self.outside.ask_trouble(pattern, Trouble.BROKEN, None)
-        self._at(seconds, lambda: self._remove_fault(fault))
-
-    def _remove_fault(self, fault: Fault) -> None:
-        with suppress(ValueError):
-            self.outside.faults.asked.remove(fault)
-
-    def _sky_restarts(self) -> None:
-        self.outside.counts["SkyPilot restarted"] += 1
-        self.world.restart()
-        self._trouble(120)
-
-    def _sky_forgets(self, seconds: Value) -> None:
-        if self.world.away is not None:
-            return
-        self.outside.counts["SkyPilot forgot"] += 1
-        self.world.forget()
-        self._at(float(seconds), self._remember)
-        self._trouble(float(seconds) + 240)
-
-    def _remember(self) -> None:
-        """Let the first server answer again, without what the other was asked for."""
-        known = [*self.world.clusters, *(one.name for one in self.world.graves)]
-        self.account.cut_off |= {name.removeprefix("verl-") for name in known}
-        self.world.forget()
-
-    def _slack(self, method: Value, trouble: Value, times: Value) -> None:
-        self.outside.ask_trouble(f"slack.{method}", Trouble(str(trouble)), int(times))
-
-    def _slack_is_late(self, seconds: Value) -> None:
-        self.slack.late_seconds = float(seconds)
-        self.outside.ask_trouble("slack.chat.postMessage", Trouble.SLOW)
-
-    def _slack_is_away(self, seconds: Value) -> None:
-        self.outside.counts["Slack away"] += 1
-        self._until("slack.*", float(seconds))
-
-    # the store
-
-    def _snapshot(self) -> None:
-        self.snapshot = self.bed.copy(), set(self.list_runs())
-
-    def _roll_back(self) -> None:
-        if self.snapshot is None:
-            return
-        kept, runs = self.snapshot
-        self.outside.counts["store set back"] += 1
-        self.account.store_was_set_back = True
-        self.account.lost_with_it |= set(self.list_runs()) - runs
-        self.bed.restore(kept)
-        self._trouble(600)

@@ -122,6 +122,10 @@ KINDS: dict[str, tuple[int, Draw]] = {
     "kill": (7, lambda rng: (rng.randrange(160), rng.choice((0, 0, 5, 60)))),
     "second bot": (2, nothing),
     "pause": (3, lambda rng: (rng.randrange(160), rng.choice((5, 30, 90)))),
+    "pause at": (
+        1,
+        lambda rng: (rng.choice(("slack.chat.postMessage", "sky.launch", "sky.down")), rng.choice((30, 90))),
+    ),
     # the store
     "snapshot": (2, nothing),
     "roll back": (1, nothing),

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 
-FEW, MANY, SHARES = 12, 300, 6
+FEW, MANY, SHARES = 12, 300, 12
 
 
 @pytest.fixture
