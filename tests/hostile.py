@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 from bot.core.model.characters import INVISIBLE
-from bot.errors import Unavailable, UserError
+from bot.errors import AmbiguousRun, Unavailable, UserError
 from bot.phrase import Phrase
 from bot.slack.views.invisible_spaces import CHINESE, ZERO_WIDTH_SPACE
 from bot.slack.views.mrkdwn import CODE_SPAN, Markup, escape
@@ -84,6 +84,7 @@ class Maker:
             Any: self.text,
             object: self.text,
             UserError: lambda: UserError(self.text(), self.text(), [self.text(), "U0ANA"]),
+            AmbiguousRun: lambda: AmbiguousRun(self.text(), self.text(), [(self.text(), NOON), (self.text(), NOON)]),
             Unavailable: lambda: Unavailable(self.text()),
             Phrase: lambda: Phrase(self.text(), what=self.text(), more=(self.text(), Phrase(self.text()))),
         }

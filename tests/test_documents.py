@@ -26,6 +26,7 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob
 MAKE_PAGES = "import generate, json; print(json.dumps({name: made() for name, made in generate.PAGES.items()}))"
 
 
+@pytest.mark.slow
 def test_pages_that_are_made_from_the_code_are_up_to_date() -> None:
     """As a new process makes them, in which nothing is set."""
     made = subprocess.run(
@@ -149,6 +150,7 @@ def is_said(message: str, phrases: list[str]) -> bool:
     return any(pattern.search(phrase.replace("*", "")) for phrase in phrases)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("message", list_quoted_messages())
 def test_a_message_that_troubleshooting_quotes_is_one_of_the_bots(message: str) -> None:
     assert is_said(message, [phrase for module in read_modules("bot") for phrase in module.phrases])

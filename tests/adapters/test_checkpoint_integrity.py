@@ -13,6 +13,8 @@ import pytest
 from bot.adapters import checkpoint_integrity
 from bot.adapters.checkpoint_integrity import find_damage
 
+pytestmark = pytest.mark.slow
+
 PART = "actor/model_world_size_1_rank_0.pt"
 
 

@@ -19,6 +19,8 @@ from bot.core.model.code_version import CodeVersion, check_out
 from bot.errors import Unavailable, UserError
 from tests.builders import refusal_of
 
+pytestmark = pytest.mark.slow
+
 AUTHOR = ("-c", "user.name=Ana", "-c", "user.email=ana@acme.example")
 
 

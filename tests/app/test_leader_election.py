@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from bot.adapters.redis.connection import create_client
 from bot.adapters.redis.redis_store import RedisStore
 from bot.app.leader_election import LeaderElection
 from bot.config.settings import Settings
@@ -78,8 +79,8 @@ def test_a_leader_is_followed_within_fifteen_seconds_by_the_default_lease(first:
 
 def test_a_store_that_does_not_answer_has_no_leader_and_its_return_is_a_takeover(first: Candidate) -> None:
     first.election.renew()
-    answers = RedisStore(Redis(port=1))
-    first.election.store, kept = answers, first.election.store
+    silent = RedisStore(create_client("redis://127.0.0.1:1", answer_seconds=5))
+    first.election.store, kept = silent, first.election.store
     first.election.renew()
     first.election.release()
     assert first.election.leads is False

@@ -25,6 +25,7 @@ def list_calls(path: Path) -> set[str]:
     return {function.id for function in calls if isinstance(function, ast.Name)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ROOTS)
 def test_the_parts_are_put_together_in_one_place(part: str) -> None:
     modules = chain.from_iterable((ROOT / folder).rglob("*.py") for folder in ("bot", "tests", "benchmarks"))

@@ -45,6 +45,7 @@ def test_each_command_says_what_it_does_with_an_example_that_can_be_typed(
     assert re.search(r"^[A-Z][^\n]+\.", shown, re.MULTILINE), "no sentence"
 
 
+@pytest.mark.slow
 def test_the_bot_without_tokens_names_the_doctor() -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "bot", "run"], env={"PATH": "/usr/bin"}, capture_output=True, text=True, check=False
@@ -54,6 +55,7 @@ def test_the_bot_without_tokens_names_the_doctor() -> None:
     assert "Run `verlbot doctor`" in answer.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_enough_ends_a_command_without_a_traceback() -> None:
     """As `verlbot doctor | head` does."""
     with subprocess.Popen(

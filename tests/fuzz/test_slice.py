@@ -5,6 +5,8 @@ import pytest
 from tests.fuzz.target import Target, try_examples
 from tests.fuzz.targets import TARGETS
 
+pytestmark = pytest.mark.slow
+
 SEED = 14
 
 NEED_SLACK = ("lines", "payloads")

@@ -40,6 +40,7 @@ def near(wanted: str, found: set[tuple[int, int, int]]) -> bool:
     return any(all(abs(a - b) <= 6 for a, b in zip(parts, one, strict=True)) for one in found)
 
 
+@pytest.mark.slow
 def test_a_picture_is_as_wide_as_a_phone_shows_and_small_enough_to_load_there() -> None:
     from bot.adapters.charts.chart_renderer import render_chart
 

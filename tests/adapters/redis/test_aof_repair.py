@@ -10,6 +10,8 @@ from bot.adapters.redis.aof_repair import AOF_FOLDER
 from bot.adapters.redis.embedded import EmbeddedValkey
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 BASE_KEYS, NEW_KEYS = 40, 40
 """Keys that the base has, and keys that the commands since then have; one set beside them has all names."""
 

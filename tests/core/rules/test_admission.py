@@ -180,6 +180,7 @@ WISHES = st.tuples(
 )
 
 
+@pytest.mark.slow
 @given(POLICIES, st.lists(WISHES, max_size=20))
 def test_no_sequence_of_launches_ends_and_larger_budgets_passes_a_cap(
     policy: Policy, wishes: list[tuple[str, str, str, int, str, float, float | None]]

@@ -175,6 +175,7 @@ MANY = st.lists(runs(), max_size=30, unique_by=lambda run: run.id)
 NOW = at(81 * 24 * HOUR)
 
 
+@pytest.mark.slow
 @given(MANY, st.sampled_from(MONTHS))
 def test_the_parts_by_person_recipe_and_infra_each_are_the_whole(found: list[Run], month: Month) -> None:
     account = compute_monthly_costs(found, month, NOW)
@@ -184,6 +185,7 @@ def test_the_parts_by_person_recipe_and_infra_each_are_the_whole(found: list[Run
             assert getattr(total, figure) == pytest.approx(getattr(account.total, figure))
 
 
+@pytest.mark.slow
 @given(MANY)
 def test_every_run_that_has_ever_billed_counts_in_one_month_alone(found: list[Run]) -> None:
     """The story is of January 2nd to March 24th, so three months hold it all."""

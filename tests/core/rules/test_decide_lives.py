@@ -40,6 +40,8 @@ from bot.core.rules.decide import decide
 from tests.builders import NOON, a_run
 from tests.examples import examples
 
+pytestmark = pytest.mark.slow
+
 RULES = ReconcileTimings(
     teardown_confirm=timedelta(seconds=5), launch_confirm=timedelta(seconds=30), teardown_retry=timedelta(seconds=60)
 )

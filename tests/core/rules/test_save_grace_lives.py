@@ -43,6 +43,8 @@ from tests.builders import NOON, a_run, change_run
 from tests.core.rules.test_decide_lives import AUTOSTOP, RULES, Life
 from tests.examples import examples
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = CheckpointGrace(
     save=timedelta(minutes=2),
     download=timedelta(minutes=4),
