@@ -32,6 +32,9 @@ CHANNEL = "C0TRAIN"
 TALL = 12_000
 """Height in pixels of a page: all messages fit, also in the width of a phone."""
 
+STILL_MILLISECONDS = 500
+"""Messages move as long as one above them is being drawn."""
+
 RISE = tuple((step, round(0.04 + 0.94 * (1 - 0.994**step), 3)) for step in range(20, 1001, 35))
 FINISHED = replace(
     TRAINED,
@@ -92,9 +95,11 @@ def post(playground: Playground, messages: Sequence[Message]) -> None:
 
 
 def take(page: Page, name: str, first: int, count: int) -> None:
-    """Save a picture of some messages, from the first one to the last one."""
-    articles = page.locator("main article")
-    top, bottom = find_clip(articles.nth(first), 0), find_clip(articles.nth(first + count - 1), 0)
+    """Save a picture of some messages, from the first one to the last one, once none of them moves any more."""
+    articles, places = page.locator("main article"), None
+    while places != (places := (find_clip(articles.nth(first), 0), find_clip(articles.nth(first + count - 1), 0))):
+        page.wait_for_timeout(STILL_MILLISECONDS)
+    top, bottom = places
     height = bottom["y"] + bottom["height"] - top["y"]
     clip: FloatRect = {"x": top["x"], "y": top["y"], "width": top["width"], "height": height}
     path = PICTURES / f"{name}.png"
