@@ -33,7 +33,7 @@ from bot.core.rules.chart_data import Chart
 from bot.core.rules.downsample import Point
 from bot.core.rules.forecast import BudgetSpent, LeaseEnding, name_budget_mute
 from bot.core.rules.report_content import DigestContent
-from bot.errors import LaunchDecided, Unavailable, UnreadableRecord, UserError
+from bot.errors import AmbiguousRun, LaunchDecided, Unavailable, UnreadableRecord, UserError
 from bot.i18n import use_language
 from bot.phrase import LANGUAGES, Phrase
 from bot.slack.views import answers, checkpoint_views, home_view, limit_notices, run_limits, run_thread
@@ -119,6 +119,7 @@ def a_task(maker: Maker) -> dict[str, Any]:
 SPECIAL: Special = {
     Block: lambda maker: section(escape(maker.text())),
     Exception: error,
+    AmbiguousRun: lambda maker: AmbiguousRun(maker.text(), maker.text(), [(maker.text(), NOON)]),
     LaunchDecided: lambda maker: LaunchDecided(
         maker.text(), maker.text(), maker.choice([NOON, None]), maker.choice([True, False]), maker.text()
     ),
