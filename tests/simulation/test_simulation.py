@@ -10,7 +10,7 @@ from redis import Redis
 from tests.simulation.bench import Bench, name_promise, open_bench
 from tests.simulation.mutants import MUTANTS, Mutant, apply_mutant
 from tests.simulation.promises import PROMISES
-from tests.simulation.steps import KINDS, draw_schedule
+from tests.simulation.steps import KINDS, Step, draw_schedule
 from tests.simulation.stores import ValkeyBed
 
 pytestmark = pytest.mark.slow
@@ -62,6 +62,21 @@ def test_every_kind_of_step_is_drawn() -> None:
     assert drawn == set(KINDS)
     assert draw_schedule(3) == draw_schedule(3) != draw_schedule(4)
     assert all(draw(Random(1)) == draw(Random(1)) for _, draw in KINDS.values())
+
+
+LATE_AFTER_SET_BACK = (
+    Step("pace", (1, 3, 4, 5, 3)),
+    Step("launch", ("U0ANA", "launch smoke nodes=3 lease=0.03")),
+    Step("snapshot"),
+    Step("slack is late", (49,)),
+    Step("wait", (24.6,)),
+    Step("roll back"),
+)
+
+
+def test_a_post_that_shows_late_is_removed_after_the_store_forgot_it(bench: Bench) -> None:
+    """Found by seed 237: no look found the card, which was then posted again, and nothing looked for it later."""
+    assert bench.try_schedule(LATE_AFTER_SET_BACK) == []
 
 
 @pytest.mark.thorough

@@ -130,6 +130,8 @@ class DoubtfulMessages:
             self._looked_for.setdefault(conversation.name, set()).add(key)
             if ts:
                 recovered[key] = SentMessage(ts, "", "", now)
+            else:  # Slack may show it later: then it has come twice
+                self._builder.repeats[conversation.name, key] = max(recorded_at, now - MAX_RECORD_AGE)
         if not recovered:
             return None
         log.info("%s: %s are in Slack already", conversation.name, ", ".join(recovered))
