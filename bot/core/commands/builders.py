@@ -261,7 +261,7 @@ def build_audit_command(arguments: ParsedArguments) -> ShowAudit:
 PERSON_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*+)?>")
 """A mention as Slack writes it: `<@U0ANA|ana>`."""
 
-PERSON_ID = re.compile(r"@([UW][A-Z0-9]*[0-9][A-Z0-9]*)")
+PERSON_ID = re.compile(r"@([UW][A-Z]{0,20}[0-9][A-Z0-9]{0,40})")
 """A person's id as it is shown where Slack renders no mention: `@U0ANA`."""
 
 
