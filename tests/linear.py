@@ -53,6 +53,11 @@ def seconds(action: Callable[[str], object], text: str, tries: int) -> float:
     return min(found)
 
 
+def exceeds(action: Callable[[str], object], text: str, limit: float, tries: int = TRIES) -> bool:
+    """Return whether the action takes more seconds than the limit each time."""
+    return all(seconds(action, text, 1) > limit for _ in range(tries))
+
+
 def grows_linearly(
     action: Callable[[str], object],
     make: Callable[[int], str],
@@ -65,12 +70,11 @@ def grows_linearly(
         make: a text of about so many characters.
         large: characters of the text that is measured; floor: seconds that it may always take.
     """
-    if any(seconds(action, make(size), 1) > max(PATIENCE_SECONDS, floor) for size in SMALL):
+    if any(exceeds(action, make(size), max(PATIENCE_SECONDS, floor)) for size in SMALL):
         return False
-    first = seconds(action, make(large), 1)
-    if first < floor:
+    if not exceeds(action, make(large), floor, tries=1):
         return True
-    if first > MOST_SECONDS * max(large / LARGE, 1.0):
+    if exceeds(action, make(large), MOST_SECONDS * max(large / LARGE, 1.0)):
         return False
     for _ in range(TRIES):
         once = seconds(action, make(large), 3)

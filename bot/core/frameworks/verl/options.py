@@ -95,7 +95,7 @@ def find_last_value(pattern: re.Pattern[str], script: str) -> str:
 SFT_OPTIONS: Mapping[str, str] = {
     "actor_rollout_ref.actor.optim.lr": "optim.lr",
     "actor_rollout_ref.actor.optim.lr_warmup_steps_ratio": "optim.lr_warmup_steps_ratio",
-    "actor_rollout_ref.actor.grad_clip": "optim.clip_grad",
+    "actor_rollout_ref.actor.optim.clip_grad": "optim.clip_grad",
     "actor_rollout_ref.actor.ppo_mini_batch_size": "data.train_batch_size",
     "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu": "data.micro_batch_size_per_gpu",
     "actor_rollout_ref.actor.ppo_max_token_len_per_gpu": "data.max_token_len_per_gpu",

@@ -19,7 +19,7 @@ OPTION = re.compile(rf"(?<![\w./@$-])(\+{{0,2}})((?:{TOP})(?:\.\w+)+)(?![\w/(])"
 """A setting with its full name, wherever it is written."""
 
 SFT_TREE = OPTION_LIST.trees["verl.trainer.sft_trainer"]
-PROGRAMS = {"sft.yaml": (SFT_TREE,), "verl-run.sh": (TREE, SFT_TREE)}
+PROGRAMS = {"sft.yaml": (SFT_TREE,), "verl-run.sh": (TREE, SFT_TREE), "options.py": (TREE, SFT_TREE)}
 """The programs whose settings a file names; all others name those of PPO's."""
 
 CODE = re.compile(r"`\+{0,2}([a-z_]\w*(?:\.[a-z_]\w*)*)(?:=[^`\n]*)?`")
