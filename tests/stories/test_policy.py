@@ -72,7 +72,7 @@ def test_the_question_the_request_and_the_decision_name_one_most_that_a_launch_c
     bot.ticks(2)
     everything = asked + bot.card() + bot.reads()
     assert "up to" not in everything
-    assert set(re.findall(r"at most \*?\$([\d.]+)|\$([\d.]+) at most", everything)) == {("4.00", ""), ("", "4.00")}
+    assert set(re.findall(r"at most \*?\$(\d+\.\d\d)|\$([\d.]+) at most", everything)) == {("4.00", ""), ("", "4.00")}
 
 
 @pytest.mark.parametrize("line", ["launch smoke budget=5", "launch smoke budget=9 --yes"])
@@ -90,8 +90,30 @@ def test_a_launch_waits_for_a_lead_and_goes_on_with_the_word_of_one(under: Made)
     bot.click("approve", RUN, user=LEA)
     bot.ticks(3)
     assert bot.cloud.launches == [f"verl-{RUN}"]
-    approved = "@lea has approved the launch of smoke-0001, which can cost at most $4.00 (1 h at $4.00/h; its budget is"
-    assert approved in bot.reads()
+    assert "@lea has approved the launch of smoke-0001, which can cost at most $4.00." in bot.reads()
+
+
+@pytest.mark.parametrize(
+    ("limit", "launch", "shown_dollars", "more"),
+    [
+        pytest.param(100, "launch smoke nodes=2 budget=99 lease=27", "99.00", f"budget {RUN} 107", id="money"),
+        pytest.param(50, "launch smoke nodes=2 budget=90", "4.00", f"extend {RUN} 20h", id="time"),
+    ],
+)
+def test_an_approved_run_gets_no_more_than_its_approver_was_shown_without_another(
+    under: Made, limit: float, launch: str, shown_dollars: str, more: str
+) -> None:
+    bot = under(Policy(grants=approvers(LEA, BEN), approve_above_dollars=limit))
+    bot.say(launch)
+    bot.ticks(2)
+    assert f"It can cost at most *${shown_dollars}*" in bot.card()
+    bot.say(f"approve {RUN}", user=LEA)
+    bot.ticks(3)
+    assert f"its approval covers ${shown_dollars}, and more needs another approver. Ask <@U0LEA>" in bot.say(more)
+    bot.say(more, user=BEN)
+    bot.ticks(2)
+    outcome = f"@lea has approved the launch of smoke-0001, which can cost at most ${shown_dollars}."
+    assert outcome in bot.reads(), "the approver's number of then"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +223,8 @@ def test_a_lead_gives_no_run_of_his_own_what_another_would_have_to_approve(under
     bot.say(f"approve {RUN}", user=BEN)
     bot.ticks(2)
     assert bot.run().limits.budget_dollars == 9
-    assert "more than $5.00 needs another approver." in bot.say(f"budget {RUN} 900", user=LEA)
+    bot.say(f"budget {RUN} 900", user=LEA)
+    assert "covers $9.00, and more needs another approver. Ask <@U0BEN>." in bot.say(f"extend {RUN} 8h", user=LEA)
 
 
 def test_a_word_that_comes_as_the_time_is_over_counts(under: Made) -> None:

@@ -84,7 +84,7 @@ def collect_fields(run: Run) -> dict[str, AuditValue]:
         "approval_causes": " ".join(approval.causes) if approval else None,
         "approved": approval.granted if approval and approval.by else None,
         "approved_by": approval.by if approval else None,
-        "approved_dollars": facts.dollars if facts else None,
+        "approved_dollars": facts.approved_dollars if facts else None,
         "approved_gpu_hours": facts.gpu_hours if facts else None,
         "stop_requested_by": run.requests.stop_requested_by,
         "save_before_stop": rescue.is_save_requested or None,

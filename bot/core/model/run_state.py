@@ -127,6 +127,8 @@ class LaunchFacts:
         day_dollars: dollars of everything that the same person has launched within a day, this launch included.
         month_dollars, month_limit: what the person has spent and reserved this month, and may; None where no monthly
             budget is set.
+        max_dollars: the most that it can cost by these limits, which is what an approver is shown; None in records of
+            earlier versions.
     """
 
     dollars: float
@@ -135,14 +137,25 @@ class LaunchFacts:
     day_dollars: float
     month_dollars: float = 0.0
     month_limit: float | None = None
+    max_dollars: float | None = None
+
+    @property
+    def approved_dollars(self) -> float:
+        """Return the dollars that an approval of these facts covers: those that the approver is shown."""
+        return self.dollars if self.max_dollars is None else self.max_dollars
 
     def is_within(self, approved: "LaunchFacts") -> bool:
         """Return whether an approval of the `approved` facts covers these."""
         return (
-            self.dollars <= approved.dollars + TOLERANCE_DOLLARS
+            not self.exceeds_dollars(approved)
             and self.gpu_hours <= approved.gpu_hours
             and (approved.unpriced or not self.unpriced)
         )
+
+    def exceeds_dollars(self, approved: "LaunchFacts") -> bool:
+        """Return whether these facts come to more dollars than an approval of the `approved` facts covers."""
+        dollars = self.dollars if approved.max_dollars is None else self.approved_dollars
+        return dollars > approved.approved_dollars + TOLERANCE_DOLLARS
 
 
 MAX_NOTE_CHARACTERS = 200
@@ -177,6 +190,8 @@ class Approval:
         """Return a hash that differs for an approval of another task, or of one that may cost something else."""
         facts = self.facts
         facts_text = f"{facts.dollars:.2f} {facts.gpu_hours:.2f} {facts.unpriced}" if facts else ""
+        if facts and facts.max_dollars is not None:
+            facts_text += f" {facts.max_dollars:.2f}"
         return sha256(f"{self.task_hash} {facts_text}".encode(errors="replace")).hexdigest()[:12]
 
     def record_answer(self, by: str, granted: bool, now: datetime, note: str = "") -> Self:

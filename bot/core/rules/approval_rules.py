@@ -1,13 +1,13 @@
 """Whether a launch, more time or more money needs an approval, by the facts of the launch. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.model.ledger import Ledger, RecentLaunch, count_gpus
+from bot.core.model.money import compute_max_dollars
 from bot.core.model.orphan import ADOPTION_TIME, ListedCluster
 from bot.core.model.people import Act, Actor, Role, exclude_person
-from bot.core.model.policy import APPROVAL_RULE, Policy
+from bot.core.model.policy import APPROVAL_RULE, BUDGET_RULE, LEASE_RULE, Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import Approval, ApprovalCause, LaunchFacts, PolicyHit, RunStatus
 from bot.errors import Denied
@@ -17,8 +17,11 @@ LAUNCH_WINDOW = timedelta(days=1)
 """Launches of one person within this time count together."""
 
 
-def estimate_max_dollars(run: Run) -> float:
-    """Return the most that a run may cost: its budget, or its rate × its lease where that is more."""
+def weigh_dollars(run: Run) -> float:
+    """Return the dollars that a run is weighed by: its budget, or its rate × its lease where that is more.
+
+    It can cost at most the smaller of the two (`compute_max_dollars`), which is what an approver is shown.
+    """
     hours = run.limits.lease / timedelta(hours=1)
     return max(
         run.limits.budget_dollars,
@@ -33,11 +36,11 @@ def count_launch_dollars(run: Run) -> float | None:
     provisioned: its launch was refused or never approved.
     """
     if run.closed_at is None:
-        return estimate_max_dollars(run)
+        return weigh_dollars(run)
     if run.launch.first_requested_at is None:
         return None
     cost = run.cost(run.closed_at)
-    return estimate_max_dollars(run) if cost is None else cost
+    return weigh_dollars(run) if cost is None else cost
 
 
 def build_recent_launch(run: Run) -> RecentLaunch | None:
@@ -48,7 +51,7 @@ def build_recent_launch(run: Run) -> RecentLaunch | None:
 
 def build_launch_facts(run: Run, ledger: Ledger, now: datetime) -> LaunchFacts:
     """Return what a run may cost, as known now."""
-    dollars = estimate_max_dollars(run)
+    dollars = weigh_dollars(run)
     other_dollars = ledger.sum_launch_dollars(run.requester, now - LAUNCH_WINDOW, excluded_run=run.id)
     gpu_hours = count_gpus(run.plan.nodes, run.plan.gpus) * (run.limits.lease / timedelta(hours=1))
     return LaunchFacts(
@@ -56,6 +59,7 @@ def build_launch_facts(run: Run, ledger: Ledger, now: datetime) -> LaunchFacts:
         gpu_hours,
         run.spending.priced_at is not None and run.spending.hourly_rate is None,
         other_dollars + dollars,
+        max_dollars=compute_max_dollars(run.limits.budget_dollars, run.limits.lease, run.spending.hourly_rate),
     )
 
 
@@ -100,7 +104,7 @@ def update_approval(run: Run, ledger: Ledger, policy: Policy, now: datetime) -> 
     return run.await_approval(Approval(approvers, now + policy.approval_timeout, run.plan.task_hash, causes, facts))
 
 
-CHANGE_NEEDS_APPROVER: Mapping[ApprovalCause, str] = {
+CHANGE_NEEDS_APPROVER: dict[ApprovalCause, str] = {
     ApprovalCause.DOLLARS: N_("It could then cost ${dollars}; more than ${most} needs another approver."),
     ApprovalCause.DAY: N_(
         "Together with its owner's other launches of the day it could cost ${day}; more than ${most} needs "
@@ -109,6 +113,11 @@ CHANGE_NEEDS_APPROVER: Mapping[ApprovalCause, str] = {
     ApprovalCause.GPU_HOURS: N_("It could then use {hours} GPU-hours; more than {most_hours} need another approver."),
     ApprovalCause.UNPRICED: N_("Its price is unknown, so raising its limits needs another approver."),
 }
+
+CHANGE_BEYOND_APPROVAL = N_(
+    "It could then cost at most ${possible}; its approval covers ${approved}, and more needs another approver."
+)
+"""The cause for a run whose launch an approver has approved."""
 
 
 def refuse_unapproved_change(
@@ -121,21 +130,30 @@ def refuse_unapproved_change(
     """
     facts = build_launch_facts(after, ledger, now)
     approved = before.approval.facts if before.approval and before.approval.granted else None
+    if approved and (policy.is_report_only(BUDGET_RULE) or policy.is_report_only(LEASE_RULE)):
+        # Only one of the two limits ends the run then, so the larger of their dollars counts.
+        facts, approved = replace(facts, max_dollars=None), replace(approved, max_dollars=None)
     if policy.is_report_only(APPROVAL_RULE) or (approved and facts.is_within(approved)):
         return
     causes = find_approval_causes(policy, facts)
+    if approved and policy.approve_above_dollars is not None and facts.exceeds_dollars(approved):
+        # What the approver was shown counts, although a new launch of this size would need no approval.
+        causes = (ApprovalCause.DOLLARS, *(cause for cause in causes if cause is not ApprovalCause.DOLLARS))
     if not causes or (actor.role >= Role.APPROVER and actor.user != before.requester):
         return
     numbers = {
         "dollars": f"{facts.dollars:,.2f}",
         "day": f"{facts.day_dollars:,.2f}",
         "most": f"{policy.approve_above_dollars or 0:,.2f}",
+        "possible": f"{facts.approved_dollars:,.2f}",
+        "approved": f"{approved.approved_dollars:,.2f}" if approved else "",
         "hours": f"{facts.gpu_hours:,.0f}",
         "most_hours": f"{policy.approve_above_gpu_hours or 0:,.0f}",
     }
     people = exclude_person(policy.approvers, before.requester)
+    phrases = CHANGE_NEEDS_APPROVER | ({ApprovalCause.DOLLARS: CHANGE_BEYOND_APPROVAL} if approved else {})
     raise Denied(
-        join_sentences(*(Phrase(CHANGE_NEEDS_APPROVER[cause], **numbers) for cause in causes)),
+        join_sentences(*(Phrase(phrases[cause], **numbers) for cause in causes)),
         "",
         people,
         Act.EXTEND,

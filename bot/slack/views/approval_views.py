@@ -24,7 +24,7 @@ from bot.slack.views.blocks import (
     fields_section,
     section,
 )
-from bot.slack.views.max_cost import describe_max_cost_of_run
+from bot.slack.views.max_cost import describe_max_cost, describe_max_cost_of_run
 from bot.slack.views.message import Attachment, Message
 from bot.slack.views.mrkdwn import (
     DAY_AND_TIME,
@@ -114,7 +114,7 @@ def render_approval_outcome(run: Run, approval: Approval) -> Markup:
     about = {
         "run": wording.link_run(run),
         "person": mention(approval.by),
-        "most": strip_bold(describe_max_cost_of_run(run)),
+        "most": describe_approved_dollars(run, approval),
     }
     if approval.by is None:
         if not run.is_finished:
@@ -125,6 +125,15 @@ def render_approval_outcome(run: Run, approval: Approval) -> Markup:
         return mrkdwn(":ok: {}", render_phrase(APPROVAL_GRANTED, **about))
     denial = APPROVAL_DENIED_BECAUSE if approval.note else APPROVAL_DENIED
     return mrkdwn(":no_entry_sign: {}", render_phrase(denial, **about, reason=approval.note))
+
+
+def describe_approved_dollars(run: Run, approval: Approval) -> Markup:
+    """Return the most that the run could cost as the approver was shown it, whatever its limits are now."""
+    if approval.facts is None or approval.facts.max_dollars is None:
+        return strip_bold(describe_max_cost_of_run(run))
+    if approval.facts.unpriced:
+        return describe_max_cost(approval.facts.max_dollars, run.limits.lease, rate=None, is_unpriced=True)
+    return render_phrase("at most {dollars}", dollars=wording.format_dollars(approval.facts.max_dollars))
 
 
 def build_approval_reasons(run: Run, approval: Approval) -> list[Markup]:

@@ -116,3 +116,52 @@ def test_more_within_what_was_approved_needs_no_other_word() -> None:
     approved = replace(before, approval=replace(before.approval, facts=facts))
     assert refusal_of(lambda: refuse_unapproved_change(approved, within, NOTHING, POLICY, owner, NOON)) is None
     assert refusal_of(lambda: refuse_unapproved_change(approved, beyond, NOTHING, POLICY, owner, NOON)) is not None
+
+
+@pytest.mark.parametrize(
+    ("launch", "shown_dollars", "covered", "beyond"),
+    [
+        pytest.param(
+            {"budget_dollars": 150.0, "lease": timedelta(hours=1)},
+            4.0,
+            {"budget_dollars": 200.0},
+            {"lease": timedelta(hours=2)},
+            id="its lease",
+        ),
+        pytest.param(
+            {"budget_dollars": 40.0, "lease": timedelta(hours=24)},
+            40.0,
+            {"lease": timedelta(hours=25)},
+            {"budget_dollars": 41.0},
+            id="its budget",
+        ),
+    ],
+)
+def test_an_approval_covers_the_dollars_that_the_approver_was_shown_and_no_more(
+    launch: dict[str, Any], shown_dollars: float, covered: dict[str, Any], beyond: dict[str, Any]
+) -> None:
+    policy = Policy(grants=approvers(BEN, LEA), approve_above_dollars=50.0)
+    owner = create_trusted_actor(ANA, Role.LAUNCHER)
+    run = update_approval(small(**launch), NOTHING, policy, NOON).record_approval_decision(BEN, True, NOON)
+    assert run.approval
+    assert run.approval.facts
+    assert run.approval.facts.max_dollars == shown_dollars
+    # A policy that was loosened since leaves the approved number as it is.
+    for later in (policy, replace(policy, approve_above_dollars=1_000.0)):
+        within, more = change_run(run, **covered), change_run(run, **beyond)
+        assert refusal_of(lambda: refuse_unapproved_change(run, within, NOTHING, later, owner, NOON)) is None  # noqa: B023
+        refused = refusal_of(lambda: refuse_unapproved_change(run, more, NOTHING, later, owner, NOON))  # noqa: B023
+        assert f"its approval covers ${shown_dollars:.2f}" in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("rule", "more"), [("budget", {"lease": timedelta(hours=30)}), ("lease", {"budget_dollars": 99})]
+)
+def test_a_limit_that_is_report_only_bounds_no_approved_dollars(rule: str, more: dict[str, Any]) -> None:
+    policy = Policy(grants=approvers(BEN, LEA), approve_above_dollars=20.0)
+    before = small(budget_dollars=40.0, lease=timedelta(hours=24 if rule == "budget" else 2))
+    approved = update_approval(before, NOTHING, policy, NOON).record_approval_decision(BEN, True, NOON)
+    owner, after = create_trusted_actor(ANA, Role.LAUNCHER), change_run(approved, **more)
+    assert refusal_of(lambda: refuse_unapproved_change(approved, after, NOTHING, policy, owner, NOON)) is None
+    reporting = replace(policy, report_only=(rule,))
+    assert refusal_of(lambda: refuse_unapproved_change(approved, after, NOTHING, reporting, owner, NOON)) is not None
