@@ -303,6 +303,7 @@ class Framework:
         option_trees: the settings that each of its programs knows, by the name of the module that runs.
         advised_program: the program whose settings its advice and remedies name.
         equivalent_options: what another program calls those settings, by program and setting.
+        general_advice: the same advice without settings, for programs that lack them and machines without GPUs.
         launch_checks: what is checked of a launch of one of these programs.
     """
 
@@ -326,6 +327,7 @@ class Framework:
     launch_checks: Mapping[str, LaunchChecks] = field(default_factory=dict)
     advised_program: str = ""
     equivalent_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    general_advice: Mapping[str, str] = field(default_factory=dict)
 
     def get_launch_checks(self, program: str) -> LaunchChecks:
         """Return the checks of one of its programs; none for a program that it does not check."""

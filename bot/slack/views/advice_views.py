@@ -1,58 +1,86 @@
-"""Advice about a training, as far as its recipe can follow it. Pure."""
+"""Advice about a training, as far as the run's program, machines and state can follow it. Pure."""
 
 import re
+from collections.abc import Mapping
 
+from bot import i18n
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.run import Run
 from bot.core.rules.relaunch import takes_setting
-from bot.phrase import N_, Text
+from bot.phrase import N_, Phrase, Text
 from bot.slack.views.mrkdwn import Markup, code, escape, join_markup_list, join_markup_sentences, render_phrase
 
 OPTION = re.compile(r"`\+?(?P<option>[a-z_]+(?:\.[a-z0-9_]+)+)(?:=[^`\n]*)?`")
 """A setting of the framework within advice, such as `trainer.save_freq=20`."""
 
-OWN_PARAMETERS = N_("Try another {parameters}. {command} lists all parameters of {recipe}.")
-NO_SUCH_SETTING = N_(
-    "{recipe} takes no settings of verl. {command} lists its own parameters; {retry} tries another value of one, and "
-    "{stop} ends this run."
-)
-EQUIVALENT_SETTINGS = N_("In the trainer of {recipe} that is {parameters}.")
+OTHER_VALUE = N_("Try another value of {parameters}. {command} lists all parameters of {recipe}.")
+NO_SUCH_SETTING = N_("{recipe} takes no settings of verl; {command} lists its own parameters.")
 OTHER_TRAINER = N_("{recipe} runs another trainer of verl, which has other settings; {command} lists its parameters.")
+RETRY = N_("{retry} tries another value of one.")
+STOP = N_("{stop} ends this run.")
 
 
 def render_advice(run: Run, advice: Text) -> Markup:
-    """Return advice for a run. Where it names settings that the run's recipe does not take, name the recipe's own."""
-    own_settings = describe_own_settings(run, advice)
-    if run.plan.takes_overrides:
-        return join_markup_sentences(escape(advice), own_settings)
-    return own_settings or escape(advice)
+    """Return advice for a run, which names only settings that its program takes and commands that its state accepts.
 
-
-def describe_own_settings(run: Run, advice: Text) -> Markup:
-    """Return what a run's recipe takes in place of the settings that advice names; empty if it takes those, and for
-    the advice of a team's own rule.
+    Of a setting that the program lacks, its own of the same meaning is named; where it has none, the advice is given in
+    general words. The advice of a team's own rule is shown as it is.
     """
-    if isinstance(advice, str) or not list_lacking_settings(run, advice):
-        return Markup()
-    names = {one.option: one.parameter for one in run.plan.option_parameters}
+    if isinstance(advice, str):
+        return escape(advice)
     lacking = list_lacking_settings(run, advice)
-    parameters = [code(names[option]) for option in lacking if option in names]
-    about = {
-        "recipe": code(run.recipe),
-        "command": code(f"/verl describe {run.recipe}"),
-        "retry": code(f"/verl retry {run.id} PARAMETER=VALUE"),
-        "stop": code(f"/verl stop {run.id}"),
-    }
-    equivalents = FRAMEWORK.equivalent_options.get(run.plan.program, {})
-    own_options = dict.fromkeys(equivalents[option] for option in lacking if option in equivalents)
-    if run.plan.takes_overrides and own_options:
-        return render_phrase(EQUIVALENT_SETTINGS, parameters=join_markup_list(map(code, own_options)), **about)
-    if parameters:
-        return render_phrase(OWN_PARAMETERS, parameters=join_markup_list(parameters), **about)
-    return render_phrase(OTHER_TRAINER if run.plan.takes_overrides else NO_SUCH_SETTING, **about)
+    is_for_gpus = not run.plan.gpus and advice.key == FRAMEWORK.stall_advice.silent_log
+    general = FRAMEWORK.general_advice.get(advice.key)
+    if not lacking and not (is_for_gpus and general):
+        return escape(advice)
+    own_settings = map_own_settings(run, lacking)
+    if lacking and own_settings.keys() >= set(lacking) and len(set(own_settings.values())) == len(lacking):
+        return escape(OPTION.sub(lambda match: rename_option(match, own_settings), i18n.render(advice)))
+    if own_settings:
+        return name_own_settings(run, own_settings)
+    if general:
+        return render_phrase(general, **advice.values)
+    return describe_lack(run)
 
 
-def list_lacking_settings(run: Run, advice: Text) -> list[str]:
+def name_own_settings(run: Run, own_settings: Mapping[str, str]) -> Markup:
+    """Return that another value of the program's own settings may help."""
+    parameters = join_markup_list(map(code, dict.fromkeys(own_settings.values())))
+    about = {"recipe": code(run.recipe), "command": code(f"/verl describe {run.recipe}")}
+    return render_phrase(OTHER_VALUE, parameters=parameters, **about)
+
+
+def describe_lack(run: Run) -> Markup:
+    """Return that the recipe lacks the settings, and what a person can do in the run's state."""
+    about = {"recipe": code(run.recipe), "command": code(f"/verl describe {run.recipe}")}
+    if run.plan.takes_overrides:
+        return render_phrase(OTHER_TRAINER, **about)
+    if run.is_finished:
+        next_step = render_phrase(RETRY, retry=code(f"/verl retry {run.id} PARAMETER=VALUE"))
+    else:
+        is_ending = run.requests.stop_requested_by is not None
+        next_step = Markup() if is_ending else render_phrase(STOP, stop=code(f"/verl stop {run.id}"))
+    return join_markup_sentences(render_phrase(NO_SUCH_SETTING, **about), next_step)
+
+
+def rename_option(match: re.Match[str], own_settings: Mapping[str, str]) -> str:
+    """Return a setting within advice by the name that the run's program has for it."""
+    option = match["option"]
+    if option not in own_settings:
+        return match[0]
+    return match[0].replace("`+", "`", 1).replace(option, own_settings[option], 1)
+
+
+def map_own_settings(run: Run, lacking: list[str]) -> dict[str, str]:
+    """Return the settings or parameters of a run's recipe that mean what it lacks, by the latter."""
+    if run.plan.takes_overrides:
+        equivalents = FRAMEWORK.equivalent_options.get(run.plan.program, {})
+    else:
+        equivalents = {one.option: one.parameter for one in run.plan.option_parameters if one.option}
+    return {option: equivalents[option] for option in lacking if option in equivalents}
+
+
+def list_lacking_settings(run: Run, advice: Phrase) -> list[str]:
     """Return the settings that advice names and the run's program does not take."""
     options = dict.fromkeys(match["option"] for match in OPTION.finditer(str(advice)))
     return [option for option in options if not takes_setting(run.plan, option)]

@@ -12,7 +12,7 @@ from bot.core.rules.failure_diagnosis import diagnose
 from bot.core.rules.save_grace import compute_loss
 from bot.phrase import N_, Phrase
 from bot.slack.views import checkpoint_views, wording
-from bot.slack.views.advice_views import describe_own_settings
+from bot.slack.views.advice_views import render_advice
 from bot.slack.views.mrkdwn import (
     Markup,
     code,
@@ -99,8 +99,7 @@ def render_failure_advice(run: Run, failure: FailureSummary | None) -> Markup:
     cause, remedy = CAUSES_BY_KIND[failure.kind], FRAMEWORK.remedies[failure.kind]
     return join_markup_sentences(
         render_phrase(cause.sentence),
-        render_phrase(remedy.sentence, run=run.id),
-        describe_own_settings(run, Phrase(remedy.sentence, run=run.id)),
+        render_advice(run, Phrase(remedy.sentence, run=run.id)),
         render_phrase(RETRY_PHRASES[cause.retry]),
     )
 

@@ -8,6 +8,7 @@ from bot.core.model.money import compute_cost
 from bot.core.model.run import Run
 from bot.core.model.run_state import Mute
 from bot.core.rules.forecast import BUDGET_MUTE_PREFIX
+from bot.core.rules.health.stall import STALL_REFERENCE
 from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.advice_views import render_advice
@@ -71,7 +72,7 @@ def build_finding_message(run: Run, finding: Finding, now: datetime) -> Message:
     """Return what a finding shows, its evidence, its age, the cost since then, and the advice."""
     icon = emoji(SEVERITY_ICONS[finding.severity])
     head = mrkdwn("{} {} · *{}* {}", icon, wording.link_run(run), finding.what, finding.evidence)
-    age_and_reference = join_markup_sentences(render_finding_age(run, finding, now), render_reference(finding))
+    age_and_reference = join_markup_sentences(render_finding_age(run, finding, now), render_reference(run, finding))
     blocks = [
         section(head),
         section(render_advice(run, finding.advice)),
@@ -99,8 +100,10 @@ def render_finding_age(run: Run, finding: Finding, now: datetime) -> Markup:
     )
 
 
-def render_reference(finding: Finding) -> Markup:
-    """Return the source of a finding, as a link if it is an address."""
+def render_reference(run: Run, finding: Finding) -> Markup:
+    """Return the source of a finding, as a link if it is an address; none about GPUs for a run without any."""
+    if finding.reference == STALL_REFERENCE and not run.plan.gpus:
+        return Markup()
     is_address = finding.reference.startswith("https://")
     return link(finding.reference, render_phrase(READ_MORE)) if is_address else escape(finding.reference)
 

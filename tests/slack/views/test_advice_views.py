@@ -9,10 +9,7 @@ from tests.builders import running
 
 LOWER = Phrase("Lower `actor_rollout_ref.actor.optim.lr`, or resume with `trainer.resume_mode=resume_path`.")
 ALL = "`/verl describe ppo`"
-NO_SETTINGS = (
-    f"`ppo` takes no settings of verl. {ALL} lists its own parameters; `/verl retry ppo-7f3a PARAMETER=VALUE` tries "
-    "another value of one, and `/verl stop ppo-7f3a` ends this run."
-)
+NO_SETTINGS = f"`ppo` takes no settings of verl; {ALL} lists its own parameters. `/verl stop ppo-7f3a` ends this run."
 KL = Phrase("Raise `algorithm.kl_ctrl.kl_coef`.")
 RATE = OptionParameter("actor_rollout_ref.actor.optim.lr", "learning_rate", "0.1", None, None)
 
@@ -24,7 +21,7 @@ RATE = OptionParameter("actor_rollout_ref.actor.optim.lr", "learning_rate", "0.1
         (
             {"takes_overrides": False, "option_parameters": (RATE,)},
             LOWER,
-            f"Try another `learning_rate`. {ALL} lists all parameters of `ppo`.",
+            f"Try another value of `learning_rate`. {ALL} lists all parameters of `ppo`.",
         ),
         (
             {"takes_overrides": False},
@@ -34,12 +31,12 @@ RATE = OptionParameter("actor_rollout_ref.actor.optim.lr", "learning_rate", "0.1
         (
             {"takes_overrides": True, "program": "verl.trainer.sft_trainer"},
             LOWER,
-            f"{LOWER} In the trainer of `ppo` that is `optim.lr`.",
+            "Lower `optim.lr`, or resume with `trainer.resume_mode=resume_path`.",
         ),
         (
             {"takes_overrides": True, "program": "verl.trainer.sft_trainer"},
             KL,
-            f"{KL} `ppo` runs another trainer of verl, which has other settings; {ALL} lists its parameters.",
+            f"`ppo` runs another trainer of verl, which has other settings; {ALL} lists its parameters.",
         ),
         (
             {"takes_overrides": True, "program": "verl.trainer.sft_trainer"},

@@ -148,7 +148,7 @@ SPECIAL: Special = {
     "answer": an_answer,
     **dict.fromkeys(["action", "callback", "file", "input_field(block)"], lambda maker: "ours"),
     "describe_end_time(run)": lambda maker: maker.poisoned(over_budget()),
-    "describe_own_settings(advice)": lambda maker: Phrase("Lower `trainer.save_freq` of {run}.", run=maker.text()),
+    "render_advice(advice)": lambda maker: Phrase("Lower `trainer.save_freq` of {run}.", run=maker.text()),
     "build_approval_blocks(run)": lambda maker: maker.poisoned(waiting_for_approval()),
     "describe_forecast_excess(run)": lambda maker: maker.poisoned(over_budget()),
     "build_channel_field(channel_id)": lambda maker: maker.choice(["", "C0TRAIN"]),

@@ -4,6 +4,7 @@ from bot.core.frameworks.verl.checkpoint_files import find_flaw
 from bot.core.frameworks.verl.detectors import DETECTORS
 from bot.core.frameworks.verl.detectors.misleading import find_unreliable_metrics
 from bot.core.frameworks.verl.finding_changes import FINDING_CHANGES
+from bot.core.frameworks.verl.general_advice import GENERAL_ADVICE
 from bot.core.frameworks.verl.log_grammar import count_step_metrics, find_phase
 from bot.core.frameworks.verl.log_parser import LogParser
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
@@ -48,6 +49,7 @@ VERL = Framework(
     option_trees=OPTION_LIST.trees,
     advised_program=PPO_PROGRAM,
     equivalent_options={SFT_PROGRAM: SFT_OPTIONS},
+    general_advice=GENERAL_ADVICE,
     launch_checks={
         PPO_PROGRAM: LaunchChecks(
             refuse_unfit_run,

@@ -101,10 +101,17 @@ SFT_OPTIONS: Mapping[str, str] = {
     "actor_rollout_ref.actor.ppo_max_token_len_per_gpu": "data.max_token_len_per_gpu",
     "actor_rollout_ref.actor.fsdp_config.param_offload": "engine.param_offload",
     "actor_rollout_ref.actor.fsdp_config.optimizer_offload": "engine.optimizer_offload",
+    "actor_rollout_ref.actor.fsdp_config.dtype": "engine.dtype",
+    "actor_rollout_ref.actor.ulysses_sequence_parallel_size": "engine.ulysses_sequence_parallel_size",
     "actor_rollout_ref.model.path": "model.path",
+    "actor_rollout_ref.model.custom_chat_template": "model.custom_chat_template",
+    "actor_rollout_ref.model.tokenizer_path": "model.tokenizer_path",
+    "actor_rollout_ref.model.trust_remote_code": "model.trust_remote_code",
+    "actor_rollout_ref.model.use_remove_padding": "model.use_remove_padding",
     "actor_rollout_ref.model.enable_gradient_checkpointing": "model.enable_gradient_checkpointing",
     "data.max_prompt_length": "data.max_length",
     "data.max_response_length": "data.max_length",
     "data.dataloader_num_workers": "data.num_workers",
+    "trainer.max_actor_ckpt_to_keep": "trainer.max_ckpt_to_keep",
 }
 """What verl's SFT trainer (0.9.1) calls the settings of PPO's that advice names."""
