@@ -16,7 +16,7 @@ from bot.slack.views import wording
 from bot.slack.views.blocks import Block, context, section
 from bot.slack.views.message import Answer, build_answer, build_native_chart, format_x_value, is_chart
 from bot.slack.views.mrkdwn import Markup, code, join_parts, mrkdwn, render_phrase, translate_text
-from bot.slack.views.progress_views import format_number, format_seconds
+from bot.slack.views.progress_views import describe_value_at, find_best_validation, format_number, format_seconds
 
 MAX_DIFFERENCES = 12
 """Maximum settings of a comparison: more are not readable on a phone."""
@@ -127,14 +127,7 @@ def describe_progress(run_history: RunHistory, now: datetime) -> Markup:
         last = format_number(reward.series[-1][1])
         parts.append(mrkdwn("{} {} {}", translate_text(reward.name), render_sparkline(reward.series), last))
         parts.append(render_phrase("best {value} (step {step})", value=format_number(best), step=step))
-    if validation := get_validation_series(run_history.history):
-        parts.append(
-            render_phrase(
-                "val {value} (step {step})",
-                value=format_number(validation[-1][1]),
-                step=format_x_value(validation[-1][0]),
-            )
-        )
+    parts.extend(list_validation_parts(run_history))
     if run.training.progress.step is not None:
         parts.append(render_phrase("step {step}", step=run.training.progress.step))
     if run.training.progress.seconds_per_step is not None:
@@ -142,6 +135,22 @@ def describe_progress(run_history: RunHistory, now: datetime) -> Markup:
     cost = run.cost(now)
     parts.append(render_phrase("price unknown") if cost is None else wording.format_dollars(cost))
     return join_parts(" · ", parts)
+
+
+def list_validation_parts(run_history: RunHistory) -> list[Markup]:
+    """Return the best validation of a run and, where it differs, the newest, each with its step; nothing before any."""
+    series, best = get_validation_series(run_history.history), find_best_validation(run_history.run.training.progress)
+    if not series:
+        return []
+    last_step, last = series[-1]
+    measured = [(value, int(step)) for step, value in series]
+    # Of very long runs, the history has not every validation; the record has the best one.
+    value, step = max([*measured, *([best] if best else [])], key=lambda point: point[0])
+    shown = render_phrase("best val {value}", value=describe_value_at(value, step))
+    newest = render_phrase("val {value}", value=describe_value_at(last, int(last_step)))
+    if format_number(value) == format_number(last):
+        return [shown if run_history.run.is_finished else newest]
+    return [shown, render_phrase("last {value}", value=describe_value_at(last, int(last_step)))]
 
 
 def describe_config_diff(first_id: str, differences: Sequence[SettingDifference]) -> Markup:

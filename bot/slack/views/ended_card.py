@@ -253,7 +253,7 @@ def end_message(run: Run, now: datetime, log: str) -> Message | None:
         blocks.append(
             context(join_parts("\n", [failure_views.render_remaining_checkpoint(run, now), describe_removal(run)]))
         )
-    text = join_parts(" · ", [strip_bold(head), why, metrics_line(run.training.progress)])
+    text = join_parts(" · ", [strip_bold(head), why, metrics_line(run.training.progress, is_final=True)])
     charts = (chart,) if chart and chart_block else ()
     is_answered = run.reason in (Reason.REFUSED, Reason.NOT_APPROVED)
     return Message("ended", text, tuple(blocks), broadcast=not is_answered, charts=charts)

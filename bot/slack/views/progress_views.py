@@ -32,7 +32,8 @@ TREND_ARROWS = {1: "▲", 0: "", -1: "▼"}
 
 def progress_line(run: Run, now: datetime) -> Markup:
     """Return the run's progress and its end; empty before the first step."""
-    return join_parts(" · ", [metrics_line(run.training.progress), *list_pace_and_end(run, now)])
+    metrics = metrics_line(run.training.progress, is_final=run.is_finished)
+    return join_parts(" · ", [metrics, *list_pace_and_end(run, now)])
 
 
 def list_pace_and_end(run: Run, now: datetime) -> list[Markup]:
@@ -60,12 +61,15 @@ def format_eta(end: datetime | Horizon, now: datetime) -> Markup:
             return render_phrase("ETA unknown: more than a year")
 
 
-def metrics_line(progress: Progress, metrics: tuple[str, ...] = (), unreliable: Collection[str] = ()) -> Markup:
+def metrics_line(
+    progress: Progress, metrics: tuple[str, ...] = (), unreliable: Collection[str] = (), is_final: bool = False
+) -> Markup:
     """Return step, reward and validation on one line, then the further metrics that are wanted; empty before the first
     step.
 
     Args:
         unreliable: keys of metrics whose values mean nothing.
+        is_final: whether the training is over, so that its best validation counts, and not its newest.
     """
     if progress.step is None:
         return Markup()
@@ -80,10 +84,10 @@ def metrics_line(progress: Progress, metrics: tuple[str, ...] = (), unreliable: 
         )
     if progress.reward is None and progress.loss is not None:
         parts.append(render_phrase("loss {value}", value=describe_loss(progress)))
-    if (validation := progress.validation) is not None:
-        parts.append(
-            render_phrase("val {value} (step {step})", value=format_number(validation), step=progress.validated_step)
-        )
+    if is_final and progress.validation is not None:
+        parts.append(render_phrase("best val {value}", value=describe_best_validation(progress)))
+    elif progress.validation is not None:
+        parts.append(render_phrase("val {value}", value=describe_validation(progress)))
     return join_parts(" · ", [*parts, further_metrics_line(progress, metrics, unreliable)])
 
 
@@ -140,11 +144,14 @@ def describe_validation(progress: Progress) -> Markup:
     """Return the newest validation with its step; empty where there is none."""
     if progress.validation is None:
         return Markup()
-    if progress.validated_step is None:
-        return escape(format_number(progress.validation))
-    return render_phrase(
-        "{value} (step {step})", value=format_number(progress.validation), step=progress.validated_step
-    )
+    return describe_value_at(progress.validation, progress.validated_step)
+
+
+def describe_value_at(value: float, step: int | None) -> Markup:
+    """Return a value with its step; the value alone where the step is not known."""
+    if step is None:
+        return escape(format_number(value))
+    return render_phrase("{value} (step {step})", value=format_number(value), step=step)
 
 
 def find_best_validation(progress: Progress) -> tuple[float, int | None] | None:
@@ -159,12 +166,17 @@ def find_best_validation(progress: Progress) -> tuple[float, int | None] | None:
 def describe_best_validation(progress: Progress) -> Markup:
     """Return the best validation with its step; empty before any validation."""
     best = find_best_validation(progress)
-    if best is None:
-        return Markup()
-    value, step = best
-    if step is None:
-        return escape(format_number(value))
-    return render_phrase("{value} (step {step})", value=format_number(value), step=step)
+    return Markup() if best is None else describe_value_at(*best)
+
+
+def describe_validation_briefly(run: Run) -> Markup:
+    """Return the validation for a table: the newest of a run that trains, the best of one that has finished, each with
+    its step; empty before any validation.
+    """
+    progress = run.training.progress
+    if not run.is_finished or progress.validation is None:
+        return describe_validation(progress)
+    return render_phrase("best {value}", value=describe_best_validation(progress))
 
 
 def describe_validations(progress: Progress) -> list[Markup]:

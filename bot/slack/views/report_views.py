@@ -28,7 +28,7 @@ from bot.slack.views.mrkdwn import (
     render_plural,
     strip_bold,
 )
-from bot.slack.views.progress_views import format_number
+from bot.slack.views.progress_views import describe_best_validation, format_number
 from bot.slack.views.run_card import SHOWN_IN_DIRECT_MESSAGE
 from bot.slack.views.run_table import build_run_table
 
@@ -161,12 +161,12 @@ def render_run_section(title: Markup, runs: Sequence[Run], render_line: Callable
 
 def render_ended_run(run: Run, now: datetime, show_person: Callable[[str], Markup]) -> Markup:
     """Return how a run ended, on one line."""
-    validation = run.training.progress.validation
+    best = describe_best_validation(run.training.progress)
     parts = [
         mrkdwn("{} {}", wording.link_run(run), wording.describe_outcome(run.status, run.reason)),
         wording.format_duration(run.compute_billed_duration(now)),
         render_phrase("step {step}", step=run.training.progress.step) if run.training.progress.step is not None else "",
-        render_phrase("validation {value}", value=format_number(validation)) if validation is not None else "",
+        render_phrase("best validation {value}", value=best) if best else "",
         wording.describe_cost(run, now),
         show_person(run.requester),
     ]

@@ -12,7 +12,12 @@ from bot.runtime.failure_isolation import render_each
 from bot.slack.views import wording
 from bot.slack.views.blocks import Block
 from bot.slack.views.mrkdwn import Markup, code, date, escape, join_parts, mention, mrkdwn, render_phrase, strip_bold
-from bot.slack.views.progress_views import MIN_STEPS_FOR_FORECAST, TREND_ARROWS, format_number
+from bot.slack.views.progress_views import (
+    MIN_STEPS_FOR_FORECAST,
+    TREND_ARROWS,
+    describe_validation_briefly,
+    format_number,
+)
 from bot.slack.views.tables import Column, build_table
 
 RUN_COLUMNS = (
@@ -58,7 +63,7 @@ def build_run_cells(run: Run, now: datetime, show_person: Callable[[str], Markup
         join_parts(" ", [escape(format_number(progress.reward)), TREND_ARROWS[progress.rewards.trend]])
         if progress.reward is not None
         else describe_loss_briefly(progress),
-        escape(format_number(progress.validation)) if progress.validation is not None else Markup(),
+        describe_validation_briefly(run),
         describe_end_time(run, now),
         describe_cost_of_budget(run, now),
         show_person(run.requester),
