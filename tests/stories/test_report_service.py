@@ -63,7 +63,7 @@ def test_a_board_tells_what_runs_what_ended_and_what_it_cost(bot: Bot) -> None:
     until(bot, on(2, 14))
     read = bot.reads().split(":clipboard:")[1]
     row = next(line for line in read.splitlines() if line.strip().startswith("smoke-0001 |"))
-    assert [cell.strip() for cell in row.split("|")][2:5] == ["3/435 1%", "0.41", "0.37"]
+    assert [cell.strip() for cell in row.split("|")][2:5] == ["3/435 1%", "0.41", "0.37 (step 3)"]
     assert "*Spent*: $8.00 since the last report, $8.00 this month" in read
     assert "*Best validation* of smoke: 0.37" in read
     assert "The log has gone silent" in read
