@@ -284,7 +284,7 @@ class RunService:
         if shown_dollars is not None and shown_dollars != run.limits.budget_dollars:
             raise UserError(
                 Phrase("The budget of {run} was changed meanwhile, so I left it as it is.", run=f"`{run.id}`"),
-                Phrase("To change it: `/verl budget {run} DOLLARS`.", run=run.id),
+                Phrase("To set it: `/verl budget {run} {amount}`.", run=run.id, amount=f"{budget_command.dollars:.2f}"),
             )
         cost = run.cost(self.now())
         if cost is not None and cost >= budget_command.dollars:

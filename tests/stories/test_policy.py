@@ -435,10 +435,33 @@ def test_a_lead_who_gives_more_in_time_lets_it_go_on(under: Made) -> None:
     bot.check_monthly_budgets()
     assert bot.run().status == "running"
     assert bot.reads().count("The limit was raised at 13:0") == 2
+    assert "This channel has used 13% of its monthly budget* ($8.01 of $60.00)" in bot.reads()
+    assert "New launches are blocked" not in bot.reads()
     bot.say("budget team 7", user=LEA)
     bot.check_monthly_budgets()
     for run_id in (RUN, "smoke-0002"):  # in the thread of each
         assert bot.reads().count(f"{run_id} will save if it can and stop at 14:1") == 1
+
+
+def test_the_commands_of_the_notices_keep_the_runs_of_two_used_up_months(under: Made) -> None:
+    bot = overdrawn(under)
+    bot.say("budget workspace 7", user=LEA)
+    bot.check_monthly_budgets()
+    bot.ticks(4)
+    # $8.01 is spent, and each of two runs may cost $20 in all.
+    needed = "unless an approver raises all used-up limits: `/verl budget team 40`, `/verl budget workspace 40`"
+    assert bot.reads().count(needed) == 4  # two notices in the thread of each
+    bot.say("budget team 40", user=LEA)
+    bot.check_monthly_budgets()
+    bot.ticks(4)
+    assert "continues" not in bot.reads()
+    assert bot.reads().count("unless an approver raises the limit: `/verl budget workspace 40`") == 4
+    bot.say("budget workspace 40", user=LEA)
+    bot.check_monthly_budgets()
+    bot.tick(3600)
+    bot.check_monthly_budgets()
+    assert bot.run().status == bot.run("smoke-0002").status == "running"
+    assert bot.reads().count("; smoke-0001 continues.") == 2
 
 
 def test_a_month_in_the_shadow_ends_nothing_and_says_when_it_would_have(under: Made) -> None:

@@ -25,7 +25,9 @@ def test_one_notice_follows_a_budget_from_half_to_its_end_and_pings_once(bot: Bo
     assert "[Raise to $8.00] [Save and stop] [Let it stop]" in bot.reads()
     bot.ticks(14, seconds=110)
     assert "50%" not in bot.reads()
-    assert "@ana :moneybag: *smoke-0001 has used 80% of its budget* of $4.00." in bot.reads()
+    shown = re.findall(r"smoke-0001 has used (\d+)% of its budget\*", bot.reads())
+    assert shown == [shown[0]] * 2, "the notice, in the channel too; its reply, which is not edited, has no number"
+    assert "@ana :moneybag: *smoke-0001 has used most of its budget* of $4.00." in bot.reads()
     bot.ticks(14, seconds=20)
     bot.ticks(12)
     assert bot.run().reason == "over_budget"
@@ -82,7 +84,7 @@ def test_whoever_lets_a_run_stop_is_named_and_nobody_is_pinged_again(bot: Bot) -
     [
         ("budget smoke-0001 1", "has already cost $2.00"),
         ("budget smoke-0001 many", "`many` is not an amount of dollars. Write the amount as `3.50`."),
-        ("budget smoke-0001", "`/verl budget smoke-0001 DOLLARS` changes it."),
+        ("budget smoke-0001", "To raise it, for example: `/verl budget smoke-0001 8`"),
         ("extend smoke-0001 0h", "A lease cannot be extended by `0h`. Give a time such as `2h`, `90m` or `1d`"),
         ("extend smoke-0001 90d", "can run for at most 90 days"),
         ("extend smoke-0001 soon", "A lease cannot be extended by `soon`"),

@@ -1,5 +1,6 @@
 """Dollars with their source: rates, bills, overruns and thresholds of budgets, and what a run spends of them. Pure."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -36,6 +37,17 @@ def compute_max_dollars(budget_dollars: float, lease: timedelta, rate: Rate | No
     if rate is None or not rate.is_priced:
         return budget_dollars
     return min(budget_dollars, rate.dollars_per_hour * (lease / timedelta(hours=1)))
+
+
+def round_up_dollars(dollars: float) -> str:
+    """Return the next plain amount above these dollars, to be typed as a budget: whole dollars, or tenths below $10.
+
+    >>> round_up_dollars(0.22), round_up_dollars(4.0), round_up_dollars(118.01)
+    ('0.30', '4.10', '119')
+    """
+    if dollars < 10:
+        return f"{(math.floor(round(dollars * 10, 6)) + 1) / 10:.2f}"
+    return str(math.floor(dollars) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +119,8 @@ class BudgetOverrun:
         until: when the run is to end.
         is_report_only: whether the rule only reports what it would have done.
         resolved_at: when an approver had raised the budget, or another month had begun; the run continues.
+        needed_dollars: the least whole dollars a month with which all runs that draw on the budget can reach their own
+            limits; None in records of earlier versions.
     """
 
     rule: str
@@ -116,11 +130,24 @@ class BudgetOverrun:
     until: datetime
     is_report_only: bool = False
     resolved_at: datetime | None = None
+    needed_dollars: int | None = None
+
+    @property
+    def raised_dollars(self) -> int:
+        """Return the whole dollars a month to which an approver can raise the budget, so that its runs continue."""
+        return self.needed_dollars or math.floor(self.spent_dollars) + 1
 
     @property
     def is_open(self) -> bool:
         """Return whether the overrun is not resolved."""
         return self.resolved_at is None
+
+    def update_dollars(self, latest: Self) -> Self:
+        """Return the overrun with the dollars of one that was found later, where the limit or the need has grown or
+        changed; else unchanged, so that a record is not written for each dollar that a run spends.
+        """
+        is_changed = latest.limit_dollars != self.limit_dollars or latest.raised_dollars > self.raised_dollars
+        return replace(latest, until=self.until) if is_changed else self
 
 
 def update_budget_overruns(
@@ -128,7 +155,8 @@ def update_budget_overruns(
 ) -> tuple[BudgetOverrun, ...]:
     """Return a run's budget overruns after these were found, by rule.
 
-    An open one keeps its deadline, however often it is found.
+    An open one keeps its deadline, however often it is found; its dollars change with the limit and with what its runs
+    need.
 
     An overrun whose rule has become report only, or has become enforced, begins again, with the full grace time.
     """
@@ -137,7 +165,7 @@ def update_budget_overruns(
         current_overrun = current.get(overrun.rule)
         # A resolved overrun stays as history; an open one keeps its deadline.
         if not overrun.is_open or (current_overrun and current_overrun.is_report_only == overrun.is_report_only):
-            updated.append(overrun)
+            updated.append(overrun.update_dollars(current_overrun) if overrun.is_open and current_overrun else overrun)
         elif current_overrun is None:
             updated.append(replace(overrun, resolved_at=now))
     open_rules = {overrun.rule for overrun in updated if overrun.is_open}

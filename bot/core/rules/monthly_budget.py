@@ -1,11 +1,12 @@
 """Monthly budgets: dollars of a calendar month, how much of them is used, and when people are notified. Pure."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from bot.core.model.ledger import Ledger, Reservation, build_ledger_key, build_reservation, format_month
-from bot.core.model.money import BudgetOverrun, BudgetThreshold
+from bot.core.model.money import BudgetOverrun, BudgetThreshold, compute_max_dollars
 from bot.core.model.policy import Measure, Policy, Scope, cap_rule
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
@@ -95,23 +96,22 @@ def find_reached_thresholds(
     """Return the thresholds of monthly budgets to report, each by the id of an open run in whose thread it is
     reported.
 
-    The highest threshold that is reached counts, once a month and cap.
+    The highest threshold that is reached counts, once a month and cap. Where a cap was changed since a run reported it,
+    the run reports it again, with 0 percent where no threshold is reached of the new cap.
     """
     month = format_month(now, zone)
     thresholds: dict[str, BudgetThreshold] = {}
     for budget_key, group in group_runs_by_budget(runs).items():
         cap, spent_dollars = group.compute_cap_and_spending(policy, ledger, now, month)
         reached_percents = [percent for percent in THRESHOLD_PERCENTS if cap and 100 * spent_dollars >= percent * cap]
-        if (
-            cap
-            and reached_percents
-            and max(reached_percents) > ledger.notified_percents.get(build_threshold_key(month, budget_key, cap), 0)
-        ):
-            reporter = choose_reporter(group.runs, budget_key, month, now)
+        if not cap:
+            continue
+        percent = max(reached_percents, default=0)
+        reporter = choose_reporter(group.runs, budget_key, month, now)
+        is_new = percent > ledger.notified_percents.get(build_threshold_key(month, budget_key, cap), 0)
+        if is_new or find_reported_cap(reporter, budget_key, month) not in (None, cap):
             # A run may report several budgets: it reports one threshold at a time.
-            thresholds.setdefault(
-                reporter.id, BudgetThreshold(month, budget_key, max(reached_percents), spent_dollars, cap)
-            )
+            thresholds.setdefault(reporter.id, BudgetThreshold(month, budget_key, percent, spent_dollars, cap))
     return thresholds
 
 
@@ -125,6 +125,16 @@ def choose_reporter(runs: Sequence[Run], budget_key: str, month: str, now: datet
         return reported, run.cost(now) or 0.0
 
     return max(runs, key=rank)
+
+
+def find_reported_cap(run: Run, budget_key: str, month: str) -> float | None:
+    """Return the cap in dollars of the last threshold of a monthly budget that a run has reported; None for none."""
+    caps = [
+        item.limit_dollars
+        for item in run.spending.budget_thresholds
+        if (item.budget_key, item.month) == (budget_key, month)
+    ]
+    return caps[-1] if caps else None
 
 
 def find_budget_overruns(
@@ -141,10 +151,27 @@ def find_budget_overruns(
         cap, spent_dollars = group.compute_cap_and_spending(policy, ledger, now, month)
         rule = cap_rule(group.scope, Measure.DOLLARS_PER_MONTH)
         if cap is not None and spent_dollars > 0 and spent_dollars >= cap:
-            overrun = BudgetOverrun(rule, budget_key, spent_dollars, cap, until, policy.is_report_only(rule))
+            needed = compute_needed_dollars(group.runs, spent_dollars, now)
+            is_report_only = policy.is_report_only(rule)
+            overrun = BudgetOverrun(rule, budget_key, spent_dollars, cap, until, is_report_only, needed_dollars=needed)
             # A run without a price has no known cost, and is left alone.
             overruns |= {run.id: {**overruns[run.id], rule: overrun} for run in group.runs if run.spending.hourly_rate}
     return overruns
+
+
+def compute_needed_dollars(runs: Iterable[Run], spent_dollars: float, now: datetime) -> int:
+    """Return the least whole dollars a month with which these runs can cost as much as their own limits allow.
+
+    Args:
+        spent_dollars: what is spent of the month already, by these runs too.
+    """
+    remaining = 0.0
+    for run in runs:
+        cost, rate = run.cost(now), run.spending.hourly_rate
+        if cost is not None and rate is not None:
+            remaining += max(compute_max_dollars(run.limits.budget_dollars, run.limits.lease, rate) - cost, 0.0)
+    # A month is used up at its limit, so a limit equal to what is spent would not do.
+    return max(math.ceil(round(spent_dollars + remaining, 2)), math.floor(spent_dollars) + 1)
 
 
 def build_threshold_key(month: str, budget_key: str, cap: float) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from bot.core.model.money import round_up_dollars
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules.attention import Attention, AttentionReason, list_attention
@@ -32,7 +33,7 @@ ATTENTION_PHRASES = {
         "The lease ends at {time}, before the {eta}. To extend it: `/verl extend {run} 2h`."
     ),
     AttentionReason.BUDGET_TOO_SMALL: N_(
-        "The forecast is {forecast}, the budget {budget}. To raise the budget: `/verl budget {run} DOLLARS`."
+        "The forecast is {forecast}, the budget {budget}. To raise the budget: `/verl budget {run} {advised}`."
     ),
     AttentionReason.UNSAVED_MODEL: N_("The model is only on the cluster, and the lease ends at {time}."),
     AttentionReason.UNCOPIED_MODEL: N_(
@@ -53,6 +54,7 @@ def render_attention(run: Run, attention: Attention, now: datetime) -> Markup:
         time=date_and_time(attention.at, now) if attention.at else render_phrase("soon"),
         eta=format_eta(forecast.ends_at, now) if forecast else "",
         forecast=wording.format_dollars(dollars) if dollars is not None else render_phrase("more"),
+        advised=round_up_dollars(max(dollars or 0.0, run.limits.budget_dollars)),
         budget=wording.format_dollars(run.limits.budget_dollars),
     )
 

@@ -7,6 +7,8 @@ from bot.core.commands.command import SetMonthlyBudget, ShowBudgets
 from bot.core.model.money import BudgetOverrun, BudgetThreshold
 from bot.core.model.policy import Measure, Scope
 from bot.core.model.run import Run
+from bot.core.model.run_state import Reason
+from bot.core.rules.cluster_keeping import is_kept
 from bot.core.rules.monthly_budget import CapUsage
 from bot.phrase import N_
 from bot.slack.views import wording
@@ -38,14 +40,28 @@ BUDGET_EXHAUSTED = {
     Scope.TEAM: N_("*Monthly budget of this channel used up* ({spent} of {most})."),
     Scope.WORKSPACE: N_("*Monthly budget of the workspace used up* ({spent} of {most})."),
 }
-RUN_ENDS = N_("{run} will save if it can and stop at {time}, unless an approver raises the limit: {command}")
-KEEPING_ENDS = N_("The kept cluster of {run} is removed at {time}, unless an approver raises the limit: {command}")
+RUN_ENDS = N_("{run} will save if it can and stop at {time}, unless an approver raises the limit: {commands}")
+RUN_ENDS_BY_SEVERAL = N_(
+    "{run} will save if it can and stop at {time}, unless an approver raises all used-up limits: {commands}"
+)
+KEEPING_ENDS = N_("The kept cluster of {run} is removed at {time}, unless an approver raises the limit: {commands}")
+KEEPING_ENDS_BY_SEVERAL = N_(
+    "The kept cluster of {run} is removed at {time}, unless an approver raises all used-up limits: {commands}"
+)
+RUN_STOPPED = N_("{run} was stopped for it.")
+RUN_ENDED = N_("{run} has ended.")
+LIMIT_RAISED = N_("The limit was raised at {time}.")
 BUDGET_RESTORED = N_("The limit was raised at {time}; {run} continues.")
 KEEPING_RESTORED = N_("The limit was raised at {time}; the cluster of {run} is kept.")
+OTHER_BUDGETS = {
+    Scope.PERSON: N_("The monthly budget of {person} is used up too."),
+    Scope.TEAM: N_("The monthly budget of this channel is used up too."),
+    Scope.WORKSPACE: N_("The monthly budget of the workspace is used up too."),
+}
 HOW_TO_SHOW_BUDGET = N_("To see what is left: {command}.")
 
 
-def list_monthly_budget_messages(run: Run) -> list[Message]:
+def list_monthly_budget_messages(run: Run, now: datetime) -> list[Message]:
     """Return the messages about used shares of a monthly budget, for the channel; and that the run ends for an
     exhausted one.
     """
@@ -54,38 +70,85 @@ def list_monthly_budget_messages(run: Run) -> list[Message]:
     enforced = [overrun for overrun in run.spending.budget_overruns if not overrun.is_report_only]
     return [
         *(build_threshold_message(run, threshold) for threshold in latest.values()),
-        *(build_overrun_message(run, overrun) for overrun in enforced),
+        *(build_overrun_message(run, overrun, enforced, now) for overrun in enforced),
     ]
 
 
-def build_overrun_message(run: Run, overrun: BudgetOverrun) -> Message:
-    """Return one message about an exhausted budget, edited once the budget is raised."""
+def build_overrun_message(
+    run: Run, overrun: BudgetOverrun, enforced: Sequence[BudgetOverrun], now: datetime
+) -> Message:
+    """Return one message about an exhausted budget, edited once the budget is raised and once the run has ended.
+
+    Args:
+        enforced: every exhausted budget of the run, this one included; an open one of another owner ends the run too.
+    """
     scope, owner = parse_scope(overrun.budget_key)
     dollars = {
         "spent": wording.format_dollars(overrun.spent_dollars),
         "most": wording.format_dollars(overrun.limit_dollars),
     }
     headline = render_phrase(BUDGET_EXHAUSTED[scope], person=mention(owner), **dollars)
-    consequence = render_phrase(
-        KEEPING_ENDS if run.is_finished else RUN_ENDS,
-        run=wording.link_run(run),
-        time=date(overrun.until),
-        command=build_raising_command(scope, owner),
-    )
-    if overrun.resolved_at:
-        restored = KEEPING_RESTORED if run.is_finished else BUDGET_RESTORED
-        consequence = render_phrase(restored, run=wording.link_run(run), time=date(overrun.resolved_at))
+    open_overruns = [item for item in enforced if item.is_open]
+    consequence = describe_consequence(run, overrun, open_overruns, now)
     text = mrkdwn(":moneybag: {}", join_markup_sentences(headline, consequence))
-    state = "good" if overrun.resolved_at else ""
     key = f"budget-overrun-{overrun.rule}-{overrun.until.timestamp():.0f}"
-    return Message(key, text, (section(mrkdwn("{} {}", text, mention(run.requester))),), urgent=state, is_edited=True)
+    blocks = (section(mrkdwn("{} {}", text, mention(run.requester))),)
+    # Only the dollars of an open overrun may wait for the regular edit.
+    state = " ".join(
+        [
+            "good" if overrun.resolved_at else "",
+            f"over {is_kept(run, now)}" if run.is_finished else "",
+            *(f"{item.rule} {item.raised_dollars}" for item in open_overruns if not run.is_finished and enforced[1:]),
+        ]
+    ).strip()
+    return Message(key, text, blocks, urgent=state, is_edited=True)
 
 
-def build_raising_command(scope: Scope, owner: str) -> Markup:
-    """Return the command that raises a monthly budget. A mention within code would be no mention."""
+def describe_consequence(
+    run: Run, overrun: BudgetOverrun, open_overruns: Sequence[BudgetOverrun], now: datetime
+) -> Markup:
+    """Return what an exhausted budget, or its raise, does to the run or to its kept cluster.
+
+    Args:
+        open_overruns: every exhausted budget of the run that is not resolved; the first of their ends counts.
+    """
+    about = {"run": wording.link_run(run)}
+    has_closed = run.is_finished and not is_kept(run, now)
+    raised = render_phrase(LIMIT_RAISED, time=date(overrun.resolved_at)) if overrun.resolved_at else Markup()
+    if has_closed:
+        stopped = run.reason is Reason.MONTHLY_BUDGET_EXCEEDED and overrun.is_open
+        return join_markup_sentences(raised, render_phrase(RUN_STOPPED if stopped else RUN_ENDED, **about))
+    if overrun.resolved_at and any(item.rule == overrun.rule for item in open_overruns):
+        # The same budget is used up again, which has a notice of its own.
+        return raised
+    if not open_overruns:
+        restored = KEEPING_RESTORED if run.is_finished else BUDGET_RESTORED
+        return render_phrase(restored, time=date(overrun.resolved_at or now), **about)
+    one, several = (KEEPING_ENDS, KEEPING_ENDS_BY_SEVERAL) if run.is_finished else (RUN_ENDS, RUN_ENDS_BY_SEVERAL)
+    ends = render_phrase(
+        several if len(open_overruns) > 1 else one,
+        time=date(min(item.until for item in open_overruns)),
+        commands=join_markup_list(map(build_raising_command, open_overruns)),
+        **about,
+    )
+    others = [name_other_budget(item) for item in open_overruns if item is not overrun]
+    return join_markup_sentences(raised, *others, ends)
+
+
+def name_other_budget(overrun: BudgetOverrun) -> Markup:
+    """Return that another monthly budget of a run is exhausted."""
+    scope, owner = parse_scope(overrun.budget_key)
+    return render_phrase(OTHER_BUDGETS[scope], person=mention(owner))
+
+
+def build_raising_command(overrun: BudgetOverrun) -> Markup:
+    """Return the command that raises a monthly budget far enough for its runs to continue. A mention within code would
+    be no mention.
+    """
+    scope, owner = parse_scope(overrun.budget_key)
     if scope is Scope.PERSON:
-        return mrkdwn("{} {} {}", code("/verl budget"), mention(owner), code("DOLLARS"))
-    return code(f"/verl budget {scope} DOLLARS")
+        return mrkdwn("{} {} {}", code("/verl budget"), mention(owner), code(str(overrun.raised_dollars)))
+    return code(f"/verl budget {scope} {overrun.raised_dollars}")
 
 
 def parse_scope(budget_key: str) -> tuple[Scope, str]:
@@ -111,7 +174,7 @@ def build_threshold_message(run: Run, threshold: BudgetThreshold) -> Message:
     draws = render_phrase(DRAWS_ON_BUDGET, run=wording.link_run(run))
     consequence = (
         render_phrase(NO_NEW_LAUNCHES)
-        if threshold.percent >= 100
+        if threshold.percent >= 100 and not run.is_finished
         else render_phrase(HOW_TO_SHOW_BUDGET, command=code("/verl budget"))
     )
     sentence = mrkdwn(":moneybag: {}", join_markup_sentences(headline, draws, consequence))
@@ -162,14 +225,15 @@ def render_run_budget(run: Run, now: datetime) -> Answer:
             mrkdwn(":moneybag: {}", render_phrase(BUDGET_OF_UNPRICED_RUN, run=wording.link_run(run), budget=budget))
         )
     usage = render_phrase(BUDGET_OF_RUN, run=wording.link_run(run), spent=wording.format_dollars(cost), budget=budget)
-    change = render_phrase(HOW_TO_CHANGE_BUDGET, command=code(f"/verl budget {run.id} DOLLARS"))
+    advised = f"{2 * max(cost, run.limits.budget_dollars):.2f}".removesuffix(".00")
+    change = render_phrase(HOW_TO_RAISE_BUDGET, command=code(f"/verl budget {run.id} {advised}"))
     sentence = usage if run.is_finished else join_markup_sentences(usage, change)
     return build_text_answer(mrkdwn(":moneybag: {}", sentence))
 
 
 BUDGET_OF_RUN = N_("{run} has spent {spent} of its budget of {budget}.")
 BUDGET_OF_UNPRICED_RUN = N_("{run} has a budget of {budget}. Its price is unknown, so what it has spent is too.")
-HOW_TO_CHANGE_BUDGET = N_("{command} changes it.")
+HOW_TO_RAISE_BUDGET = N_("To raise it, for example: {command}")
 
 
 def render_scope_usage(cap_usages: Sequence[CapUsage], scope: Scope) -> Markup:

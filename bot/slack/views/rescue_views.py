@@ -47,8 +47,8 @@ SAVE_GRACE_REASONS = {
         "The budget of {run} is used up. The run keeps training until {time} at most, to save a checkpoint first."
     ),
     Reason.MONTHLY_BUDGET_EXCEEDED: N_(
-        "The monthly budget of {run} is used up. The run keeps training until {time} at most, to save a checkpoint "
-        "first."
+        "A monthly budget that {run} draws on is used up. The run keeps training until {time} at most, to save a "
+        "checkpoint first."
     ),
     Reason.SICK: N_(
         "The training of {run} is sick, so I will stop the run. It keeps training until {time} at most, to save a "

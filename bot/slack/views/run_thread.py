@@ -75,7 +75,7 @@ def build_conversation(
         *build_approval_messages(run),
         end_message(run, now, log),
         *list_limit_messages(run, now, report_only),
-        *list_monthly_budget_messages(run),
+        *list_monthly_budget_messages(run, now),
         *build_health_messages(run, now),
         *list_finding_samples(run),
         *build_cluster_alerts(run),

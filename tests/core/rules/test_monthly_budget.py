@@ -80,6 +80,45 @@ def test_a_run_is_to_end_once_its_month_is_spent(policy: Policy, dollars: float,
         assert (overrun.spent_dollars, overrun.until) == (10.0, HOUR + policy.month_grace)
 
 
+@pytest.mark.parametrize(
+    ("runs", "needed"),
+    [
+        # Of each: four dollars an hour for at most twelve hours, and a budget of $100, of which $4 is spent.
+        pytest.param([running()], 6 + 48, id="its lease"),
+        pytest.param([running(budget_dollars=30.5)], 6 + 31, id="its budget, rounded up"),
+        pytest.param([running(), running(id="ppo-0001", budget_dollars=10.0)], 6 + 48 + 10, id="all that draw on it"),
+        pytest.param([running(budget_dollars=4.0)], 6 + 4 + 1, id="more than is spent"),
+    ],
+)
+def test_the_advised_month_lets_every_run_reach_its_own_limits(runs: list[Run], needed: int) -> None:
+    found = find_budget_overruns(capped(10.0), spent(6.0), runs, HOUR, UTC)
+    assert {overrun.needed_dollars for rules in found.values() for overrun in rules.values()} == {needed}
+    raised = find_budget_overruns(capped(needed), spent(6.0), runs, HOUR, UTC)
+    assert not any(raised.values())
+
+
+def test_an_overrun_keeps_its_deadline_and_learns_a_new_limit_and_a_larger_need() -> None:
+    before = find_budget_overruns(capped(10.0), spent(6.0), [running()], HOUR, UTC)["ppo-7f3a"]
+    run = running().record_budget_overruns(before, HOUR)
+    later = at(3660)
+    same = find_budget_overruns(capped(10.0), spent(6.0), [running()], later, UTC)["ppo-7f3a"]
+    assert run.record_budget_overruns(same, later) == run
+    lowered = find_budget_overruns(capped(9.0), spent(6.0), [running()], later, UTC)["ppo-7f3a"]
+    (overrun,) = run.record_budget_overruns(lowered, later).spending.budget_overruns
+    assert (overrun.limit_dollars, overrun.until) == (9.0, HOUR + Policy().month_grace)
+
+
+def test_a_run_that_reported_a_share_reports_it_again_under_a_changed_cap() -> None:
+    (used_up,) = find_reached_thresholds(capped(10.0), spent(6.0), [running()], HOUR, UTC).values()
+    run = running().record_budget_threshold(used_up)
+    (raised,) = find_reached_thresholds(capped(60.0), spent(6.0, 100), [run], HOUR, UTC).values()
+    assert (raised.percent, raised.limit_dollars) == (0, 60.0)
+    again = run.record_budget_threshold(raised)
+    assert find_reached_thresholds(capped(60.0), spent(6.0, 100), [again], HOUR, UTC) == {}
+    (lowered,) = find_reached_thresholds(capped(10.0), spent(6.0, 100), [again], HOUR, UTC).values()
+    assert (lowered.percent, lowered.limit_dollars) == (100, 10.0)
+
+
 def test_a_report_only_cap_is_found_and_marked() -> None:
     policy = capped(10.0, "person.dollars_per_month")
     overruns = find_budget_overruns(policy, spent(6.0), [running()], HOUR, UTC)

@@ -1,6 +1,7 @@
 """Monthly budgets as people read them: whose, how much of it is used, and what follows."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -22,7 +23,7 @@ from bot.slack.views.budget_views import (
     render_month_line,
     render_run_budget,
 )
-from bot.slack.views.message import Answer
+from bot.slack.views.message import Answer, Message
 from slack_playground.checks import check_message
 from tests.builders import at, running
 
@@ -40,9 +41,13 @@ def reached(percent: int, key: str = "team:C0TRAIN") -> BudgetThreshold:
 OVERRUN = BudgetOverrun("person.dollars_per_month", "person:U0ANA", 812.5, 800.0, at(7200))
 
 
+def messages_of(run: Run, seconds: float = 60) -> list[Message]:
+    return list_monthly_budget_messages(run, at(seconds))
+
+
 def test_one_message_a_month_follows_a_budget_from_threshold_to_threshold() -> None:
-    first = list_monthly_budget_messages(running(budget_thresholds=(reached(50),)))
-    later = list_monthly_budget_messages(running(budget_thresholds=(reached(50), reached(80))))
+    first = messages_of(running(budget_thresholds=(reached(50),)))
+    later = messages_of(running(budget_thresholds=(reached(50), reached(80))))
     assert [message.key for message in first] == [message.key for message in later]
     assert "used 50% of its monthly budget* ($400.00 of $800.00)" in first[0].text
     assert "used 80% of its monthly budget* ($640.00 of $800.00)" in later[0].text
@@ -52,32 +57,32 @@ def test_one_message_a_month_follows_a_budget_from_threshold_to_threshold() -> N
 
 def test_budgets_of_other_owners_and_months_have_messages_of_their_own() -> None:
     thresholds = (reached(50), replace(reached(50), month="2026-02"), reached(80, "workspace"))
-    messages = list_monthly_budget_messages(running(budget_thresholds=thresholds))
+    messages = messages_of(running(budget_thresholds=thresholds))
     assert len({message.key for message in messages}) == 3
 
 
 def test_the_percentage_is_that_of_the_amounts_beside_it() -> None:
     threshold = BudgetThreshold("2026-01", "team:C0TRAIN", 80, 999.65, 1000.0)
-    (message,) = list_monthly_budget_messages(running(budget_thresholds=(threshold,)))
+    (message,) = messages_of(running(budget_thresholds=(threshold,)))
     assert "used 99% of its monthly budget* ($999.65 of $1,000)" in message.text
 
 
 @pytest.mark.parametrize(("percent", "said"), [(80, "`/verl budget`"), (100, "New launches are blocked")])
 def test_a_used_up_budget_blocks_launches_and_another_says_what_is_left(percent: int, said: str) -> None:
-    (message,) = list_monthly_budget_messages(running(budget_thresholds=(reached(percent),)))
+    (message,) = messages_of(running(budget_thresholds=(reached(percent),)))
     assert said in message.text
 
 
 @pytest.mark.parametrize(
     ("key", "command"),
     [
-        ("person:U0ANA", "`/verl budget` <@U0ANA> `DOLLARS`"),
-        ("team:C0TRAIN", "`/verl budget team DOLLARS`"),
-        ("workspace", "`/verl budget workspace DOLLARS`"),
+        ("person:U0ANA", "`/verl budget` <@U0ANA> `813`"),
+        ("team:C0TRAIN", "`/verl budget team 813`"),
+        ("workspace", "`/verl budget workspace 813`"),
     ],
 )
 def test_the_run_of_a_used_up_budget_is_told_when_it_stops_and_what_helps(key: str, command: str) -> None:
-    (message,) = list_monthly_budget_messages(running(budget_overruns=(replace(OVERRUN, budget_key=key),)))
+    (message,) = messages_of(running(budget_overruns=(replace(OVERRUN, budget_key=key),)))
     assert "used up* ($812.50 of $800.00)" in message.text
     assert f"<!date^{at(7200).timestamp():.0f}^" in message.text
     assert command in message.text
@@ -86,21 +91,87 @@ def test_the_run_of_a_used_up_budget_is_told_when_it_stops_and_what_helps(key: s
 
 def test_once_the_limit_is_raised_the_same_message_says_so() -> None:
     raised = replace(OVERRUN, resolved_at=at(3600))
-    before, after = (list_monthly_budget_messages(running(budget_overruns=(one,)))[0] for one in (OVERRUN, raised))
+    before, after = (messages_of(running(budget_overruns=(one,)))[0] for one in (OVERRUN, raised))
     assert before.key == after.key
     assert "The limit was raised at" in after.text
     assert "stop at" not in after.text
 
 
+TEAM_OVERRUN = BudgetOverrun("team.dollars_per_month", "team:C0TRAIN", 90.0, 80.0, at(7200), needed_dollars=130)
+
+
+def test_of_two_used_up_months_each_notice_names_both_and_all_that_is_needed() -> None:
+    for message in messages_of(running(budget_overruns=(OVERRUN, TEAM_OVERRUN))):
+        assert "unless an approver raises all used-up limits: `/verl budget` <@U0ANA> `813`" in message.text
+        assert "`/verl budget team 130`" in message.text
+        assert " is used up too." in message.text
+
+
+def test_a_raised_month_beside_a_used_up_one_says_that_the_run_is_still_to_end() -> None:
+    raised = replace(OVERRUN, resolved_at=at(3600))
+    before = messages_of(running(budget_overruns=(OVERRUN, TEAM_OVERRUN)))
+    notices = messages_of(running(budget_overruns=(raised, TEAM_OVERRUN)))
+    assert "The limit was raised at" in notices[0].text
+    assert "The monthly budget of this channel is used up too." in notices[0].text
+    for old, new in zip(before, notices, strict=True):
+        assert "continues" not in new.text
+        assert "unless an approver raises the limit: `/verl budget team 130`" in new.text
+        assert old.urgent != new.urgent
+    assert all("continues" in one.text for one in messages_of(running(budget_overruns=(raised,))))
+
+
+KEPT = running(keep_on_failure=timedelta(hours=2), budget_overruns=(OVERRUN,)).begin_teardown(
+    Reason.FAILED, None, at(60)
+)
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        pytest.param(KEPT, "The kept cluster of", id="kept"),
+        pytest.param(KEPT.request_stop("U0ANA", at(61)), "has ended.", id="kept no longer"),
+        pytest.param(
+            running(budget_overruns=(OVERRUN,)).begin_teardown(Reason.FAILED, None, at(60)),
+            "has ended.",
+            id="never kept",
+        ),
+        pytest.param(
+            running(budget_overruns=(OVERRUN,)).begin_teardown(Reason.MONTHLY_BUDGET_EXCEEDED, None, at(60)),
+            "was stopped for it.",
+            id="stopped for it",
+        ),
+        pytest.param(
+            running(budget_overruns=(replace(OVERRUN, resolved_at=at(30)),)).begin_teardown(
+                Reason.SUCCEEDED, None, at(60)
+            ),
+            "has ended.",
+            id="raised before its end",
+        ),
+    ],
+)
+def test_the_notice_of_a_finished_run_speaks_of_a_kept_cluster_only_where_one_is_kept(run: Run, said: str) -> None:
+    (message,) = messages_of(run, 120)
+    assert said in message.text
+    assert ("kept" in message.text) == ("kept" in said)
+    (while_running,) = messages_of(running(budget_overruns=(OVERRUN,)))
+    assert message.urgent != while_running.urgent
+
+
+def test_the_threshold_of_a_finished_run_does_not_say_that_launches_are_blocked_now() -> None:
+    run = running(budget_thresholds=(reached(100),)).begin_teardown(Reason.MONTHLY_BUDGET_EXCEEDED, None, at(60))
+    (message,) = messages_of(run)
+    assert "blocked" not in message.text
+
+
 def test_a_rule_that_only_reports_is_no_message_about_an_end() -> None:
-    assert list_monthly_budget_messages(running(budget_overruns=(replace(OVERRUN, is_report_only=True),))) == []
+    assert messages_of(running(budget_overruns=(replace(OVERRUN, is_report_only=True),))) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_message_is_one_that_slack_takes(language: str) -> None:
     run = running(budget_thresholds=(reached(100), reached(50, "workspace")), budget_overruns=(OVERRUN,))
     with use_language(language):
-        for message in list_monthly_budget_messages(run):
+        for message in messages_of(run):
             check_message(message.text, list(message.blocks))
 
 
@@ -148,7 +219,9 @@ def test_an_overview_has_a_line_for_each_scope_that_is_asked_for_and_who_can_rai
     ("run", "said"),
     [
         pytest.param(running(rate=Rate(6.0, "x")), "has spent $6.00 of its budget of $100.00", id="a price"),
-        pytest.param(running(rate=Rate(6.0, "x")), "`/verl budget ppo-7f3a DOLLARS` changes it", id="how to change it"),
+        pytest.param(
+            running(rate=Rate(6.0, "x")), "To raise it, for example: `/verl budget ppo-7f3a 200`", id="how to change it"
+        ),
         pytest.param(running(rate=None), "Its price is unknown, so what it has spent is too.", id="no price"),
     ],
 )
@@ -158,7 +231,7 @@ def test_a_runs_budget_is_shown_with_what_is_spent(run: Run, said: str) -> None:
 
 def test_the_budget_of_a_finished_run_is_not_changed() -> None:
     run = running(rate=Rate(6.0, "x")).begin_teardown(Reason.STOPPED, None, at(3600))
-    assert "changes it" not in read(render_run_budget(run, at(3600)))
+    assert "To raise it" not in read(render_run_budget(run, at(3600)))
 
 
 @pytest.mark.parametrize(
