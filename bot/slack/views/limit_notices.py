@@ -100,7 +100,7 @@ def list_budget_messages(run: Run, now: datetime, report_only: Collection[str]) 
     is_accepted = run.requests.is_muted(name_budget_mute(run.limits.budget_dollars))
     is_enforced = BUDGET_RULE not in report_only
     notice = build_budget_notice(run, now, spent, excess, is_accepted, is_enforced)
-    return [notice, *([] if is_accepted else list_budget_pings(run, now, spent))]
+    return [notice, *([] if is_accepted else list_budget_pings(run, spent))]
 
 
 def find_budget_spent(run: Run, now: datetime) -> BudgetSpent | None:
@@ -193,7 +193,13 @@ def describe_needs(run: Run, now: datetime, excess: Forecast | None) -> Markup:
 
 
 def describe_stop(run: Run, now: datetime, excess: Forecast | None) -> Markup:
-    """Return where the run will be stopped: the step and the time where a forecast gives them, else the dollars."""
+    """Return where the run will be stopped: the step and the time where a forecast gives them, else the dollars.
+
+    Empty where the forecast has the run finish within its budget.
+    """
+    forecast = build_forecast(run, now)
+    if excess is None and forecast and forecast.dollars is not None and forecast.dollars <= run.limits.budget_dollars:
+        return Markup()
     rate = run.spending.hourly_rate
     if excess is None or excess.budget_exhausted_at_step is None or rate is None:
         return render_phrase(STOPS_AT_BUDGET, budget=wording.format_dollars(run.limits.budget_dollars))
@@ -232,8 +238,11 @@ def compute_used_percent(run: Run, now: datetime) -> int:
     return wording.compute_whole_percent(run.cost(now) or 0.0, run.limits.budget_dollars)
 
 
-def list_budget_pings(run: Run, now: datetime, spent: BudgetSpent | None) -> list[Message]:
-    """Return the reply that mentions the launcher at 80% of a budget, unless the notice itself began there."""
+def list_budget_pings(run: Run, spent: BudgetSpent | None) -> list[Message]:
+    """Return the reply that mentions the launcher at 80% of a budget, unless the notice itself began there.
+
+    It names no percentage: the notice is edited as the dollars grow, and the reply is not.
+    """
     key = f"budget-{PING_PERCENT}-{run.limits.budget_dollars:g}"
     notice = run.messages.sent.get(BUDGET_NOTICE)
     warned_before = notice is not None and int_or_zero(notice.urgent.partition(" ")[0]) < PING_PERCENT
@@ -241,7 +250,7 @@ def list_budget_pings(run: Run, now: datetime, spent: BudgetSpent | None) -> lis
     if key not in run.messages.sent and not is_due:
         return []
     about = {"run": wording.link_run(run), "budget": wording.format_dollars(run.limits.budget_dollars)}
-    head = render_phrase("*{run} has used {percent}% of its budget* of {budget}.", percent=PING_PERCENT, **about)
+    head = render_phrase("*{run} has used most of its budget* of {budget}.", **about)
     return [thread_notice(key, mrkdwn("{} :moneybag: {}", mention(run.requester), head))]
 
 
