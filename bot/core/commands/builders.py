@@ -79,6 +79,7 @@ def build_launch_command(arguments: ParsedArguments) -> Launch:
 
 
 def build_list_command(arguments: ParsedArguments) -> ListRuns:
+    refuse_person_as_list(arguments.names)
     words, criteria = [name.lower() for name in arguments.names], parse_run_filter(arguments)
     # One's own runs of a list: `list ended mine`.
     if len(words) == 2 and "mine" in words and not criteria.who:
@@ -94,6 +95,21 @@ def build_list_command(arguments: ParsedArguments) -> ListRuns:
     if which in STATE_TESTS and not criteria.state:
         return ListRuns("active", replace(criteria, state=which))
     raise unknown_name_error("list", which, RUN_LISTS)
+
+
+def refuse_person_as_list(names: tuple[str, ...]) -> None:
+    """Raise UserError if a person, as Slack or a person writes one, is named where a list is expected."""
+    person = next((name for name in names if name.startswith(("@", "<@"))), None)
+    if person:
+        problem = Phrase("{person} is no list of runs.", person=format_inline_code(person))
+        raise UserError(problem, Phrase("For the runs of a person, type `/verl list who=@PERSON`."))
+
+
+def refuse_user_group(text: str) -> None:
+    """Raise UserError if a user group is named where a person is expected."""
+    if text.lower().startswith("<!subteam"):
+        problem = Phrase("{group} is a user group.", group=format_inline_code(text))
+        raise UserError(problem, Phrase("Name a person, such as `@ana`."))
 
 
 def parse_run_filter(arguments: ParsedArguments) -> RunFilter:
@@ -123,6 +139,7 @@ def parse_person(arguments: ParsedArguments) -> str:
     types; empty where none was typed.
     """
     text = arguments.get_option("who") or ""
+    refuse_user_group(text)
     mentioned = match_person(text)
     return mentioned[1] if mentioned else text.lower()
 
@@ -245,6 +262,7 @@ def build_audit_command(arguments: ParsedArguments) -> ShowAudit:
         UserError: the text is no such span, or the person is not mentioned.
     """
     text, person_text = " ".join(arguments.names).lower(), arguments.get_option("who") or ""
+    refuse_user_group(person_text)
     since = parse_timespan(text, "d") if text else timedelta(days=DEFAULT_AUDIT_DAYS)
     if since is None or not timedelta() < since <= MAX_AUDIT_PERIOD:
         raise UserError(
@@ -284,6 +302,7 @@ def build_budget_command(
         UserError: there is no such person, or the amount is none.
     """
     name, person = arguments.names[0], match_person(arguments.names[0])
+    refuse_user_group(name)
     scope = Scope.PERSON if person else BUDGET_SCOPES.get(name.lower())
     if name.startswith("@") and person is None:
         raise UserError(describe_unknown_person(name), Phrase("Choose the person from Slack's list after the `@`."))

@@ -14,7 +14,13 @@ from bot.core.model.metrics import is_metric_word
 from bot.core.model.near_names import MIN_PREFIX_CHARACTERS
 from bot.core.model.recipe import BUDGET
 from bot.core.model.typed_quantities import parse_amount, parse_timespan
-from bot.core.model.typed_text import ParsedArguments, describe_override_refusal, format_inline_code, unknown_name_error
+from bot.core.model.typed_text import (
+    ParsedArguments,
+    describe_override_refusal,
+    format_inline_code,
+    show_typed_names,
+    unknown_name_error,
+)
 from bot.errors import Denied, UserError
 from bot.phrase import N_, Phrase, Text, join_sentences, name_person
 
@@ -140,7 +146,8 @@ def sort_words(words: tuple[str, ...], spec: CommandSpec) -> ParsedArguments:
         elif is_override(key, bool(equals)):
             overrides.append(f"{key}{equals}{value}")
         elif equals:
-            parameters.append((key.lower(), value if key.lower() in FREE_TEXT_SETTINGS else to_half_width(value)))
+            is_free = key.lower() in FREE_TEXT_SETTINGS
+            parameters.append((key.lower(), show_typed_names(value) if is_free else to_half_width(value)))
         elif parameters and (continues_time(before, word) or continues_amount(before, word)):
             parameters[-1] = (parameters[-1][0], f"{parameters[-1][1]} {word}")
         elif word.lower() in spec.flags and not spec.takes_settings:

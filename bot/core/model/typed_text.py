@@ -196,8 +196,19 @@ def find_bracket_ends(text: str) -> dict[int, int]:
     return ends
 
 
-SLACK_NAME = re.compile(r"<([@#])([A-Z0-9]{1,40})(?:\|([^<>|]*+))?>")
-"""A person or a channel as Slack writes it: `<@U0ANA|ana>`, `<#C0TRAIN|training>`."""
+SLACK_NAME = re.compile(
+    r"<(?P<sign>@|#|!subteam\^|!(?=here|channel|everyone))(?P<id>[A-Za-z0-9_]{1,40})(?:\^[^<>|]{0,200})?(?:\|[@#]?(?P<label>[^<>|]*+))?>"
+)
+"""What Slack makes of a name: a person, a channel, a user group, a word such as `@here`; in any case of letters."""
+
+
+def show_typed_names(text: str) -> str:
+    """Return what a person typed with the names that Slack made markup of as they are read.
+
+    >>> show_typed_names("<@U0BEN|ben> <#C0TRAIN|training> <!subteam^S0LEADS|@leads> <!here>")
+    '@ben #training @leads @here'
+    """
+    return SLACK_NAME.sub(lambda name: ("#" if name["sign"] == "#" else "@") + (name["label"] or name["id"]), text)
 
 
 def format_inline_code(text: str, max_characters: int = 40) -> str:
@@ -208,8 +219,7 @@ def format_inline_code(text: str, max_characters: int = 40) -> str:
     >>> format_inline_code(""), format_inline_code("<@U0BEN|ben>")
     ('` `', '`@ben`')
     """
-    text = SLACK_NAME.sub(lambda name: name[1] + (name[3] or name[2]), text)
-    flat = " ".join(to_single_line(text).replace("`", "'").split()) or " "
+    flat = " ".join(to_single_line(show_typed_names(text)).replace("`", "'").split()) or " "
     return f"`{flat}`" if len(flat) <= max_characters else f"`{flat[: max_characters - 1]}…`"
 
 
