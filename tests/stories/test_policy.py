@@ -416,6 +416,8 @@ def test_once_a_month_is_spent_what_runs_is_told_and_ended_after_a_while(under: 
     bot = overdrawn(under)
     ends = "*Monthly budget of this channel used up* ($8.01 of $6.00)."
     assert bot.reads().count(ends) == 2  # in the thread of each
+    assert "A monthly budget is used up, so the run will be stopped at" in bot.card()
+    assert "A monthly budget is used up, so the run will be stopped at" in str(bot.opens_page(ANA))
     assert bot.run().status == bot.run("smoke-0002").status == "running"
     bot.tick(14 * 60)
     bot.check_monthly_budgets()

@@ -17,6 +17,7 @@ class AttentionReason(Enum):
     """Why a run needs a person."""
 
     NEEDS_APPROVAL = auto()
+    MONTH_USED_UP = auto()
     LEASE_TOO_SHORT = auto()
     BUDGET_TOO_SMALL = auto()
     UNSAVED_MODEL = auto()
@@ -39,6 +40,7 @@ def list_attention(run: Run, now: datetime) -> list[Attention]:
     """Return what about a run needs a person, the most urgent first; empty for a run that needs none."""
     candidates = (
         check_approval(run),
+        check_month(run),
         check_uncopied_model(run),
         check_unsaved_model(run, now),
         check_lease(run, now),
@@ -52,6 +54,13 @@ def check_approval(run: Run) -> Attention | None:
     if run.status is not RunStatus.AWAITING_APPROVAL or run.approval is None or run.approval.by is not None:
         return None
     return Attention(AttentionReason.NEEDS_APPROVAL, run.approval.until)
+
+
+def check_month(run: Run) -> Attention | None:
+    """Return that a monthly budget is used up, with when the run is to end for it."""
+    overruns = () if run.is_finished else run.spending.budget_overruns
+    ends = [overrun.until for overrun in overruns if overrun.is_open and not overrun.is_report_only]
+    return Attention(AttentionReason.MONTH_USED_UP, min(ends)) if ends else None
 
 
 def check_uncopied_model(run: Run) -> Attention | None:

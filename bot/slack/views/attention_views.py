@@ -29,6 +29,7 @@ MAX_SHOWN_LINES = 10
 
 ATTENTION_PHRASES = {
     AttentionReason.NEEDS_APPROVAL: N_("It needs approval from {people}. The request expires at {time}."),
+    AttentionReason.MONTH_USED_UP: N_("A monthly budget is used up, so the run will be stopped at {time}."),
     AttentionReason.LEASE_TOO_SHORT: N_(
         "The lease ends at {time}, before the {eta}. To extend it: `/verl extend {run} 2h`."
     ),

@@ -6,10 +6,12 @@ from bot.core.model.cluster import JobState
 from bot.core.model.launch_plan import Safeguard
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
+from bot.core.rules.attention import check_month
 from bot.core.rules.forecast import build_forecast
 from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.approval_views import build_approval_blocks, is_awaiting_approval
+from bot.slack.views.attention_views import render_attention
 from bot.slack.views.blocks import Block, actions, context, fields_section, section, section_with
 from bot.slack.views.card_buttons import build_menu, card_buttons
 from bot.slack.views.card_title import (
@@ -64,7 +66,9 @@ def card(run: Run, now: datetime, log: str = "", previous: Run | None = None) ->
         *([actions(*buttons)] if (buttons := card_buttons(run, previous)) else []),
     ]
     text = join_parts(" · ", [render_title_text(run, now), progress_line(run, now)])
-    return Message(CARD, text, tuple(blocks), urgent=state, is_edited=True, color=choose_color(run))
+    # That a used-up month will stop the run is shown at once.
+    urgent = f"{state} month" if check_month(run) else state
+    return Message(CARD, text, tuple(blocks), urgent=urgent, is_edited=True, color=choose_color(run))
 
 
 def build_body(run: Run, now: datetime, log: str, previous: Run | None) -> list[Block]:
@@ -73,7 +77,9 @@ def build_body(run: Run, now: datetime, log: str, previous: Run | None) -> list[
         return build_approval_blocks(run)
     if run.is_finished:
         return build_ended_blocks(run, now, log, previous)
-    lines = [describe_position(run, now), *render_open_findings(run)]
+    month = check_month(run)
+    end_by_month = [mrkdwn(":moneybag: {}", render_attention(run, month, now))] if month else []
+    lines = [describe_position(run, now), *end_by_month, *render_open_findings(run)]
     return [
         section(join_parts("\n", lines)),
         fields_section(list_fields(run, now)),

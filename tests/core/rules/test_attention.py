@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.core.model.checkpoint import CheckpointRescue
-from bot.core.model.money import Rate
+from bot.core.model.money import BudgetOverrun, Rate
 from bot.core.model.progress import Progress, StepTime
 from bot.core.model.run import Run
 from bot.core.model.run_state import Approval, Reason, RunStatus
@@ -32,6 +32,7 @@ def copied_in_vain(**changes: Any) -> Run:
     return replace(run.begin_teardown(Reason.STOPPED, None, at(HOUR)), checkpoint_rescue=rescue)
 
 
+OVERRUN = BudgetOverrun("team.dollars_per_month", "team:C0TRAIN", 61.0, 60.0, at(2 * HOUR))
 WAITING = Approval(("U0LEA",), at(HOUR), "0" * 64)
 
 
@@ -50,6 +51,17 @@ WAITING = Approval(("U0LEA",), at(HOUR), "0" * 64)
             training(lease=timedelta(minutes=99)),
             [Attention(AttentionReason.LEASE_TOO_SHORT, at(99 * MINUTE))],
             id="a lease a minute too short",
+        ),
+        pytest.param(
+            training(budget_overruns=(OVERRUN, replace(OVERRUN, rule="workspace.dollars_per_month", until=at(HOUR)))),
+            [Attention(AttentionReason.MONTH_USED_UP, at(HOUR))],
+            id="two months that are used up, the first of which ends it",
+        ),
+        pytest.param(
+            training(budget_overruns=(replace(OVERRUN, resolved_at=at(60)),)), [], id="a month that was raised"
+        ),
+        pytest.param(
+            training(budget_overruns=(replace(OVERRUN, is_report_only=True),)), [], id="a month in report only"
         ),
         pytest.param(training(lease=timedelta(minutes=100)), [], id="a lease that ends with the last step"),
         pytest.param(
