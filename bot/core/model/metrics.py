@@ -55,6 +55,9 @@ DISPLAY_NAMES: Mapping[str, str] = {
 }
 """The name of each word in a chart."""
 
+METRIC_NAMES: Mapping[str, str] = {name.lower(): word for word, name in DISPLAY_NAMES.items()}
+"""The word of each name that a chart shows, which people type too."""
+
 
 class StepPart(StrEnum):
     """What a step spends its time with."""
@@ -250,4 +253,4 @@ def is_metric_word(word: str) -> bool:
     >>> is_metric_word("KL"), is_metric_word("critic/rewards/mean"), is_metric_word("ppo-7f3a"), is_metric_word("time")
     (True, True, False, True)
     """
-    return word.lower() in (*DISPLAY_NAMES, TIME_WORD) or "/" in word
+    return word.lower() in (*DISPLAY_NAMES, *METRIC_NAMES, TIME_WORD) or "/" in word

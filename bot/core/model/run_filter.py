@@ -28,10 +28,11 @@ STATE_TESTS: Mapping[str, Callable[[Run], bool]] = {
     "succeeded": lambda run: run.reason is Reason.SUCCEEDED,
     "failed": lambda run: run.reason is not None and run.reason.is_failure,
     "stopped": lambda run: run.reason is not None and run.reason is not Reason.SUCCEEDED and not run.reason.is_failure,
+    "declined": lambda run: run.reason is Reason.REFUSED,
 }
 """The states that may be typed, with what they mean."""
 
-ENDED_STATES = ("ended", "succeeded", "failed", "stopped")
+ENDED_STATES = ("ended", "succeeded", "failed", "stopped", "declined")
 """States that ended runs have too."""
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.history import TIME_KEY, MetricsHistory
-from bot.core.model.metrics import DISPLAY_NAMES, STEP_PART_NAMES, TIME_WORD, MetricWord, StepPart
+from bot.core.model.metrics import DISPLAY_NAMES, METRIC_NAMES, STEP_PART_NAMES, TIME_WORD, MetricWord, StepPart
 from bot.core.model.run import Run
 from bot.core.model.training_framework import MetricKeys
 from bot.core.model.typed_text import unknown_name_error
@@ -44,8 +44,11 @@ def find_available_metrics(history: MetricsHistory, keys: MetricKeys = FRAMEWORK
 
 
 def find_metric(word: str, history: MetricsHistory, keys: MetricKeys = FRAMEWORK.keys) -> Metric | None:
-    """Return the metric of this word or key; None where the run has no finite number of it."""
+    """Return the metric of this word, of the name that charts show, or of this key; None where the run has no finite
+    number of it.
+    """
     words, own = find_available_metrics(history, keys), {key.lower(): key for key in history.keys}
+    word = METRIC_NAMES.get(word.lower(), word)
     if (key := words.get(word.lower())) and (series := history.get_series(key)):
         return Metric(word.lower(), DISPLAY_NAMES[word.lower()], series, word.lower() == MetricWord.VALIDATION)
     if (key := own.get(word.lower())) and (series := history.get_series(key)):

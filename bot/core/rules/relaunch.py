@@ -85,6 +85,8 @@ def refuse_resume(run: Run) -> None:
     if not run.plan.resumes:
         why = Phrase("its recipe `{recipe}` cannot start from a checkpoint.", recipe=run.recipe)
         raise resume_error(run, why, retry_hint)
+    if run.launch.first_requested_at is None:
+        raise resume_error(run, Phrase("it never ran."), Phrase("`/verl retry {run}` launches it.", run=run.id))
     # A downloaded checkpoint is on the bot's machine, where no cluster can read it.
     if run.checkpoint_rescue.download and run.checkpoint_rescue.is_downloaded:
         folder = run.checkpoint_rescue.download.folder

@@ -44,6 +44,12 @@ def test_a_state_shows_the_runs_that_are_in_it(state: str, shown: set[str]) -> N
     assert {name for name, run in RUNS.items() if chosen.matches(run, "U0ANA", None)} == shown
 
 
+def test_the_state_of_a_declined_launch_can_be_typed() -> None:
+    declined = a_run(status=RunStatus.ENDED, reason=Reason.REFUSED)
+    assert RunFilter(state="declined").matches(declined, "U0ANA", None)
+    assert RunFilter(state="declined").includes_ended
+
+
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 def test_every_run_is_in_a_state_that_can_be_typed(run: Run) -> None:
     assert any(test(run) for test in STATE_TESTS.values())

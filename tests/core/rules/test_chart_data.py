@@ -74,6 +74,8 @@ def test_a_run_without_rewards_is_drawn_by_what_it_has(values: Mapping[str, floa
         pytest.param("KL", "KL", id="in capitals"),
         pytest.param("grad", "gradient norm", id="an abbreviation"),
         pytest.param("val", "validation", id="validation"),
+        pytest.param("validation", "validation", id="the name that cards and charts show"),
+        pytest.param("Gradient norm", "gradient norm", id="a name of two words"),
         pytest.param("ACTOR/lr", "actor/lr", id="verl's key"),
     ],
 )

@@ -8,7 +8,8 @@ import pytest
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.failure import FailureKind, FailureSummary
 from bot.core.model.launch_plan import LaunchPlan, build_launch_plan
-from bot.core.rules.relaunch import refuse_other_gpus, suggest_relaunch
+from bot.core.model.run_state import Reason, RunStatus
+from bot.core.rules.relaunch import refuse_other_gpus, refuse_resume, suggest_relaunch
 from tests.builders import a_recipe, a_run, refusal_of
 
 VERL = "verl.trainer.main_ppo"
@@ -68,3 +69,11 @@ def test_a_retry_is_filled_in_with_what_the_runs_program_takes(
     suggestion = suggest_relaunch(a_run(failure=FailureSummary("loss is nan", FailureKind.NAN_LOSS), **changes))
     assert suggestion is not None
     assert suggestion.overrides == overrides
+
+
+def test_a_run_that_never_ran_has_no_checkpoint_that_could_have_been_kept() -> None:
+    declined = a_run(status=RunStatus.ENDED, reason=Reason.REFUSED)
+    declined = replace(declined, plan=replace(declined.plan, resumes=True))
+    refusal = refusal_of(lambda: refuse_resume(declined))
+    assert refusal
+    assert str(refusal.sentence) == "`ppo-7f3a` can't be resumed: it never ran. `/verl retry ppo-7f3a` launches it."
