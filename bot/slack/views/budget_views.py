@@ -273,7 +273,7 @@ def format_cap(cap: float | None) -> str | None:
 
 def render_usage_of_cap(usage: Markup, cap: str | None) -> Markup:
     """Return the usage, followed by its cap."""
-    return join_parts(" ", [usage, render_phrase("of {most}", most=cap)]) if cap else usage
+    return render_phrase("{usage} of {most}", usage=usage, most=cap) if cap else usage
 
 
 BAR_WIDTH = 10
