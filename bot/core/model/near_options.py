@@ -30,12 +30,15 @@ MAX_TYPED_WORDS = 12
 
 
 def find_near_options(key: str, tree: OptionTree, engine: str, limit: int = 3) -> list[str]:
-    """Return the full names of the settings that a name nearly is, the nearest first.
+    """Return the full names of the settings that a name nearly is, the nearest first. Of a name in a group that exists,
+    the mistake is in its last word: another group is named only for the same last word.
 
     Args:
         engine: the engine whose settings come before those that only others have.
     """
     typed = tuple(key.lower().split("."))[-MAX_TYPED_WORDS:]
+    group = key.rpartition(".")[0]
+    is_group = group in tree.options and tree.options[group].kind is OptionKind.GROUP
     costs: dict[str, tuple[float, int, str]] = {}
     for last, settings in tree.by_last_word.items():
         last_cost = measure_word(typed[-1], last.lower())
@@ -43,6 +46,8 @@ def find_near_options(key: str, tree: OptionTree, engine: str, limit: int = 3) -
             continue
         for words in settings:
             name = ".".join(words)
+            if is_group and last_cost > 0 and name.rpartition(".")[0] != group:
+                continue
             option = tree.options[name]
             cost = last_cost + (0 if engine in option.engines else UNLIKELY)
             cost += UNLIKELY / 2 if option.kind is OptionKind.GROUP else 0

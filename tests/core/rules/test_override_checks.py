@@ -199,6 +199,13 @@ def test_a_value_that_verl_or_a_teams_own_code_may_know_is_accepted(override: st
     assert refuse(override) == ""
 
 
+def test_of_a_name_in_a_group_that_exists_no_other_group_is_asked_about() -> None:
+    refusal = refuse("trainer.totl=3")
+    assert refusal.startswith("verl has no setting `trainer.totl`. It has settings such as `trainer.")
+    assert "Did you mean" not in refusal
+    assert "Did you mean `actor_rollout_ref.actor.optim.lr`" in refuse("actor_rollout_ref.actor.lr=1")
+
+
 def test_with_code_of_the_teams_own_a_near_name_is_asked_about_and_not_refused() -> None:
     override = "algorithm.adv_estimator=drgrpo"
     assert refusal_of(lambda: refuse_unfit_override(override, TREE, "dp", has_own_code=True)) is None
