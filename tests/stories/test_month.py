@@ -10,6 +10,8 @@ from bot.adapters.redis.redis_store import RedisStore
 from bot.core.model.cluster import JobState
 from bot.core.model.policy import Caps, Policy
 from bot.core.rules.external_clusters import ExternalCluster, ExternalLaunch
+from bot.i18n import use_language
+from bot.slack.views.approval_views import build_approval_facts
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
 from tests.builders import approvers
@@ -250,3 +252,36 @@ def test_no_run_is_to_be_stopped_for_a_launch_that_is_too_large_by_itself(bot: B
     refused = bot.say("launch ppo nodes=2")
     assert "This run alone is over the limit" in refused
     assert "Stop a run" not in refused
+
+
+def test_an_approver_over_a_full_channel_is_told_to_raise_it_herself(bot: Bot) -> None:
+    bot.running(LINE)
+    bot.tick(3600)
+    end(bot, "smoke-0001")
+    bot.policy = replace(POLICY, person=Caps(), team=Caps(dollars_per_month=3), approve_above_dollars=None)
+    refused = bot.say("launch smoke budget=5", user=LEA)
+    assert "You can raise it: `/verl budget team 10`" in refused
+    assert "Ask <@" not in refused
+    assert type_advised_commands(bot, refused, user=LEA) == ["team"]
+    assert "Launching" in bot.say("launch smoke budget=5", user=LEA)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_the_card_of_a_request_names_the_month_of_the_moment_when_it_was_asked(bot: Bot, language: str) -> None:
+    bot.running(LINE)
+    bot.tick(1800)
+    bot.say("launch smoke nodes=2 lease=24 budget=60")
+    bot.ticks(2)
+    spent = amount(rf"You · .*?{AMOUNT} spent this month", bot.say("budget"))
+    reserved = amount(rf"You · .*?\+ {AMOUNT} reserved", bot.say("budget"))
+    facts = bot.run("smoke-0002").approval.facts  # type: ignore[union-attr]  # it waits for an approver
+    with use_language(language):
+        (value,) = [
+            value for name, value in build_approval_facts(bot.run("smoke-0002")) if "$" in value and ANA in value
+        ]
+    shown = amount(AMOUNT, value if language == "en" else value[value.rindex("$") :])
+    assert facts is not None
+    assert {f"{facts.month_dollars:,.2f}"} == {f"{shown:,.2f}"} == {f"{spent + reserved - 60:,.2f}"}
+    bot.tick(1800)
+    assert f"${shown:,.2f}" in bot.card("smoke-0002"), "it is the number of then, and says so"
+    assert "when it was asked" in bot.card("smoke-0002")

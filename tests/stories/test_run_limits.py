@@ -59,6 +59,14 @@ def test_a_budget_that_is_raised_in_time_is_the_one_that_counts(bot: Bot) -> Non
     assert len(re.findall(r"has used 6[23]% of its budget\* \(\$5.00 of \$8.00\)", bot.reads())) == 2
 
 
+def test_the_same_budget_is_no_change(bot: Bot) -> None:
+    bot.running("launch smoke nodes=2 budget=4 lease=12")
+    assert "is now $4.00" in bot.say(f"budget {RUN} 4")
+    bot.ticks(2)
+    assert bot.run().limits.changes == ()
+    assert "changed the budget" not in bot.reads()
+
+
 def test_a_budget_is_raised_by_the_button_once(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=4 lease=12")
     bot.tick(3000)

@@ -111,7 +111,7 @@ class RunLimits:
     changes: tuple[LimitChange, ...] = ()
 
     def change(self, limit: RunLimit, new_value: float, by: str, now: datetime, delivery_id: str = "") -> Self:
-        """Return the limits with another one from now on; the same delivery counts once.
+        """Return the limits with another one from now on; the same delivery counts once, the same value not at all.
 
         Args:
             new_value: dollars of the budget, or hours of the whole lease.
@@ -119,6 +119,8 @@ class RunLimits:
         if delivery_id and any(change.delivery_id == delivery_id for change in self.changes):
             return self
         old_value = self.budget_dollars if limit is RunLimit.BUDGET else self.lease.total_seconds() / 3600
+        if new_value == old_value:
+            return self
         changes = (*self.changes, LimitChange(limit, by, now, old_value, new_value, delivery_id))
         match limit:
             case RunLimit.BUDGET:

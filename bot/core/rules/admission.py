@@ -158,10 +158,12 @@ def admit_run(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzi
         sentences = join_sentences(
             *(violation.sentence if is_launch else violation.describe_to_others(run) for violation in enforced)
         )
+        # An approver who launches raises the limit herself: a monthly budget, unlike a launch, needs no other person.
+        may_raise = is_launch and run.requester in policy.approvers
         raise Denied(
             sentences,
-            suggest_remedy(enforced, run),
-            exclude_person(policy.approvers, run.requester) if can_only_be_raised(enforced) else (),
+            suggest_remedy(enforced, run, may_raise),
+            exclude_person(policy.approvers, run.requester) if can_only_be_raised(enforced) and not may_raise else (),
             act=enforced[0].rule,
             on=run.id,
         )
@@ -211,8 +213,12 @@ def can_only_be_raised(violations: list[CapViolation]) -> bool:
     return any(violation.measure is Measure.DOLLARS_PER_MONTH and not violation.cents_left for violation in violations)
 
 
-def suggest_remedy(violations: list[CapViolation], run: Run) -> Text:
-    """Return what lifts the refusal: a sentence for each kind of cap, and only what helps."""
+def suggest_remedy(violations: list[CapViolation], run: Run, may_raise: bool = False) -> Text:
+    """Return what lifts the refusal: a sentence for each kind of cap, and only what helps.
+
+    Args:
+        may_raise: whether the person who reads it may raise a monthly budget.
+    """
     monthly = [violation for violation in violations if violation.measure is Measure.DOLLARS_PER_MONTH]
     at_once = [violation for violation in violations if violation.measure is not Measure.DOLLARS_PER_MONTH]
     sentences: list[Text] = []
@@ -225,6 +231,8 @@ def suggest_remedy(violations: list[CapViolation], run: Run) -> Text:
     if can_only_be_raised(monthly):
         commands = list_raising_commands(monthly, run)
         one, several = N_("An approver can raise it: {commands}."), N_("An approver can raise them: {commands}.")
+        if may_raise:
+            one, several = N_("You can raise it: {commands}."), N_("You can raise them: {commands}.")
         sentences.append(Phrase(one if len(monthly) == 1 else several, commands=commands))
     elif monthly:
         left = min(violation.cents_left for violation in monthly) / 100

@@ -223,7 +223,7 @@ def describe_month_use(run: Run) -> Markup:
     if facts is None or facts.month_limit is None:
         return Markup()
     return render_phrase(
-        "{spent} of {person}'s {limit} is used or reserved",
+        "{spent} of {person}'s {limit} was used or reserved by other runs when it was asked",
         spent=wording.format_dollars(facts.month_dollars),
         person=mention(run.requester),
         limit=wording.format_dollars(facts.month_limit),
