@@ -41,7 +41,7 @@ def launch(live: OnSlurm, bed: Bed, model: Path, limit: str) -> str:
     overrides = [one.replace(str(STAND_INS), str(stand_ins(bed))) for one in SMALLER["grpo"]]
     return live.launched(
         f"grpo nodes=1 {limit} {ON} image=none {typed} {' '.join(overrides)}"
-        " trainer.total_training_steps=500 trainer.val_before_train=False"
+        " trainer.total_epochs=1000 trainer.total_training_steps=100000 trainer.val_before_train=False"
     )
 
 
