@@ -363,8 +363,8 @@ def test_the_scheduler_has_no_clock_but_the_one_it_is_given_and_makes_up_for_no_
     scheduler.start()
     try:
         eventually(lambda: tick.runs == other.runs == 1)
-        slept.set()
         tick.ran.clear()
+        slept.set()
         scheduler.wake("other")  # so that it looks for what is due
         assert tick.ran.wait(SECONDS)
         eventually(lambda: other.runs >= 2)
