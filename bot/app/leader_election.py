@@ -48,9 +48,9 @@ class LeaderElection:
         """
         before, leads = self.leads, False
         try:
-            leads = self.store.acquire_leadership(self.owner, self.lease)
-            if leads:
+            if self.store.acquire_leadership(self.owner, self.lease):
                 self.check_store()
+                leads = True
         finally:
             self.leads = leads
         if leads and before is False:

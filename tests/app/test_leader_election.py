@@ -58,6 +58,23 @@ def test_a_bot_that_follows_a_silent_leader_takes_over_once(redis: Redis, first:
     assert not first.election()
 
 
+def test_a_takeover_whose_store_cannot_be_checked_is_one_once_it_can(
+    redis: Redis, first: Candidate, second: Candidate
+) -> None:
+    def fail() -> None:
+        raise Unavailable("The store does not answer.")
+
+    first.election.renew()
+    second.election.renew()
+    redis.delete("verl:leader")
+    second.election.check_store = fail
+    second.election.renew()
+    assert (second.election.leads, second.takeovers) == (False, [])
+    second.election.check_store = lambda: None
+    second.election.renew()
+    assert second.takeovers == ["second"]
+
+
 def test_a_leader_that_stops_is_followed_at_once(first: Candidate, second: Candidate) -> None:
     first.election.renew()
     second.election.renew()
