@@ -251,18 +251,8 @@ class SkyServer:
         self.records += len(found)
         return found
 
-    def _reached(self, name: str) -> Machines:
-        found = self.world.clusters.get(name)
-        if found is None:
-            raise Failure("ClusterDoesNotExist", f"Cluster {name!r} does not exist.")
-        if not found.set_up:
-            raise Failure("ClusterNotUpError", f"Cluster {name!r} has been stopped or not properly set up.")
-        if not found.reachable:
-            raise Failure("CommandError", "ssh: connect to host 10.0.0.1 port 22: Connection timed out")
-        return found
-
     def _queue(self, body: Json) -> list[Json]:
-        jobs = self._reached(body["cluster_name"]).jobs
+        jobs = self.world.reach(body["cluster_name"]).jobs
         return [
             {
                 "job_id": job.id, "job_name": job.name, "username": "bot", "user_hash": "bot", "submitted_at": 0.0,
@@ -314,7 +304,7 @@ class SkyServer:
     async def _logs(self, request: Request) -> Response:
         body = await request.json()
         try:
-            found = self._reached(body["cluster_name"])
+            found = self.world.reach(body["cluster_name"])
         except Failure:
             return PlainTextResponse("", headers={"X-Skypilot-Request-ID": "logs"})  # as SkyPilot's: 200, and nothing
         lines = found.log[-body["tail"] :] if body["tail"] else found.log

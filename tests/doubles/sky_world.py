@@ -185,6 +185,21 @@ class World:
             ask.status, ask.left = "CANCELLED", []
         return [ask.id for ask in found]
 
+    def reach(self, name: str) -> Machines:
+        """Return a cluster whose head answers.
+
+        Raises:
+            Failure: SkyPilot's own, for one that does not.
+        """
+        found = self.clusters.get(name)
+        if found is None:
+            raise Failure("ClusterDoesNotExist", f"Cluster {name!r} does not exist.")
+        if not found.set_up:
+            raise Failure("ClusterNotUpError", f"Cluster {name!r} has been stopped or not properly set up.")
+        if not found.reachable:
+            raise Failure("CommandError", "ssh: connect to host 10.0.0.1 port 22: Connection timed out")
+        return found
+
     def cancel_jobs(self, cluster: str, ids: list[int]) -> None:
         for job in self.clusters[cluster].jobs:
             if job.id in ids and job.status in LIVE_JOBS:

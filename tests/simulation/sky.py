@@ -12,7 +12,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from tests.doubles.sky_server import record
-from tests.doubles.sky_world import ACTIVE, Ask, Failure, Machines, World
+from tests.doubles.sky_world import ACTIVE, Ask, Failure, World
 from tests.simulation.outside import DONE_WITHOUT_REPLY, NoReply, Outside
 
 Json = dict[str, Any]
@@ -99,18 +99,8 @@ class Sky:
         return self.ask("queue", cluster, lambda: self._list_jobs(cluster))
 
     def _list_jobs(self, cluster: str) -> list[Json]:
-        jobs = self._reached(cluster).jobs
+        jobs = self.world.reach(cluster).jobs
         return [{"job_id": job.id, "job_name": job.name, "status": Word(job.status)} for job in jobs]
-
-    def _reached(self, name: str) -> Machines:
-        found = self.world.clusters.get(name)
-        if found is None:
-            raise Failure("ClusterDoesNotExist", f"Cluster {name!r} does not exist.")
-        if not found.set_up:
-            raise Failure("ClusterNotUpError", f"Cluster {name!r} has been stopped or not properly set up.")
-        if not found.reachable:
-            raise Failure("CommandError", "ssh: connect to host 10.0.0.1 port 22: Connection timed out")
-        return found
 
     def cancel(self, cluster: str, job_ids: list[int]) -> str:
         return self.ask("cancel", cluster, lambda: self.world.cancel_jobs(cluster, job_ids))
@@ -182,7 +172,7 @@ class Sky:
     def tail_logs(self, cluster: str, job_id: int | None, tail: int, **_: Any) -> "LogStream":
         def read() -> LogStream:
             try:
-                found = self._reached(cluster)
+                found = self.world.reach(cluster)
             except Failure:
                 return LogStream("")
             over = [

@@ -118,3 +118,14 @@ def bed() -> Iterator[Bed]:
 def bed_alone() -> Iterator[Bed]:
     with standing(alone=True) as found:
         yield found
+
+
+@pytest.fixture
+def live(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnSlurm]:
+    """With the variables that verl's recipes name. Most files have a bot of their own."""
+    found = OnSlurm(tmp_path_factory.mktemp("live"), bed)
+    found.start(HF_TOKEN="x", WANDB_API_KEY="")
+    try:
+        yield found
+    finally:
+        found.leave_nothing()

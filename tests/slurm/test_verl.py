@@ -1,17 +1,15 @@
 """The whole way with real verl: typed in Slack, through SkyPilot and Slurm, to a model that transformers loads."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.slurm.bed import Bed
-from tests.slurm.conftest import ON, SECONDS, OnSlurm
+from tests.slurm.conftest import SECONDS, OnSlurm
 from tests.slurm.test_main_job import cost_in, reported
-from tests.slurm.verl_nodes import give_verl, lacking_verl, stand_ins
-from tests.verl.bed import SETTINGS, SMALLER
-from tests.verl.environment import STAND_INS, VENV, run_python
+from tests.slurm.verl_nodes import give_verl, lacking_verl, list_words
+from tests.verl.environment import VENV, run_python
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(3 * SECONDS)]
@@ -23,26 +21,13 @@ print(sum(part.numel() for part in AutoModelForCausalLM.from_pretrained(sys.argv
 """
 
 
-@pytest.fixture
-def live(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnSlurm]:
-    found = OnSlurm(tmp_path_factory.mktemp("verl"), bed)
-    found.start(HF_TOKEN="x", WANDB_API_KEY="")
-    try:
-        yield found
-    finally:
-        found.leave_nothing()
-
-
 @pytest.mark.core
 def test_grpo_on_two_nodes_from_a_line_in_slack_to_a_model_that_loads(live: OnSlurm, bed: Bed, tmp_path: Path) -> None:
     if why := lacking_verl():
         pytest.skip(why)
     model = give_verl(bed)
-    settings = {**SETTINGS["grpo"], "model": str(model), "save_every_steps": "2", "test_every_steps": "2"}
-    typed = " ".join(f"{name}={value}" for name, value in settings.items())
-    overrides = [one.replace(str(STAND_INS), str(stand_ins(bed))) for one in SMALLER["grpo"]]
-    line = f"grpo nodes=2 {ON} image=none {typed} {' '.join(overrides)} trainer.total_training_steps=4"
-    run_id = live.launched(line)
+    words = list_words(bed, "grpo", model=str(model), save_every_steps="2", test_every_steps="2")
+    run_id = live.launched(f"grpo nodes=2 {words} trainer.total_training_steps=4")
 
     notice = live.ends(run_id, "")
     assert "finished" in notice, live.text_of(run_id, "card")

@@ -1,15 +1,12 @@
 """Real verl that is told to end, by its budget, its lease and a person: it saves first, and the model is fetched."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.slurm.bed import Bed
-from tests.slurm.conftest import ON, SECONDS, OnSlurm
-from tests.slurm.verl_nodes import give_verl, lacking_verl, stand_ins
-from tests.verl.bed import SETTINGS, SMALLER
-from tests.verl.environment import STAND_INS
+from tests.slurm.conftest import SECONDS, OnSlurm
+from tests.slurm.verl_nodes import give_verl, lacking_verl, list_words
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(3 * SECONDS)]
 
@@ -24,23 +21,11 @@ training begins on two cores.
 """
 
 
-@pytest.fixture
-def live(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnSlurm]:
-    found = OnSlurm(tmp_path_factory.mktemp("endings"), bed)
-    found.start(HF_TOKEN="x", WANDB_API_KEY="")
-    try:
-        yield found
-    finally:
-        found.leave_nothing()
-
-
 def launch(live: OnSlurm, bed: Bed, model: Path, limit: str) -> str:
     """Launch a training that saves only what it is asked for, and does not end by itself; its id."""
-    settings = {**SETTINGS["grpo"], **NEVER_BY_ITSELF, "model": str(model)}
-    typed = " ".join(f"{name}={value}" for name, value in settings.items())
-    overrides = [one.replace(str(STAND_INS), str(stand_ins(bed))) for one in SMALLER["grpo"]]
+    words = list_words(bed, "grpo", **NEVER_BY_ITSELF, model=str(model))
     return live.launched(
-        f"grpo nodes=1 {limit} {ON} image=none {typed} {' '.join(overrides)}"
+        f"grpo nodes=1 {limit} {words}"
         " trainer.total_epochs=1000 trainer.total_training_steps=100000 trainer.val_before_train=False"
     )
 

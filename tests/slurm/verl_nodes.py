@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 from tests.slurm.bed import Bed
+from tests.slurm.conftest import ON
+from tests.verl.bed import SETTINGS, SMALLER
 from tests.verl.environment import MATERIALS, READY, STAND_INS, VARIABLES, VENV
 
 DEBIAN_PYTHON = "/usr/bin/python3"
@@ -60,6 +62,17 @@ def give_verl(bed: Bed) -> Path:
     fill_skeleton(bed.at.skeleton, shared)
     subprocess.run(["chmod", "-R", "a+rX", shared, bed.at.skeleton], check=True)
     return shared / "env" / MATERIALS / "model"
+
+
+def list_words(bed: Bed, recipe: str, **settings: str) -> str:
+    """What is typed after a recipe's name so that it trains small, on the nodes that have verl.
+
+    Args:
+        settings: of the recipe, beside or in place of those that make it small.
+    """
+    typed = [f"{name}={value}" for name, value in {**SETTINGS[recipe], **settings}.items()]
+    overrides = [one.replace(str(STAND_INS), str(stand_ins(bed))) for one in SMALLER[recipe]]
+    return " ".join([ON, "image=none", *typed, *overrides])
 
 
 def fill_skeleton(skeleton: Path, shared: Path) -> None:
