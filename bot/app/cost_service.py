@@ -1,7 +1,7 @@
 """Money over time: the cost report of a month, warnings about monthly budgets, and who may change those budgets."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
@@ -14,7 +14,7 @@ from bot.app.run_queries import Requester
 from bot.app.store_ports import Audit, LedgerStore, RunReader, RunWriter
 from bot.core.commands.command import SetMonthlyBudget
 from bot.core.model.audit import build_request_event
-from bot.core.model.ledger import build_budget_key, build_ledger_key, build_reservation, format_month
+from bot.core.model.ledger import Ledger, build_budget_key, build_ledger_key, build_reservation, format_month
 from bot.core.model.people import Act
 from bot.core.model.policy import Measure, Policy, Scope, cap_rule
 from bot.core.model.run import Run
@@ -40,6 +40,7 @@ from bot.core.rules.monthly_budget import (
     group_runs_by_budget,
     list_cap_usage,
     list_open_costs,
+    record_requester_month,
     sum_external_spending,
     sum_spending,
 )
@@ -125,7 +126,8 @@ class BudgetMonitorStore(BudgetStore, RunWriter, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MonthlyBudgetMonitor:
-    """Records warnings on runs that use a monthly budget, and the overrun on each run to be stopped.
+    """Records warnings on runs that use a monthly budget, the overrun on each run to be stopped, and the month of a
+    requester on each run that waits for an approver.
 
     A warning is recorded on one run, whose thread shows it.
 
@@ -154,11 +156,25 @@ class MonthlyBudgetMonitor:
         inputs = (self.read_policy(), ledger, runs, now := self.now(), self.timezone)
         for run_id, share in find_reached_thresholds(*inputs).items():
             self._change(run_id, partial(Run.record_budget_threshold, threshold=share))
+        self._record_requester_months(ledger, runs, now)
         overruns = find_budget_overruns(*inputs)
         for run in runs:
             draws = not run.is_waiting and (not run.is_finished or is_kept(run, now))
             if draws and run.record_budget_overruns(overruns[run.id], now) != run:
                 self._change(run.id, partial(Run.record_budget_overruns, overruns=overruns[run.id], now=now))
+
+    def _record_requester_months(self, ledger: Ledger, runs: Sequence[Run], now: datetime) -> None:
+        """Bring the month that the cards of waiting launches show up to date: one edit a check at most."""
+        show_month = partial(
+            record_requester_month,
+            ledger=ledger,
+            policy=self.read_policy(),
+            costs=list_open_costs(runs, now),
+            month=format_month(now, self.timezone),
+        )
+        for run in runs:
+            if show_month(run) != run:
+                self._change(run.id, show_month)
 
     def _change(self, run_id: str, change: Callable[[Run], Run]) -> None:
         """Change one run's record; a record that cannot be read does not affect the other runs."""

@@ -123,7 +123,7 @@ def assemble(outside: Outside) -> Bot:
 
     announcer = Announcer(store, now, settings.ops_channel, lambda: scheduler.wake(NOTICES))
     disk_watch = build_disk_watch(settings, announcer, now)
-    admit = build_admission_check(read_policy, settings, now, disk_watch)
+    admit = build_admission_check(read_policy, settings, now, disk_watch, store)
     leader_store = store.fence()
     store_watch = StoreWatch(
         store, outside.store_memory, announcer, now, lambda: scheduler.wake(SWEEP), outside.clock.catch_up

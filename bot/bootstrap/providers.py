@@ -34,17 +34,19 @@ from bot.app.operator_notices import Announcer
 from bot.app.ports import JobControl, Now
 from bot.app.process_health import Clock, read_clocks
 from bot.app.report_service import load_zone
+from bot.app.store_ports import RunReader
 from bot.app.web_server import PortLimits
 from bot.config.settings import Settings
 from bot.core.masking.known_secrets import extract_passwords
 from bot.core.model.bot_clock import is_same_boot
 from bot.core.model.finding import HealthRules
-from bot.core.model.ledger import Ledger
+from bot.core.model.ledger import Ledger, format_month
 from bot.core.model.policy import Policy
 from bot.core.model.run import Run
-from bot.core.model.run_state import SummaryInterval
+from bot.core.model.run_state import RunStatus, SummaryInterval
 from bot.core.rules.actions import ReconcileTimings
 from bot.core.rules.admission import AdmissionCheck, admit_run
+from bot.core.rules.monthly_budget import list_open_costs, record_requester_month
 from bot.core.rules.save_grace import CheckpointGrace
 from bot.errors import Unavailable, UserError
 from bot.runtime.secret_filter import SecretFilter
@@ -190,14 +192,21 @@ def build_health_monitor(settings: Settings) -> HealthMonitor:
 
 
 def build_admission_check(
-    policy: Callable[[], Policy], settings: Settings, now: Now, disk: DiskWatch
+    policy: Callable[[], Policy], settings: Settings, now: Now, disk: DiskWatch, store: RunReader
 ) -> AdmissionCheck:
-    """Return the check of a run against the caps as they are now, and against a full disk of the bot's."""
+    """Return the check of a run against the caps as they are now, and against a full disk of the bot's.
+
+    A launch that waits for an approver shows the month of its requester from its first card on.
+    """
     here = load_zone(settings.timezone)
 
     def admit(run: Run, ledger: Ledger) -> Run:
         disk.check_launch()
-        return admit_run(run, ledger, policy(), now(), here)
+        admitted = admit_run(run, ledger, policy(), moment := now(), here)
+        if admitted.status is not RunStatus.AWAITING_APPROVAL:
+            return admitted
+        costs = list_open_costs(store.list_open_runs(), moment)
+        return record_requester_month(admitted, ledger, policy(), costs, format_month(moment, here))
 
     return admit
 

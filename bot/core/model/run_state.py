@@ -117,6 +117,20 @@ TOLERANCE_DOLLARS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
+class RequesterMonth:
+    """The monthly budget of the person who asks for a launch, in dollars to the cent, as a card shows it.
+
+    Attributes:
+        spent_dollars: what the person has spent in this calendar month; reserved_dollars: what open runs may still
+            spend, the launch itself left out; limit_dollars: the most of a month.
+    """
+
+    spent_dollars: float
+    reserved_dollars: float
+    limit_dollars: float
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchFacts:
     """What a launch may cost.
 
@@ -125,8 +139,7 @@ class LaunchFacts:
         gpu_hours: GPU-hours of all its nodes over its whole lease.
         unpriced: whether its price was looked up and none is known.
         day_dollars: dollars of everything that the same person has launched within a day, this launch included.
-        month_dollars, month_limit: what the person has spent and reserved this month, and may; None where no monthly
-            budget is set.
+        month: the person's monthly budget, as the last check showed it; None where none is set.
         max_dollars: the most that it can cost by these limits, which is what an approver is shown; None in records of
             earlier versions.
     """
@@ -135,8 +148,7 @@ class LaunchFacts:
     gpu_hours: float
     unpriced: bool
     day_dollars: float
-    month_dollars: float = 0.0
-    month_limit: float | None = None
+    month: RequesterMonth | None = None
     max_dollars: float | None = None
 
     @property

@@ -5,7 +5,7 @@ The ledger says what open runs reserve.
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from bot.core.model.ledger import Ledger, Reservation, build_reservation, format_month
@@ -169,22 +169,7 @@ def admit_run(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzi
         )
     for violation in violations:
         run = run.record_policy_hit(PolicyHit(violation.rule, now, run.cost(now)))
-    return record_month_use(update_approval(run, ledger, policy, now), ledger, policy, format_month(now, zone))
-
-
-def record_month_use(run: Run, ledger: Ledger, policy: Policy, month: str) -> Run:
-    """Return a run that waits for an approver with what other runs use of its requester's monthly budget."""
-    approval = run.approval
-    if approval is None or approval.facts is None or approval.by is not None:
-        return run
-    others = Reservation(run.id, run.requester, run.channel, 0, 0.0, 0.0)
-    limit = ledger.get_cap(policy, Scope.PERSON, Measure.DOLLARS_PER_MONTH, others)
-    if limit is None:
-        return run
-    used = ledger.sum_usage_by_others(Scope.PERSON, Measure.DOLLARS_PER_MONTH, others, month)
-    return replace(
-        run, approval=replace(approval, facts=replace(approval.facts, month_dollars=used, month_limit=limit))
-    )
+    return update_approval(run, ledger, policy, now)
 
 
 HOW_TO_RAISE_MONTH = {

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
 from bot.core.model.ledger import Ledger, Reservation, build_ledger_key, build_reservation, format_month
 from bot.core.model.money import BudgetOverrun, BudgetThreshold, compute_max_dollars
 from bot.core.model.policy import Measure, Policy, Scope, cap_rule
 from bot.core.model.run import Run
-from bot.core.model.run_state import RunStatus
+from bot.core.model.run_state import RequesterMonth, RunStatus
 
 THRESHOLD_PERCENTS = (50, 80, 100)
 """Percents of a month's dollars at which people are notified."""
@@ -88,6 +88,23 @@ def compute_month_usage(
             cost = reservation.spent_dollars + costs.get(reservation.run_id, 0.0)
             spent, reserved = spent + cost, reserved + max(reservation.dollars - cost, 0.0)
     return MonthUsage(spent, reserved)
+
+
+def record_requester_month(run: Run, ledger: Ledger, policy: Policy, costs: Mapping[str, float], month: str) -> Run:
+    """Return a run that waits for an approver with its requester's monthly budget as it is now; any other run as it is.
+
+    Args:
+        costs: what each open run has cost so far.
+    """
+    approval = run.approval
+    if run.status is not RunStatus.AWAITING_APPROVAL or approval is None or approval.by or approval.facts is None:
+        return run
+    launch = Reservation(run.id, run.requester, run.channel, 0, 0.0, 0.0)
+    limit = ledger.get_cap(policy, Scope.PERSON, Measure.DOLLARS_PER_MONTH, launch)
+    usage = compute_month_usage(ledger.without_run(run.id), launch.budget_key(Scope.PERSON), Scope.PERSON, costs, month)
+    # To the cent, as people read it: a record is written again only where what its card shows has changed.
+    shown = None if limit is None else RequesterMonth(round(usage.spent, 2), round(usage.reserved, 2), limit)
+    return replace(run, approval=replace(approval, facts=replace(approval.facts, month=shown)))
 
 
 def find_reached_thresholds(

@@ -220,13 +220,14 @@ def describe_code(run: Run) -> Markup:
 def describe_month_use(run: Run) -> Markup:
     """Return how much of the requester's monthly budget is used; empty where there is no such budget."""
     facts = run.approval.facts if run.approval else None
-    if facts is None or facts.month_limit is None:
+    if facts is None or facts.month is None:
         return Markup()
     return render_phrase(
-        "{spent} of {person}'s {limit} was used or reserved by other runs when it was asked",
-        spent=wording.format_dollars(facts.month_dollars),
+        "{person} has spent {spent} of {limit}; other runs reserve {reserved}",
         person=mention(run.requester),
-        limit=wording.format_dollars(facts.month_limit),
+        spent=wording.format_dollars(facts.month.spent_dollars),
+        limit=wording.format_dollars(facts.month.limit_dollars),
+        reserved=wording.format_dollars(facts.month.reserved_dollars),
     )
 
 
