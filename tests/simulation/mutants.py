@@ -57,6 +57,11 @@ def add_without_delivery(records: RunRecords, run: Any, task: Any, delivery: Any
     return ADD(records, run, task, None, *rest)
 
 
+def forget_first_post(messages: Any, key: str, _: Any) -> Any:
+    """Record that a message is not in Slack, without when it was first sent."""
+    return messages.record_lost(key)
+
+
 INIT = RunNotifier.__init__
 
 
@@ -189,6 +194,12 @@ MUTANTS = (
         "each end is posted once",
         (QUICK, Step("slack is late", (50,)), LAUNCH, WAIT),
         {f"{DOUBTFUL}.delete_message": never},
+    ),
+    Mutant(
+        "a repetition is recorded",
+        "each end is posted once",
+        (QUICK, Step("slack is late", (59,)), LAUNCH, Step("wait", (24,)), Step("kill", (60, 0)), Step("wait", (24,))),
+        {"bot.core.model.sent_message.RunMessages.await_repeat": forget_first_post},
     ),
     Mutant(
         "a new process sends what was left unsent",

@@ -116,7 +116,7 @@ KINDS: dict[str, tuple[int, Draw]] = {
     "sky forgets": (1, seconds(30, 300)),
     # Slack
     "slack": (5, lambda rng: (rng.choice(SLACK_CALLS), rng.choice(SLACK_TROUBLES), rng.randrange(1, 3))),
-    "slack is late": (3, seconds(4, 29)),
+    "slack is late": (3, seconds(4, 60)),
     "slack is away": (1, seconds(10, 120)),
     # the bot
     "kill": (7, lambda rng: (rng.randrange(160), rng.choice((0, 0, 5, 60)))),

@@ -31,8 +31,8 @@ class SentMessage:
         permalink: the web address of the message; empty while it is unknown.
         channel: where it is, outside of the thread that it belongs to, because Slack has closed that; empty in it.
         replacements: how many messages before it Slack did not let the bot edit any more.
-        repeated_since: when it was first sent, if it was sent again because no look had found it; repeated_at: when it
-            was sent again; looks_left: how often to look whether the first has come after all.
+        repeated_since: when it was first sent, if no look has found it; repeated_at: when it was sent again, or None
+            until then; looks_left: how often to look whether the first has come after all.
     """
 
     ts: str | None
@@ -45,6 +45,15 @@ class SentMessage:
     repeated_since: datetime | None = None
     looks_left: int = 0
     repeated_at: datetime | None = None
+
+    @property
+    def must_repeat(self) -> bool:
+        """Return whether no look has found it, and it was not sent again yet."""
+        return self.ts is None and self.repeated_since is not None and self.repeated_at is None
+
+    def await_repeat(self, since: datetime) -> Self:
+        """Return the message as one to send again, first sent at that time: it may come after all."""
+        return replace(self, ts=None, repeated_since=since, repeated_at=None)
 
     def find_duplicate_look(self) -> datetime | None:
         """Return when to look next whether the message came twice; None for never.
@@ -79,6 +88,10 @@ class RunMessages:
     def record_lost(self, key: str) -> Self:
         """Return the messages without one that is known not to be in Slack: it was refused or deleted."""
         return replace(self, sent={other_key: message for other_key, message in self.sent.items() if other_key != key})
+
+    def await_repeat(self, key: str, since: datetime) -> Self:
+        """Return the messages with one to send again, because no look has found it."""
+        return self.record_sent(key, self.sent[key].await_repeat(since)) if key in self.sent else self
 
     def move_thread(self, channel: str) -> Self:
         """Return the messages with the thread in another channel."""
@@ -135,6 +148,11 @@ class Notice:
         """Return whether Slack has confirmed the message."""
         return self.sent_message is not None and self.sent_message.ts is not None
 
+    @property
+    def must_send(self) -> bool:
+        """Return whether it was never sent, or must be sent again."""
+        return self.sent_message is None or self.sent_message.must_repeat
+
     def begin_sending(self, message: SentMessage) -> Self:
         """Return the notice as about to be sent.
 
@@ -147,8 +165,12 @@ class Notice:
         return replace(self, sent_message=message)
 
     def withdraw(self) -> Self:
-        """Return the notice as not sent: Slack refused it, or a look did not find it."""
+        """Return the notice as not sent: Slack refused it."""
         return replace(self, sent_message=None)
+
+    def await_repeat(self, since: datetime) -> Self:
+        """Return the notice as one to send again, because no look has found it."""
+        return replace(self, sent_message=self.sent_message and self.sent_message.await_repeat(since))
 
     def is_expired(self, now: datetime) -> bool:
         """Return whether it was posted so long ago that it can be deleted from the store."""

@@ -153,7 +153,7 @@ class OrphanMessageRecord:
         the end meanwhile, or the record is gone.
         """
         changed = self._change(
-            lambda orphan: orphan if sent.keys() & list_sent(orphan).keys() else self._with_sent(orphan, sent)
+            lambda orphan: self._with_sent(orphan, sent) if self._must_send(orphan, sent) else orphan
         )
         recorded = list_sent(changed) if changed else {}
         return all(
@@ -169,9 +169,23 @@ class OrphanMessageRecord:
         """Record that a message is not in Slack."""
         self._change(lambda orphan: orphan.with_sent_message(None) if ORPHAN in keys else orphan.clear_warning())
 
+    def await_repeat(self, key: str, since: datetime) -> None:
+        """Record that a message is to be sent again; of a warning, that it is not in Slack."""
+        if key != ORPHAN:
+            self.withdraw([key])
+            return
+        self._change(
+            lambda orphan: orphan.with_sent_message(orphan.sent_message and orphan.sent_message.await_repeat(since))
+        )
+
     def redirect(self, user: str, edited_keys: Collection[str]) -> None:
         """Record that the message begins again in a direct message."""
         self._change(lambda orphan: orphan.with_sent_message(None).with_channel(user))
+
+    @staticmethod
+    def _must_send(orphan: Orphan, sent: Mapping[str, SentMessage]) -> bool:
+        """Return whether none of these messages was sent, or each of them must be sent again."""
+        return all(message.must_repeat for key, message in list_sent(orphan).items() if key in sent)
 
     def _with_sent(self, orphan: Orphan, sent: Mapping[str, SentMessage]) -> Orphan:
         """Return the record with a sent message; a warning counts for the end that it is about alone."""

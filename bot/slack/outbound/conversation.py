@@ -24,7 +24,10 @@ class SentMessageRecord(Protocol):
         """Record messages that are in Slack, in this channel."""
 
     def withdraw(self, keys: Collection[str]) -> None:
-        """Record that messages are not in Slack: refused, deleted or never arrived."""
+        """Record that messages are not in Slack: refused or deleted."""
+
+    def await_repeat(self, key: str, since: datetime) -> None:
+        """Record that a message is to be sent again, because no look has found it since that time."""
 
     def redirect(self, user: str, edited_keys: Collection[str]) -> None:
         """Record that the conversation begins again in a direct message to this person.

@@ -87,8 +87,8 @@ class DoubtfulMessages:
             if ts and conversation.refreshes_unconfirmed:
                 sent = self._refresh_message(placed, step.key, ts)
         if ts is None:
-            self._builder.repeats[conversation.name, step.key] = min(sent.repeated_since or step.sent_at, now)
-            conversation.record.withdraw([step.key])
+            # Recorded, so that the next process too knows of the first one, if this one is killed.
+            conversation.record.await_repeat(step.key, min(sent.repeated_since or step.sent_at, now))
         else:
             self._holds.release(conversation.name, [])
             linked = self._builder.link({step.key: replace(sent, ts=ts)}, placed)

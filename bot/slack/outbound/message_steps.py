@@ -91,6 +91,7 @@ def find_next_step(
     """
     if not desired_messages:
         return None
+    sent_messages = {key: message for key, message in sent_messages.items() if not message.must_repeat}
     root = desired_messages[0]
     if root.key not in sent_messages:
         return MessageWait(holds[root.key].until) if is_on_hold(root, holds, now) else MessagePost((root,))

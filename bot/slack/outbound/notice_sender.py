@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from bot.app.ports import Now
@@ -83,7 +83,8 @@ class NoticeRecord:
         """Record that the notice is about to be sent; return False if another process has begun to send it."""
         message = sent[NOTICE]
         changed = self.store.change_notice(
-            self.notice.id, lambda notice: notice if notice.sent_message else notice.begin_sending(message)
+            self.notice.id,
+            lambda notice: notice.begin_sending(message) if notice.must_send else notice,
         )
         return changed is not None and changed.sent_message == message
 
@@ -95,6 +96,10 @@ class NoticeRecord:
     def withdraw(self, keys: Collection[str]) -> None:
         """Record that the notice is not in Slack."""
         self.store.change_notice(self.notice.id, Notice.withdraw)
+
+    def await_repeat(self, key: str, since: datetime) -> None:
+        """Record that the notice is to be sent again."""
+        self.store.change_notice(self.notice.id, lambda notice: notice.await_repeat(since))
 
     def redirect(self, user: str, edited_keys: Collection[str]) -> None:
         """Record that the notice goes to a person instead."""

@@ -6,14 +6,14 @@ so that a crash in between leaves a message of unknown fate, which is looked for
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from slack_sdk import WebClient
 
 from bot.app.ports import Now
-from bot.core.model.sent_message import UNSEEN
+from bot.core.model.sent_message import UNSEEN, SentMessage
 from bot.core.model.store_identity import StoreIdentity
 from bot.errors import LeadershipLost, Unavailable
 from bot.i18n import use_language
@@ -190,14 +190,15 @@ class Outbox:
         placed = self._choose_place(conversation, messages)
         if wait := self._limits.acquire_turn(placed, messages):
             return wait
-        if not conversation.record.begin(self._builder.build(placed, messages, None)):
+        begun = self._builder.build(placed, messages, None)
+        if not conversation.record.begin(begun):
             return IMMEDIATELY
         try:
             with self._limits.record_limit(f"{POST} {placed.channel}"):
                 ts, channel = send_message(self._client, placed, messages, self._charts.build_blocks)
         except (SlackRejected, SlackRateLimited) as error:
             # Slack has sent nothing, so the messages are not uncertain and need no look-up.
-            conversation.record.withdraw([message.key for message in messages])
+            self._take_back(conversation, begun)
             if isinstance(error, SlackRateLimited):
                 raise
             return self._handle_post_refusal(placed, conversation, error, messages)
@@ -207,6 +208,14 @@ class Outbox:
         conversation.record.confirm(sent, conversation.channel if placed.is_outside_thread else channel)
         self._record_success(conversation, messages)
         return IMMEDIATELY
+
+    def _take_back(self, conversation: Conversation, begun: Mapping[str, SentMessage]) -> None:
+        """Record that Slack has refused messages. Of those that it may have got before, the record keeps since when."""
+        for key, message in begun.items():
+            if message.repeated_since:
+                conversation.record.await_repeat(key, message.repeated_since)
+            else:
+                conversation.record.withdraw([key])
 
     def _choose_place(self, conversation: Conversation, messages: Sequence[Message]) -> Conversation:
         """Return the conversation at the best place for these messages that Slack has not closed; the best where all

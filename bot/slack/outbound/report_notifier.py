@@ -173,6 +173,10 @@ class ReportMessageRecord:
         """Record that the message is not in Slack."""
         self.store.update_report(self.report.id, lambda report: report.drop_delivery())
 
+    def await_repeat(self, key: str, since: datetime) -> None:
+        """Record that the message is not in Slack: a report that is sent again has newer content."""
+        self.withdraw([key])
+
     def redirect(self, user: str, edited_keys: Collection[str]) -> None:
         """Record that the report goes to the person who requested it."""
         self.store.update_report(self.report.id, lambda report: report.use_fallback_channel(user))

@@ -45,7 +45,8 @@ class RunMessageRecord:
         """Record messages that are about to be sent; return False if another process has begun to send one of them."""
 
         def begin(run: Run) -> Run:
-            return run if sent.keys() & run.messages.sent.keys() else with_sent(run, sent)
+            known = [message for key, message in run.messages.sent.items() if key in sent]
+            return with_sent(run, sent) if all(message.must_repeat for message in known) else run
 
         sent_messages = self.store.update(self.run.id, begin).messages.sent
         return all(sent_messages.get(key) == message for key, message in sent.items())
@@ -61,6 +62,10 @@ class RunMessageRecord:
     def withdraw(self, keys: Collection[str]) -> None:
         """Record that messages are not in Slack."""
         self.store.update(self.run.id, lambda run: without_sent(run, keys))
+
+    def await_repeat(self, key: str, since: datetime) -> None:
+        """Record that a message is to be sent again."""
+        self.store.update(self.run.id, lambda run: replace(run, messages=run.messages.await_repeat(key, since)))
 
     def redirect(self, user: str, edited_keys: Collection[str]) -> None:
         """Record that the thread begins again in a direct message, and what stays in the channel until it can be

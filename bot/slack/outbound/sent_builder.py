@@ -21,7 +21,7 @@ class SentMessageBuilder:
     Attributes:
         replacements: how many messages each message replaces that Slack did not let the bot edit, by the names of the
             conversation and the message.
-        repeats: when each message was first sent that is sent again because no look has found it, likewise.
+        repeats: since when each message may be in Slack whose record the store may have lost, likewise.
     """
 
     def __init__(self, now: Now, find_workspace_url: Callable[[], str]) -> None:
@@ -72,6 +72,8 @@ class SentMessageBuilder:
     def _find_repeat(self, conversation: Conversation, key: str) -> dict[str, Any]:
         """Return since when a message may be in Slack twice, and how many looks for that are left."""
         sent, since = conversation.sent.get(key), self.repeats.get((conversation.name, key))
+        if sent and sent.must_repeat:
+            since = since or sent.repeated_since
         if since:
             return {"repeated_since": since, "repeated_at": self._now(), "looks_left": len(DUPLICATE_LOOKS)}
         if sent is None:

@@ -1,10 +1,11 @@
 """A notice is said once in a channel: it is sent, unconfirmed, withdrawn, or old enough to be forgotten."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bot.core.model.sent_message import NOTICE_RETENTION, UNSEEN, Notice, SentMessage
+from bot.core.model.sent_message import NOTICE_RETENTION, UNSEEN, Notice, RunMessages, SentMessage
 from tests.builders import NOON, at
 
 NOTICE = Notice(key="unreadable-ppo-7f3a", channel="C0TRAIN", text="It cannot be read.", created_at=NOON)
@@ -53,6 +54,23 @@ def test_only_a_notice_that_was_sent_is_forgotten(notice: Notice, age: timedelta
 def test_a_channel_has_one_notice_for_each_key() -> None:
     assert NOTICE.id == SENT.id
     assert NOTICE.id != Notice(key=NOTICE.key, channel="C0OTHER", text="", created_at=NOON).id
+
+
+@pytest.mark.parametrize(
+    ("message", "must_repeat"),
+    [
+        pytest.param(sending(1), False, id="of unknown fate"),
+        pytest.param(sending(1).await_repeat(at(1)), True, id="no look has found it"),
+        pytest.param(replace(sending(2), repeated_since=at(1), repeated_at=at(2)), False, id="sent again"),
+        pytest.param(SentMessage("1.2", "", "", at(2), repeated_since=at(1)), False, id="found after all"),
+    ],
+)
+def test_a_message_that_no_look_has_found_must_be_sent_again_once(message: SentMessage, must_repeat: bool) -> None:
+    assert message.must_repeat is must_repeat
+    assert Notice(key="a", channel="b", text="", created_at=NOON, sent_message=message).must_send is must_repeat
+    messages = RunMessages(sent={"card": message})
+    assert messages.await_repeat("card", at(1)).sent["card"].must_repeat
+    assert messages.await_repeat("other", at(1)) == messages
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,25 @@ def test_what_comes_beyond_that_time_is_removed_beside_its_repetition(bot: Bot, 
     assert bot.run(run_id).messages.sent["ended"].ts == kept
 
 
+def test_a_bot_that_is_killed_before_it_sends_an_end_again_leaves_the_next_one_to_remove_the_copy(
+    bot: Bot, late: LateSlack
+) -> None:
+    run_id = ended(bot)
+    limited = {"method": "chat.postMessage", "trouble": "limited", "times": None, "retry_after_seconds": 5}
+    bot.slack.faults(limited)
+    bot.ticks(45)
+    assert bot.run(run_id).messages.sent["ended"].must_repeat
+    bot = bot.later()
+    bot.slack.faults()
+    bot.ticks(20)
+    late.arrive()
+    assert ends(bot) == 2
+    kept = bot.run(run_id).messages.sent["ended"].ts
+    bot.ticks(70, seconds=10)
+    assert ends(bot) == 1
+    assert bot.run(run_id).messages.sent["ended"].ts == kept
+
+
 def test_a_leader_that_was_paused_while_it_sent_changes_no_record_and_its_copy_is_removed(
     bot: Bot, redis: Redis, playground: Playground, slack: PlaygroundClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
