@@ -1,5 +1,6 @@
 """Lines of verl's log, one after the other: which of them report a step, a validation or another event."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -9,6 +10,7 @@ from bot.core.frameworks.verl.log_grammar import (
     MIN_VERL_KEYS,
     VALIDATION_METRICS_LINE,
     find_step,
+    parse_bar,
     parse_event,
     parse_json_metrics,
     parse_pairs,
@@ -16,9 +18,9 @@ from bot.core.frameworks.verl.log_grammar import (
 )
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS, count_family_keys, is_own_line
 from bot.core.frameworks.verl.rollout_losses import NO_LOSSES, PADDING_MARK, ROLLOUT_MARK, RolloutLosses
-from bot.core.frameworks.verl.step_layout import StepLayouts
+from bot.core.frameworks.verl.step_layout import StepLayouts, is_prefix
 from bot.core.model.log_text import strip_prefixes
-from bot.core.model.metrics import LogEvent, StepMetrics, TrainingResumed
+from bot.core.model.metrics import LogEvent, ProgressBar, StepMetrics, TotalSteps, TrainingResumed
 
 FIRST_STEPS = (0, 1)
 """Steps with which a program begins."""
@@ -32,6 +34,14 @@ not printed."""
 
 REMEMBERED_KEYS = 256
 """Maximum keys of a row that are remembered to recognise the run's later rows; verl has about eighty."""
+
+
+PLAIN_BAR = re.compile(
+    r"(?:Training Progress|Epoch (?P<epoch>\d{1,9})/(?P<epochs>\d{1,9})): {0,3}\d{1,3}%\|[█▉▊▋▌▍▎▏# \d]{0,200}\|"
+    r" {0,9}(?P<done>\d{1,9})/(?P<total>\d{1,9}) \[[\d:]{1,20}<[\d:?]{1,20},"
+    r" {0,9}(?P<rate>\d{1,9}(?:\.\d{1,9})?)(?P<unit>s/it|it/s)\]"
+)
+"""Matches a bar of verl's and nothing else. It has no letter that could belong to another event."""
 
 
 @dataclass(slots=True)
@@ -58,8 +68,12 @@ class LineParser:
 
     def parse_line(self, raw: str) -> None:
         """Parse one complete line, and append its events."""
-        if not self.block and (usual := self.layouts.parse_line(raw)):
+        if self.block:
+            self._parse_stripped(strip_prefixes(raw))
+        elif usual := self.layouts.parse_line(raw):
             self._take_row(StepMetrics(*usual, self.at))
+        elif not self.sampling and (bar := parse_plain_bar(raw)):
+            self.events.append(bar)
         else:
             self._parse_stripped(strip_prefixes(raw))
 
@@ -174,6 +188,20 @@ class LineParser:
             self.keys, self.other_keys = keys, self.keys
         else:
             self.other_keys = keys
+
+
+def parse_plain_bar(raw: str) -> TotalSteps | ProgressBar | None:
+    r"""Return what a bar of verl's shows, on a line with only prefixes before it; None for any other line.
+
+    Nearly every second line of a log is one. What this returns, the general parser returns too.
+
+    >>> parse_plain_bar("\x1b[36m(TaskRunner pid=8)\x1b[0m Training Progress: 1%|█| 5/435 [1:00<1:00, 82.43s/it]")
+    ProgressBar(steps_done=5, total_steps=435, seconds_per_step=82.43, is_estimate=False)
+    """
+    start = max(raw.find("Training Progress:"), raw.find("Epoch "))
+    if start < 0 or (bar := PLAIN_BAR.fullmatch(raw, start)) is None or not is_prefix(raw[:start]):
+        return None
+    return parse_bar(bar)
 
 
 def shares_keys(row: StepMetrics, keys: Sequence[str]) -> bool:

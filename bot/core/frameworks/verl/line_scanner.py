@@ -44,7 +44,7 @@ class LineScanner:
 
     def __init__(self, text: str, end: int) -> None:
         self._text, self._end, self._at = text, end, 0
-        self._next_ends = {"\n": -1, "\r": -1}
+        self._newline = self._carriage_return = -1
         self._step_line = -1
         self._marks: Iterator[int] = iter(())
 
@@ -91,14 +91,15 @@ class LineScanner:
         return max(last_end + 1, self._at)
 
     def _read_line_from(self, start: int) -> str:
-        self._at = start
-        end = min(self._find_line_end("\n"), self._find_line_end("\r"))
+        if self._newline < start:
+            self._newline = self._find_character("\n", start)
+        if self._carriage_return < start:
+            self._carriage_return = self._find_character("\r", start)
+        end = min(self._carriage_return, self._newline)
         self._at = end + 1
         return self._text[start:end]
 
-    def _find_line_end(self, character: str) -> int:
+    def _find_character(self, character: str, start: int) -> int:
         """Return the next place of a character; the end of the text if there is none."""
-        if self._next_ends[character] < self._at:
-            index = self._text.find(character, self._at, self._end)
-            self._next_ends[character] = self._end if index < 0 else index
-        return self._next_ends[character]
+        index = self._text.find(character, start, self._end)
+        return self._end if index < 0 else index
