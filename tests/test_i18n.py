@@ -149,3 +149,20 @@ def test_another_thread_speaks_the_language_that_it_was_given() -> None:
 def test_a_language_that_is_spoken_in_a_thread_ends_with_its_context() -> None:
     with_language_context(lambda: set_language("zh-CN"))()
     assert current_language() == ENGLISH
+
+
+ALWAYS_SEVERAL = {
+    "it has more than {count} bytes": "a limit of megabytes",
+    "it has more than {count} brackets": "a limit of hundreds",
+    "This channel has {count} reports already.": "a limit of ten",
+    "The line has {count} characters; the limit is {most}.": "a line of thousands",
+    "{value} (median of {count} earlier runs: {middle}, range {low} to {high})": "one run has no range",
+    "{source} counts, the first of {count} data sources; {others}": "it is said only beside others",
+}
+"""Phrases whose number is never one, each with the reason."""
+
+
+def test_a_phrase_that_counts_has_a_singular() -> None:
+    counted = re.compile(r"\{count\} (?:\w+ )?\w+s\b")
+    several = [message.id for message in phrases() if isinstance(message.id, str) and counted.search(message.id)]
+    assert sorted(several) == sorted(ALWAYS_SEVERAL)

@@ -31,7 +31,7 @@ def live(bed: Bed, tmp_path: Path) -> Iterator[OnSlurm]:
 
 def test_a_person_reads_the_answers_of_a_training_and_why_it_is_as_it_is(live: OnSlurm) -> None:
     run_id = live.launched(f"smoke {ON} {ENDLESS}")
-    live.can_see(run_id, "card", "*Reward*")
+    live.can_see(run_id, "card", "*Validation*")
 
     live.ana.says(f"/verl samples {run_id} worst n=2")
     read = live.ana.can_see("the worst answers (2 of ", SECONDS)

@@ -33,7 +33,7 @@ def test_sky_autostop_cancel_is_seen_and_mended_with_who_did_it(live: OnSlurm) -
     live.can_see(run_id, "card", "is running*")
     live.can_see(run_id, "card", "autostop after 5 idle min")
     live.bed.sky("autostop", "--cancel", "-y", f"verl-{run_id}")
-    told = live.ana.can_see("I set it to 5 idle minutes.", SECONDS)
+    told = live.ana.can_see("I set it to 5 idle min.", SECONDS)
     assert "was cancelled outside verlbot. According to SkyPilot, " in told
     assert autostop_of(live.bed, f"verl-{run_id}") == "[(5, True)]"
 

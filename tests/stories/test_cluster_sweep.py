@@ -69,14 +69,14 @@ def test_an_autostop_that_is_cancelled_is_set_again_and_who_did_it_is_told_once(
     bot.ticks(3, seconds=120)
     assert bot.cloud.autostops == [5]
     assert times(bot, "was cancelled outside verlbot.") == 1
-    assert times(bot, "According to SkyPilot, `ben` did this. I set it to 5 idle minutes. <@U0ANA>") == 1
+    assert times(bot, "According to SkyPilot, `ben` did this. I set it to 5 idle min. <@U0ANA>") == 1
     assert "autostop after 5 idle min" in bot.card(run_id)
 
     changed(bot.cloud, f"verl-{run_id}", autostop_minutes=600)
     bot.ticks(2, seconds=70)
     assert bot.cloud.autostops == [5, 5]
     assert (
-        f"The autostop of {run_id} was changed outside verlbot, to 600 idle minutes. SkyPilot does not say who did this"
+        f"The autostop of {run_id} was changed outside verlbot, to 600 idle min. SkyPilot does not say who did this"
         in bot.reads()
     )
 
@@ -105,11 +105,11 @@ def test_a_cloud_that_does_not_answer_is_asked_for_the_autostop_again(bot: Bot) 
     changed(bot.cloud, f"verl-{run_id}", autostop_minutes=None)
     bot.cloud.silent_on_autostop = True
     bot.ticks(2)
-    assert "I am setting it to 5 idle minutes." in bot.reads()
+    assert "I am setting it to 5 idle min." in bot.reads()
     bot.cloud.silent_on_autostop = False
     bot.ticks(2, seconds=61)
     assert bot.cloud.autostops == [5]
-    assert "I set it to 5 idle minutes." in bot.reads()
+    assert "I set it to 5 idle min." in bot.reads()
 
 
 # a cluster that does not go

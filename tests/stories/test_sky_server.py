@@ -390,7 +390,7 @@ def test_an_autostop_that_is_cancelled_in_skypilot_is_set_again_with_who_cancell
     sweeping.ana.can_see("autostop after 5 idle min")
     server.world.autostop(f"verl-{run_id}", -1, down=False, user="ben")
     eventually(lambda: server.world.clusters[f"verl-{run_id}"].autostop == 5, sweeping.log, 30)
-    sweeping.ana.can_see("According to SkyPilot, `ben` did this. I set it to 5 idle minutes.", 30)
+    sweeping.ana.can_see("According to SkyPilot, `ben` did this. I set it to 5 idle min.", 30)
     server.world.reset_autostop(f"verl-{run_id}")
     sweeping.ana.can_see("SkyPilot does not say who did this", 60)
     assert server.calls["/autostop"] == 2

@@ -44,7 +44,7 @@ def describe_cpu_need(recipe: str, need: CpuNeed, gpus: int) -> Text:
     """Return how many CPUs the program of a recipe takes on a node with so many GPUs."""
     if need.base:
         return Phrase(
-            "`{recipe}` takes {base} CPUs on each node, and {per_gpu} for each of its {gpus} GPUs",
+            "`{recipe}` takes {base} CPUs on each node, and {per_gpu} more for each GPU there ({gpus})",
             recipe=recipe,
             base=need.base,
             per_gpu=need.per_gpu,

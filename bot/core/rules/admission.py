@@ -59,16 +59,16 @@ CAP_VIOLATIONS = {
     ),
 }
 CAP_VIOLATIONS_OF_OTHERS = CAP_VIOLATIONS | {
-    (Scope.PERSON, Measure.RUNS): N_("{person} has a limit of {most} runs at once; with this one it would be {would}."),
-    (Scope.PERSON, Measure.GPUS): N_("{person} has a limit of {most} GPUs at once; with this run it would be {would}."),
+    (Scope.PERSON, Measure.RUNS): N_("{person}'s limit of runs at once is {most}; with this one it would be {would}."),
+    (Scope.PERSON, Measure.GPUS): N_("{person}'s limit of GPUs at once is {most}; with this run it would be {would}."),
     (Scope.PERSON, Measure.DOLLARS_PER_HOUR): N_(
         "The runs of {person} would cost ${would} an hour; the limit is ${most}."
     ),
     (Scope.PERSON, Measure.DOLLARS_PER_MONTH): N_(
         "This would bring the runs of {person} this month to ${would}; the limit is ${most}."
     ),
-    (Scope.TEAM, Measure.RUNS): N_("{channel} has a limit of {most} runs at once; with this one it would be {would}."),
-    (Scope.TEAM, Measure.GPUS): N_("{channel} has a limit of {most} GPUs at once; with this run it would be {would}."),
+    (Scope.TEAM, Measure.RUNS): N_("{channel}'s limit of runs at once is {most}; with this one it would be {would}."),
+    (Scope.TEAM, Measure.GPUS): N_("{channel}'s limit of GPUs at once is {most}; with this run it would be {would}."),
     (Scope.TEAM, Measure.DOLLARS_PER_HOUR): N_(
         "The runs of {channel} would cost ${would} an hour; the limit is ${most}."
     ),

@@ -43,7 +43,7 @@ from bot.slack.outbound.table_publisher import TablePublisher
 from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain
 from bot.slack.views import answers, audit_views, chart_views, cost_views, schedule_views
 from bot.slack.views.message import Answer, Responder, build_text_answer
-from bot.slack.views.mrkdwn import code, join_markup_sentences, render_phrase
+from bot.slack.views.mrkdwn import code, join_markup_sentences, render_phrase, render_plural
 from bot.slack.views.report_views import render_report_answer
 from bot.slack.views.run_table import NameFinder, name_plainly
 
@@ -334,7 +334,11 @@ class AuditCommands:
             log.warning("Slack takes no file of the audit: %s", error.code)
             return audit_views.render_events(events[: audit_views.MAX_SHOWN_EVENTS])
         return build_text_answer(
-            render_phrase("I have sent you {count} events, as a file in our direct messages.", count=len(events))
+            render_plural(
+                "I have sent you {count} event, as a file in our direct messages.",
+                "I have sent you {count} events, as a file in our direct messages.",
+                len(events),
+            )
         )
 
 

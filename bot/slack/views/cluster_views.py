@@ -28,14 +28,14 @@ from bot.slack.views.mrkdwn import (
 )
 
 AUTOSTOP_CANCELLED = N_("The autostop of {run} was cancelled outside verlbot.")
-AUTOSTOP_CHANGED = N_("The autostop of {run} was changed outside verlbot, to {minutes} idle minutes.")
+AUTOSTOP_CHANGED = N_("The autostop of {run} was changed outside verlbot, to {minutes} idle min.")
 AUTOSTOP_MISSING = N_("The cluster of {run} had no autostop.")
 CHANGED_BY = N_("According to SkyPilot, {person} did this.")
 CHANGED_BY_UNKNOWN = N_(
     "SkyPilot does not say who did this. It also changes the autostop by itself if it considers a cluster broken."
 )
-AUTOSTOP_REPAIR_PENDING = N_("I am setting it to {minutes} idle minutes.")
-AUTOSTOP_REPAIRED = N_("I set it to {minutes} idle minutes.")
+AUTOSTOP_REPAIR_PENDING = N_("I am setting it to {minutes} idle min.")
+AUTOSTOP_REPAIRED = N_("I set it to {minutes} idle min.")
 AUTOSTOP_UNSUPPORTED = N_("I cannot set it here, so SkyPilot will not remove the cluster if I am down. Reason: {why}")
 
 TEARDOWN_OVERDUE = N_("*{cluster} is still up* {time} after {run} ended.")

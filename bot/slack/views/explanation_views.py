@@ -54,7 +54,6 @@ SHOWN_IDLE_TIME = timedelta(minutes=1)
 WAITS_FOR_APPROVAL = N_("{people} can approve it until {time}.")
 BILLED, BILLED_SO_FAR = N_("It was billed for {time}."), N_("It has been billed for {time} so far.")
 NO_EARLIER_RUN = N_("No earlier run of {recipe} has steps to compare with.")
-NO_STEP_TO_COMPARE = N_("It has no step yet to compare with {count} earlier runs of {recipe}.")
 NOTHING_COMPARES = N_("No earlier run of {recipe} reached step {step} or had the same machines.")
 MEDIAN_OF_RUNS = N_("{value} (median of {count} earlier runs: {middle}, range {low} to {high})")
 SINCE_SUMMARY, SINCE_BEGINNING = N_("*Since the last summary*: {parts}"), N_("*Since its first step*: {parts}")
@@ -129,7 +128,12 @@ def describe_comparison(run: Run, comparison: RecipeComparison) -> Markup:
     if not comparison.runs:
         return render_phrase(NO_EARLIER_RUN, recipe=recipe)
     if step is None:
-        return render_phrase(NO_STEP_TO_COMPARE, count=comparison.runs, recipe=recipe)
+        return render_plural(
+            "It has no step yet to compare with {count} earlier run of {recipe}.",
+            "It has no step yet to compare with {count} earlier runs of {recipe}.",
+            comparison.runs,
+            recipe=recipe,
+        )
     parts = [
         describe_value(
             N_("reward at step {step}: {comparison}"), comparison.reward, format_number, step=comparison.step

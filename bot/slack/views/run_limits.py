@@ -23,6 +23,7 @@ from bot.slack.views.mrkdwn import (
     mention,
     mrkdwn,
     render_phrase,
+    render_plural,
 )
 
 BUDGET_CHANGED = N_("{person} changed the budget of {run} from {before} to {after}.")
@@ -97,7 +98,11 @@ def describe_loss_by_stop(run: Run) -> Markup:
     if step is None:
         return Markup()
     if saved_step is None:
-        kept = render_phrase("Its log shows no checkpoint: its {count} steps may be lost.", count=step)
+        kept = render_plural(
+            "Its log shows no checkpoint: its {count} step may be lost.",
+            "Its log shows no checkpoint: its {count} steps may be lost.",
+            step,
+        )
     else:
         kept = render_phrase(
             "Its last checkpoint is from step {saved}; it is now at step {step}.", saved=saved_step, step=step

@@ -11,7 +11,17 @@ from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.blocks import context
 from bot.slack.views.message import Answer, build_text_answer
-from bot.slack.views.mrkdwn import DAY_AND_TIME, Markup, code, date, join_parts, mention, mrkdwn, render_phrase
+from bot.slack.views.mrkdwn import (
+    DAY_AND_TIME,
+    Markup,
+    code,
+    date,
+    join_parts,
+    mention,
+    mrkdwn,
+    render_phrase,
+    render_plural,
+)
 
 NO_REPORTS = N_("This channel has no scheduled reports. `/verl report weekdays 09:00` adds one.")
 HOW_TO_CHANGE_REPORTS = N_(
@@ -95,9 +105,7 @@ def confirm_summaries(run: Run, interval: SummaryInterval) -> Answer:
     """Return the confirmation of how often the run's thread gets a summary."""
     run_id = wording.link_run(run)
     if interval.steps is not None:
-        return build_text_answer(
-            mrkdwn(":bar_chart: {}", render_phrase(SUMMARY_BY_STEPS, run=run_id, count=interval.steps))
-        )
+        return build_text_answer(mrkdwn(":bar_chart: {}", describe_summary_steps(run_id, interval.steps)))
     if interval.period is not None:
         return build_text_answer(
             mrkdwn(":bar_chart: {}", render_phrase(SUMMARY_BY_PERIOD, run=run_id, span=format_period(interval.period)))
@@ -107,5 +115,14 @@ def confirm_summaries(run: Run, interval: SummaryInterval) -> Answer:
     )
 
 
-SUMMARY_BY_STEPS = N_("The thread of {run} gets a summary every {count} steps.")
+def describe_summary_steps(run_id: Markup, steps: int) -> Markup:
+    """Return after how many steps the run's thread gets a summary."""
+    return render_plural(
+        "The thread of {run} gets a summary every step.",
+        "The thread of {run} gets a summary every {count} steps.",
+        steps,
+        run=run_id,
+    )
+
+
 SUMMARY_BY_PERIOD = N_("The thread of {run} gets a summary every {span}.")

@@ -2,8 +2,8 @@
 
 from bot.core.frameworks.verl.metric_keys import FAILED_ROLLOUTS, PADDED_SHARE
 from bot.core.model.finding import Severity
-from bot.core.model.measurement import Measurement, RowWindow, format_number, format_percent
-from bot.phrase import N_, Phrase
+from bot.core.model.measurement import Measurement, RowWindow, format_percent
+from bot.phrase import N_, Phrase, plural_phrase
 
 LOSS_STEPS = 5
 """Number of steps over which losses are averaged."""
@@ -51,10 +51,12 @@ def detect_lost_rollouts(window: RowWindow) -> Measurement | None:
         level,
         severity,
         Phrase("Rollouts fail, and training goes on without them."),
-        Phrase(
+        plural_phrase(
+            "{count} rollout of the last {steps} steps raised an error; {share} of the samples are padding in its"
+            " place.",
             "{count} rollouts of the last {steps} steps raised an error; {share} of the samples are padding in place"
             " of them.",
-            count=format_number(sum(failed)),
+            round(sum(failed)),
             steps=LOSS_STEPS,
             share=format_percent(padded),
         ),
