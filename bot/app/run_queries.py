@@ -33,8 +33,9 @@ from bot.core.model.typed_text import unknown_name_error
 from bot.core.rules.chart_data import RunHistory
 from bot.core.rules.launch_checks import list_launch_warnings
 from bot.core.rules.run_names import build_name_refusal
+from bot.core.rules.unstarted_runs import refuse_unstarted
 from bot.errors import Denied, Unavailable, UnreadableRecord, UserError
-from bot.phrase import Phrase, Text
+from bot.phrase import N_, Phrase, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,40 @@ def rank_for_comparison(run: Run, requester: Requester, named: bool) -> tuple[bo
     """
     is_elsewhere, is_others = run.channel != requester.channel, run.requester != requester.user
     return (is_elsewhere, not named and is_others)
+
+
+HOW_TO_COMPARE = N_("Name two runs: `/verl compare A B`. `/verl list all` lists them.")
+
+
+def choose_named_pair(run: Run, candidates: Sequence[Run]) -> tuple[str, str]:
+    """Return the ids of a run and of the first candidate of its recipe.
+
+    Raises:
+        UserError: there is none.
+    """
+    other = next((other for other in candidates if other.recipe == run.recipe), None)
+    if other is None:
+        none = Phrase(
+            "I find no other run of `{recipe}` with metrics to compare `{run}` with.", recipe=run.recipe, run=run.id
+        )
+        raise UserError(none, Phrase(HOW_TO_COMPARE))
+    return run.id, other.id
+
+
+def choose_pair(candidates: Sequence[Run]) -> tuple[str, str]:
+    """Return the ids of the first two candidates of one recipe, the older one first.
+
+    Raises:
+        UserError: no two are of one recipe.
+    """
+    seen: dict[str, Run] = {}
+    for run in candidates:
+        if other := seen.get(run.recipe):
+            newer, older = sort_newest_first((run, other))
+            return older.id, newer.id
+        seen[run.recipe] = run
+    none = Phrase("You do not have two runs of one recipe with metrics yet.")
+    raise UserError(none, Phrase(HOW_TO_COMPARE))
 
 
 def list_active_runs(store: RunReader, user: str | None = None) -> list[Run]:
@@ -277,25 +312,19 @@ class RunQueries:
         return list_runs(self.store, which, user)
 
     def find_compared_runs(self, compare_command: command.CompareRuns, requester: Requester) -> tuple[str, str]:
-        """Return the ids of the two runs to compare: those that were named, else the newest with metrics.
+        """Return the ids of the two runs to compare: those that were named, else the newest of one recipe with metrics.
 
         Raises:
-            UserError: there are no two.
+            UserError: there are no two, or one has not started.
         """
-        if compare_command.b:
-            return compare_command.a, compare_command.b
-        named = self.find(compare_command.a, requester.actor).id if compare_command.a else ""
-        candidates = [run for run in self._list_comparable_runs(requester) if run.id != named]
+        named = [self.find(name, requester.actor) for name in (compare_command.a, compare_command.b) if name]
+        for run in named:
+            refuse_unstarted(run)
+        if len(named) > 1:
+            return named[0].id, named[1].id
+        candidates = [run for run in self._list_comparable_runs(requester) if run not in named]
         candidates.sort(key=lambda run: rank_for_comparison(run, requester, bool(named)))
-        if len(candidates) < (1 if named else 2):
-            raise UserError(
-                Phrase("You do not have two runs with metrics yet."),
-                Phrase("Name two runs: `/verl compare A B`. `/verl list all` lists them."),
-            )
-        if named:
-            return named, candidates[0].id
-        newer, older = sort_newest_first(candidates[:2])
-        return older.id, newer.id
+        return choose_named_pair(named[0], candidates) if named else choose_pair(candidates)
 
     def _list_comparable_runs(self, requester: Requester) -> list[Run]:
         """Return the runs with metrics that the person may read here: own ones and the channel's, newest first."""
@@ -337,10 +366,12 @@ class RunQueries:
         """Return lines of the log, fresh from the cluster while it exists. It waits for the cluster.
 
         Raises:
-            UserError: the run has no such node.
+            UserError: the run has no such node, or has not started.
         """
         refuse_unknown_node(run, logs_command.node)
         text, failure = self.store.get_log(run.id), None
+        if not text:
+            refuse_unstarted(run)
         if not run.is_finished and run.launch.requested_at:
             try:
                 text = self.cloud.tail_log(run.cluster_ref, count_lines_to_read(logs_command))

@@ -36,6 +36,7 @@ from bot.core.rules.admission import AdmissionCheck, admit_all
 from bot.core.rules.approval_rules import refuse_unapproved_change
 from bot.core.rules.launch_bounds import refuse_limits_out_of_bounds
 from bot.core.rules.relaunch import Relaunch, relaunch
+from bot.core.rules.unstarted_runs import refuse_follow
 from bot.errors import UnreadableRecord, UserError
 from bot.phrase import Phrase
 
@@ -374,9 +375,7 @@ class RunService:
         run = self.queries.find(logs_command.run, caller.actor)
         self.refuse(Act.TUNE, caller, run)
         refuse_unknown_node(run, logs_command.node)
-        if run.is_finished:
-            message = Phrase("`{run}` has ended, so its log does not grow any more.", run=run.id)
-            raise UserError(message, Phrase("Its last lines: `/verl logs {run}`.", run=run.id))
+        refuse_follow(run)
         follow_request = LogFollow(
             caller.user, self.now() + FOLLOW_PERIOD, logs_command.line_count, logs_command.grep, logs_command.node
         )

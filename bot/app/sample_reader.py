@@ -10,6 +10,7 @@ from bot.core.model.rollout import RunFolder, SampleBatch, SampleRequest
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.model.typed_text import list_valid_names
+from bot.core.rules.unstarted_runs import refuse_unstarted
 from bot.errors import Unavailable, UserError
 from bot.phrase import N_, Phrase, Text
 
@@ -60,12 +61,11 @@ def locate_samples(run: Run, is_validation: bool) -> RunFolder:
     Raises:
         UserError: its recipe names none, or it has not started.
     """
+    refuse_unstarted(run)
     folder = run.plan.files.get_samples_folder(is_validation)
     if not folder or not run.plan.checkpoint_folder:
         option = "`trainer.validation_data_dir`" if is_validation else "`trainer.rollout_data_dir`"
         raise UserError(Phrase(NO_SAMPLES_SET, recipe=run.recipe), Phrase(HOW_TO_SET, option=option))
-    if run.launch.first_requested_at is None:
-        raise UserError(Phrase("`{run}` has not started.", run=run.id), describe_status_command(run))
     return locate_run_folder(run, folder)
 
 
@@ -124,8 +124,3 @@ def find_store_command(store: str, path: str) -> str:
 def keep_hint() -> Text:
     """Return how to keep the samples of a later run."""
     return Phrase("Launch with `volume=` or `bucket=` to keep them.")
-
-
-def describe_status_command(run: Run) -> Text:
-    """Return what shows a run's state."""
-    return Phrase("`/verl status {run}` shows what it waits for.", run=run.id)

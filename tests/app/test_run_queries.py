@@ -10,7 +10,7 @@ from bot.core.commands.command import ShowLogs
 from bot.core.model.people import Actor, create_trusted_actor
 from bot.core.model.run import Run
 from bot.errors import UserError
-from tests.builders import a_run, change_run
+from tests.builders import a_run
 from tests.doubles.cloud import FakeCloud
 from tests.story import RECIPES
 
@@ -68,12 +68,12 @@ def test_in_a_list_it_exists_and_costs_and_says_no_more(store: RedisStore) -> No
 def test_a_log_is_read_from_its_cluster_and_from_what_was_kept_where_that_does_not_answer(store: RedisStore) -> None:
     cloud = FakeCloud()
     found = queries(store, cloud)
-    run = change_run(SEEN, launch_requested_at=SEEN.created_at)
+    run = replace(SEEN, launch=SEEN.launch.begin(SEEN.created_at))
     cloud.answers = False
     silent = found.read_log(run, ShowLogs(run.id))
     assert (silent.lines, bool(silent.trouble)) == ([], True)
-    never_asked = found.read_log(SEEN, ShowLogs(SEEN.id))
-    assert (never_asked.lines, never_asked.trouble) == ([], None)
+    with pytest.raises(UserError, match="has not started"):
+        found.read_log(SEEN, ShowLogs(SEEN.id))
 
 
 def test_a_node_that_the_run_does_not_have_is_refused() -> None:

@@ -15,6 +15,7 @@ from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.training_framework import Framework
 from bot.core.rules.override_checks import find_engine
 from bot.core.rules.save_grace import checkpoint_outlives_cluster
+from bot.core.rules.unstarted_runs import is_unstarted
 from bot.errors import UserError
 from bot.phrase import Phrase, Text
 
@@ -85,7 +86,7 @@ def refuse_resume(run: Run) -> None:
     if not run.plan.resumes:
         why = Phrase("its recipe `{recipe}` cannot start from a checkpoint.", recipe=run.recipe)
         raise resume_error(run, why, retry_hint)
-    if run.launch.first_requested_at is None:
+    if is_unstarted(run):
         raise resume_error(run, Phrase("it never ran."), Phrase("`/verl retry {run}` launches it.", run=run.id))
     # A downloaded checkpoint is on the bot's machine, where no cluster can read it.
     if run.checkpoint_rescue.download and run.checkpoint_rescue.is_downloaded:

@@ -56,6 +56,7 @@ from bot.core.model.people import Act
 from bot.core.model.recipe import CODE
 from bot.core.model.run import Run
 from bot.core.rules.relaunch import Relaunch
+from bot.core.rules.unstarted_runs import refuse_unstarted
 from bot.errors import UnreadableRecord
 from bot.i18n import set_language, use_language
 from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer
@@ -216,7 +217,9 @@ class Commands:
             case ListRuns():
                 return self.list_commands.answer(command, requester, responder)
             case ShowArtifacts(run_id):
-                return partial(answers.render_artifacts, queries.find(run_id, requester.actor))
+                run = queries.find(run_id, requester.actor)
+                refuse_unstarted(run)
+                return partial(answers.render_artifacts, run)
             case ListRecipes():
                 return lambda: render_recipes(queries.load_catalogue(), queries.find_refusals())
             case DescribeRecipe(name):

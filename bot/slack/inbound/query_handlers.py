@@ -31,9 +31,9 @@ from bot.core.model.policy import Scope
 from bot.core.model.report import Report
 from bot.core.model.run import Run
 from bot.core.rules.chart_data import Chart, RunHistory, build_comparison_chart, build_metric_chart, build_reward_chart
+from bot.core.rules.unstarted_runs import refuse_unstarted
 from bot.errors import Unavailable, UserError
-from bot.i18n import translate
-from bot.phrase import Phrase
+from bot.phrase import N_, Phrase
 from bot.runtime.failure_isolation import report_once
 from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer, post_direct_message
 from bot.slack.outbound.chart_publisher import ChartPublisher
@@ -126,8 +126,12 @@ def select_charts(run_history: RunHistory, metrics: tuple[str, ...]) -> list[Cha
     """
     if metrics and run_history.history.keys:
         return [build_metric_chart(run_history.run, run_history.history, metric_name) for metric_name in metrics]
+    if not run_history.history.keys:
+        refuse_unstarted(run_history.run)
     if (chart := build_reward_chart(run_history.run, run_history.history)) is None:
-        sentence = translate("`{run}` has no metrics yet.", run=run_history.run.id)
+        run = run_history.run
+        none, none_yet = N_("`{run}` has ended without metrics."), N_("`{run}` has no metrics yet.")
+        sentence = Phrase(none if run.is_finished else none_yet, run=run.id)
         raise UserError(sentence, Phrase("Its log: `/verl logs {run}`.", run=run_history.run.id))
     return [chart]
 

@@ -11,6 +11,7 @@ from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
 from bot.core.rules import save_grace
 from bot.core.rules.relaunch import can_resume
+from bot.core.rules.unstarted_runs import explain_unstarted
 from bot.errors import AmbiguousRun, LaunchDecided, Unavailable, UnreadableRecord, UserError
 from bot.phrase import N_
 from bot.runtime.failure_isolation import render_or_fallback
@@ -128,6 +129,9 @@ def acknowledge_stop(run: Run | RunStub) -> Answer:
         removing = render_phrase("Deleting the cluster of {run}, whose record I cannot read.", run=code(run.run_id))
         later = render_phrase("I post in its channel when the cluster is confirmed gone.")
         return build_text_answer(mrkdwn(":octagonal_sign: {}", join_markup_sentences(removing, later)))
+    if run.status is RunStatus.ENDED and run.launch.first_requested_at is None:
+        never = render_phrase("{run} never started, so there is nothing to stop.", run=wording.link_run(run))
+        return build_text_answer(join_markup_sentences(never, explain_unstarted(run)))
     if run.status is RunStatus.ENDED:
         return build_text_answer(
             render_phrase(
@@ -174,7 +178,10 @@ def acknowledge_stop(run: Run | RunStub) -> Answer:
             "{run} stops once it has saved a checkpoint, or when the time for that is over.", run=wording.link_run(run)
         )
         return build_text_answer(mrkdwn(":floppy_disk: {}", saving))
-    stopping = render_phrase("Stopping {run}. Its card shows when its cluster is gone.", run=wording.link_run(run))
+    phrase = N_("Stopping {run}. Its card shows when its cluster is gone.")
+    if run.launch.first_requested_at is None:
+        phrase = N_("Withdrawing the launch of {run}. No machines were requested.")
+    stopping = render_phrase(phrase, run=wording.link_run(run))
     return build_text_answer(mrkdwn(":octagonal_sign: {}", stopping))
 
 

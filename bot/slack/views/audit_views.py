@@ -6,6 +6,8 @@ from datetime import datetime
 from bot.core.model.audit import BOT, AuditEvent, AuditValue
 from bot.core.model.people import Act
 from bot.core.model.run import Run
+from bot.core.model.run_state import Reason
+from bot.core.rules.unstarted_runs import is_unstarted
 from bot.i18n import render
 from bot.phrase import N_
 from bot.slack.views import wording
@@ -30,6 +32,15 @@ MAX_SHOWN_EVENTS = 20
 
 REFUSED_PREFIX = "refused: "
 
+SETTLED = "settle"
+"""The name of the end of a record in the audit."""
+
+CLOSED_WITHOUT_REQUEST = N_("closed it: no machines were requested")
+CLOSED_WITHOUT_CLUSTER = N_("confirmed that it has no machines, and closed it")
+
+UNLAUNCHED_REASONS = (Reason.REFUSED, Reason.NOT_APPROVED, Reason.CAP_EXCEEDED)
+"""Reasons of runs that requested no machines."""
+
 ACTION_PHRASES: Mapping[str, str] = {
     "launch": N_("requested the launch"),
     "approve": N_("approved the launch"),
@@ -49,7 +60,7 @@ ACTION_PHRASES: Mapping[str, str] = {
     "ask for launch again": N_("requested its machines again"),
     "see it run": N_("saw it running"),
     "end": N_("stopped it"),
-    "settle": N_("confirmed its cluster gone, and closed it"),
+    SETTLED: N_("confirmed its cluster gone, and closed it"),
     "ask for removal": N_("requested the deletion of its cluster"),
     "set autostop": N_("set its autostop"),
     "put off autostop": N_("postponed its autostop"),
@@ -114,8 +125,9 @@ def render_run_history(run: Run, events: Sequence[AuditEvent]) -> Answer:
     notes = [
         context(render_plural("{count} earlier event is left out.", "{count} earlier events are left out.", left_out))
     ]
+    closing = choose_closing_phrase(run)
     lines = section(
-        join_parts("\n", (render_event_line(event, with_subject=False) for event in events[-MAX_SHOWN_EVENTS:]))
+        join_parts("\n", (render_event_line(event, False, closing) for event in events[-MAX_SHOWN_EVENTS:]))
     )
     return build_answer(head, [section(head), lines, *(notes if left_out > 0 else [])])
 
@@ -138,14 +150,24 @@ def render_file_summary(count: int) -> Markup:
     return render_plural("{count} event, as a file.", "{count} events, as a file.", count)
 
 
-def render_event_line(event: AuditEvent, with_subject: bool = True) -> Markup:
+def choose_closing_phrase(run: Run) -> str:
+    """Return the phrase for the end of a run's record: whether it had a cluster that could be gone."""
+    if run.launch.first_requested_at is None:
+        return CLOSED_WITHOUT_REQUEST
+    return CLOSED_WITHOUT_CLUSTER if is_unstarted(run) else ACTION_PHRASES[SETTLED]
+
+
+def render_event_line(event: AuditEvent, with_subject: bool = True, closing: str = "") -> Markup:
     """Return an event as one line: time, actor, action, subject and changes.
 
     Args:
         with_subject: whether to name the subject; a run's own history names it once.
+        closing: the phrase for the end of a record; unless given, by the rule of the event.
     """
     actor = code(BOT) if event.who == BOT else mention(event.who)
-    parts = [mrkdwn("{} · {} {}", date(event.at, "{date_short_pretty} {time}"), actor, render_event_action(event))]
+    parts = [
+        mrkdwn("{} · {} {}", date(event.at, "{date_short_pretty} {time}"), actor, render_event_action(event, closing))
+    ]
     parts += [code(event.on)] if event.on and with_subject else []
     parts += [render_phrase("by rule {rule}", rule=code(event.rule))] if event.rule else []
     parts += [render_phrase("in {channel}", channel=channel_link(event.channel))] if event.channel else []
@@ -158,8 +180,10 @@ def render_event_line(event: AuditEvent, with_subject: bool = True) -> Markup:
     return join_parts(" · ", parts)
 
 
-def render_event_action(event: AuditEvent) -> Markup:
-    """Return the action of an event in words."""
+def render_event_action(event: AuditEvent, closing: str = "") -> Markup:
+    """Return the action of an event in words; see `render_event_line`."""
+    if event.what == SETTLED and (closing or event.rule in UNLAUNCHED_REASONS):
+        return translate_text(closing or CLOSED_WITHOUT_REQUEST)
     if event.what.startswith(REFUSED_PREFIX):
         act = event.what.removeprefix(REFUSED_PREFIX)
         if act in REFUSED_ACT_PHRASES:

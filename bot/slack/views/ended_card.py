@@ -235,9 +235,10 @@ def end_message(run: Run, now: datetime, log: str) -> Message | None:
     model is, and whether the machines are gone.
 
     The card has the numbers; Slack notifies people of no edit, so the notice mentions the owner. The channel reads that
-    a launch was declined in the answer to the question to the approvers, so this notice is for the thread alone.
+    a launch was declined or withdrawn in the answer to the question to the approvers, so this notice is for the thread
+    alone.
     """
-    if run.closed_at is None or run.reason is None:
+    if run.closed_at is None or run.reason is None or is_withdrawn_by_owner(run):
         return None
     head = join_parts(" · ", [render_title(run, now), mention_launcher(run)])
     failure = failure_views.find_failure(run, log)
@@ -255,8 +256,16 @@ def end_message(run: Run, now: datetime, log: str) -> Message | None:
         )
     text = join_parts(" · ", [strip_bold(head), why, metrics_line(run.training.progress, is_final=True)])
     charts = (chart,) if chart and chart_block else ()
-    is_answered = run.reason in (Reason.REFUSED, Reason.NOT_APPROVED)
+    is_answered = run.approval is not None and run.launch.first_requested_at is None
     return Message("ended", text, tuple(blocks), broadcast=not is_answered, charts=charts)
+
+
+def is_withdrawn_by_owner(run: Run) -> bool:
+    """Return whether the owner stopped the run before an approver decided: the question to the approvers then says so,
+    and there is no person to notify.
+    """
+    is_undecided = run.approval is not None and run.approval.by is None and run.launch.first_requested_at is None
+    return is_undecided and run.reason is Reason.STOPPED and run.requests.stop_requested_by == run.requester
 
 
 KEPT_UNTIL = N_("The cluster is kept for a look until {time}. To delete it now: {command}.")

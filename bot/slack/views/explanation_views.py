@@ -8,6 +8,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus, Summary
 from bot.core.rules.costs import compute_idle_time
 from bot.core.rules.explanation import RecipeComparison, RunExplanation, RunsValue, StepShares
+from bot.core.rules.unstarted_runs import explain_unstarted, is_unstarted
 from bot.phrase import N_
 from bot.slack.views import failure_views, wording
 from bot.slack.views.advice_views import render_advice
@@ -92,6 +93,9 @@ def describe_cause(run: Run, now: datetime) -> Markup:
     """Return why the run is in its state: what it waits for, how far it is, or what ended it."""
     if is_awaiting_approval(run):
         return describe_wait(run)
+    if is_unstarted(run):
+        never = render_phrase("It never started.")
+        return join_markup_sentences(never, escape(explain_unstarted(run)))
     if run.is_finished:
         duration = wording.format_duration(run.compute_billed_duration(now))
         billed = BILLED_SO_FAR if run.status is RunStatus.STOPPING else BILLED
@@ -113,7 +117,7 @@ def describe_wait(run: Run) -> Markup:
 def list_training_lines(explanation: RunExplanation, now: datetime) -> list[Markup]:
     """Return how the training compares, what has changed and what looks sick; nothing before there are machines."""
     run = explanation.run
-    if run.launch.first_requested_at is None:
+    if run.launch.first_requested_at is None or is_unstarted(run):
         return []
     return [
         describe_comparison(run, explanation.comparison),

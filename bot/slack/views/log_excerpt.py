@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bot.app.log_selection import LogExcerpt
 from bot.core.rules.log_lines import round_numbers, shorten_for_display
+from bot.phrase import N_
 from bot.slack.views.blocks import MAX_CODE_BLOCK_CHARACTERS, Block, context, output_block
 from bot.slack.views.message import Answer, build_answer, build_text_answer
 from bot.slack.views.mrkdwn import (
@@ -30,7 +31,8 @@ def render_log_excerpt(log_excerpt: LogExcerpt, no_file: Markup | None = None) -
     shown_lines = [format_line(line, log_excerpt.request.raw) for line in log_excerpt.lines]
     blocks = [context(render_excerpt_heading(log_excerpt))]
     if log_excerpt.lines or not is_filtered(log_excerpt):
-        blocks.append(output_block("\n".join(shown_lines) or render_phrase("(it has printed nothing yet)")))
+        nothing = N_("(no line was kept)") if log_excerpt.run.is_finished else N_("(it has printed nothing yet)")
+        blocks.append(output_block("\n".join(shown_lines) or render_phrase(nothing)))
     notes = [*([no_file] if no_file else []), *list_notes(log_excerpt, shown_lines)]
     return build_answer(render_phrase("Log of {run}", run=log_excerpt.run.id), [*blocks, *map(build_note, notes)])
 

@@ -164,7 +164,7 @@ def render_ended_run(run: Run, now: datetime, show_person: Callable[[str], Marku
     best = describe_best_validation(run.training.progress)
     parts = [
         mrkdwn("{} {}", wording.link_run(run), wording.describe_outcome(run.status, run.reason)),
-        wording.format_duration(run.compute_billed_duration(now)),
+        wording.format_duration(run.compute_billed_duration(now)) if run.launch.first_requested_at else "",
         render_phrase("step {step}", step=run.training.progress.step) if run.training.progress.step is not None else "",
         render_phrase("best validation {value}", value=best) if best else "",
         wording.describe_cost(run, now),

@@ -115,7 +115,7 @@ def describe_cost_of_budget(run: Run, now: datetime) -> Markup:
     cost, budget = run.cost(now), wording.format_dollars(run.limits.budget_dollars)
     # The budget alone would be read as a cost.
     if run.launch.first_requested_at is None:
-        return wording.describe_budget(run.limits.budget_dollars)
+        return escape("–") if run.is_finished else wording.describe_budget(run.limits.budget_dollars)
     if cost is None:
         return render_phrase("price unknown")
     return mrkdwn("{} / {}", wording.format_dollars(cost), budget)

@@ -224,7 +224,10 @@ def describe_outcome(status: RunStatus, reason: Reason | None) -> Markup:
 def describe_money(run: Run, now: datetime) -> Markup:
     """Return cost, budget and rate, with the rate's source."""
     cost_dollars, hourly_rate = run.cost(now), run.spending.hourly_rate
-    if run.is_waiting or run.launch.first_requested_at is None:
+    if run.launch.first_requested_at is None:
+        unbilled = render_phrase("no machines were requested")
+        return unbilled if run.is_finished else describe_budget(run.limits.budget_dollars)
+    if run.is_waiting:
         return describe_budget(run.limits.budget_dollars)
     if hourly_rate is None or cost_dollars is None:
         return render_phrase(UNPRICED)

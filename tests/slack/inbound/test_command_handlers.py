@@ -128,9 +128,9 @@ def test_a_long_list_is_cut_to_what_a_message_holds(bot: Bot) -> None:
 
 
 def test_stopping_what_is_over_says_so(bot: Bot) -> None:
-    bot.say("launch smoke")
-    bot.say(f"stop {RUN}")
-    bot.ticks(2)
+    bot.running()
+    bot.cloud.finish(CLUSTER, JobState.SUCCEEDED)
+    bot.ticks(6, 10)
     assert "No machine of it is running." in bot.say(f"stop {RUN}")
 
 
@@ -217,7 +217,7 @@ def test_logs_that_cannot_be_read_now_are_those_that_were_kept_and_it_is_said(bo
 
 
 def test_logs_of_a_run_that_has_printed_nothing(bot: Bot) -> None:
-    bot.say("launch smoke")
+    bot.running("launch smoke")
     bot.say(f"logs {RUN}")
     assert "(it has printed nothing yet)" in bot.reads()
 

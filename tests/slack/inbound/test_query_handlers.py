@@ -145,7 +145,7 @@ def test_two_runs_are_compared_by_what_they_reached_cost_and_were_set_to(bot: Bo
 
 
 def test_without_names_the_persons_last_two_are_compared(bot: Bot) -> None:
-    assert "You do not have two runs with metrics yet." in bot.say("compare")
+    assert "You do not have two runs of one recipe with metrics yet." in bot.say("compare")
     two(bot)
     bot.say("compare")
     alone = bot.told()
