@@ -5,24 +5,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from bot.app.ports import JobControl, Notifier, Now, TaskEstimator
+from bot.app.ports import ClusterControl, JobControl, Notifier, Now, TaskEstimator
 from bot.app.store_ports import RunStore
 from bot.core.model.launch_plan import hash_task
 from bot.core.model.money import Rate
 from bot.core.model.recipe import Task
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
-from bot.core.rules.actions import ReconcileTimings
+from bot.core.rules.actions import ReconcileTimings, RecoverLaunch
 from bot.core.rules.admission import AdmissionCheck, admit_all
 from bot.core.rules.launch_orders import build_launch_order, may_launch
+from bot.core.rules.waiting_runs import recover_launch
 from bot.errors import BeingStopped, ClusterNameInUse, Unavailable, UnreadableRecord, UserError
 from bot.phrase import Phrase
 
 log = logging.getLogger(__name__)
 
 
-class LaunchCloud(TaskEstimator, JobControl, Protocol):
-    """The prices and the jobs."""
+class LaunchCloud(TaskEstimator, JobControl, ClusterControl, Protocol):
+    """The prices, the jobs and the clusters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,12 @@ class ClusterLauncher:
         except ClusterNameInUse as error:
             # The run has no cluster, and a removal would remove another user's.
             conflict = error.sentence
-            return self._update(run, lambda run: run.close(Reason.LAUNCH_FAILED, self.now(), detail=conflict))
+            return self._update(
+                run,
+                lambda run: run.close(
+                    Reason.LAUNCH_FAILED, self.now(), run.spending.bill_nothing(self.now()), detail=conflict
+                ),
+            )
         except UserError as error:
             refusal = error.sentence
             return self._update(run, lambda run: run.begin_teardown(Reason.LAUNCH_FAILED, refusal, self.now()))
@@ -88,6 +94,20 @@ class ClusterLauncher:
             failure = error.message
             return self._update(run, lambda run: replace(run, launch=run.launch.record_error(failure)))
         return self._update(run, lambda run: replace(run, launch=run.launch.accept(request_id)))
+
+    def recover(self, run: Run, action: RecoverLaunch) -> Run | None:
+        """Record the launch of a run whose record of it the store has lost. Return the run; None where the cloud shows
+        another launch.
+        """
+        listed = next((cluster for cluster in self.cloud.list_clusters() if cluster.name == run.cluster), None)
+        if recover_launch(run, listed, action, self.now()) is None:
+            return None
+        log.warning("run %s: the store has lost its launch, and the cloud shows it", run.id)
+
+        def recover(run: Run) -> Run:
+            return (recover_launch(run, listed, action, self.now()) or run) if run.is_waiting else run
+
+        return self._update(run, recover)
 
     def record_price(self, run: Run, task: Task) -> Run:
         """Record the price, and check it against the caps and the approvals, before anything is billed."""

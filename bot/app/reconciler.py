@@ -38,6 +38,7 @@ from bot.core.rules.actions import (
     ReconcileTimings,
     RecordObservation,
     RecordPolicyHit,
+    RecoverLaunch,
     RequestCheckpoint,
     RequestTeardown,
     SaveLog,
@@ -237,6 +238,9 @@ class Reconciler:
         match action:
             case Provision(server):
                 return self.launcher.provision(run, server)
+            case RecoverLaunch(usual=usual):
+                recovered = self.launcher.recover(run, action)
+                return recovered or (self._act(run, usual) if usual else run)
             case EstimatePrice():
                 return self.launcher.record_price(run, self.store.get_task(run.id))
             case (

@@ -16,6 +16,7 @@ from bot.core.model.people import Actor, Role
 from bot.core.model.policy import Policy
 from bot.core.model.store_identity import StoreIdentity
 from bot.core.rules.lost_runs import RunTags, rebuild_run
+from bot.core.rules.waiting_runs import find_listed_rate
 from bot.errors import Unavailable, UserError
 from bot.phrase import N_, Phrase
 
@@ -85,8 +86,8 @@ class LostRunRecovery:
 
     def _find_rate(self, cluster: ListedCluster, plan: LaunchPlan) -> Rate | None:
         """Return what the cluster costs, as it is listed, or else as its recipe would cost."""
-        if cluster.dollars_per_hour is not None:
-            return Rate(cluster.dollars_per_hour, "SkyPilot")
+        if listed_rate := find_listed_rate(cluster):
+            return listed_rate
         try:
             return self.cloud.estimate_rate({**plan.task, "num_nodes": max(cluster.nodes, plan.nodes)})
         except Unavailable as error:

@@ -165,7 +165,7 @@ def assemble(outside: Outside) -> Bot:
     )
 
     def read_timings() -> ReconcileTimings:
-        return build_reconcile_timings(settings, read_policy())
+        return build_reconcile_timings(settings, read_policy(), store_watch.known)
 
     failing_since: dict[str, datetime] = {}
     unreadable = UnreadableRunReconciler(

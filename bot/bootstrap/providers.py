@@ -44,6 +44,7 @@ from bot.core.model.ledger import Ledger, format_month
 from bot.core.model.policy import Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus, SummaryInterval
+from bot.core.model.store_identity import StoreIdentity
 from bot.core.rules.actions import ReconcileTimings
 from bot.core.rules.admission import AdmissionCheck, admit_run
 from bot.core.rules.monthly_budget import list_open_costs, record_requester_month
@@ -217,10 +218,15 @@ def build_disk_watch(settings: Settings, announcer: Announcer, now: Now) -> Disk
     return DiskWatch(settings.data_dir, reserve_bytes, settings.disk_warning_percent / 100, announcer, now)
 
 
-def build_reconcile_timings(settings: Settings, allowed: Policy) -> ReconcileTimings:
+def build_reconcile_timings(
+    settings: Settings, allowed: Policy, store: StoreIdentity | None = None
+) -> ReconcileTimings:
     """Return the timings of reconciliation.
 
     A launch that the bot gave up may still arrive for as long as its call may take, and looks may be that far apart.
+
+    Args:
+        store: the store as last seen; None before that.
     """
     call = settings.sky_call_seconds if settings.uses_skypilot else 0.0
     return ReconcileTimings(
@@ -238,6 +244,7 @@ def build_reconcile_timings(settings: Settings, allowed: Policy) -> ReconcileTim
             save=timedelta(minutes=settings.save_grace_minutes),
             download=timedelta(minutes=settings.fetch_grace_minutes),
         ),
+        store_changed_at=store.since if store else None,
     )
 
 

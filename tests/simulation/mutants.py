@@ -11,6 +11,7 @@ from bot.adapters.sky import sdk_clusters
 from bot.adapters.sky.sdk_client import sdk_without_retries, translate_errors
 from bot.core.model.orphan import Ownership
 from bot.core.rules.actions import Close
+from bot.core.rules.waiting_runs import decide_waiting
 from bot.slack.outbound.run_notifier import RunNotifier
 from tests.simulation.steps import Step
 
@@ -76,6 +77,11 @@ def believe_wall_clock(line: Any, reading: Any, _: float) -> Any:
     return replace(line, time=reading.wall, elapsed=reading.elapsed)
 
 
+def believe_record(run: Any, observation: Any, now: Any, timings: Any) -> Any:
+    """Decide about a run that waits as if no store were ever set back."""
+    return decide_waiting(run, observation, now, replace(timings, store_changed_at=None))
+
+
 def close(run: Any, *_: Any) -> Close:
     return Close(run.reason)
 
@@ -118,8 +124,14 @@ MUTANTS = (
     Mutant(
         "a launch looks for an earlier one",
         "no run is launched twice",
-        (QUICK, LAUNCH, SNAPSHOT, WAIT, ROLL_BACK, WAIT),
+        (SLOW, LAUNCH, SNAPSHOT, Step("wait", (5,)), ROLL_BACK, WAIT),
         {"bot.adapters.sky.sdk_clusters.launch": launch_without_look},
+    ),
+    Mutant(
+        "a lost record of a launch is noticed",
+        "no cluster is left",
+        (QUICK, LAUNCH, SNAPSHOT, WAIT, ROLL_BACK, STOP, *MINUTES),
+        {f"{DECIDE}.decide_waiting": believe_record},
     ),
     Mutant(
         "a removal cancels the launch under way",
@@ -239,6 +251,12 @@ MUTANTS = (
             "bot.adapters.sky.mapping.compute_cluster_bill": never,
             "bot.adapters.sky.sky_cloud.compute_cluster_bill": never,
         },
+    ),
+    Mutant(
+        "a run that never had a cluster costs nothing",
+        "the ledger is right",
+        (QUICK, Step("no room", (1,)), LAUNCH, WAIT, STOP, WAIT),
+        {"bot.core.model.money.Spending.bill_nothing": never},
     ),
     Mutant(
         "the bot's disk is asked before a model is called lost",

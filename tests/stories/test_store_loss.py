@@ -100,6 +100,25 @@ def test_an_older_store_is_noticed_and_what_it_forgot_is_taken_back(bot: Bot, re
     assert bot.cloud.launches == [f"verl-{first}", "verl-smoke-0002"]
 
 
+@pytest.mark.parametrize("is_stopped", [False, True], ids=["it goes on", "it is stopped"])
+def test_a_run_whose_launch_an_older_store_lacks_has_its_cluster(bot: Bot, redis: Redis, is_stopped: bool) -> None:
+    bot.say("launch smoke nodes=2 budget=7 lease=3")
+    (run_id,) = [run.id for run in bot.store.list_open_runs()]
+    put_back = copy_of(redis)
+    bot.ticks(3)
+    assert bot.run(run_id).status == "running"
+    put_back()
+    if is_stopped:
+        bot.say(f"stop {run_id} save=no", user=ANA)
+    bot = restarted(bot)
+    bot.ticks(12, seconds=10)
+    assert bot.cloud.launches == [f"verl-{run_id}"]
+    assert bot.run(run_id).status == ("ended" if is_stopped else "running")
+    assert bot.cloud.downs == ([f"verl-{run_id}"] if is_stopped else [])
+    assert (bot.run(run_id).cost(bot.moment) or 0.0) > 0.05
+    assert bot.store.get_orphans() == {}
+
+
 @pytest.mark.parametrize("is_fresh", [True, False], ids=["on a fresh machine", "beside the same data directory"])
 @pytest.mark.parametrize("hours", [0, 2], ids=["at once", "started hours later"])
 def test_a_restored_store_is_announced_and_what_it_forgot_is_taken_back(

@@ -15,7 +15,7 @@ class LaunchRequests:
         requested_at: when the cluster was last requested; first_requested_at: when first; attempts: how often.
         request_id: SkyPilot's id of the request.
         last_error: why the last request got no answer: a sentence.
-        is_recovered: whether the record of the run was lost, and made again from its cluster.
+        is_recovered: whether the record of the launch was lost, and made again from the run's cluster.
     """
 
     requested_at: datetime | None = None
@@ -27,7 +27,7 @@ class LaunchRequests:
 
     @classmethod
     def recover(cls, began_at: datetime) -> Self:
-        """Return the requests of a run whose record was lost: its exact task is lost too, and never launched again."""
+        """Return the requests of a launch whose record was lost: it is never made again."""
         return cls(requested_at=began_at, first_requested_at=began_at, attempts=1, is_recovered=True)
 
     def begin(self, now: datetime) -> Self:

@@ -232,6 +232,10 @@ class Spending:
         """Return the spending with a newer bill, if there is one."""
         return replace(self, bill=bill or self.bill)
 
+    def bill_nothing(self, now: datetime) -> Bill | None:
+        """Return the bill of a cluster that never existed; None where no price is known."""
+        return Bill(0.0, self.rate, now, is_closed=True) if self.rate else None
+
     def record_budget_overruns(self, overruns: Mapping[str, BudgetOverrun], now: datetime) -> Self:
         """Return the spending with exactly these exhausted monthly budgets, by the name of their rules."""
         return replace(self, budget_overruns=update_budget_overruns(self.budget_overruns, overruns, now))

@@ -153,6 +153,20 @@ class Close:
     bill: Bill | None = None
 
 
+UsualAction = Provision | EstimatePrice | Close
+"""Actions for a run that was not launched yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverLaunch:
+    """Find out whether what an observation has shown is the launch of a run whose record of it the store has lost; if
+    so, record the launch, else take the usual action.
+    """
+
+    observation: Observation
+    usual: UsualAction | None
+
+
 RecordOnlyAction = BeginTeardown | RecordPolicyHit | WaitForCheckpoint | AbandonCheckpoint
 """Actions that change only the record of the run."""
 
@@ -165,6 +179,7 @@ PreservationAction = CheckpointAction | SaveLog | CheckResumePoint
 
 Action = (
     Provision
+    | RecoverLaunch
     | EstimatePrice
     | RecordObservation
     | AwaitConfirmation
@@ -199,6 +214,7 @@ class ReconcileTimings:
         finding_actions: what the policy does about findings, by their names.
         needs_price: whether a launch waits for its price while the price is unavailable, because a cap depends on it.
         checkpoint_grace: how long the end of a run waits for its checkpoint.
+        store_changed_at: when the store was last found changed: it may lack records from before; None for never.
     """
 
     launch_confirm: timedelta = timedelta(seconds=30)
@@ -215,3 +231,4 @@ class ReconcileTimings:
     finding_actions: Mapping[str, FindingAction] = field(default_factory=dict)
     needs_price: bool = False
     checkpoint_grace: CheckpointGrace = field(default_factory=CheckpointGrace)
+    store_changed_at: datetime | None = None

@@ -23,6 +23,7 @@ from bot.core.rules.actions import (
     RecordObservation,
     RecordOnlyAction,
     RecordPolicyHit,
+    RecoverLaunch,
     RequestCheckpoint,
     RequestTeardown,
     SaveLog,
@@ -94,6 +95,7 @@ def requeue_after(action: Action, timings: ReconcileTimings) -> timedelta:
             | AwaitConfirmation()
             | NoteMemoryLoss()
             | EstimatePrice()
+            | RecoverLaunch()
             | SetAutostop()
             | RequestTeardown()
             | RecordPolicyHit()

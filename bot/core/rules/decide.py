@@ -19,7 +19,6 @@ from bot.core.rules.actions import (
     CheckResumePoint,
     Close,
     DownloadCheckpoint,
-    EstimatePrice,
     FindDownloadedCheckpoint,
     NoteMemoryLoss,
     PostponeAutostop,
@@ -60,6 +59,7 @@ from bot.core.rules.save_grace import (
     shows_no_training,
 )
 from bot.core.rules.save_requests import must_request_save
+from bot.core.rules.waiting_runs import decide_waiting
 from bot.phrase import Phrase, Text, join_sentences, plural_phrase
 
 
@@ -68,10 +68,8 @@ def decide(run: Run, observation: Observation | None, now: datetime, timings: Re
     match run.status:
         case RunStatus.ENDED:
             return None
-        case RunStatus.AWAITING_APPROVAL:
-            return decide_awaiting_approval(run, observation, now)
-        case RunStatus.PENDING:
-            return decide_pending(run, observation)
+        case RunStatus.AWAITING_APPROVAL | RunStatus.PENDING:
+            return decide_waiting(run, observation, now, timings)
         case RunStatus.LAUNCHING | RunStatus.RUNNING | RunStatus.STOPPING if observation and run.is_forgotten_by(
             observation
         ):
@@ -96,31 +94,6 @@ def decide(run: Run, observation: Observation | None, now: datetime, timings: Re
             )
         case RunStatus.STOPPING:
             return decide_stopping(run, observation, now, timings)
-
-
-def decide_awaiting_approval(run: Run, observation: Observation | None, now: datetime) -> Action | None:
-    """Return the action for a run that waits for an approver.
-
-    An answer that has come counts, however late it is applied.
-    """
-    approval = run.approval
-    if run.requests.stop_requested_by:
-        return Close(Reason.STOPPED)
-    if approval is None or (now >= approval.until and approval.by is None):
-        return Close(Reason.NOT_APPROVED)
-    if approval.by is None:
-        return EstimatePrice() if observation and run.spending.priced_at is None else None
-    return decide_pending(run, observation) if approval.granted else Close(Reason.REFUSED)
-
-
-def decide_pending(run: Run, observation: Observation | None) -> Action | None:
-    """Return the action for a run that is not requested yet.
-
-    A stop needs no teardown, and without an observation no launch begins.
-    """
-    if run.requests.stop_requested_by:
-        return Close(Reason.STOPPED)
-    return Provision(observation.server) if observation else None
 
 
 def decide_forgotten(run: Run, now: datetime, timings: ReconcileTimings) -> Action | None:
@@ -199,7 +172,7 @@ def decide_absent(run: Run, observation: Observation, now: datetime, timings: Re
             BeginTeardown(to_reason(observation.ending), observation.error),
         )
     if run.launch.is_recovered:
-        sentence = Phrase("My database had lost its exact task, and its cluster is gone: I do not launch it again.")
+        sentence = Phrase("My database had lost its launch, and its cluster is gone: I do not launch it again.")
         detail = join_sentences(sentence, run.launch.last_error or "")
         return act_once_confirmed(
             run, Ambiguity.ABSENT, timings.launch_confirm, now, timings, BeginTeardown(Reason.LAUNCH_FAILED, detail)
@@ -285,9 +258,9 @@ def decide_teardown(
             RequestState.CANCELLED,
         )
         wait = timings.teardown_confirm if confirmed else timings.launch_confirm
-        return act_once_confirmed(
-            run, Ambiguity.ABSENT, wait, now, timings, Close(run.reason or Reason.STOPPED, observation.bill)
-        )
+        never_existed = observation.ending is None and not run.was_shown
+        bill = run.spending.bill_nothing(now) if never_existed else observation.bill
+        return act_once_confirmed(run, Ambiguity.ABSENT, wait, now, timings, Close(run.reason or Reason.STOPPED, bill))
     if observation and must_record_first(run, observation):
         return RecordObservation(observation)
     needs_checkpoint = needs_rescue(run) and not (observation and shows_no_training(run, observation))

@@ -19,7 +19,7 @@ from bot.core.model.cluster import (
     RequestState,
 )
 from bot.core.model.cluster_requests import LaunchRequests
-from bot.core.model.money import Rate
+from bot.core.model.money import Bill, Rate
 from bot.core.model.progress import Progress
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
@@ -44,6 +44,12 @@ from bot.core.rules.decide import decide, must_record_first
 from bot.i18n import use_language
 from bot.phrase import LANGUAGES, Phrase, plural_phrase
 from tests.builders import GONE, NOON, NOTHING, PROVISIONING, a_run, at, change_run, launching, running, up
+
+
+def nothing_billed(seconds: float) -> Bill:
+    """The bill of a cluster that never existed."""
+    return Bill(0.0, Rate(4.0, "demo price"), at(seconds), is_closed=True)
+
 
 RULES = ReconcileTimings(
     launch_confirm=timedelta(seconds=30),
@@ -116,7 +122,7 @@ ASKED_IN_VAIN = (
     "I requested its cluster {count} times, and it did not appear.",
 )
 
-NOT_AGAIN = "My database had lost its exact task, and its cluster is gone: I do not launch it again."
+NOT_AGAIN = "My database had lost its launch, and its cluster is gone: I do not launch it again."
 
 CASES = [
     # a wish
@@ -436,14 +442,14 @@ CASES = [
         never_shown(teardown_requested_at=NOON, pending_confirmation=ABSENT),
         NOTHING,
         30,
-        Close(Reason.STOPPED),
+        Close(Reason.STOPPED, nothing_billed(30)),
         id="no trace for long enough",
     ),
     pytest.param(
         never_shown(teardown_requested_at=NOON, pending_confirmation=ABSENT),
         Observation(request=RequestState.FAILED),
         5,
-        Close(Reason.STOPPED),
+        Close(Reason.STOPPED, nothing_billed(5)),
         id="never stood",
     ),
     pytest.param(stopping(), PROVISIONING, 1, RequestTeardown(), id="a launch under way is called off"),

@@ -30,6 +30,7 @@ from bot.core.rules.actions import (
     Provision,
     RaiseAlarm,
     ReconcileTimings,
+    RecoverLaunch,
     RequestCheckpoint,
     RequestTeardown,
     SaveLog,
@@ -169,6 +170,7 @@ class Life:
             case (
                 Provision()
                 | EstimatePrice()
+                | RecoverLaunch()
                 | SetAutostop()
                 | DownloadCheckpoint()
                 | CheckResumePoint()
