@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Protocol
 
@@ -18,11 +19,12 @@ from bot.app.run_queries import Requester, RunQueries, find_stub, refuse_unknown
 from bot.app.store_ports import LedgerStore, RunStore
 from bot.app.unreadable_runs import UnreadableRunReconciler
 from bot.core.commands import command
+from bot.core.model.approved_facts import approve_last_change
 from bot.core.model.ledger import Ledger
 from bot.core.model.people import APP_HOME, Act, exclude_person
 from bot.core.model.policy import UNRESTRICTED, Policy
 from bot.core.model.run import Run
-from bot.core.model.run_state import Mute, RunLimit, SummaryInterval
+from bot.core.model.run_state import LaunchFacts, Mute, RunLimit, SummaryInterval
 from bot.core.model.run_stub import RunStub
 from bot.core.model.sent_message import LogFollow
 from bot.core.rules.access import (
@@ -32,9 +34,10 @@ from bot.core.rules.access import (
     refuse_outdated_approval,
     refuse_unnamed_stop,
 )
-from bot.core.rules.admission import AdmissionCheck, admit_all
+from bot.core.rules.admission import Admission, admit_all
 from bot.core.rules.approval_rules import refuse_unapproved_change
 from bot.core.rules.launch_bounds import refuse_limits_out_of_bounds
+from bot.core.rules.limit_changes import refuse_impossible_budget
 from bot.core.rules.relaunch import Relaunch, relaunch
 from bot.core.rules.unstarted_runs import refuse_follow
 from bot.errors import UnreadableRecord, UserError
@@ -80,7 +83,7 @@ class RunService:
     monthly_budgets: MonthlyBudgetService
     audit_service: AuditService
     read_policy: Callable[[], Policy] = lambda: UNRESTRICTED
-    admit: AdmissionCheck = admit_all
+    admit: Admission = admit_all
 
     @property
     def policy(self) -> Policy:
@@ -110,7 +113,7 @@ class RunService:
         # Within the launch's transaction: a command that Slack delivers twice makes one run, whose name is no other's.
         def admit(run: Run, ledger: Ledger) -> Run:
             self.queries.refuse_name_in_use(run.name, caller.actor)
-            return self.admit(run, ledger)
+            return self.admit(run, ledger, caller.actor.may_raise_months)
 
         return self._show_and_wake(self.launch_recorder.record(launch_command, caller, origin, admit))
 
@@ -249,14 +252,15 @@ class RunService:
             if ends_at and run.lease_ends_at and abs(ends_at - run.lease_ends_at) >= timedelta(seconds=1):
                 return run
             hours = (run.limits.lease + timedelta(hours=extend_command.hours)).total_seconds() / 3600
-            return run.change_limit(RunLimit.LEASE, hours, caller.user, self.now(), caller.delivery_id or "")
+            changed = run.change_limit(RunLimit.LEASE, hours, caller.user, self.now(), caller.delivery_id or "")
+            return approve_last_change(run, changed, approved)
 
         if run.limits.lease + timedelta(hours=extend_command.hours) > longest:
             raise UserError(
                 Phrase("{run} can run for at most {most} days.", run=f"`{run.id}`", most=longest.days),
                 Phrase("Extend it by less."),
             )
-        self._refuse_change(run, longer, caller)
+        approved = self._refuse_change(run, longer, caller)
         extended = self.store.update(run.id, change)
         is_repeat = any(
             limit_change.delivery_id and limit_change.delivery_id == caller.delivery_id
@@ -282,30 +286,18 @@ class RunService:
                 more.
         """
         run = self.find_changeable(budget_command.run, caller)
-        if shown_dollars is not None and shown_dollars != run.limits.budget_dollars:
-            raise UserError(
-                Phrase("The budget of {run} was changed meanwhile, so I left it as it is.", run=f"`{run.id}`"),
-                Phrase("To set it: `/verl budget {run} {amount}`.", run=run.id, amount=f"{budget_command.dollars:.2f}"),
-            )
-        cost = run.cost(self.now())
-        if cost is not None and cost >= budget_command.dollars:
-            raise UserError(
-                Phrase("{run} has already cost ${spent}.", run=f"`{run.id}`", spent=f"{cost:,.2f}"),
-                Phrase("Set a higher budget, or stop the run: `/verl stop {run}`.", run=run.id),
-            )
-        is_increase = budget_command.dollars > run.limits.budget_dollars
+        refuse_impossible_budget(run, dollars := budget_command.dollars, shown_dollars, self.now())
+        is_increase, approved = dollars > run.limits.budget_dollars, None
         if is_increase:
-            self._refuse_change(
-                run, replace(run, limits=replace(run.limits, budget_dollars=budget_command.dollars)), caller
-            )
-        amended = self.store.update(
-            run.id,
-            lambda run: run.change_limit(
-                RunLimit.BUDGET, budget_command.dollars, caller.user, self.now(), caller.delivery_id or ""
-            ),
-            self.admit if is_increase else None,
-        )
-        return self._show_and_wake(amended)
+            larger = replace(run, limits=replace(run.limits, budget_dollars=dollars))
+            approved = self._refuse_change(run, larger, caller)
+
+        def change(run: Run) -> Run:
+            changed = run.change_limit(RunLimit.BUDGET, dollars, caller.user, self.now(), caller.delivery_id or "")
+            return approve_last_change(run, changed, approved)
+
+        admit = partial(self.admit, may_raise=caller.actor.may_raise_months)
+        return self._show_and_wake(self.store.update(run.id, change, admit if is_increase else None))
 
     def decide_approval(
         self, name: str, granted: bool, caller: Requester, shown_digest: str = "", note: str = ""
@@ -337,15 +329,17 @@ class RunService:
             self.store.update(run_id, lambda run: replace(run, requests=run.requests.mute_finding(mute)))
         )
 
-    def _refuse_change(self, before: Run, after: Run, caller: Requester) -> None:
+    def _refuse_change(self, before: Run, after: Run, caller: Requester) -> LaunchFacts | None:
         """Refuse more time or money for a run that is out of the person's bounds, or needs another approver.
+
+        Returns what the person approves by the change; None where it needs no approver.
 
         Raises:
             UserError: it is, or does.
         """
         bounds = self.policy.bounds_for(caller.actor.role, caller.actor.channel or APP_HOME)
         refuse_limits_out_of_bounds(bounds, before, after, exclude_person(self.policy.admins, caller.user))
-        refuse_unapproved_change(before, after, self.store.get_ledger(), self.policy, caller.actor, self.now())
+        return refuse_unapproved_change(before, after, self.store.get_ledger(), self.policy, caller.actor, self.now())
 
     def find_changeable(self, name: str, caller: Requester) -> Run:
         """Return the run of this name, which has not finished and which this person may extend.

@@ -193,7 +193,7 @@ def assemble(outside: Outside) -> Bot:
         now,
         outside.repositories,
         read_policy,
-        lambda run: admit(run, store.get_ledger()),
+        lambda run, may_raise: admit(run, store.get_ledger(), may_raise),
         queries.find,
         settings.code_host_url,
     )

@@ -46,7 +46,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus, SummaryInterval
 from bot.core.model.store_identity import StoreIdentity
 from bot.core.rules.actions import ReconcileTimings
-from bot.core.rules.admission import AdmissionCheck, admit_run
+from bot.core.rules.admission import Admission, admit_run
 from bot.core.rules.monthly_budget import list_open_costs, record_requester_month
 from bot.core.rules.save_grace import CheckpointGrace
 from bot.errors import Unavailable, UserError
@@ -194,16 +194,16 @@ def build_health_monitor(settings: Settings) -> HealthMonitor:
 
 def build_admission_check(
     policy: Callable[[], Policy], settings: Settings, now: Now, disk: DiskWatch, store: RunReader
-) -> AdmissionCheck:
+) -> Admission:
     """Return the check of a run against the caps as they are now, and against a full disk of the bot's.
 
     A launch that waits for an approver shows the month of its requester from its first card on.
     """
     here = load_zone(settings.timezone)
 
-    def admit(run: Run, ledger: Ledger) -> Run:
+    def admit(run: Run, ledger: Ledger, may_raise: bool = False) -> Run:
         disk.check_launch()
-        admitted = admit_run(run, ledger, policy(), moment := now(), here)
+        admitted = admit_run(run, ledger, policy(), moment := now(), here, may_raise)
         if admitted.status is not RunStatus.AWAITING_APPROVAL:
             return admitted
         costs = list_open_costs(store.list_open_runs(), moment)

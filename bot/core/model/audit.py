@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bot.core.model.approved_facts import find_approved_facts
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.phrase import Text
@@ -73,7 +74,7 @@ def snapshot_run(run: Run) -> dict[str, AuditValue]:
 def collect_fields(run: Run) -> dict[str, AuditValue]:
     """Return every audited field of a run with its value; None if it is absent."""
     approval, rescue, interval = run.approval, run.checkpoint_rescue, run.requests.summary_interval
-    facts = approval.facts if approval and approval.granted else None
+    approved = find_approved_facts(run)
     return {
         "line": run.command_line,
         "requester": run.requester,
@@ -83,9 +84,9 @@ def collect_fields(run: Run) -> dict[str, AuditValue]:
         "lease_hours": run.limits.lease / timedelta(hours=1),
         "approval_causes": " ".join(approval.causes) if approval else None,
         "approved": approval.granted if approval and approval.by else None,
-        "approved_by": approval.by if approval else None,
-        "approved_dollars": facts.approved_dollars if facts else None,
-        "approved_gpu_hours": facts.gpu_hours if facts else None,
+        "approved_by": approved.by if approved else approval.by if approval else None,
+        "approved_dollars": approved.facts.approved_dollars if approved else None,
+        "approved_gpu_hours": approved.facts.gpu_hours if approved else None,
         "stop_requested_by": run.requests.stop_requested_by,
         "save_before_stop": rescue.is_save_requested or None,
         "model_lost_by": rescue.discard_approved_by,

@@ -222,6 +222,11 @@ class Actor:
         """Return whether Slack has said who the person is and where."""
         return self.person is not None and self.channel is not None
 
+    @property
+    def may_raise_months(self) -> bool:
+        """Return whether the person may raise monthly budgets here, by id or by user group."""
+        return self.role >= REQUIRED_ROLES[Act.SET_MONTHLY_BUDGET].role
+
 
 def create_trusted_actor(user: str, role: Role = Role.ADMIN) -> Actor:
     """Return an actor on whose behalf the bot itself acts, as when a demo ends its own runs."""

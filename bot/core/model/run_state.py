@@ -77,24 +77,6 @@ class RunLimit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LimitChange:
-    """One change of a limit.
-
-    Attributes:
-        by: Slack's id of the person.
-        before, after: dollars of a budget, hours of a lease.
-        delivery_id: Slack's id of the delivery, the same if Slack delivers twice; empty if there is none.
-    """
-
-    limit: RunLimit
-    by: str
-    at: datetime
-    before: float
-    after: float
-    delivery_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Mute:
     """A finding that is no longer reported, by its name."""
 
@@ -168,6 +150,27 @@ class LaunchFacts:
         """Return whether these facts come to more dollars than an approval of the `approved` facts covers."""
         dollars = self.dollars if approved.max_dollars is None else self.approved_dollars
         return dollars > approved.approved_dollars + TOLERANCE_DOLLARS
+
+
+@dataclass(frozen=True, slots=True)
+class LimitChange:
+    """One change of a limit.
+
+    Attributes:
+        by: Slack's id of the person.
+        before, after: dollars of a budget, hours of a lease.
+        delivery_id: Slack's id of the delivery, the same if Slack delivers twice; empty if there is none.
+        approved: what the run may come to since, where the change needed an approver and another approver than the
+            run's owner made it; None for any other change.
+    """
+
+    limit: RunLimit
+    by: str
+    at: datetime
+    before: float
+    after: float
+    delivery_id: str = ""
+    approved: LaunchFacts | None = None
 
 
 MAX_NOTE_CHARACTERS = 200

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from typing import Protocol
 
 from bot.core.model.ledger import Ledger, Reservation, build_reservation, format_month
 from bot.core.model.people import exclude_person
@@ -21,7 +22,21 @@ AdmissionCheck = Callable[[Run, Ledger], Run]
 """A check of a run against the reservations of others: it returns the run to record, or raises a UserError."""
 
 
-def admit_all(run: Run, ledger: Ledger) -> Run:  # an AdmissionCheck
+class Admission(Protocol):
+    """The same check for a person who reads its refusal."""
+
+    def __call__(self, run: Run, ledger: Ledger, may_raise: bool = False) -> Run:
+        """Return the run to record.
+
+        Args:
+            may_raise: whether the person who reads a refusal may raise monthly budgets.
+
+        Raises:
+            UserError: the run would exceed a cap.
+        """
+
+
+def admit_all(run: Run, ledger: Ledger, may_raise: bool = False) -> Run:  # an Admission
     """Return the run as it is, checked against no cap."""
     return run
 
@@ -85,6 +100,7 @@ class CapViolation:
 
     Attributes:
         cap: the limit; total: the total that the launch would bring it to; requested: the launch's part of it.
+        held: what the run has reserved already; 0 for a launch.
     """
 
     scope: Scope
@@ -92,6 +108,7 @@ class CapViolation:
     cap: float
     total: float
     requested: float
+    held: float = 0.0
 
     @property
     def rule(self) -> str:
@@ -131,17 +148,19 @@ def find_cap_violations(policy: Policy, ledger: Ledger, run_reservation: Reserva
     for scope in Scope:
         for measure in Measure:
             cap = ledger.get_cap(policy, scope, measure, run_reservation)
-            requested = run_reservation.get_amount(measure)
+            requested, held = run_reservation.get_amount(measure), current.get_amount(measure) if current else 0
             total = ledger.sum_usage_by_others(scope, measure, run_reservation, month) + requested
             # A run is checked again when its budget changes: only the measures by which it grows can violate a cap.
-            grows = requested > (current.get_amount(measure) if current else 0)
-            if cap is not None and grows and total > cap:
-                violations.append(CapViolation(scope, measure, cap, total, requested))
+            if cap is not None and requested > held and total > cap:
+                violations.append(CapViolation(scope, measure, cap, total, requested, held))
     return violations
 
 
-def admit_run(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzinfo) -> Run:
+def admit_run(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzinfo, may_raise: bool = False) -> Run:
     """Return the run with the approval that it needs, and with the report-only caps that would have refused it.
+
+    Args:
+        may_raise: whether the person who reads a refusal may raise a monthly budget: an approver may, of herself too.
 
     Raises:
         UserError: the run would exceed a cap; the message says what to do instead.
@@ -158,8 +177,6 @@ def admit_run(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzi
         sentences = join_sentences(
             *(violation.sentence if is_launch else violation.describe_to_others(run) for violation in enforced)
         )
-        # An approver who launches raises the limit herself: a monthly budget, unlike a launch, needs no other person.
-        may_raise = is_launch and run.requester in policy.approvers
         raise Denied(
             sentences,
             suggest_remedy(enforced, run, may_raise),
@@ -194,8 +211,11 @@ def list_raising_commands(violations: Iterable[CapViolation], run: Run) -> Phras
 
 
 def can_only_be_raised(violations: list[CapViolation]) -> bool:
-    """Return whether no smaller budget helps: a monthly budget has nothing left."""
-    return any(violation.measure is Measure.DOLLARS_PER_MONTH and not violation.cents_left for violation in violations)
+    """Return whether no smaller budget helps: a monthly budget has no more left than the run has already."""
+    return any(
+        violation.measure is Measure.DOLLARS_PER_MONTH and violation.cents_left <= 100 * violation.held
+        for violation in violations
+    )
 
 
 def suggest_remedy(violations: list[CapViolation], run: Run, may_raise: bool = False) -> Text:
@@ -221,5 +241,8 @@ def suggest_remedy(violations: list[CapViolation], run: Run, may_raise: bool = F
         sentences.append(Phrase(one if len(monthly) == 1 else several, commands=commands))
     elif monthly:
         left = min(violation.cents_left for violation in monthly) / 100
-        sentences.append(Phrase("Its budget can be ${left} at most: `budget={left}`.", left=f"{left:.2f}"))
+        smaller = N_("Its budget can be ${left} at most: `budget={left}`.")
+        if any(violation.held for violation in monthly):
+            smaller = N_("Its budget can be ${left} at most: `/verl budget {run} {left}`.")
+        sentences.append(Phrase(smaller, left=f"{left:.2f}", run=run.id))
     return join_sentences(*sentences)

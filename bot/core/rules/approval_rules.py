@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.core.model.approved_facts import find_approved_facts
 from bot.core.model.ledger import Ledger, RecentLaunch, count_gpus
 from bot.core.model.money import compute_max_dollars
 from bot.core.model.orphan import ADOPTION_TIME, ListedCluster
@@ -89,7 +90,9 @@ def update_approval(run: Run, ledger: Ledger, policy: Policy, now: datetime) -> 
     if run.status not in WAITING_STATUSES or (approval and approval.by and not approval.granted):
         return run
     facts = build_launch_facts(run, ledger, now)
-    if approval and approval.granted and approval.facts and facts.is_within(approval.facts):
+    # A run that waits for its first answer needs it, whatever its later limits come to.
+    approved = find_approved_facts(run) if approval is None or approval.granted else None
+    if approved and facts.is_within(approved.facts):
         return run
     causes = find_approval_causes(policy, facts)
     # A report-only rule is recorded once, and the launch does not wait.
@@ -117,30 +120,51 @@ CHANGE_NEEDS_APPROVER: dict[ApprovalCause, str] = {
 CHANGE_BEYOND_APPROVAL = N_(
     "It could then cost at most ${possible}; its approval covers ${approved}, and more needs another approver."
 )
-"""The cause for a run whose launch an approver has approved."""
+"""The cause for a run of which an approver has approved the launch, or more time or money."""
+
+
+def find_change_causes(policy: Policy, facts: LaunchFacts, approved: LaunchFacts | None) -> tuple[ApprovalCause, ...]:
+    """Return why more time or money needs an approval; empty where it needs none.
+
+    Args:
+        approved: what an approver has approved already; None for nothing.
+    """
+    causes = set(find_approval_causes(policy, facts))
+    if approved:
+        # What the approver was shown counts, whether or not a new launch of this size would need an approval.
+        if not facts.exceeds_dollars(approved):
+            causes -= {ApprovalCause.DOLLARS, ApprovalCause.DAY}
+        elif policy.approve_above_dollars is not None:
+            causes.add(ApprovalCause.DOLLARS)
+        if facts.gpu_hours <= approved.gpu_hours:
+            causes.discard(ApprovalCause.GPU_HOURS)
+    return tuple(cause for cause in ApprovalCause if cause in causes)
 
 
 def refuse_unapproved_change(
     before: Run, after: Run, ledger: Ledger, policy: Policy, actor: Actor, now: datetime
-) -> None:
+) -> LaunchFacts | None:
     """Raise an error if more time or money needs an approver, unless the actor is one and not the run's owner.
+
+    Returns what the actor approves by the change; None where it needs no approver, or the launch still waits for one.
 
     Raises:
         UserError: another person must approve it; the message says who can.
     """
-    facts = build_launch_facts(after, ledger, now)
-    approved = before.approval.facts if before.approval and before.approval.granted else None
+    facts = approvable = build_launch_facts(after, ledger, now)
+    earlier = find_approved_facts(before)
+    approved = earlier.facts if earlier else None
     if approved and (policy.is_report_only(BUDGET_RULE) or policy.is_report_only(LEASE_RULE)):
         # Only one of the two limits ends the run then, so the larger of their dollars counts.
         facts, approved = replace(facts, max_dollars=None), replace(approved, max_dollars=None)
     if policy.is_report_only(APPROVAL_RULE) or (approved and facts.is_within(approved)):
-        return
-    causes = find_approval_causes(policy, facts)
-    if approved and policy.approve_above_dollars is not None and facts.exceeds_dollars(approved):
-        # What the approver was shown counts, although a new launch of this size would need no approval.
-        causes = (ApprovalCause.DOLLARS, *(cause for cause in causes if cause is not ApprovalCause.DOLLARS))
-    if not causes or (actor.role >= Role.APPROVER and actor.user != before.requester):
-        return
+        return None
+    causes = find_change_causes(policy, facts, approved)
+    if not causes:
+        return None
+    if actor.role >= Role.APPROVER and actor.user != before.requester:
+        is_launch_decided = before.approval is None or before.approval.granted
+        return approvable if is_launch_decided else None
     numbers = {
         "dollars": f"{facts.dollars:,.2f}",
         "day": f"{facts.day_dollars:,.2f}",

@@ -9,7 +9,7 @@ from bot.core.model.failure import RetryEffect
 from bot.core.model.money import compute_max_dollars
 from bot.core.model.recipe import WHY
 from bot.core.model.run import Run
-from bot.core.model.run_state import Approval, ApprovalCause, Reason, RunStatus
+from bot.core.model.run_state import Approval, ApprovalCause, LaunchFacts, Reason, RunStatus
 from bot.core.rules.failure_causes import CAUSES_BY_KIND
 from bot.core.rules.relaunch import can_resume
 from bot.errors import UserError
@@ -114,7 +114,7 @@ def render_approval_outcome(run: Run, approval: Approval) -> Markup:
     about = {
         "run": wording.link_run(run),
         "person": mention(approval.by),
-        "most": describe_approved_dollars(run, approval),
+        "most": describe_approved_dollars(run, approval.facts),
     }
     if approval.by is None:
         if not run.is_finished:
@@ -127,13 +127,13 @@ def render_approval_outcome(run: Run, approval: Approval) -> Markup:
     return mrkdwn(":no_entry_sign: {}", render_phrase(denial, **about, reason=approval.note))
 
 
-def describe_approved_dollars(run: Run, approval: Approval) -> Markup:
-    """Return the most that the run could cost as the approver was shown it, whatever its limits are now."""
-    if approval.facts is None or approval.facts.max_dollars is None:
+def describe_approved_dollars(run: Run, facts: LaunchFacts | None) -> Markup:
+    """Return the most that the run could cost as an approver approved it, whatever its limits are now."""
+    if facts is None or facts.max_dollars is None:
         return strip_bold(describe_max_cost_of_run(run))
-    if approval.facts.unpriced:
-        return describe_max_cost(approval.facts.max_dollars, run.limits.lease, rate=None, is_unpriced=True)
-    return render_phrase("at most {dollars}", dollars=wording.format_dollars(approval.facts.max_dollars))
+    if facts.unpriced:
+        return describe_max_cost(facts.max_dollars, run.limits.lease, rate=None, is_unpriced=True)
+    return render_phrase("at most {dollars}", dollars=wording.format_dollars(facts.max_dollars))
 
 
 def build_approval_reasons(run: Run, approval: Approval) -> list[Markup]:

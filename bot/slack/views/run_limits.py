@@ -10,6 +10,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import LimitChange, PolicyHit, RunLimit
 from bot.phrase import N_
 from bot.slack.views import wording
+from bot.slack.views.approval_views import describe_approved_dollars
 from bot.slack.views.blocks import Block, button, confirmation, section
 from bot.slack.views.limit_notices import list_limit_notices
 from bot.slack.views.lineage_views import describe_missed_resume
@@ -27,6 +28,7 @@ from bot.slack.views.mrkdwn import (
 )
 
 BUDGET_CHANGED = N_("{person} changed the budget of {run} from {before} to {after}.")
+RAISE_APPROVED = N_("{run} is now approved for {most}, by {person}.")
 LEASE_CHANGED = N_("{person} extended the lease of {run}: it now ends at {time}.")
 
 WOULD_END = {
@@ -150,4 +152,8 @@ def limit_change_message(run: Run, number: int, change: LimitChange) -> Message:
             # A lease is counted from the first launch request, as hours in all.
             end = (run.launch.first_requested_at or run.created_at) + timedelta(hours=change.after)
             text = render_phrase(LEASE_CHANGED, run=wording.link_run(run), time=date(end, DAY_AND_TIME), person=person)
-    return thread_notice(f"amended-{number}", mrkdwn(":memo: {}", text))
+    approval = Markup()
+    if change.approved:
+        most = describe_approved_dollars(run, change.approved)
+        approval = render_phrase(RAISE_APPROVED, run=wording.link_run(run), most=most, person=person)
+    return thread_notice(f"amended-{number}", mrkdwn(":memo: {}", join_markup_sentences(text, approval)))

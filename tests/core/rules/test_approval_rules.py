@@ -165,3 +165,14 @@ def test_a_limit_that_is_report_only_bounds_no_approved_dollars(rule: str, more:
     assert refusal_of(lambda: refuse_unapproved_change(approved, after, NOTHING, policy, owner, NOON)) is None
     reporting = replace(policy, report_only=(rule,))
     assert refusal_of(lambda: refuse_unapproved_change(approved, after, NOTHING, reporting, owner, NOON)) is not None
+
+
+def test_a_longer_lease_within_the_approved_dollars_is_not_refused_for_its_gpu_hours_where_none_are_limited() -> None:
+    policy = Policy(grants=approvers(BEN, LEA), approve_above_dollars=50.0)
+    before = update_approval(small(budget_dollars=60.0, lease=timedelta(hours=20), gpus="L4:1"), NOTHING, policy, NOON)
+    run = before.record_approval_decision(BEN, True, NOON)
+    owner, after = create_trusted_actor(ANA, Role.LAUNCHER), change_run(run, lease=timedelta(hours=21))
+    assert refusal_of(lambda: refuse_unapproved_change(run, after, NOTHING, policy, owner, NOON)) is None
+    strict = replace(policy, approve_above_gpu_hours=10.0)
+    refused = refusal_of(lambda: refuse_unapproved_change(run, after, NOTHING, strict, owner, NOON))
+    assert str(refused) == "It could then use 21 GPU-hours; more than 10 need another approver."

@@ -1,0 +1,29 @@
+"""Whether a run's budget can be changed to another one. Pure."""
+
+from datetime import datetime
+
+from bot.core.model.run import Run
+from bot.errors import UserError
+from bot.phrase import Phrase
+
+
+def refuse_impossible_budget(run: Run, dollars: float, shown_dollars: float | None, now: datetime) -> None:
+    """Raise an error where a run's budget cannot become this one.
+
+    Args:
+        shown_dollars: the budget as the person saw it; None for a typed command.
+
+    Raises:
+        UserError: the budget has changed since the person saw it, or the run has cost as much already.
+    """
+    if shown_dollars is not None and shown_dollars != run.limits.budget_dollars:
+        raise UserError(
+            Phrase("The budget of {run} was changed meanwhile, so I left it as it is.", run=f"`{run.id}`"),
+            Phrase("To set it: `/verl budget {run} {amount}`.", run=run.id, amount=f"{dollars:.2f}"),
+        )
+    cost = run.cost(now)
+    if cost is not None and cost >= dollars:
+        raise UserError(
+            Phrase("{run} has already cost ${spent}.", run=f"`{run.id}`", spent=f"{cost:,.2f}"),
+            Phrase("Set a higher budget, or stop the run: `/verl stop {run}`.", run=run.id),
+        )
