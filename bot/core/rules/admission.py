@@ -100,7 +100,7 @@ class CapViolation:
 
     Attributes:
         cap: the limit; total: the total that the launch would bring it to; requested: the launch's part of it.
-        held: what the run has reserved already; 0 for a launch.
+        reserved: what the run has reserved already; 0 for a launch.
     """
 
     scope: Scope
@@ -108,7 +108,7 @@ class CapViolation:
     cap: float
     total: float
     requested: float
-    held: float = 0.0
+    reserved: float = 0.0
 
     @property
     def rule(self) -> str:
@@ -148,11 +148,11 @@ def find_cap_violations(policy: Policy, ledger: Ledger, run_reservation: Reserva
     for scope in Scope:
         for measure in Measure:
             cap = ledger.get_cap(policy, scope, measure, run_reservation)
-            requested, held = run_reservation.get_amount(measure), current.get_amount(measure) if current else 0
+            requested, reserved = run_reservation.get_amount(measure), current.get_amount(measure) if current else 0
             total = ledger.sum_usage_by_others(scope, measure, run_reservation, month) + requested
             # A run is checked again when its budget changes: only the measures by which it grows can violate a cap.
-            if cap is not None and requested > held and total > cap:
-                violations.append(CapViolation(scope, measure, cap, total, requested, held))
+            if cap is not None and requested > reserved and total > cap:
+                violations.append(CapViolation(scope, measure, cap, total, requested, reserved))
     return violations
 
 
@@ -213,7 +213,7 @@ def list_raising_commands(violations: Iterable[CapViolation], run: Run) -> Phras
 def can_only_be_raised(violations: list[CapViolation]) -> bool:
     """Return whether no smaller budget helps: a monthly budget has no more left than the run has already."""
     return any(
-        violation.measure is Measure.DOLLARS_PER_MONTH and violation.cents_left <= 100 * violation.held
+        violation.measure is Measure.DOLLARS_PER_MONTH and violation.cents_left <= 100 * violation.reserved
         for violation in violations
     )
 
@@ -242,7 +242,7 @@ def suggest_remedy(violations: list[CapViolation], run: Run, may_raise: bool = F
     elif monthly:
         left = min(violation.cents_left for violation in monthly) / 100
         smaller = N_("Its budget can be ${left} at most: `budget={left}`.")
-        if any(violation.held for violation in monthly):
+        if any(violation.reserved for violation in monthly):
             smaller = N_("Its budget can be ${left} at most: `/verl budget {run} {left}`.")
         sentences.append(Phrase(smaller, left=f"{left:.2f}", run=run.id))
     return join_sentences(*sentences)
