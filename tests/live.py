@@ -126,7 +126,7 @@ class Live:
         return str(eventually(lambda: next(iter(set(self.told_ids()) - before), None), self.ana.reads))
 
     def told_ids(self) -> list[str]:
-        return re.findall(r"Launching `([a-z-]+-[0-9a-f]{4})`", self.ana.reads())
+        return launched_ids(self.ana)
 
     def run_id(self) -> str:
         read = self.ana.can_see(": *smoke-")
@@ -176,6 +176,11 @@ class Live:
         assert [place.cluster for place in self.places() if place.folder.exists()] == []
         assert self.processes() == 0
         eventually(lambda: not any(find_supervisors(place.marker) for place in self.places()))
+
+
+def launched_ids(person: Person) -> list[str]:
+    """The runs whose launch a person was told of, in order."""
+    return re.findall(r"Launching `([a-z-]+-[0-9a-f]{4})`", person.reads())
 
 
 def keys(message: dict[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from slack_playground.client import Person
 from tests.live import Live
 from tests.slurm.bed import Bed, standing
 from tests.waiting import eventually
@@ -39,24 +40,24 @@ QUICK = "steps=12 seconds_per_step=4 batch_size=8 group_size=2 test_every_steps=
 ENDLESS = "steps=100000 seconds_per_step=2 batch_size=8 group_size=2"
 
 
-class OnSlurm(Live):
-    """An installation whose machines are the bed's."""
+def as_client_of(bed: Bed) -> dict[str, str]:
+    """The environment by which a bot finds the bed's SkyPilot."""
+    return {
+        "HOME": str(bed.at.sky_home),
+        "PATH": bed.environment["PATH"],
+        "SKYPILOT_API_SERVER_ENDPOINT": bed.endpoint,
+        "SKYPILOT_API_SERVER_LOCAL_PORT": str(bed.at.api_port),
+    }
 
-    def __init__(
-        self,
-        folder: Path,
-        bed: Bed,
-        program: tuple[str, ...] = ("-m", "bot", "run"),
-        settings: Mapping[str, str] = SETTINGS,
-    ) -> None:
-        own = {
-            "HOME": str(bed.at.sky_home),
-            "PATH": bed.environment["PATH"],
-            "SKYPILOT_API_SERVER_ENDPOINT": bed.endpoint,
-            "SKYPILOT_API_SERVER_LOCAL_PORT": str(bed.at.api_port),
-        }
-        super().__init__(folder, program, **{**SETTINGS, **settings, **own})
-        self.bed = bed
+
+class Watched:
+    """What people and Slurm show of the runs of an installation on the bed."""
+
+    bed: Bed
+    ana: Person
+
+    def log(self) -> str:
+        raise NotImplementedError
 
     def messages_of(self, run_id: str) -> dict[str, dict[str, Any]]:
         """The run's messages by key."""
@@ -90,6 +91,20 @@ class OnSlurm(Live):
     def jobs_of(self, run_id: str) -> list[str]:
         """Its jobs in Slurm."""
         return [job for job in self.bed.queue() if job.startswith(f"verl-{run_id}-")]
+
+
+class OnSlurm(Live, Watched):
+    """An installation whose machines are the bed's."""
+
+    def __init__(
+        self,
+        folder: Path,
+        bed: Bed,
+        program: tuple[str, ...] = ("-m", "bot", "run"),
+        settings: Mapping[str, str] = SETTINGS,
+    ) -> None:
+        super().__init__(folder, program, **{**SETTINGS, **settings, **as_client_of(bed)})
+        self.bed = bed
 
     def leave_nothing(self) -> None:
         """Stop all runs, see them gone, and stop the bot."""
