@@ -52,9 +52,34 @@ open_run_folder() {
   fi
   if [ -n "${MLFLOW_TRACKING_URI:-}" ]; then
     loggers="$loggers,mlflow"
-    # MLflow names its runs itself: a restart makes another one unless a person names that which continues.
-    [ -z "$TRACKER_RUN" ] || export MLFLOW_RUN_ID="$TRACKER_RUN"
+    # MLflow names its runs itself, and one run of it takes no changed settings: what continues one is its child.
+    local parent="${TRACKER_RUN:-$(find_mlflow_run)}"
+    [ -z "$parent" ] || export MLFLOW_RUN_CONTEXT="{\"mlflow.parentRunId\": \"$parent\"}"
   fi
+}
+
+# find_mlflow_run: prints the id of the run of MLflow that this run began when it was first started; nothing for none.
+find_mlflow_run() {
+  MLFLOW_HTTP_REQUEST_MAX_RETRIES=1 MLFLOW_HTTP_REQUEST_TIMEOUT=10 \
+    timeout 60 python3 - "$TRACKER_PROJECT" "$VERLBOT_RUN_ID" <<'PY' || true
+import sys
+
+project, name = sys.argv[1:]
+try:
+    from mlflow import MlflowClient
+
+    client = MlflowClient()
+    experiment = client.get_experiment_by_name(project)
+    runs = experiment and client.search_runs(
+        [experiment.experiment_id],
+        f"attributes.run_name = '{name}'",
+        order_by=["attributes.start_time ASC"],
+        max_results=1,
+    )
+    print(*(run.info.run_id for run in runs or []))
+except Exception as error:
+    print(f"MLflow does not say whether it has a run named {name}: {type(error).__name__}.", file=sys.stderr)
+PY
 }
 
 # Keeps the files of samples of the newest steps alone: with long answers, each has hundreds of megabytes.

@@ -625,6 +625,20 @@ def test_the_calculator_is_written_whole_and_counts(node: Node) -> None:
     assert calculator("1 / 0").startswith("Error: ")
 
 
+MLFLOW_MODULE = """
+from types import SimpleNamespace as Some
+
+class MlflowClient:
+    def get_experiment_by_name(self, name):
+        return Some(experiment_id=name)
+
+    def search_runs(self, experiments, query, order_by, max_results):
+        assert (experiments, query) == (["verlbot"], "attributes.run_name = 'own-data-7f3a'")
+        return [Some(info=Some(run_id=run)) for run in RUNS][:max_results]
+"""
+"""As much of MLflow's client as the script asks; tests/verl/test_recipes.py asks the real one."""
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("resume_from", ["", "old-1", "old-1/global_step_20"])
 def test_each_run_has_curves_of_its_own_which_a_restart_continues(node: Node, resume_from: str) -> None:
@@ -642,7 +656,7 @@ def test_each_run_has_curves_of_its_own_which_a_restart_continues(node: Node, re
     [
         ("WANDB_API_KEY", "wandb", ["WANDB_ENTITY=lab", "WANDB_RESUME=allow", "WANDB_RUN_ID=old-1"]),
         ("SWANLAB_API_KEY", "swanlab", ["SWANLAB_RESUME=allow", "SWANLAB_RUN_ID=old-1", "SWANLAB_WORKSPACE=lab"]),
-        ("MLFLOW_TRACKING_URI", "mlflow", ["MLFLOW_RUN_ID=old-1"]),
+        ("MLFLOW_TRACKING_URI", "mlflow", ['MLFLOW_RUN_CONTEXT={"mlflow.parentRunId": "old-1"}']),
     ],
 )
 def test_curves_go_where_a_person_says_and_continue_the_run_that_she_names(
@@ -653,6 +667,25 @@ def test_curves_go_where_a_person_says_and_continue_the_run_that_she_names(
     assert done.returncode == 0, done.stderr
     assert (node.folder / "tracker").read_text().splitlines() == lines
     assert {f"trainer.logger=[console,file,{logger}]", "trainer.project_name=maths"} <= set(words(done.stdout))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("runs", "lines"),
+    [
+        pytest.param("['ab12', 'cd34']", ['MLFLOW_RUN_CONTEXT={"mlflow.parentRunId": "ab12"}'], id="started again"),
+        pytest.param("[]", [], id="started for the first time"),
+        pytest.param("1 / 0", [], id="the server does not answer"),
+    ],
+)
+def test_mlflow_shows_a_run_that_is_started_again_below_its_first_start(
+    node: Node, runs: str, lines: list[str]
+) -> None:
+    (node.folder / "modules" / "mlflow.py").write_text(MLFLOW_MODULE.replace("RUNS", runs))
+    done = node.run("own-data", MLFLOW_TRACKING_URI="x")
+    assert done.returncode == 0, done.stderr
+    assert (node.folder / "tracker").read_text().splitlines() == lines
+    assert ("MLflow does not say" in done.stderr) == (runs == "1 / 0")
 
 
 def test_without_a_tracker_there_is_no_run_of_one(node: Node) -> None:

@@ -1,5 +1,6 @@
 """The recipes' own scripts on real verl: they train, save, die, resume and end, and the bot reads each log rightly."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,20 @@ ALSO_ON_SLURM = pytest.mark.thorough
 EVERY_2 = {"save_every_steps": "2", "test_every_steps": "2"}
 OUT_OF_MEMORY = '{"kind": "out_of_memory", "from_step": 3}'
 """From the fourth step's rollout on, whose weights are those of step 3."""
+
+READ_CURVES = """
+import json, os, sys
+os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
+from mlflow import MlflowClient
+client = MlflowClient(sys.argv[1])
+ids = [client.get_experiment_by_name("verlbot").experiment_id]
+runs = client.search_runs(ids, f"attributes.run_name = '{sys.argv[2]}'", order_by=["attributes.start_time ASC"])
+print(json.dumps([{
+    "id": run.info.run_id,
+    "parent": run.data.tags.get("mlflow.parentRunId"),
+    "steps": [point.step for point in client.get_metric_history(run.info.run_id, "actor/grad_norm")],
+} for run in runs]))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +84,13 @@ class Resumed:
 
 @pytest.fixture(scope="module")
 def ppo(tmp_path_factory: pytest.TempPathFactory) -> Resumed:
-    asked = Asked(recipe="ppo", folder=tmp_path_factory.mktemp("ppo"), overrides=["trainer.total_training_steps=500"])
-    dies = replace(asked, settings=EVERY_2, variables={"VERL_BED_FAULT": OUT_OF_MEMORY})
+    folder = tmp_path_factory.mktemp("ppo")
+    curves = {"MLFLOW_TRACKING_URI": f"file://{folder}/curves", "MLFLOW_ALLOW_FILE_STORE": "true"}
+    asked = Asked(recipe="ppo", folder=folder, overrides=["trainer.total_training_steps=500"])
+    dies = replace(asked, settings=EVERY_2, variables=curves | {"VERL_BED_FAULT": OUT_OF_MEMORY})
     first = Ended.of(*run(dies), "died.log")
     seen = prompts(asked, 3)
-    with running(replace(asked, settings=SELDOM, variables=WITH_TIME_TO_SAVE)) as found:
+    with running(replace(asked, settings=SELDOM, variables=curves | WITH_TIME_TO_SAVE)) as found:
         told = ToldToEnd.of(found, first_step=3)
         return Resumed(first, seen, Ended.of(told.code, found, "ended.log"), told)
 
@@ -123,6 +140,14 @@ def test_ppo_resumes_from_its_newest_checkpoint_with_the_data_that_follows(ppo: 
     rows = steps_written(ppo.second.metrics).items()
     assert [step for step, values in rows if "actor/grad_norm" in values][:2] == [3, 4]
     assert prompts(ppo.second.asked, 3) == ppo.prompts
+
+
+def test_mlflow_has_the_curves_of_each_start_the_second_below_the_first(ppo: Resumed) -> None:
+    told = run_python(VENV, "-c", READ_CURVES, f"file://{ppo.second.asked.folder}/curves", ppo.second.asked.id)
+    (first, second) = json.loads(told)
+    assert (first["parent"], second["parent"]) == (None, first["id"])
+    assert first["steps"] == [1, 2, 3]
+    assert second["steps"][:2] == [3, 4]
 
 
 def test_ppo_trains_a_critic_too_and_keeps_both(ppo: Resumed) -> None:
