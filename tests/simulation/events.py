@@ -179,9 +179,25 @@ def roll_back(life: "Schedule") -> None:
     life.account.store_was_set_back = True
     if not any(robot.alive and robot.host.memory.identity for robot in life.robots.values()):
         life.account.set_back_unseen = True
+    if life.world.away is not None:  # neither the store nor the server that answers has heard of these
+        life.account.cut_off |= {name.removeprefix("verl-") for name in life.world.away.clusters}
     life.account.lost_with_it |= set(life.list_runs()) - runs
     life.bed.restore(kept)
     life._trouble(600)
+
+
+def store_refuses(life: "Schedule", seconds: Value) -> None:
+    life.outside.store_trouble.refuses_until = life.outside.time + float(seconds)
+    life._trouble(float(seconds) + 120)
+
+
+def store_hangs(life: "Schedule", seconds: Value) -> None:
+    life.outside.store_trouble.hangs_until = life.outside.time + float(seconds)
+    life._trouble(float(seconds) + 120)
+
+
+def store_link_breaks(life: "Schedule", transactions: Value) -> None:
+    life.outside.store_trouble.cuts = int(transactions)
 
 
 EVENTS: dict[str, Callable[..., None]] = {
@@ -207,5 +223,8 @@ EVENTS: dict[str, Callable[..., None]] = {
     "slack is away": slack_is_away,
     "snapshot": snapshot,
     "roll back": roll_back,
+    "store refuses": store_refuses,
+    "store hangs": store_hangs,
+    "store link breaks": store_link_breaks,
 }
 """What happens at each kind of step that is not a person's and not about a bot's process."""

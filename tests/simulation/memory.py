@@ -10,6 +10,7 @@ from copy import deepcopy
 from typing import Any
 
 from redis.connection import UnixDomainSocketConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from bot.adapters.redis.connection import ACQUIRE_SCRIPT
@@ -245,15 +246,21 @@ COMMANDS: dict[str, Callable[[MemoryStore, list[bytes]], Any]] = {
 """The commands by name. What expires does so by the time of days, which no schedule lasts."""
 
 
+def is_transaction(commands: Sequence[Arguments]) -> bool:
+    """Return whether what is sent at once ends with a transaction."""
+    return bool(commands) and encode(commands[-1][0]) == b"EXEC"
+
+
 class MemoryConnection(UnixDomainSocketConnection):
     """A connection to the store in this process.
 
     Attributes:
-        store: of the schedule; reach: called before each command that leaves the bot.
+        store: of the schedule; reach: called before each send, with whether a transaction is in it; returns whether
+            the link breaks after that.
     """
 
     store: MemoryStore
-    reach: Callable[[], None]
+    reach: Callable[[bool], bool]
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]  # redis-py leaves this untyped
@@ -280,8 +287,11 @@ class MemoryConnection(UnixDomainSocketConnection):
         self.send_packed_command([args])
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        self.reach()
+        is_broken = self.reach(is_transaction(command))
         self._replies.extend(map(self._answer, command))
+        if is_broken:
+            self.disconnect()
+            raise RedisConnectionError("Connection closed by server.")
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         reply = self._replies.popleft()

@@ -1,7 +1,7 @@
 """Guards of the bot, each taken away: what the simulator must notice."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.mock import patch
@@ -230,6 +230,18 @@ MUTANTS = (
         "one request makes one run",
         (QUICK, LAUNCH, Step("deliver again")),
         {"bot.adapters.redis.redis_store.RunRecords.add": add_without_delivery},
+    ),
+    Mutant(
+        "a record whose answer is lost is found again",
+        "one request makes one run",
+        (QUICK, Step("store link breaks", (0,)), LAUNCH),
+        {"bot.adapters.redis.redis_store.RunRecords.add": add_without_delivery},
+    ),
+    Mutant(
+        "an outage of the store is no mistake",
+        "no job of the bot fails",
+        (*UP, Step("store refuses", (20,)), WAIT),
+        {"bot.adapters.redis.redis_store.translate_redis_errors": nullcontext},
     ),
     Mutant(
         "an answer is sent again",

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
 from bot.core.model.bot_clock import ClockReading, Timeline
 from bot.core.model.store_identity import StoreIdentity
 from slack_playground.faults import Fault, Faults, Trouble
@@ -86,6 +89,28 @@ class NoReply(ConnectionError):
     """The connection broke."""
 
 
+ANSWER_SECONDS = 2.0
+"""How long a bot waits for an answer of the store."""
+
+
+@dataclass
+class StoreTrouble:
+    """What is wrong between the bots and their store.
+
+    Attributes:
+        refuses_until, hangs_until: true Unix seconds.
+        cuts: how many transactions still pass before one is executed whose answer is lost; None for no such one.
+    """
+
+    refuses_until: float = 0.0
+    hangs_until: float = 0.0
+    cuts: int | None = None
+
+    def cease(self) -> None:
+        self.refuses_until = self.hangs_until = 0.0
+        self.cuts = None
+
+
 class Outside:
     """All that the bots of one schedule share.
 
@@ -96,6 +121,7 @@ class Outside:
         calls: calls outside.
         faults: the troubles of calls to SkyPilot and to Slack, by `sky.METHOD CLUSTER` and `slack.METHOD`.
         failures: what the bot's own jobs have raised that is no outage.
+        store_trouble: what is wrong with the store.
     """
 
     def __init__(self) -> None:
@@ -105,6 +131,7 @@ class Outside:
         self.calls = 0
         self.faults = Faults()
         self.failures: list[str] = []
+        self.store_trouble = StoreTrouble()
 
     @property
     def elapsed(self) -> float:
@@ -119,6 +146,30 @@ class Outside:
         self.calls += 1
         if self.process is not None:
             self.process.reach(self.counts)
+
+    def reach_store(self, is_transaction: bool) -> bool:
+        """Note that the running process sends something to the store. Return whether the link breaks after it.
+
+        Raises:
+            ConnectionError, TimeoutError: redis-py's own, where nothing reaches the store.
+        """
+        self.reach()
+        trouble = self.store_trouble
+        if self.process is None:
+            return False
+        if self.time < trouble.refuses_until:
+            self.counts["store: refused"] += 1
+            raise RedisConnectionError("Error 111 connecting to the store. Connection refused.")
+        if self.time < trouble.hangs_until:
+            self.counts["store: no answer"] += 1
+            self.time += ANSWER_SECONDS
+            raise RedisTimeoutError("Timeout reading from socket")
+        if trouble.cuts is None or not is_transaction:
+            return False
+        trouble.cuts = trouble.cuts - 1 if trouble.cuts else None
+        if trouble.cuts is None:
+            self.counts["store: link broken"] += 1
+        return trouble.cuts is None
 
     def call(self, name: str) -> Trouble | None:
         """Make a call; return its trouble if it takes effect all the same, and count the trouble."""

@@ -45,7 +45,7 @@ class Account:
         overspent: seconds for which each cluster has cost too much while nothing hindered the bot.
         outlived: the same for each lease that has ended.
         removed: healthy runs whose cluster the bot removed.
-        by_delivery: runs that each delivery was answered with, by its trigger.
+        by_delivery: runs that each delivery was answered with, by its trigger; launches: triggers of all that launch.
         cut_off: runs whose cluster only a server knows, or its cost, which does not answer any more.
         set_back_unseen: whether the store was set back while no bot ran whose machine knew it.
         store_was_set_back: whether the store was; lost_with_it: runs recorded after the state that came back.
@@ -59,6 +59,7 @@ class Account:
     outlived: dict[str, float] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     by_delivery: dict[str, set[str]] = field(default_factory=dict)
+    launches: set[str] = field(default_factory=set)
     cut_off: set[str] = field(default_factory=set)
     set_back_unseen: bool = False
     store_was_set_back: bool = False
@@ -113,6 +114,7 @@ class Schedule:
     def come_right(self) -> None:
         """Let faults cease, jobs end, and a person stop what is left."""
         self.outside.faults.asked.clear()
+        self.outside.store_trouble.cease()
         for happen in [happen for _, happen in sorted(self.later, key=lambda one: one[0])]:
             happen()
         self.later.clear()
@@ -297,6 +299,8 @@ class Schedule:
         robot = self.bot
         if not robot.alive:
             return None
+        if str(body["text"]).startswith("launch "):
+            self.account.launches.add(str(body["trigger_id"]))
         before = len(self.slack.messages())
         can_answer = not any(fault.method == "slack.*" for fault in self.outside.faults.asked)
         answer = robot.dispatch(body)

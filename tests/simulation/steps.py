@@ -127,8 +127,11 @@ KINDS: dict[str, tuple[int, Draw]] = {
         lambda rng: (rng.choice(("slack.chat.postMessage", "sky.launch", "sky.down")), rng.choice((30, 90))),
     ),
     # the store
-    "snapshot": (2, nothing),
-    "roll back": (1, nothing),
+    "snapshot": (3, nothing),
+    "roll back": (2, nothing),
+    "store refuses": (2, seconds(3, 90)),
+    "store hangs": (1, seconds(3, 60)),
+    "store link breaks": (3, lambda rng: (rng.randrange(12),)),
 }
 """Each kind of step with its weight, and what draws its values."""
 

@@ -79,6 +79,21 @@ def test_a_post_that_shows_late_is_removed_after_the_store_forgot_it(bench: Benc
     assert bench.try_schedule(LATE_AFTER_SET_BACK) == []
 
 
+REPEATED_BEFORE_SET_BACK = (
+    Step("launch", ("U0BEN", "launch smoke nodes=3 lease=0.03")),
+    Step("slack is late", (59.3,)),
+    Step("snapshot"),
+    Step("wait", (38.8,)),
+    Step("wait", (20.5,)),
+    Step("roll back"),
+)
+
+
+def test_of_two_copies_that_the_store_forgot_one_is_removed(bench: Bench) -> None:
+    """Found by seed 214: the look for the card found one of both, and nothing looked for the other."""
+    assert bench.try_schedule(REPEATED_BEFORE_SET_BACK) == []
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("mutant", [pytest.param(mutant, id=mutant.guard) for mutant in MUTANTS])
 def test_a_missing_guard_is_noticed(bench: Bench, mutant: Mutant) -> None:

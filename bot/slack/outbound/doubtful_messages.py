@@ -32,6 +32,9 @@ MAX_LATENESS = timedelta(seconds=30)
 MAX_RECORD_AGE = timedelta(days=7)
 """How far back a message is looked for whose record a changed store may have lost."""
 
+LOOKS_AFTER_RECOVERY = 1
+"""Looks for a second copy of a message that was found after the store had lost its record: there may be many such."""
+
 
 class DoubtfulMessages:
     """Looks for messages.
@@ -120,18 +123,22 @@ class DoubtfulMessages:
         if wait := self._limits.get_limit(LOOK_UP):
             return wait
         recovered: dict[str, SentMessage] = {}
+        since = max(recorded_at, now - MAX_RECORD_AGE)
         for key in keys:
+            copies: list[str] = []
             try:
                 with self._limits.record_limit(LOOK_UP):
-                    ts = find_message(self._client, conversation, key, max(recorded_at, now - MAX_RECORD_AGE))
+                    copies = find_messages(self._client, conversation, key, since)
             except SlackRejected as error:
                 log.warning("%s: cannot look for %s (%s); it may come twice", conversation.name, key, error.code)
-                ts = None
             self._looked_for.setdefault(conversation.name, set()).add(key)
-            if ts:
-                recovered[key] = SentMessage(ts, "", "", now)
+            if copies:  # the oldest has the thread; another may have come, or come yet
+                oldest = min(copies, key=float)
+                recovered[key] = SentMessage(
+                    oldest, "", "", now, repeated_since=since, repeated_at=now, looks_left=LOOKS_AFTER_RECOVERY
+                )
             else:  # Slack may show it later: then it has come twice
-                self._builder.repeats[conversation.name, key] = max(recorded_at, now - MAX_RECORD_AGE)
+                self._builder.repeats[conversation.name, key] = since
         if not recovered:
             return None
         log.info("%s: %s are in Slack already", conversation.name, ", ".join(recovered))
