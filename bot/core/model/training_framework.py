@@ -6,6 +6,7 @@ one stands in a folder of `bot/core/frameworks`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from math import inf, isfinite
 from typing import Any, Protocol, Self
 
@@ -170,6 +171,25 @@ class LogReader(Protocol):
         """Return the reader after a step that the record has already."""
 
 
+class Direction(StrEnum):
+    """What advice says of a setting."""
+
+    LOWER = "lower"
+    RAISE = "raise"
+    SET = "set"
+    CHECK = "check"
+    CHANGE = "change"  # to another value, which the advice does not name
+
+
+@dataclass(frozen=True, slots=True)
+class AdvisedSetting:
+    """A setting that advice names, and what it says of it; `value` is empty or begins with `=`."""
+
+    option: str
+    direction: Direction
+    value: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class StallAdvice:
     """What to look at when no step comes, by what is silent; keys of phrases."""
@@ -304,6 +324,7 @@ class Framework:
         advised_program: the program whose settings its advice and remedies name.
         equivalent_options: what another program calls those settings, by program and setting.
         general_advice: the same advice without settings, for programs that lack them and machines without GPUs.
+        find_directions: returns which way advice changes each setting that it names.
         launch_checks: what is checked of a launch of one of these programs.
     """
 
@@ -328,6 +349,7 @@ class Framework:
     advised_program: str = ""
     equivalent_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     general_advice: Mapping[str, str] = field(default_factory=dict)
+    find_directions: Callable[[str], tuple[AdvisedSetting, ...]] = lambda advice: ()
 
     def get_launch_checks(self, program: str) -> LaunchChecks:
         """Return the checks of one of its programs; none for a program that it does not check."""

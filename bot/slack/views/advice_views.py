@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from bot import i18n
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.run import Run
+from bot.core.model.training_framework import Direction
 from bot.core.rules.relaunch import takes_setting
 from bot.phrase import N_, Phrase, Text
 from bot.slack.views.mrkdwn import Markup, code, escape, join_markup_list, join_markup_sentences, render_phrase
@@ -13,7 +14,14 @@ from bot.slack.views.mrkdwn import Markup, code, escape, join_markup_list, join_
 OPTION = re.compile(r"`\+?(?P<option>[a-z_]+(?:\.[a-z0-9_]+)+)(?:=[^`\n]*)?`")
 """A setting of the framework within advice, such as `trainer.save_freq=20`."""
 
-OTHER_VALUE = N_("Try another value of {parameters}. {command} lists all parameters of {recipe}.")
+DIRECTIONS: Mapping[Direction, str] = {
+    Direction.LOWER: N_("Lower {settings}."),
+    Direction.RAISE: N_("Raise {settings}."),
+    Direction.SET: N_("Set {settings}."),
+    Direction.CHECK: N_("Check {settings}."),
+    Direction.CHANGE: N_("Try another value of {settings}."),
+}
+ALL_PARAMETERS = N_("{command} lists all parameters of {recipe}.")
 NO_SUCH_SETTING = N_("{recipe} takes no settings of verl; {command} lists its own parameters.")
 OTHER_TRAINER = N_("{recipe} runs another trainer of verl, which has other settings; {command} lists its parameters.")
 RETRY = N_("{retry} tries another value of one.")
@@ -34,20 +42,39 @@ def render_advice(run: Run, advice: Text) -> Markup:
     if not lacking and not (is_for_gpus and general):
         return escape(advice)
     own_settings = map_own_settings(run, lacking)
+    directed = name_directed_settings(run, advice, own_settings)
     if lacking and own_settings.keys() >= set(lacking) and len(set(own_settings.values())) == len(lacking):
         return escape(OPTION.sub(lambda match: rename_option(match, own_settings), i18n.render(advice)))
-    if own_settings:
-        return name_own_settings(run, own_settings)
+    if directed:
+        return directed
     if general:
         return render_phrase(general, **advice.values)
     return describe_lack(run)
 
 
-def name_own_settings(run: Run, own_settings: Mapping[str, str]) -> Markup:
-    """Return that another value of the program's own settings may help."""
-    parameters = join_markup_list(map(code, dict.fromkeys(own_settings.values())))
-    about = {"recipe": code(run.recipe), "command": code(f"/verl describe {run.recipe}")}
-    return render_phrase(OTHER_VALUE, parameters=parameters, **about)
+def name_directed_settings(run: Run, advice: Phrase, own_settings: Mapping[str, str]) -> Markup:
+    """Return what the advice says of those of its settings that the program has, a sentence for each direction; empty
+    where that is too little to follow.
+
+    Args:
+        own_settings: what the program calls settings that it has by other names.
+    """
+    names_by_direction: dict[Direction, list[str]] = {}
+    for setting in FRAMEWORK.find_directions(str(advice)):
+        name = own_settings.get(setting.option)
+        is_clear = setting.direction not in (Direction.CHECK, Direction.CHANGE)
+        if name is None and is_clear and takes_setting(run.plan, setting.option):
+            name = setting.option
+        if name is not None:
+            names_by_direction.setdefault(setting.direction, []).append(name + setting.value)
+    sentences = [
+        render_phrase(DIRECTIONS[direction], settings=join_markup_list(map(code, dict.fromkeys(names))))
+        for direction, names in names_by_direction.items()
+    ]
+    if sentences and not run.plan.takes_overrides:
+        about = {"recipe": code(run.recipe), "command": code(f"/verl describe {run.recipe}")}
+        sentences.append(render_phrase(ALL_PARAMETERS, **about))
+    return join_markup_sentences(*sentences)
 
 
 def describe_lack(run: Run) -> Markup:

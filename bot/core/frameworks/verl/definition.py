@@ -1,5 +1,6 @@
 """verl (0.1 to 0.9), as the bot knows it."""
 
+from bot.core.frameworks.verl.advice_directions import find_directions
 from bot.core.frameworks.verl.checkpoint_files import find_flaw
 from bot.core.frameworks.verl.detectors import DETECTORS
 from bot.core.frameworks.verl.detectors.misleading import find_unreliable_metrics
@@ -50,6 +51,7 @@ VERL = Framework(
     advised_program=PPO_PROGRAM,
     equivalent_options={SFT_PROGRAM: SFT_OPTIONS},
     general_advice=GENERAL_ADVICE,
+    find_directions=find_directions,
     launch_checks={
         PPO_PROGRAM: LaunchChecks(
             refuse_unfit_run,

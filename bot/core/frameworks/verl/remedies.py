@@ -80,13 +80,13 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.BATCHED_TOKENS: Remedy(
         N_(
-            "Set `actor_rollout_ref.rollout.max_num_batched_tokens` to at least `data.max_prompt_length` "
+            "Raise `actor_rollout_ref.rollout.max_num_batched_tokens` to at least `data.max_prompt_length` "
             "plus `data.max_response_length`."
         ),
     ),
     FailureKind.SEQUENCE_LIMIT: Remedy(
         N_(
-            "Set `actor_rollout_ref.actor.ppo_max_token_len_per_gpu` to at least `data.max_prompt_length` "
+            "Raise `actor_rollout_ref.actor.ppo_max_token_len_per_gpu` to at least `data.max_prompt_length` "
             "plus `data.max_response_length`, and `critic.ppo_max_token_len_per_gpu` too."
         ),
     ),

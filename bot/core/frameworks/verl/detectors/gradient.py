@@ -33,7 +33,7 @@ NEVER_FINITE_ADVICE = N_(
     "It was never finite, so no checkpoint is sound: this is a fault of the configuration. Try another attention"
     " kernel (`+actor_rollout_ref.model.override_config.attn_implementation=sdpa`), another precision"
     " (`actor_rollout_ref.actor.fsdp_config.dtype`), smaller micro-batches without padding"
-    " (`actor_rollout_ref.model.use_remove_padding`), and check the batch for rewards that are not finite."
+    " (`actor_rollout_ref.model.use_remove_padding=True`), and check the batch for rewards that are not finite."
 )
 GRADIENT_SPIKES_ADVICE = N_(
     "Lower `actor_rollout_ref.actor.optim.clip_grad` or `actor_rollout_ref.actor.optim.lr`, and read the answers of"
