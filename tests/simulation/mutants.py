@@ -104,6 +104,8 @@ LAUNCH = Step("launch", ("U0ANA", "launch smoke nodes=2"))
 LONG_LEASE = Step("launch", ("U0ANA", "launch smoke nodes=1 budget=0.3 lease=1"))
 SMALL_BUDGET = Step("launch", ("U0ANA", "launch smoke nodes=1 budget=0.03"))
 SHORT_LEASE = Step("launch", ("U0ANA", "launch smoke nodes=3 lease=0.03"))
+EXPENSIVE = Step("launch", ("U0ANA", "launch smoke nodes=5 budget=3"))
+EXPENSIVE_BY_APPROVER = Step("launch", ("U0LEA", "launch smoke nodes=5 budget=3"))
 STOP = Step("stop", (0, "U0ANA"))
 WAIT = Step("wait", (40,))
 MINUTES = (Step("wait", (60,)),) * 4
@@ -158,6 +160,24 @@ MUTANTS = (
             *MINUTES,
         ),
         {"bot.core.model.run.is_forgotten": lambda *_: False},
+    ),
+    Mutant(
+        "an expensive launch waits for an approval",
+        "no launch without an approval",
+        (QUICK, EXPENSIVE, WAIT),
+        {"bot.core.rules.approval_rules.find_approval_causes": lambda *_: ()},
+    ),
+    Mutant(
+        "people do not approve their own launches",
+        "no launch without an approval",
+        (QUICK, EXPENSIVE_BY_APPROVER, WAIT, Step("approve", (0, "U0LEA")), WAIT),
+        {"bot.app.run_service.check_may_approve": never},
+    ),
+    Mutant(
+        "a cap refuses what it has no room for",
+        "no cap is exceeded",
+        (QUICK, EXPENSIVE, EXPENSIVE, EXPENSIVE),
+        {"bot.core.rules.admission.find_cap_violations": no_limits},
     ),
     Mutant(
         "a sweep asks whose a cluster is",

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from bot.core.model.run_state import Reason, RunStatus
+from tests.simulation.robot import APPROVED_ABOVE, DOLLARS_OF_A_MONTH, RUNS_OF_A_PERSON
 from tests.simulation.schedule import GRACE_SECONDS, Schedule
 from tests.story import texts_in
 
 LEDGER_DOLLARS = 0.11
-"""By which a run's cost may differ from SkyPilot's own: a minute of three nodes."""
+"""By which a run's cost may differ from SkyPilot's own: a minute of three nodes; of more, their minute."""
 
 CENT = 0.01
 
@@ -57,7 +58,9 @@ def each_end_is_posted_once(schedule: Schedule) -> Iterator[str]:
         return
     ends = count_messages(schedule)
     for run in schedule.list_runs().values():
-        for key in ("card", "ended"):
+        # Of a request that was never granted, the card says how it ended.
+        was_requested_only = run.approval is not None and run.launch.first_requested_at is None
+        for key in ("card",) if was_requested_only else ("card", "ended"):
             if (times := ends[run.id, key]) != 1:
                 yield f"{run.id} has {times} messages {key!r}"
 
@@ -92,6 +95,28 @@ def no_limit_ends_a_run_early(schedule: Schedule) -> Iterator[str]:
             yield f"{run.id} ended by its budget within {lived:.0f} s"
 
 
+def no_launch_without_an_approval(schedule: Schedule) -> Iterator[str]:
+    """Check the launches that cost more than the policy lets a person launch alone."""
+    runs = schedule.list_runs()
+    for cluster in schedule.world.launched:
+        run = runs.get(cluster.removeprefix("verl-"))
+        if run is None or run.id in schedule.account.approved:
+            continue
+        dollars = schedule.world.dollars_per_node_hour * run.plan.nodes * run.limits.lease.total_seconds() / 3600
+        if dollars > APPROVED_ABOVE or (run.approval and not run.approval.granted):
+            yield f"{run.id} was launched"
+
+
+def no_cap_is_exceeded(schedule: Schedule) -> Iterator[str]:
+    """Check what was reserved at once; a store that was set back has forgotten some of it."""
+    if schedule.account.store_was_set_back:
+        return
+    if (dollars := schedule.account.most_dollars) > DOLLARS_OF_A_MONTH + LEDGER_DOLLARS:
+        yield f"${dollars:.2f} were spent and reserved"
+    if (runs := schedule.account.most_runs) > RUNS_OF_A_PERSON:
+        yield f"a person had {runs} runs"
+
+
 def no_healthy_run_is_removed(schedule: Schedule) -> Iterator[str]:
     yield from schedule.account.removed
 
@@ -121,7 +146,10 @@ def the_ledger_is_right(schedule: Schedule) -> Iterator[str]:
             continue
         if run_id in true and known <= CENT:  # a bill of 0 is none
             continue
-        most = LEDGER_DOLLARS if run_id in true else CENT  # a run that never had a cluster costs nothing
+        minute = schedule.world.dollars_per_node_hour * runs[run_id].plan.nodes / 60
+        most = (
+            max(LEDGER_DOLLARS, 1.1 * minute) if run_id in true else CENT
+        )  # a run that never had a cluster costs nothing
         if abs(dollars - known) > most:
             yield f"{run_id} cost ${dollars:.3f} instead of ${known:.3f}"
 
@@ -180,6 +208,8 @@ PROMISES: dict[str, Callable[[Schedule], Iterator[str]]] = {
     "no budget is exceeded": no_budget_is_exceeded,
     "no lease is exceeded": no_lease_is_exceeded,
     "no limit ends a run early": no_limit_ends_a_run_early,
+    "no launch without an approval": no_launch_without_an_approval,
+    "no cap is exceeded": no_cap_is_exceeded,
     "no healthy run is removed": no_healthy_run_is_removed,
     "one request makes one run": one_request_makes_one_run,
     "the ledger is right": the_ledger_is_right,

@@ -46,6 +46,7 @@ from bot.bootstrap.container import assemble
 from bot.bootstrap.outside import Outside as OutsideParts
 from bot.bootstrap.policy_source import PolicySource
 from bot.config.settings import Settings
+from bot.core.model.policy import Caps, Policy
 from bot.errors import LeadershipLost, Unavailable
 from bot.runtime.secret_filter import SecretFilter
 from slack_playground.slack import BOT_TOKEN
@@ -60,6 +61,17 @@ from tests.story import OPEN, RECIPES, AtOnce, FakePainter, read
 
 PRICES = {"*": {"node": 2.0}}
 """As the double of SkyPilot charges."""
+
+APPROVED_ABOVE, RUNS_OF_A_PERSON, DOLLARS_OF_A_MONTH = 8.5, 2, 6.0
+"""What the policy bounds: the dollars that a launch may cost without an approval, with those of the same person within
+a day; the runs of a person at once; the dollars of the workspace."""
+
+RULES = Policy(
+    grants=OPEN.grants,
+    approve_above_dollars=APPROVED_ABOVE,
+    person=Caps(runs=RUNS_OF_A_PERSON),
+    workspace=Caps(dollars_per_month=DOLLARS_OF_A_MONTH),
+)
 
 OPS_CHANNEL = "C0RANDOM"
 
@@ -258,7 +270,7 @@ class Robot:
                     slack=build_client(slack),
                     clock=self.clock,
                     secrets=SecretFilter({}),
-                    policy_source=PolicySource(None, OPEN),
+                    policy_source=PolicySource(None, RULES),
                     recipes=RECIPES,
                     health_monitor=HealthMonitor(),
                     chart_renderer=FakePainter(),

@@ -1,6 +1,7 @@
 """One schedule: its steps, then a quiet time in which nothing is wrong, then the promises."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +18,16 @@ from tests.simulation.sky import Current, Sky
 from tests.simulation.slack import SimulatedSlack
 from tests.simulation.steps import PEOPLE, Step, Value
 from tests.simulation.stores import StoreBed
+from tests.story import BEN, LEA
 
 CHANNEL = "C0TRAIN"
+
+APPROVERS = (BEN, LEA)
 
 TURN_SECONDS = 15.0
 """The longest time between two turns of a bot."""
 
-ACCEPTED = re.compile(r"Launching `(smoke-[0-9a-f]{4})`")
+ACCEPTED = re.compile(r"Launching `(smoke-[0-9a-f]{4})`|`(smoke-[0-9a-f]{4})` needs approval")
 
 GRACE_SECONDS = 120.0
 """How long a run may go on beyond its budget or lease while nothing hinders the bot: the save grace, a tick, the bill
@@ -46,6 +50,8 @@ class Account:
         outlived: the same for each lease that has ended.
         removed: healthy runs whose cluster the bot removed.
         by_delivery: runs that each delivery was answered with, by its trigger; launches: triggers of all that launch.
+        approved: runs that an approver who had not asked for them has approved.
+        most_dollars: the most that was spent and reserved at once; most_runs: the most runs of a person at once.
         cut_off: runs whose cluster only a server knows, or its cost, which does not answer any more.
         set_back_unseen: whether the store was set back while no bot ran whose machine knew it.
         store_was_set_back: whether the store was; lost_with_it: runs recorded after the state that came back.
@@ -60,6 +66,9 @@ class Account:
     removed: list[str] = field(default_factory=list)
     by_delivery: dict[str, set[str]] = field(default_factory=dict)
     launches: set[str] = field(default_factory=set)
+    approved: set[str] = field(default_factory=set)
+    most_dollars: float = 0.0
+    most_runs: int = 0
     cut_off: set[str] = field(default_factory=set)
     set_back_unseen: bool = False
     store_was_set_back: bool = False
@@ -307,9 +316,20 @@ class Schedule:
         if answer == "" and len(self.slack.messages()) == before and can_answer:
             self.account.unanswered.append(str(body["text"]))
         if answer and (accepted := ACCEPTED.search(answer)):
-            self.account.accepted_at.setdefault(accepted[1], self.outside.time)
-            self.account.by_delivery.setdefault(str(body["trigger_id"]), set()).add(accepted[1])
+            run = accepted[1] or accepted[2]
+            self.account.accepted_at.setdefault(run, self.outside.time)
+            self.account.by_delivery.setdefault(str(body["trigger_id"]), set()).add(run)
+        self._note_caps()
         return answer
+
+    def _note_caps(self) -> None:
+        """Note what open runs have reserved, and how many a person has."""
+        account, store = self.account, self.bot.store
+        runs = [run for run in store.list_open_runs() if run.status is not RunStatus.ENDED]
+        reserved = sum(run.limits.budget_dollars for run in runs)
+        spent = sum(dollars for key, dollars in store.get_ledger().spent_dollars.items() if key.endswith("workspace"))
+        account.most_dollars = max(account.most_dollars, reserved + spent)
+        account.most_runs = max([account.most_runs, *Counter(run.requester for run in runs).values()])
 
     def _launch(self, user: Value, line: Value) -> None:
         self._say(str(user), str(line))
@@ -324,6 +344,22 @@ class Schedule:
     def _set_budget(self, which: Value, dollars: Value) -> None:
         if run := self._pick(which):
             self._say("U0BEN", f"budget {run} {dollars}")
+
+    def _approve(self, which: Value, user: Value) -> None:
+        self._answer_request(which, str(user), "approve")
+
+    def _decline(self, which: Value, user: Value) -> None:
+        self._answer_request(which, str(user), "decline")
+
+    def _answer_request(self, which: Value, user: str, command: str) -> None:
+        """Let a person answer the so many-th request for an approval, if it is not their own."""
+        waiting = [run for run in self.list_runs().values() if run.status is RunStatus.AWAITING_APPROVAL]
+        if not waiting:
+            return
+        run = sorted(waiting, key=lambda run: run.id)[int(which) % len(waiting)]
+        if command == "approve" and user in APPROVERS and user != run.requester:
+            self.account.approved.add(run.id)
+        self._say(user, f"{command} {run.id}")
 
     def _deliver_again(self) -> None:
         if self.last_delivery is not None:

@@ -13,8 +13,9 @@ LINES = (
     "launch smoke nodes=1 budget=0.03",
     "launch smoke nodes=1 budget=0.3 lease=1",
     "launch smoke nodes=3 lease=0.03",
+    "launch smoke nodes=5 budget=3",
 )
-"""Commands that launch; each second costs, so some budgets and leases end within a schedule."""
+"""Commands that launch; each second costs, so some budgets and leases end within a schedule. One needs an approval."""
 
 QUESTIONS = ("list", "cost", "help", "budget")
 
@@ -93,6 +94,8 @@ KINDS: dict[str, tuple[int, Draw]] = {
     "stop": (3, lambda rng: (rng.randrange(3), rng.choice(PEOPLE))),
     "ask": (1, one_of(PEOPLE, QUESTIONS)),
     "set budget": (1, lambda rng: (rng.randrange(3), rng.choice(("0.05", "0.5", "5")))),
+    "approve": (3, one_of((0, 1, 2), PEOPLE)),
+    "decline": (1, one_of((0, 1, 2), PEOPLE)),
     "deliver again": (2, nothing),
     # time
     "wait": (22, seconds(2, 60)),
