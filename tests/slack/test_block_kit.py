@@ -20,6 +20,7 @@ from tests import golden
 from tests.slack.views.test_languages import ANSWERS, VIEWS
 from tests.slack.views.test_report_views import BOARDS
 from tests.slack_types import (
+    NO_COMPILER,
     PAYLOADS,
     UNKNOWN_TO_SLACKS_TYPES,
     PayloadRecord,
@@ -140,7 +141,7 @@ def test_what_slack_sdk_does_not_know_is_checked_by_slacks_documented_limits(pay
         assert attachment.keys() <= {"color", "blocks", "fallback"}
 
 
-needs_compiler = pytest.mark.skipif(not can_compile(), reason="no Node modules here: `make page`")
+needs_compiler = pytest.mark.skipif(not can_compile(), reason=NO_COMPILER)
 
 
 @needs_compiler

@@ -16,13 +16,16 @@ from bot.adapters.redis.embedded import EmbeddedValkey
 from bot.slack.inbound.http_mode import EVENTS_PATH
 from slack_playground.deliveries import encoded, signed
 from tests.live import ENVIRONMENT, QUICK
+from tests.slack_types import find_node
 from tests.waiting import eventually
 
 EMULATE = Path(__file__).parents[2] / "playground" / "web" / "node_modules" / ".bin" / "emulate"
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not EMULATE.exists(), reason="npm's emulate is not installed: `make page` brings it"),
+    pytest.mark.skipif(
+        not EMULATE.exists() or find_node() is None, reason="npm's emulate is not installed: `make page` brings it"
+    ),
 ]
 
 
@@ -64,7 +67,9 @@ def test_a_run_is_launched_and_told_of_to_its_end(tmp_path: Path) -> None:
         "VERLBOT_DATA_DIR": str(tmp_path / "data"),
         "REDIS_URL": "",
     }
-    with process(tmp_path, str(EMULATE), "start", "--service", "slack", "--port", str(slack_port)) as said:
+    with process(
+        tmp_path, str(find_node()), str(EMULATE), "start", "--service", "slack", "--port", str(slack_port)
+    ) as said:
         eventually(lambda: answers(slack), said.read_text)
         client = WebClient(token=settings["SLACK_BOT_TOKEN"], base_url=f"{slack}/api/")
         channel = client.conversations_list()["channels"][0]["id"]
