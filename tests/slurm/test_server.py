@@ -1,4 +1,4 @@
-"""kill -9 of SkyPilot's API server, under a launch and a job that runs, on a bed that nobody else uses."""
+"""kill -9 of SkyPilot's API server, under a launch, a job that runs and a teardown, on a bed that nobody else uses."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.waiting import eventually
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("server")]
 
 
-def test_the_api_server_is_killed_under_one_launch_and_one_running_job(bed_alone: Bed, tmp_path: Path) -> None:
+def test_the_api_server_is_killed_under_a_launch_a_running_job_and_a_teardown(bed_alone: Bed, tmp_path: Path) -> None:
     live = OnSlurm(tmp_path, bed_alone, settings=ALONE)
     live.start()
     try:
@@ -28,6 +28,9 @@ def test_the_api_server_is_killed_under_one_launch_and_one_running_job(bed_alone
         live.can_see(running, "card", "is running*")
         assert live.bed.job_ids(f"verl-{running}") == [1]
         live.ana.says(f"/verl stop {running}")
+        live.can_see(running, "card", "stopping")
+        bed_alone.kill_server()
+        bed_alone.start_server()
         live.ends(running, "was stopped")
         standing = live.bed.clusters()
         for run_id in (running, launching):
