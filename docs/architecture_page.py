@@ -15,6 +15,7 @@ ROOMS = (
     "bot.adapters.files",
     "bot.adapters.charts",
     "bot.adapters.prometheus",
+    "bot.adapters.opentelemetry",
     "bot.runtime",
     "bot.core.rules",
     "bot.core.frameworks",

@@ -18,7 +18,6 @@ from bot.app.disk_watch import DiskWatch
 from bot.app.finding_samples import FindingSampleAttacher
 from bot.app.language_preferences import REFRESH_PERIOD, LanguagePreferences
 from bot.app.leader_election import LeaderElection
-from bot.app.metrics_server import MetricsServer
 from bot.app.operator_notices import MemoryWatch
 from bot.app.pending_launches import PendingLaunches
 from bot.app.ports import ChartRenderer, Cloud
@@ -28,6 +27,7 @@ from bot.app.reconciler import Reconciler
 from bot.app.run_service import RunService
 from bot.app.scheduler import LEADER_EXECUTOR, Scheduler
 from bot.app.unreadable_runs import UnreadableRunReconciler
+from bot.bootstrap.measured_parts import Observers
 from bot.config.settings import Settings
 from bot.errors import Unavailable
 from bot.slack.inbound.background import BackgroundReplies
@@ -160,7 +160,7 @@ class Bot:
     clock_watch: ClockWatch
     disk_watch: DiskWatch
     admin_policy_server: AdminPolicyServer | None
-    metrics_server: MetricsServer | None
+    observers: Observers
     price_cache: PriceCache
     directory: SlackDirectory
     settings: Settings = field(repr=False)
@@ -169,8 +169,7 @@ class Bot:
         """Start all parts."""
         if self.admin_policy_server:
             self.admin_policy_server.start()
-        if self.metrics_server:
-            self.metrics_server.start()
+        self.observers.start()
         Thread(target=self._log_server, name="greet", daemon=True).start()
         period = timedelta(seconds=self.settings.tick_seconds)
         self.scheduler.add_job(LEADERSHIP, self.leadership.period, self.leadership.renew, executor=LEADER_EXECUTOR)
@@ -206,9 +205,8 @@ class Bot:
         stops = [self.scheduler.close, self.connection.stop]
         if self.admin_policy_server:
             stops.append(self.admin_policy_server.stop)
-        if self.metrics_server:
-            stops.append(self.metrics_server.stop)
         stops += [
+            self.observers.stop,
             self.price_cache.stop,
             self.directory.stop,
             self.cloud.stop,

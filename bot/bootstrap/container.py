@@ -38,7 +38,7 @@ from bot.app.store_watch import StoreWatch
 from bot.app.unreadable_runs import UnreadableRunReconciler
 from bot.bootstrap.bot import HOMES, LEADER_JOBS, NOTICES, NOTIFY, ORPHANS, REPORTS, SWEEP, TICK, UNREADABLE, Bot
 from bot.bootstrap.masked_cloud import MaskingCloud
-from bot.bootstrap.measured_parts import build_metrics_server, measure_calls
+from bot.bootstrap.measured_parts import build_observers, measure_calls
 from bot.bootstrap.outside import Outside, open_outside
 from bot.bootstrap.providers import (
     MAX_LOG_LINES,
@@ -377,7 +377,7 @@ def assemble(outside: Outside) -> Bot:
         disk_watch=disk_watch,
         clock_watch=ClockWatch(outside.clock, partial(fetch_time, settings.slack_api_url), announcer),
         admin_policy_server=build_admin_policy_server(admin_policy, settings),
-        metrics_server=build_metrics_server(outside, outbox_lag, is_leader),
+        observers=build_observers(outside, outbox_lag, is_leader),
         price_cache=price_cache,
         directory=directory,
         settings=settings,

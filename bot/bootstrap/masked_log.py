@@ -13,7 +13,7 @@ Mask = Callable[[str], str]
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
-QUIET_LIBRARIES = (("apscheduler", "ERROR"), ("httpx", "WARNING"), ("bot.bolt", "ERROR"))
+QUIET_LIBRARIES = (("apscheduler", "ERROR"), ("httpx", "WARNING"), ("bot.bolt", "ERROR"), ("opentelemetry", "CRITICAL"))
 """Libraries that log every step, each with the lowest level that is kept of it."""
 
 AUDIT_LOGGER = "bot.audit"

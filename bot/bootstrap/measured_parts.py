@@ -1,8 +1,10 @@
-"""The parts of a bot that are observed, and the port that shows what was observed."""
+"""The parts of a bot that are observed, and where it is shown: a port for Prometheus, a collector of traces."""
 
 import logging
+from dataclasses import dataclass
 from typing import Any, cast
 
+from bot.adapters.opentelemetry.trace_sender import TraceSender
 from bot.adapters.prometheus.exporter import Gauges, PrometheusExporter
 from bot.app import process_health
 from bot.app.leader_election import LeaderElection
@@ -37,6 +39,42 @@ class MeasuredCloud:
 def measure_calls(cloud: Cloud, telemetry: Telemetry) -> Cloud:
     """Return the cloud with every call observed."""
     return cast(Cloud, MeasuredCloud(cloud, telemetry))
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Who is shown what the bot does; None for each that the settings do not name."""
+
+    metrics_server: MetricsServer | None
+    trace_sender: TraceSender | None
+
+    def start(self) -> None:
+        """Open the port of the metrics."""
+        if self.metrics_server:
+            self.metrics_server.start()
+
+    def stop(self) -> None:
+        """Close the port, and send the last spans."""
+        if self.metrics_server:
+            self.metrics_server.stop()
+        if self.trace_sender:
+            self.trace_sender.stop()
+
+
+def build_observers(outside: Outside, lag: OutboxLag, leadership: LeaderElection) -> Observers:
+    """Return those that the settings name."""
+    return Observers(build_metrics_server(outside, lag, leadership), build_trace_sender(outside))
+
+
+def build_trace_sender(outside: Outside) -> TraceSender | None:
+    """Return what sends traces; None if the settings name no collector."""
+    settings = outside.settings
+    if not settings.traces_address:
+        return None
+    sender = TraceSender(settings.traces_address, settings.traces_headers)
+    outside.telemetry.recorders.append(sender.record)
+    log.info("traces go to %s", settings.traces_address)
+    return sender
 
 
 def build_metrics_server(outside: Outside, lag: OutboxLag, leadership: LeaderElection) -> MetricsServer | None:

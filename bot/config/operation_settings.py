@@ -17,6 +17,7 @@ from bot.config.validators import (
     parse_time_zone,
     parse_tracker_hosts,
     parse_url_word,
+    parse_web_address,
     parse_whole_number,
 )
 from bot.phrase import ENGLISH, LANGUAGES
@@ -92,6 +93,19 @@ class OperationSettings(SlackSettings):
         "VERLBOT_METRICS_HOST",
         "Address of that port. The metrics need no password, and name no run and no person.",
         "127.0.0.1",
+    )
+    traces_address: str = setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "Address of an OpenTelemetry collector, such as `http://127.0.0.1:4318`, which gets the bot's traces by OTLP "
+        "over HTTP (docs/monitoring.md). If not set, none are sent.",
+        "",
+        parse_web_address,
+    )
+    traces_headers: str = setting(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "Headers of each request to that collector, `key=value,key=value` with percent-encoded values.",
+        "",
+        secret=True,
     )
     findings: Path | None = setting(
         "VERLBOT_FINDINGS", "YAML file with your team's own findings (docs/findings.md).", None, parse_existing_file

@@ -39,8 +39,8 @@ def launch(pair: Pair) -> None:
 
 def test_whoever_gets_a_command_answers_it_and_one_of_both_acts(pair: Pair) -> None:
     for _ in range(4):
-        pair.ana.says("/verl version")
-    eventually(lambda: pair.ana.reads().count("verlbot ") >= 4, pair.log)
+        pair.ana.says("/verl list")
+    eventually(lambda: pair.ana.reads().count("No run is active") == 4, pair.log)
     launch(pair)
     assert "this bot leads now" not in pair.log()  # which is what one says that takes over
 

@@ -1,0 +1,1 @@
+"""Traces of what the bot does, in OpenTelemetry's format; the only importer of opentelemetry."""
