@@ -21,6 +21,7 @@ from bot.core.model.run_state import Reason
 from bot.core.rules.end_causes import REASON_BY_RULE
 from bot.core.rules.failure_exits import KINDS_BY_EXIT_CODE
 from bot.core.rules.failure_search import TEXT_ROWS
+from bot.core.rules.unstarted_runs import UNSTARTED_PHRASES
 from bot.slack.views.outcome_labels import SAVING_LABELS
 from bot.slack.views.rescue_views import SAVE_GRACE_REASONS
 
@@ -51,6 +52,10 @@ EXCEPTIONS: Mapping[str, Partial] = {
     "bot.core.rules.override_checks.KIND_WORDS": (
         frozenset(OptionKind) - {OptionKind.FLAG, OptionKind.INTEGER, OptionKind.NUMBER},
         "Hydra takes any text for the others, so that nothing is refused",
+    ),
+    "bot.core.rules.unstarted_runs.UNSTARTED_PHRASES": (
+        frozenset(Reason) - frozenset(UNSTARTED_PHRASES),
+        "the others end what has started, or their sentence names a person: `explain_unstarted` builds it",
     ),
     "bot.slack.views.outcome_labels.SAVING_LABELS": (WITHOUT_WAIT, "only a requested end waits for a checkpoint"),
     "bot.slack.views.rescue_views.SAVE_GRACE_REASONS": (WITHOUT_WAIT, "only a requested end waits for a checkpoint"),
