@@ -17,13 +17,17 @@ DATE_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?+(?:Z|[+-]\d\d:?\d\
 SYSTEM_STAMP = r"[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d"
 """A moment as syslog, journald and `ts` put it before a line."""
 
-STAMP = re.compile(rf"\[?(?:{DATE_TIME}|{SYSTEM_STAMP})\]?")
+CLOCK_STAMP = r"\d\d:\d\d:\d\d[.,]\d{3,9} "
+"""The time of day with its fraction, as `ts` puts it before a line."""
+
+STAMP = re.compile(rf"\[?(?:{DATE_TIME}|{SYSTEM_STAMP})\]?|{CLOCK_STAMP}")
 
 LINE_STAMPS = (
     rf"{DATE_TIME} [\w.-]{{1,64}} [\w./-]{{1,64}}\[\d{{1,9}}\]: ",  # journald with such moments
     rf"{DATE_TIME}(?: std(?:out|err) [FP])?+(?: (?! ?\|)|$)",  # containerd adds the stream
     rf"\[{DATE_TIME}\](?: |$)",
     rf"{SYSTEM_STAMP} (?:[\w.-]{{1,64}} [\w./-]{{1,64}}(?:\[\d{{1,9}}\])?+: )?+",
+    CLOCK_STAMP,
     r"\[pod/[\w./-]{1,250}\] ",  # kubectl logs --prefix
     r"[a-z][\w.]{0,40}+(?:-[a-z_.][\w.]{0,40}+){0,8}+-\d{1,4} {1,40}\| ",  # docker compose
     r"\[(?:default\d{1,3}|\d{1,4},\d{1,6})\](?:<std(?:out|err)>)?+: ?",  # torchrun, mpirun

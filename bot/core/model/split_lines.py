@@ -6,7 +6,11 @@ from collections.abc import MutableMapping
 from bot.core.model.log_text import DATE_TIME
 
 DOCKER_PART_BYTES = 16_384
-"""Bytes at which Docker's `json-file` driver cuts a line."""
+"""Bytes at which Docker's `json-file` driver cuts a line, unless the buffer is set smaller."""
+
+DOCKER_LINE_END = '\\n","stream":"'
+"""The end of a line that Docker keeps with its line end. Where a text has one, a line without one is a part; some
+collectors of logs write the same form without any."""
 
 FORMAT_CHARACTERS = 8_192
 """Characters at the beginning of a text in which a container's format shows: it has the same one in all lines."""
@@ -38,8 +42,9 @@ def join_split_lines(text: str) -> tuple[str, str]:
     joined: list[str] = []
     parts: dict[str, list[str]] = {}
     sources: dict[str, list[str]] = {}
+    least_bytes = 0 if DOCKER_LINE_END in text else DOCKER_PART_BYTES
     for line in LINE.findall(text):
-        stream, complete = join_part(line.rstrip("\n"), parts)
+        stream, complete = join_part(line.rstrip("\n"), parts, least_bytes)
         if complete is None:
             sources.setdefault(stream, []).append(line)
         else:
@@ -48,17 +53,18 @@ def join_split_lines(text: str) -> tuple[str, str]:
     return "".join(joined), "".join(line for lines in sources.values() for line in lines)
 
 
-def join_part(line: str, parts: MutableMapping[str, list[str]]) -> tuple[str, str | None]:
+def join_part(line: str, parts: MutableMapping[str, list[str]], least_bytes: int) -> tuple[str, str | None]:
     """Return the stream of a line, and the line with its earlier parts; None in its place where more are to come.
 
     Args:
         parts: the texts of each stream whose end has not come yet; updated.
+        least_bytes: of a line of Docker's without its end, for it to be a part.
     """
     if match := FLAGGED_LINE.fullmatch(line):
         is_part, end = match["flag"] == "P", ""
         head = f"{match['head']}F "
     elif match := DOCKER_LINE.fullmatch(line):
-        is_part = not match["text"].endswith("\\n") and len(match["text"].encode()) >= DOCKER_PART_BYTES
+        is_part = not match["text"].endswith("\\n") and len(match["text"].encode()) >= least_bytes
         head, end = match["head"], match["tail"]
     else:
         return "", line

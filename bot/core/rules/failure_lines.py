@@ -26,8 +26,9 @@ TIME_STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|
 ENGINE_LOG_PREFIX = re.compile(
     r"(?:ERROR|CRITICAL) [\d-]{1,20} [\d:.,]{1,20} (?:\[[^\]]{1,120}+\]|[\w./-]{1,80}:\d{1,9}\]) ?"
     r"|\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^\]]{0,60}+\] ?"
+    r"|[EWC]\d{4} \d\d:\d\d:\d\d\.\d{1,9} {1,7}\d{1,9} [\w./-]{1,200}:\d{1,9}\] ?"
 )
-"""What the loggers of vLLM (new and old) and SGLang print before each line of a traceback."""
+"""What the loggers of vLLM (new and old), SGLang and torch print before each line of a traceback."""
 
 GROUP_BAR = re.compile(r"[ +|-]{1,60}\| ")
 """What Python prints before the lines of an exception in a group."""

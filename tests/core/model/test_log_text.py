@@ -43,6 +43,7 @@ WRAPPED: dict[str, Callable[[str], str]] = {
     "kubectl's": lambda line: f"[pod/verl-0/trainer] 2026-11-30T14:20:51Z {line}",
     "the system's log": lambda line: f"Nov 30 14:20:51 node-1 verl[71]: {line}",
     "journald's with a moment": lambda line: f"2026-11-30T14:20:51+0100 node-1 verl[71]: {line}",
+    "the time of day of ts": lambda line: f"14:20:51.566123 {line}",
     "a stamp of ts": lambda line: f"Nov 30 14:20:51 {line}",
     "colours": lambda line: f"\x1b[32m{line}\x1b[0m",
 }

@@ -48,6 +48,14 @@ def test_the_streams_of_a_container_are_joined_each_for_itself() -> None:
     assert join_split_lines(text) == (f"{MOMENT} stdout F ab\n{MOMENT} stderr F xy\n", "")
 
 
+def test_a_short_part_of_docker_is_joined_where_docker_keeps_line_ends() -> None:
+    lines = ["step:1 - ", "a:2\n", "x\n"]
+    text = "".join(f"{json.dumps({'log': line, 'stream': 'stdout'}, separators=(',', ':'))}\n" for line in lines)
+    joined, rest = join_split_lines(text)
+    assert [json.loads(line)["log"] for line in joined.splitlines()] == ["step:1 - a:2\n", "x\n"]
+    assert rest == ""
+
+
 def test_a_short_line_of_docker_is_whole_without_a_line_end() -> None:
     text = f'{{"log":"step:1","stream":"stdout","time":"{MOMENT}"}}\n' * 2
     assert join_split_lines(text) == (text, "")

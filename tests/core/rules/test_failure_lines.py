@@ -16,6 +16,8 @@ ERROR = "ValueError: no"
         "(head, rank=0, pid=7) (EngineCore_DP0 pid=5) ERROR 11-26 10:00:00 [core.py:4] ",
         "(VllmWorkerProcess pid=5) ERROR 11-18 18:07:28 multiproc_worker_utils.py:242] ",
         "ERROR 11-18 18:07:28 engine.py:366] ",
+        "21:39:57.104 (TaskRunner pid=9) ",
+        "E0305 20:23:38.779000 745 site-packages/acme/runtime/heuristics.py:533] ",
         "(WorkerDict pid=8) [2026-05-23 18:02:49 TP0] ",
         "    | ",
     ],
