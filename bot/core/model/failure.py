@@ -11,6 +11,7 @@ class FailureKind(StrEnum):
 
     GPU_MEMORY = "gpu_memory"
     LOG_PROB_MEMORY = "log_prob_memory"  # a GPU, while it computed probabilities
+    SAVE_MEMORY = "save_memory"  # a GPU, while a checkpoint was saved
     CRITIC_MEMORY = "critic_memory"  # a GPU, in the critic
     ROLLOUT_MEMORY = "rollout_memory"  # the engine wants more of a GPU than is free
     CACHE_BLOCKS = "cache_blocks"  # no room for the KV cache
@@ -26,6 +27,8 @@ class FailureKind(StrEnum):
     DEVICE_ASSERT = "device_assert"  # a kernel rejected an index
     GPU_HARDWARE = "gpu_hardware"
     GPU_UNSUPPORTED = "gpu_unsupported"
+    KERNEL_COMPILE = "kernel_compile"  # of a GPU kernel, by Triton or torch.compile
+    FORKED_CUDA = "forked_cuda"  # a forked process uses a GPU
     NO_GPU = "no_gpu"
     DEVICE_MISMATCH = "device_mismatch"
     NODE_LOST = "node_lost"
@@ -38,9 +41,11 @@ class FailureKind(StrEnum):
     CRASHED = "crashed"
     ROLLOUT_FAILED = "rollout_failed"
     ROLLOUT_HANG = "rollout_hang"
+    CONTAINER = "container"  # it did not start
     PORT_IN_USE = "port_in_use"
     NETWORK = "network"
     DISK_FULL = "disk_full"
+    PATH_TOO_LONG = "path_too_long"
     MOUNT_LOST = "mount_lost"
     PROCESS_LIMIT = "process_limit"  # of open files, processes or threads
     PERMISSION_DENIED = "permission_denied"
@@ -49,16 +54,22 @@ class FailureKind(StrEnum):
     DATA_INVALID = "data_invalid"
     PROMPT_TOO_LONG = "prompt_too_long"
     IMAGE_TOKENS = "image_tokens"  # cut, or counted otherwise
+    IMAGE_LIMIT = "image_limit"  # a prompt has more than the engine takes
     CONTEXT_LENGTH = "context_length"
     BATCHED_TOKENS = "batched_tokens"
     SEQUENCE_LIMIT = "sequence_limit"
     FILTERED_GROUPS = "filtered_groups"
     REWARD_FUNCTION = "reward_function"
     REWARD_CODE = "reward_code"  # it raised an exception
+    REWARD_SERVER = "reward_server"  # that a reward function asks
+    TOOL_SERVER = "tool_server"  # of tools, a search or an environment
+    AGENT_SETUP = "agent_setup"  # an agent loop or a tool that verl does not know
     HUGGING_FACE = "hugging_face"
     MODEL_UNKNOWN = "model_not_found"
     MODEL_UNSUPPORTED = "model_unsupported"
     REMOTE_CODE = "remote_code"
+    FSDP_SETUP = "fsdp_setup"
+    NOTHING_TO_TRAIN = "nothing_to_train"
     CHAT_TEMPLATE = "chat_template"
     WANDB = "wandb"
     OVERRIDE = "override"
@@ -136,13 +147,17 @@ class FailurePlace:
     """Where in a program an error happened, which says more than its own line.
 
     Attributes:
-        frames: parts of the lines of a traceback, or of Ray's line about a failed task, separated by
-            ` | `.
+        frames: texts of the lines of a traceback, or of Ray's line about a failed task, as in `FailureTexts`, with
+            capitals.
         kinds: the kinds of failure that become more exact there, and what they become.
+        is_innermost: whether only the frame that raised the error counts, not those that called it.
+        errors: classes of exceptions that count, in lower case, separated by ` | `; all where it is empty.
     """
 
     frames: str
     kinds: Mapping[FailureKind, FailureKind]
+    is_innermost: bool = False
+    errors: str = ""
 
 
 def contains_in_order(line: str, text: str) -> bool:

@@ -11,6 +11,10 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         N_("A GPU ran out of memory while it computed the probabilities of answers."),
         RetryEffect.DOES_NOT_HELP,
     ),
+    FailureKind.SAVE_MEMORY: FailureCause(
+        N_("A GPU ran out of memory while a checkpoint was saved."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
     FailureKind.CRITIC_MEMORY: FailureCause(N_("A GPU ran out of memory in the critic."), RetryEffect.DOES_NOT_HELP),
     FailureKind.ROLLOUT_MEMORY: FailureCause(
         N_("The rollout engine wants more GPU memory than is free: the training or another process holds the rest."),
@@ -62,6 +66,17 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         N_("The installed libraries do not support this type of GPU."),
         RetryEffect.DOES_NOT_HELP,
     ),
+    FailureKind.KERNEL_COMPILE: FailureCause(
+        N_(
+            "A GPU kernel could not be compiled: Triton or torch does not fit this type of GPU, or the kernel is too "
+            "big."
+        ),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.FORKED_CUDA: FailureCause(
+        N_("A process that had used a GPU was forked, and the copy cannot use it."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
     FailureKind.NO_GPU: FailureCause(
         N_("A process found no GPU that it can use, or the driver is too old."),
         RetryEffect.DOES_NOT_HELP,
@@ -107,6 +122,10 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         N_("A worker or the rollout engine did not answer in time."),
         RetryEffect.UNKNOWN,
     ),
+    FailureKind.CONTAINER: FailureCause(
+        N_("The machine could not start the container: it cannot fetch the image, or the image is unfit."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
     FailureKind.PORT_IN_USE: FailureCause(
         N_("A port is already in use: an earlier run left a process there, or two servers want the same port."),
         RetryEffect.HELPS,
@@ -116,6 +135,10 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.HELPS,
     ),
     FailureKind.DISK_FULL: FailureCause(N_("A disk is full."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.PATH_TOO_LONG: FailureCause(
+        N_("The path of a file or a socket is longer than the system allows."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
     FailureKind.PROCESS_LIMIT: FailureCause(
         N_("The machine allows fewer open files, processes or threads than the training needs."),
         RetryEffect.DOES_NOT_HELP,
@@ -139,6 +162,10 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         N_("A prompt has another number of image tokens than its images need; most often it was cut."),
         RetryEffect.DOES_NOT_HELP,
     ),
+    FailureKind.IMAGE_LIMIT: FailureCause(
+        N_("A prompt has more images or videos than the rollout engine takes."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
     FailureKind.CONTEXT_LENGTH: FailureCause(
         N_("The model's context is shorter than prompt plus response."),
         RetryEffect.DOES_NOT_HELP,
@@ -156,6 +183,21 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.REWARD_CODE: FailureCause(N_("The reward function raised an exception."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.REWARD_SERVER: FailureCause(
+        N_("The server that the reward function asks, such as a judge or a sandbox, did not answer or refused."),
+        RetryEffect.UNKNOWN,
+    ),
+    FailureKind.TOOL_SERVER: FailureCause(
+        N_("A server of tools, such as a search or an environment, did not answer or refused."),
+        RetryEffect.UNKNOWN,
+    ),
+    FailureKind.AGENT_SETUP: FailureCause(
+        N_(
+            "verl does not know the agent loop, the tool or the format of tool calls that the settings or the data "
+            "name."
+        ),
+        RetryEffect.DOES_NOT_HELP,
+    ),
     FailureKind.REWARD_FUNCTION: FailureCause(
         N_("verl found no reward function for the data."),
         RetryEffect.DOES_NOT_HELP,
@@ -174,6 +216,14 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
     ),
     FailureKind.REMOTE_CODE: FailureCause(
         N_("The model comes with code of its own, which is not allowed to run."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.FSDP_SETUP: FailureCause(
+        N_("FSDP cannot split this model as it is set up."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.NOTHING_TO_TRAIN: FailureCause(
+        N_("The settings leave nothing to train: LoRA found no modules, or the weights are frozen."),
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.CHAT_TEMPLATE: FailureCause(

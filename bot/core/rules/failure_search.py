@@ -6,7 +6,6 @@ weight counts, among those after the last step: the training survived all earlie
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -14,6 +13,7 @@ from bot.core.frameworks import FRAMEWORK
 from bot.core.model.failure import UNKNOWN_CAUSES, FailureKind, contains_in_order
 from bot.core.rules.failure_exits import parse_exit
 from bot.core.rules.failure_lines import ERROR_LINE, EXCEPTION_LINE, GIVE_UP_MESSAGE, RAY_TASK, LogLine
+from bot.core.rules.failure_places import TracebackPlace
 from bot.core.rules.machine_failures import CONSEQUENCE_TEXTS, FIRST_TEXTS
 from bot.core.rules.program_failures import LAST_TEXTS
 
@@ -44,6 +44,9 @@ MAX_LINES_TO_NAME = 6
 """Lines after an error of the Hugging Face Hub among which the one that names the model is looked for."""
 
 HUB_KINDS = (FailureKind.MODEL_UNKNOWN, FailureKind.HUGGING_FACE)
+SERVER_KINDS = (FailureKind.REWARD_SERVER, FailureKind.TOOL_SERVER)
+"""Kinds that say which server the network error before them is about."""
+
 RANK_KINDS = (
     FailureKind.NCCL_TIMEOUT,
     FailureKind.NCCL_ERROR,
@@ -54,7 +57,13 @@ RANK_KINDS = (
 """Kinds that follow from the failure of another rank or node, unless there is none."""
 
 UNFINISHED_KINDS = (*RANK_KINDS, *UNKNOWN_CAUSES, FailureKind.WORKER_DIED, FailureKind.TERMINATED, FailureKind.CRASHED)
-TEARDOWN_KINDS = (*UNFINISHED_KINDS, FailureKind.KILLED, FailureKind.NODE_LOST, FailureKind.ROLLOUT_FAILED)
+TEARDOWN_KINDS = (
+    *UNFINISHED_KINDS,
+    FailureKind.KILLED,
+    FailureKind.NODE_LOST,
+    FailureKind.ROLLOUT_FAILED,
+    FailureKind.TENSOR_SHAPE,
+)
 """Kinds that mean nothing for the model once the training is complete. A full disk is none of them: it may have been
 met by the last checkpoint."""
 
@@ -109,7 +118,6 @@ def get_weight(kind: FailureKind, weight: FailureWeight) -> FailureWeight:
     return FailureWeight.RANK if kind in RANK_KINDS else weight
 
 
-PLACES = [(place.frames.split(" | "), place.kinds) for place in FRAMEWORK.failures.places]
 TEXT_ROWS = {is_exception: list_text_rows(is_exception) for is_exception in (False, True)}
 
 
@@ -137,7 +145,7 @@ class ProcessLogState:
         prints_traceback: whether it is printing a traceback.
         is_exception_ignored: whether Python itself has caught that exception.
         is_survived: whether the framework has caught it, and goes on.
-        place: where in the framework that exception happened, as far as its traceback says.
+        place: where that exception happened, as far as its traceback says.
         task_address: IP of the node of the task whose traceback Ray repeats.
         root_error: the error that caused its last error, or that error itself.
         is_next_chained: whether the next error is caused by it too.
@@ -149,7 +157,7 @@ class ProcessLogState:
     prints_traceback: bool = False
     is_exception_ignored: bool = False
     is_survived: bool = False
-    place: Mapping[FailureKind, FailureKind] = field(default_factory=dict)
+    place: TracebackPlace = field(default_factory=TracebackPlace)
     task_address: str | None = None
     root_error: LoggedError | None = None
     is_next_chained: bool = False
@@ -174,14 +182,15 @@ class ProcessLogState:
         elif text.startswith(IGNORED_EXCEPTION):
             self.is_exception_ignored = True
         elif text.endswith(TRACEBACK_HEADER):
-            self.prints_traceback, self.place = True, {}
+            self.prints_traceback, self.place = True, TracebackPlace()
         elif match := RAY_TASK.search(text):
             self.prints_traceback, self.task_address = True, match[1]
-            self.place = find_place(text)
+            self.place = TracebackPlace()
+            self.place.add_line(text)
         elif not (self.prints_traceback and text[:1].isspace()):
             return self._match_error(line_index, text)
         else:
-            self.place = find_place(text) or self.place
+            self.place.add_line(text)
         return None
 
     def _match_error(self, line_index: int, text: str) -> LoggedError | None:
@@ -201,7 +210,7 @@ class ProcessLogState:
         """Return an error with what is known of its process; None for one that Python has caught."""
         is_ignored, is_survived = self.is_exception_ignored, self.is_survived
         if ends_trace:
-            error = replace(error, kind=self.place.get(error.kind, error.kind) if error.kind else None)
+            error = replace(error, kind=self.place.refine(error.kind, error.message) if error.kind else None)
             self.prints_traceback = self.is_exception_ignored = self.is_survived = False
         if is_ignored:
             return None
@@ -213,14 +222,6 @@ class ProcessLogState:
             self.root_error = error
         self.is_next_chained = False
         return error
-
-
-def find_place(frame: str) -> Mapping[FailureKind, FailureKind]:
-    """Return how kinds become more exact by the place that a line of a traceback names; nothing for other lines."""
-    for parts, kinds in PLACES:
-        if any(part in frame for part in parts):
-            return kinds
-    return {}
 
 
 def contains_survived_error(text: str) -> bool:
@@ -331,6 +332,8 @@ class ErrorSearch:
             return error.message != before.message and error.weight is FailureWeight.CAUSE
         if before.kind in HUB_KINDS:
             return error.kind is FailureKind.MODEL_UNKNOWN and "is not a local folder" in error.message
+        if before.kind is FailureKind.NETWORK:
+            return error.kind in SERVER_KINDS
         is_known = error.kind not in UNKNOWN_CAUSES and error.weight is before.weight
         return before.kind in UNKNOWN_CAUSES and is_known
 

@@ -94,7 +94,8 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.NCCL_ERROR,
-        "nccl error | nccl communicator | ncclunhandledcudaerror | ncclinternalerror",
+        "nccl error | nccl communicator | ncclunhandledcudaerror | ncclinternalerror | rccl error | "
+        "hccl function error | hccl api failed | hccl error",
         in_any_line=True,
     ),
     FailureTexts(
@@ -102,7 +103,8 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
         "uncorrectable ecc error | uncorrectable nvlink error | fallen off the bus | nvrm: xid | "
         "unable to determine the device handle | is/are busy or unavailable | cuda error: unknown error | "
         "gpu is lost | error 802: system not yet initialized | cudaerrorsystemnotready | "
-        "error 803: system has unsupported | driver/library version mismatch",
+        "error 803: system has unsupported | driver/library version mismatch | nvml error:  | "
+        "nvidia-container-cli: initialization error",
         in_any_line=True,
     ),
     FailureTexts(
@@ -124,6 +126,11 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
         in_any_line=True,
     ),
     FailureTexts(
+        FailureKind.FORKED_CUDA,
+        "in forked subprocess",
+        in_any_line=True,
+    ),
+    FailureTexts(
         FailureKind.CUDA_ERROR,
         "cuda error:  | illegal memory access was encountered | "
         "cuda driver error | cublas_status_ | cusparse_status_ | cudnn_status_ | cudnn error | cuda_error_ | "
@@ -135,7 +142,8 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
         "has been marked dead | its node has died | actor's node was terminated | node was preempted | "
         "nodediederror | local raylet died | localrayletdiederror | owner's node has crashed | "
         "missed too many heartbeats | missing too many heartbeats | verl watch: node lost:  | due to node failure | "
-        "node failure on ",
+        "node failure on  | task launch for … failed on node | application launch failed:  | "
+        "unable to create step … timed out | unable to create step … zero bytes",
         in_any_line=True,
     ),
     FailureTexts(
@@ -148,6 +156,11 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
         "no space left on device | low on resource: ephemeral-storage | exceeds the total limit of containers | "
         "usage of emptydir volume … exceeds the limit | disk quota exceeded | "
         "outofdiskerror | file write failed | unexpected pos … vs",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.PATH_TOO_LONG,
+        "af_unix path | file name too long | unix socket path … too long",
         in_any_line=True,
     ),
     FailureTexts(
@@ -170,7 +183,8 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.UNSCHEDULABLE,
-        "timed out waiting for placement group | placementgroupschedulingerror",
+        "timed out waiting for placement group | placementgroupschedulingerror | "
+        "unable to create step … requested node configuration",
         in_any_line=True,
     ),
     FailureTexts(
@@ -235,7 +249,9 @@ CONSEQUENCE_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.CRASHED,
-        "fatal python error:  | *** sigabrt received | aborted (core dumped) | signal 6 (sigabrt) | "
+        "fatal python error:  | terminate called after throwing | libc++abi: terminating | "
+        ".cc: … check failed:  | .cpp: … check failed:  | .h: … check failed:  | "
+        "*** sigabrt received | aborted (core dumped) | signal 6 (sigabrt) | "
         "exitcode: -6) | exitcode … : -6 (pid",
         in_any_line=True,
     ),

@@ -16,6 +16,10 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         in_any_line=True,
     ),
     FailureTexts(
+        FailureKind.TOOL_SERVER,
+        "mcperror:  | mcp.shared.exceptions | fastmcp.exceptions",
+    ),
+    FailureTexts(
         FailureKind.WANDB,
         "^wandb: error",
         in_any_line=True,
@@ -46,7 +50,12 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.NETWORK,
-        "429 client error | too many requests | toomanyrequests | "
+        "429 client error | too many requests | toomanyrequests | error code: 429 | error code: 500 | "
+        "error code: 502 | error code: 503 | error code: 504 | apiconnectionerror | apitimeouterror | ratelimiterror | "
+        "connecterror | pooltimeout | writetimeout | connection refused | connection attempts failed | "
+        "servertimeouterror | statuscode.unavailable | request error | request failed | failed to connect | "
+        "could not connect | cannot connect | unable to connect | no route to host | is unreachable | "
+        "api server | "
         "500 server error | 502 server error | 503 server error | "
         "504 server error | returned error: 429 | returned error: 50 | connection reset by peer | "
         "connectionreseterror | connectionrefusederror | connectionabortederror | connectionerror | "
@@ -62,6 +71,15 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "could not resolve host | toomanyrequests:  | "
         "returned error: 429 | returned error: 50 | ^fatal: unable to access | "
         "^error: rpc failed; curl | ^e: failed to fetch | ^e: unable to fetch | failed to download … timed out",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.CONTAINER,
+        "pyxis: container start failed | pyxis: couldn't start container | pyxis: failed to import | "
+        "oci runtime create failed | oci runtime exec failed | failed to create shim task | nvidia-container-cli:  | "
+        "error response from daemon:  | failed to pull image | failed to pull and unpack | errimagepull | "
+        "imagepullbackoff | invalidimagename | createcontainererror | createcontainerconfigerror | "
+        "runcontainererror | ^fatal:   | while making image from oci registry",
         in_any_line=True,
     ),
     FailureTexts(
@@ -137,6 +155,10 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "max_num_batched_tokens … is smaller than | max_num_batched_tokens is smaller than",
     ),
     FailureTexts(
+        FailureKind.IMAGE_LIMIT,
+        "at most … may be provided in one",
+    ),
+    FailureTexts(
         FailureKind.CONTEXT_LENGTH,
         "is greater than the derived max_model_len | greater than the derived context_length | indexing errors | "
         "unable to determine model context length | context length should be greater than",
@@ -194,7 +216,35 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "version `glibc | cannot open shared object file | binary incompatibility | "
         "is not compatible with this build | compiled using numpy 1.x | "
         "version mismatch: the cluster was started with | for a normal functioning of this module | "
-        "partially initialized module | versionconflict | mismatched versions",
+        "partially initialized module | versionconflict | mismatched versions | compatible with … installed | "
+        "no dot product attention backend | attention backend … is available | descriptors cannot be created",
+    ),
+    FailureTexts(
+        FailureKind.MISSING_MODULE,
+        "pip install | pip3 install | uv pip | please install | is not installed",
+    ),
+    FailureTexts(
+        FailureKind.LIBRARY_MISMATCH,
+        "^importerror",
+    ),
+    FailureTexts(
+        FailureKind.KERNEL_COMPILE,
+        "ptxas | codegen error | outofresources | inductorerror | backendcompilerfailed | torch._dynamo.exc. | "
+        "triton.compiler. | triton.runtime.errors | compilationerror | nvrtc error",
+    ),
+    FailureTexts(
+        FailureKind.KERNEL_COMPILE,
+        "ptxas fatal",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.FSDP_SETUP,
+        "transformer layer class | use_orig_params",
+    ),
+    FailureTexts(
+        FailureKind.NOTHING_TO_TRAIN,
+        "does not require grad and does not have a grad_fn | optimizer got an empty parameter list | "
+        "target modules … not found in the base model | no trainable parameters",
     ),
     FailureTexts(
         FailureKind.PERMISSION_DENIED,
@@ -237,6 +287,9 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "valueerror … invalid value for | valueerror … must be positive | valueerror … must be greater than | "
         "valueerror … must be less than | valueerror … must be between | valueerror … must be at least | "
         "unknown quantization method | notimplementederror … is not supported | "
+        "valueerror: unknown | valueerror: unsupported | notimplementederror: unknown | "
+        "notimplementederror: unsupported | not compatible with | incompatible with | cannot be used with | "
+        "cannot be used together | mutually exclusive | not registered | "
         "flashattention only support fp16 and bf16",
     ),
     FailureTexts(
@@ -245,7 +298,7 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "must match the existing size | to have the same dtype | expected scalar type | "
         "stack expects each tensor to be equal size | sizes of tensors must match | shape mismatch:  | "
         "size does not match | could not broadcast | dtype mismatch | dimension out of range | "
-        "should have the same shape",
+        "should have the same shape | identical batch size | cannot be concatenated",
     ),
     FailureTexts(
         FailureKind.ASSERTION,
@@ -258,7 +311,7 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     FailureTexts(
         FailureKind.CODE_ERROR,
         "^attributeerror | ^typeerror | ^nameerror | ^unboundlocalerror | ^indexerror | ^keyerror | ^valueerror | "
-        "^syntaxerror | ^indentationerror | ^notimplementederror | ^recursionerror | ^importerror | picklingerror | "
+        "^syntaxerror | ^indentationerror | ^notimplementederror | ^recursionerror | picklingerror | "
         "^unicodedecodeerror",
     ),
 )

@@ -83,6 +83,14 @@ SURVIVED = """\
 (AgentLoopWorker pid=5) Traceback (most recent call last):
 (AgentLoopWorker pid=5)   File "/v/agent_loop.py", line 9, in run
 (AgentLoopWorker pid=5) ValueError: a tool gave no answer"""
+ROLLOUTER = """\
+(Rollouter pid=2) [R] Streaming process exception: 'acme'
+(Rollouter pid=2) [R] Rollouter fit completed
+(Runner pid=3) [ASYNC MAIN] One component completed"""
+MERGE = """\
+Traceback (most recent call last):
+  File "/x/merge.py", line 9, in join
+RuntimeError: Sizes of tensors must match except in dimension 0"""
 STEP = "(TaskRunner pid=1) step:7 - critic/score/mean:0.5 - actor/pg_loss:0.1"
 LAST = "(TaskRunner pid=1) Training Progress: 100%|███| 9/9 [0:01<00:00, 1.2s/it]"
 
@@ -199,6 +207,21 @@ STORIES = {
         f"{LAST}\nOSError: [Errno 28] No space left on device",
         FailureKind.DISK_FULL,
         "No space",
+    ),
+    "a merge after the last step": (
+        f"{LAST}\n{MERGE}",
+        FailureKind.TEARDOWN,
+        "Sizes of tensors",
+    ),
+    "rollouts that ended with an error, and a trainer that goes on as if they were done": (
+        f"{STEP}\n{ROLLOUTER}",
+        FailureKind.ROLLOUT_FAILED,
+        "Streaming process exception: 'acme'",
+    ),
+    "Ray's own crash before the death that follows": (
+        f"(W pid=5) [2026-09-01 10:00:00,052 C 5 5] acme.cc:219:  Check failed: is_whole \n{DRIVER}",
+        FailureKind.CRASHED,
+        "Check failed: is_whole",
     ),
     "GPUs that Ray waits for": (AUTOSCALER, FailureKind.UNSCHEDULABLE, "No available node types"),
     "NCCL's shared memory": (NCCL_SHARED_MEMORY, FailureKind.SHARED_MEMORY, "posix_fallocate"),

@@ -99,6 +99,17 @@ LINES = [
     (FailureKind.ROLLOUT_FAILED, "RuntimeError: Engine core initialization failed. See root cause above."),
     (FailureKind.UNSCHEDULABLE, "(autoscaler +9s) Error: No available node types can fulfill resource request {}"),
     (FailureKind.WORKER_DIED, "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:"),
+    (FailureKind.CRASHED, "terminate called after throwing an instance of 'acme::Error'"),
+    (FailureKind.NODE_LOST, "srun: error: Task launch for StepId=7.0 failed on node n1: Communication failure"),
+    (FailureKind.UNSCHEDULABLE, "srun: error: Unable to create step for job 7: Requested node configuration is no"),
+    (FailureKind.PATH_TOO_LONG, "OSError: [Errno 36] File name too long: '/c/acme'"),
+    (FailureKind.FORKED_CUDA, "RuntimeError: Cannot re-initialize CUDA in forked subprocess. Use 'spawn'"),
+    (FailureKind.GPU_HARDWARE, "nvidia-container-cli: initialization error: nvml error: driver not loaded"),
+    (FailureKind.CONTAINER, "slurmstepd: error: pyxis: couldn't start container"),
+    (FailureKind.CONTAINER, "docker: Error response from daemon: manifest for acme/verl:9 not found"),
+    (FailureKind.NETWORK, "docker: Error response from daemon: toomanyrequests: pull rate limit"),
+    (FailureKind.KERNEL_COMPILE, "ptxas fatal   : Value 'sm_999' is not defined for option 'gpu-name'"),
+    (FailureKind.NCCL_ERROR, "RuntimeError: acme HCCL function error: init, error code is 4"),
 ]
 
 

@@ -12,6 +12,7 @@ MORE_GPU_MEMORY = N_("Use GPUs with more memory, or smaller batches.")
 MORE_MEMORY = N_("Use machines with more memory (`memory` in the recipe).")
 CHECK_DATA = N_("Check the files of the data that the line names; the recipe's setup must put them on every node.")
 SHORTER_DATA = N_("Leave such rows out of the data, or shorten them.")
+CHECK_SERVER = N_("Check that the server in the line runs and that every node reaches it, then launch it again.")
 OTHER_STEP = N_("Resume from another checkpoint, or launch it without `resume=`.")
 CHECK_TOKENS = N_(
     "Check that the tokenizer is the model's own, and that no data has token ids outside the vocabulary; else launch "
@@ -23,6 +24,7 @@ CHECK_STEPS = N_("Read the log of those steps, and check the data and the reward
 GENERAL_REMEDIES: Mapping[FailureKind, str] = {
     FailureKind.GPU_MEMORY: MORE_GPU_MEMORY,
     FailureKind.LOG_PROB_MEMORY: MORE_GPU_MEMORY,
+    FailureKind.SAVE_MEMORY: MORE_GPU_MEMORY,
     FailureKind.CRITIC_MEMORY: MORE_GPU_MEMORY,
     FailureKind.ROLLOUT_MEMORY: MORE_GPU_MEMORY,
     FailureKind.CACHE_BLOCKS: MORE_GPU_MEMORY,
@@ -39,6 +41,8 @@ GENERAL_REMEDIES: Mapping[FailureKind, str] = {
     FailureKind.CUDA_ERROR: CHECK_TOKENS,
     FailureKind.DEVICE_ASSERT: CHECK_TOKENS,
     FailureKind.GPU_UNSUPPORTED: N_("Use the recipe's own image, or GPUs of a newer type."),
+    FailureKind.KERNEL_COMPILE: N_("Use the recipe's own image, or GPUs of another type."),
+    FailureKind.FORKED_CUDA: N_("Start processes by `spawn`, and use no GPU before."),
     FailureKind.NO_GPU: N_("Check `nvidia-smi` in the recipe's image."),
     FailureKind.UNSCHEDULABLE: N_("Use machines with more CPUs."),
     FailureKind.TOO_FEW_GPUS: N_("Check that every node joined Ray: `/verl logs {run} grep=joined`."),
@@ -46,6 +50,9 @@ GENERAL_REMEDIES: Mapping[FailureKind, str] = {
     FailureKind.NETWORK: N_("Launch it again in a few minutes, and check that the server in the line answers."),
     FailureKind.DISK_FULL: N_(
         "Write checkpoints to a `volume=` or `bucket=`, or set a larger `disk_size` in the recipe."
+    ),
+    FailureKind.PATH_TOO_LONG: N_(
+        "Where the path is Ray's, set a short `RAY_TMPDIR` (such as `/tmp`) among the `envs` of the recipe."
     ),
     FailureKind.PROCESS_LIMIT: N_("Raise the limits in the recipe's `run` (`ulimit -n 65536`, `ulimit -u unlimited`)."),
     FailureKind.PERMISSION_DENIED: N_(
@@ -55,10 +62,16 @@ GENERAL_REMEDIES: Mapping[FailureKind, str] = {
     FailureKind.DATA_INVALID: CHECK_DATA,
     FailureKind.PROMPT_TOO_LONG: SHORTER_DATA,
     FailureKind.IMAGE_TOKENS: SHORTER_DATA,
+    FailureKind.IMAGE_LIMIT: SHORTER_DATA,
     FailureKind.CONTEXT_LENGTH: SHORTER_DATA,
     FailureKind.REWARD_CODE: N_(
         "Fix the function at the line that the traceback names: it must return a score for every answer."
     ),
+    FailureKind.REWARD_SERVER: CHECK_SERVER,
+    FailureKind.TOOL_SERVER: CHECK_SERVER,
+    FailureKind.AGENT_SETUP: N_("Check the names of agent loops and tools in the settings and the data."),
+    FailureKind.FSDP_SETUP: N_("Check how the code wraps the model, and which of its weights are frozen."),
+    FailureKind.NOTHING_TO_TRAIN: N_("Check which of the model's weights are frozen."),
     FailureKind.MODEL_UNKNOWN: N_("Check the model's name; for a private model give the bot an `HF_TOKEN`."),
     FailureKind.MODEL_UNSUPPORTED: N_("Use an image with a newer version of transformers, or another model."),
     FailureKind.REMOTE_CODE: N_(

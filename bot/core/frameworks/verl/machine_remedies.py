@@ -23,6 +23,14 @@ MACHINE_REMEDIES: Mapping[FailureKind, Remedy] = {
             "`actor_rollout_ref.rollout.gpu_memory_utilization`."
         ),
     ),
+    FailureKind.SAVE_MEMORY: Remedy(
+        N_(
+            "Lower `actor_rollout_ref.rollout.gpu_memory_utilization`, keep weights in main memory "
+            "(`actor_rollout_ref.actor.fsdp_config.param_offload=True`), or save less: "
+            "`actor_rollout_ref.actor.checkpoint.save_contents`."
+        ),
+        (SettingChange("actor_rollout_ref.rollout.gpu_memory_utilization=0.4", 0.8),),
+    ),
     FailureKind.CRITIC_MEMORY: Remedy(
         N_(
             "Lower `critic.ppo_max_token_len_per_gpu` (without dynamic batches "
@@ -117,6 +125,20 @@ MACHINE_REMEDIES: Mapping[FailureKind, Remedy] = {
         ),
         (SettingChange("+actor_rollout_ref.model.override_config.attn_implementation=sdpa"),),
     ),
+    FailureKind.KERNEL_COMPILE: Remedy(
+        N_(
+            "Use the recipe's own image, or do without the kernel: `actor_rollout_ref.actor.use_torch_compile=False`, "
+            "`actor_rollout_ref.model.use_fused_kernels=False`, in the rollout "
+            "`actor_rollout_ref.rollout.enforce_eager=True`."
+        ),
+        (SettingChange("actor_rollout_ref.actor.use_torch_compile=False"),),
+    ),
+    FailureKind.FORKED_CUDA: Remedy(
+        N_(
+            "Set `VLLM_WORKER_MULTIPROC_METHOD: spawn` among the `envs` of the recipe; where a reward function or a "
+            "dataset uses the GPU, keep it on the CPU, and `data.dataloader_num_workers=0`."
+        ),
+    ),
     FailureKind.NO_GPU: Remedy(
         N_("Compare `trainer.n_gpus_per_node` with the GPUs of a node, and check `nvidia-smi` in the recipe's image."),
     ),
@@ -172,6 +194,12 @@ MACHINE_REMEDIES: Mapping[FailureKind, Remedy] = {
             "shorter `data.max_response_length`."
         ),
         (SettingChange("actor_rollout_ref.rollout.enforce_eager=True"),),
+    ),
+    FailureKind.CONTAINER: Remedy(
+        N_(
+            "Check the name of the image (`image_id` in the recipe), that the machine may fetch it, and that the image "
+            "has `bash`."
+        ),
     ),
     FailureKind.PORT_IN_USE: Remedy(
         N_("Launch it again on fresh machines, or end the processes that hold the port."),

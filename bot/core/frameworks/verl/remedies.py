@@ -22,6 +22,12 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
         ),
         (SettingChange("trainer.max_actor_ckpt_to_keep=1"),),
     ),
+    FailureKind.PATH_TOO_LONG: Remedy(
+        N_(
+            "Where the path is Ray's, set a short `RAY_TMPDIR` (such as `/tmp`) among the `envs` of the recipe; else "
+            "shorten `trainer.default_local_dir` or `trainer.experiment_name`."
+        ),
+    ),
     FailureKind.PROCESS_LIMIT: Remedy(
         N_(
             "Raise the limits in the recipe's `run` (`ulimit -n 65536`, `ulimit -u unlimited`), or lower "
@@ -72,6 +78,12 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
         ),
         (SettingChange("data.filter_overlong_prompts=True"),),
     ),
+    FailureKind.IMAGE_LIMIT: Remedy(
+        N_(
+            "Allow as many as a prompt of the data has, such as `+actor_rollout_ref.rollout.limit_images=8`, or leave "
+            "such prompts out."
+        ),
+    ),
     FailureKind.CONTEXT_LENGTH: Remedy(
         N_(
             "Lower `data.max_prompt_length`, `data.max_response_length` or "
@@ -106,6 +118,28 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "return a score for every answer, an empty or malformed one too."
         ),
     ),
+    FailureKind.REWARD_SERVER: Remedy(
+        N_(
+            "Check that the server in the line runs, that its address, key and quota are right, and that every node "
+            "reaches it; then launch it again or resume it. Let the reward function "
+            "(`reward.custom_reward_function.path`) try again, and ask less at once (`reward.num_workers`)."
+        ),
+    ),
+    FailureKind.TOOL_SERVER: Remedy(
+        N_(
+            "Check that the server in the line runs, that its address "
+            "(`actor_rollout_ref.rollout.multi_turn.tool_config_path`) is right, and that every node reaches it; then "
+            "launch it again or resume it. Let the tool answer with an error instead of raising one."
+        ),
+    ),
+    FailureKind.AGENT_SETUP: Remedy(
+        N_(
+            "Check `actor_rollout_ref.rollout.agent.default_agent_loop` and the column `agent_name` of the data, "
+            "register agent loops of your own with `actor_rollout_ref.rollout.agent.agent_loop_config_path`, and tools "
+            "with `actor_rollout_ref.rollout.multi_turn.tool_config_path`; "
+            "`actor_rollout_ref.rollout.multi_turn.format` is how the model writes calls."
+        ),
+    ),
     FailureKind.HUGGING_FACE: Remedy(
         N_("Accept its terms on its page, and give the bot an `HF_TOKEN`."),
     ),
@@ -122,6 +156,21 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
         N_(
             "If you trust its authors: `actor_rollout_ref.model.trust_remote_code=True` and "
             "`data.trust_remote_code=True`."
+        ),
+    ),
+    FailureKind.FSDP_SETUP: Remedy(
+        N_(
+            "Name the model's layer class "
+            "(`+actor_rollout_ref.actor.fsdp_config.wrap_policy.transformer_layer_cls_to_wrap`); with frozen parts or "
+            "LoRA set `actor_rollout_ref.actor.fsdp_config.use_orig_params=True`, or use "
+            "`actor_rollout_ref.actor.strategy=fsdp2`."
+        ),
+        (SettingChange("actor_rollout_ref.actor.fsdp_config.use_orig_params=True"),),
+    ),
+    FailureKind.NOTHING_TO_TRAIN: Remedy(
+        N_(
+            "Check `actor_rollout_ref.model.lora_rank` and `actor_rollout_ref.model.target_modules`, and what the "
+            "model freezes; with LoRA also try `actor_rollout_ref.model.enable_gradient_checkpointing=False`."
         ),
     ),
     FailureKind.CHAT_TEMPLATE: Remedy(
@@ -141,7 +190,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
         ),
     ),
     FailureKind.CONFIG_VALUE: Remedy(
-        N_("Change the value of the setting that the line names."),
+        N_("Change the setting, or the variable among the `envs` of the recipe, that the line names."),
     ),
     FailureKind.RECIPE_CHECK: Remedy(
         N_("Change the parameter that the line names."),

@@ -81,6 +81,14 @@ CAUSES = (
         "checkpoint path does not exist",
     ),
     FailureTexts(
+        FailureKind.AGENT_SETUP,
+        "agent loop … not registered | unknown tool parser | unsupported tool type | tool parser … not found",
+    ),
+    FailureTexts(
+        FailureKind.REWARD_CODE,
+        "compute_score timed out",
+    ),
+    FailureTexts(
         FailureKind.CONFIG_KEY,
         "rollout mode 'sync' has been removed",
     ),
@@ -95,16 +103,51 @@ CONSEQUENCES = (
         FailureKind.ROLLOUT_FAILED,
         "no materializable trajectories",
     ),
+    # verl's fully asynchronous trainer ends as if it were complete, after the process of its rollouts has raised
+    FailureTexts(
+        FailureKind.ROLLOUT_FAILED,
+        "streaming process exception:  | component failed with error: ",
+        in_any_line=True,
+    ),
 )
 GPU_KINDS = (FailureKind.GPU_MEMORY, FailureKind.ROLLOUT_MEMORY)
+SERVER_KINDS = (FailureKind.NETWORK, FailureKind.ROLLOUT_HANG)
+REWARD_CODE_KINDS = (FailureKind.TENSOR_SHAPE, FailureKind.CONFIG_VALUE)
 PLACES = (
     # Where verl calls the reward function, in the reward managers of all versions and in its own graders
     FailurePlace(
-        " in compute_score | self.compute_score( | /reward_score/ | reward_fn(",
-        dict.fromkeys((*UNKNOWN_CAUSES, FailureKind.TENSOR_SHAPE), FailureKind.REWARD_CODE),
+        " in compute_score | self.compute_score( | /reward_score/ | reward_fn( | compute_reward( | "
+        "/reward_loop/ | get_custom_reward_fn | ::RewardLoopWorker | ::RewardManagerWorker",
+        {
+            **dict.fromkeys((*UNKNOWN_CAUSES, *REWARD_CODE_KINDS), FailureKind.REWARD_CODE),
+            **dict.fromkeys(SERVER_KINDS, FailureKind.REWARD_SERVER),
+        },
+    ),
+    # Where verl, its agent loops and the trainers built upon it ask tools, searches and environments
+    FailurePlace(
+        "/verl/tools/ | in execute_tool | in _call_tool | tool.execute( | batch_search | /retriev | env_manager | "
+        "envs.step( | env.step( | envs.reset( | env.reset(",
+        dict.fromkeys(SERVER_KINDS, FailureKind.TOOL_SERVER),
+    ),
+    FailurePlace(
+        " in save_checkpoint | in _save_checkpoint | dist_checkpointing | in save_pretrained",
+        dict.fromkeys(GPU_KINDS, FailureKind.SAVE_MEMORY),
+    ),
+    # Where FSDP takes a model apart, not where it runs one
+    FailurePlace(
+        "/torch/distributed/fsdp/_flat_param.py | /torch/distributed/fsdp/_init_utils.py | "
+        "/torch/distributed/fsdp/wrap | /torch/distributed/fsdp/_fully_shard | "
+        "/torch/distributed/_composable/ | in get_fsdp_wrap_policy | "
+        "in apply_fsdp2",
+        dict.fromkeys(UNKNOWN_CAUSES, FailureKind.FSDP_SETUP),
+        is_innermost=True,
+        errors="valueerror | assertionerror | notimplementederror | runtimeerror | exception",
     ),
     # A model's weights in an engine, whose names for them differ from those of the trainer
-    FailurePlace(" in load_weights | _load_w13 | _load_w2", {FailureKind.CODE_ERROR: FailureKind.MODEL_UNSUPPORTED}),
+    FailurePlace(
+        " in load_weights | _load_w13 | _load_w2 | weight_loader",
+        dict.fromkeys((*UNKNOWN_CAUSES, FailureKind.TENSOR_SHAPE), FailureKind.MODEL_UNSUPPORTED),
+    ),
     FailurePlace("/verl/utils/dataset/", {FailureKind.CODE_ERROR: FailureKind.DATA_INVALID}),
     FailurePlace("update_critic | compute_values", dict.fromkeys(GPU_KINDS, FailureKind.CRITIC_MEMORY)),
     FailurePlace("compute_log_prob | compute_ref_log_prob", dict.fromkeys(GPU_KINDS, FailureKind.LOG_PROB_MEMORY)),

@@ -60,6 +60,12 @@ ERRORS = [
         FailureKind.CHECKPOINT_MISSING,
         "FileNotFoundError: [Errno 2] No such file or directory: '/c/global_step_9/actor/model_world_size_8_rank_0.pt'",
     ),
+    (
+        FailureKind.AGENT_SETUP,
+        "AssertionError: Agent loop planner not registered, registered agent loops: dict_keys([])",
+    ),
+    (FailureKind.AGENT_SETUP, "ValueError: Unknown tool parser: acme"),
+    (FailureKind.REWARD_CODE, "TimeoutError: compute_score timed out after 30s"),
     (FailureKind.CONFIG_KEY, "ValueError: Rollout mode 'sync' has been removed. Please set it to async."),
     (FailureKind.ASSERTION, "AssertionError: batch size 3 != 4"),
 ]
@@ -85,7 +91,17 @@ OOM = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.20 GiB."
         ("WorkerDict.actor_rollout_generate_sequences", "in wake_up", OOM, FailureKind.ROLLOUT_MEMORY),
         ("WorkerDict.actor_rollout_init_model", "in load", OOM, FailureKind.GPU_MEMORY),
         ("TaskRunner.run", "in compute_score", "TypeError: expected string", FailureKind.REWARD_CODE),
-        ("TaskRunner.run", "in compute_score", "ConnectionError: refused", FailureKind.NETWORK),
+        ("TaskRunner.run", "in compute_score", "ConnectionError: refused", FailureKind.REWARD_SERVER),
+        ("RewardLoopWorker.compute_score_batch", "in run", "TimeoutError", FailureKind.REWARD_SERVER),
+        ("TaskRunner.run", "in batch_search", "requests.exceptions.ConnectTimeout: x", FailureKind.TOOL_SERVER),
+        ("WorkerDict.actor_rollout_save_checkpoint", "in save_checkpoint", OOM, FailureKind.SAVE_MEMORY),
+        ("WorkerDict.init_model", "in get_fsdp_wrap_policy", "Exception: no layer matches", FailureKind.FSDP_SETUP),
+        (
+            "WorkerDict.update",
+            "in default_weight_loader",
+            "AssertionError: (2,) != (3,)",
+            FailureKind.MODEL_UNSUPPORTED,
+        ),
         ("TaskRunner.run", "in fit", "TypeError: expected string", FailureKind.CODE_ERROR),
     ],
 )
