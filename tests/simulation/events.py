@@ -45,14 +45,29 @@ def log_grows(life: "Schedule", which: Value, lines: Value) -> None:
 
 
 def model_is_saved(life: "Schedule", which: Value) -> None:
+    save_model(life, which, "")
+
+
+def model_is_torn(life: "Schedule", which: Value, flaw: Value) -> None:
+    life.outside.counts["model torn"] += 1
+    save_model(life, which, str(flaw))
+
+
+def save_model(life: "Schedule", which: Value, flaw: str) -> None:
     def save(name: str) -> None:
         cluster = life.world.clusters[name]
         if cluster.status == "UP" and any(job.status == "RUNNING" for job in cluster.jobs):
-            step = life.disks.save(name)
+            step = life.disks.save(name, flaw)
             path = f"/root/checkpoints/{name.removeprefix('verl-')}/global_step_{step}"
             cluster.log.append(f"(head, pid=1) local_global_step_folder: {path}")
 
     with_cluster(life, which, save)
+
+
+def disk_is_full(life: "Schedule", seconds: Value, shows_room: Value) -> None:
+    life.outside.counts["the bot's disk is full"] += 1
+    life.disks.bot_is_full, life.disks.shows_room = True, bool(shows_room)
+    life._at(float(seconds), lambda: setattr(life.disks, "bot_is_full", False))
 
 
 def machines_go(life: "Schedule", which: Value, how: Value) -> None:
@@ -207,6 +222,8 @@ EVENTS: dict[str, Callable[..., None]] = {
     "job ends": job_ends,
     "log grows": log_grows,
     "model is saved": model_is_saved,
+    "model is torn": model_is_torn,
+    "disk is full": disk_is_full,
     "machines go": machines_go,
     "autostop is reset": autostop_is_reset,
     "record is hidden": record_is_hidden,

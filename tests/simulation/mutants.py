@@ -9,6 +9,7 @@ from unittest.mock import patch
 from bot.adapters.redis.run_store import RunRecords
 from bot.adapters.sky import sdk_clusters
 from bot.adapters.sky.sdk_client import sdk_without_retries, translate_errors
+from bot.core.frameworks import FRAMEWORK
 from bot.core.model.orphan import Ownership
 from bot.core.rules.actions import Close
 from bot.core.rules.waiting_runs import decide_waiting
@@ -82,6 +83,11 @@ def believe_record(run: Any, observation: Any, now: Any, timings: Any) -> Any:
     return decide_waiting(run, observation, now, replace(timings, store_changed_at=None))
 
 
+def without_flaws(framework: Any) -> Any:
+    """Return the framework, which takes any files for a whole model."""
+    return replace(framework, checkpoints=replace(framework.checkpoints, find_flaw=never))
+
+
 def close(run: Any, *_: Any) -> Close:
     return Close(run.reason)
 
@@ -108,6 +114,7 @@ EXPENSIVE = Step("launch", ("U0ANA", "launch smoke nodes=5 budget=3"))
 EXPENSIVE_BY_APPROVER = Step("launch", ("U0LEA", "launch smoke nodes=5 budget=3"))
 STOP = Step("stop", (0, "U0ANA"))
 WAIT = Step("wait", (40,))
+SUCCEEDS = Step("job ends", (0, "SUCCEEDED"))
 MINUTES = (Step("wait", (60,)),) * 4
 SNAPSHOT, ROLL_BACK = Step("snapshot"), Step("roll back")
 UP = (QUICK, LAUNCH, WAIT)
@@ -297,7 +304,7 @@ MUTANTS = (
             *UP,
             Step("model is saved", (0,)),
             WAIT,
-            Step("job ends", (0, "SUCCEEDED")),
+            SUCCEEDS,
             Step("wait", (30,)),
             Step("kill", (4, 0)),
             Step("wait", (1,)),
@@ -305,6 +312,33 @@ MUTANTS = (
             WAIT,
         ),
         {f"{DECIDE}.check_disk_first": lambda _, action: action},
+    ),
+    Mutant(
+        "a model has all its parts",
+        "no torn model is called whole",
+        (*UP, Step("model is torn", (0, "a part is missing")), WAIT, SUCCEEDS, *MINUTES),
+        {"bot.adapters.checkpoint_downloads.FRAMEWORK": without_flaws(FRAMEWORK)},
+    ),
+    Mutant(
+        "a model can be opened",
+        "no torn model is called whole",
+        (*UP, Step("model is torn", (0, "a file is cut off")), WAIT, SUCCEEDS, *MINUTES),
+        {"bot.adapters.checkpoint_downloads.find_damage": never},
+    ),
+    Mutant(
+        "a full disk makes no model whole",
+        "no torn model is called whole",
+        (
+            *UP,
+            Step("model is saved", (0,)),
+            WAIT,
+            Step("disk is full", (200, 1)),
+            SUCCEEDS,
+            Step("wait", (45,)),
+            Step("machines go", (0, "vanish")),
+            *MINUTES,
+        ),
+        {"bot.adapters.checkpoint_downloads.find_damage": never},
     ),
     Mutant(
         "a paused leader's writes are refused",

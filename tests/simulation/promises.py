@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from bot.core.model.run_state import Reason, RunStatus
+from tests.simulation.disks import MODEL
 from tests.simulation.robot import APPROVED_ABOVE, DOLLARS_OF_A_MONTH, RUNS_OF_A_PERSON
 from tests.simulation.schedule import GRACE_SECONDS, Schedule
 from tests.story import texts_in
@@ -164,6 +165,21 @@ def no_whole_model_is_called_lost(schedule: Schedule) -> Iterator[str]:
             yield f"{run.id}, step {fetched}"
 
 
+def no_torn_model_is_called_whole(schedule: Schedule) -> Iterator[str]:
+    """Check the files of each model that the bot has noted as complete, and what it says of those that are torn."""
+    for note in schedule.folder.glob("*/global_step_*.json"):
+        run_id, step = note.parent.name, int(note.stem.rpartition("_")[2])
+        files = schedule.disks.kept.get(f"verl-{run_id}", {}).get(step, {})
+        there = {file.name: file.read_bytes() for file in note.with_suffix("").glob("*.json")}
+        if files != MODEL or there != MODEL:
+            yield f"{run_id}, step {step}, is noted"
+    for cluster, steps in schedule.disks.kept.items():
+        said = "\n".join(read_all(schedule, cluster.removeprefix("verl-")))
+        for step, files in steps.items():
+            if files != MODEL and f"Downloaded the step-{step} checkpoint" in said:
+                yield f"{cluster}, step {step}, is said to be downloaded"
+
+
 def no_job_fails(schedule: Schedule) -> Iterator[str]:
     yield from schedule.outside.failures
     for robot in schedule.robots.values():
@@ -214,5 +230,6 @@ PROMISES: dict[str, Callable[[Schedule], Iterator[str]]] = {
     "one request makes one run": one_request_makes_one_run,
     "the ledger is right": the_ledger_is_right,
     "no whole model is called lost": no_whole_model_is_called_lost,
+    "no torn model is called whole": no_torn_model_is_called_whole,
     "no job of the bot fails": no_job_fails,
 }

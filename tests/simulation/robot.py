@@ -53,6 +53,7 @@ from slack_playground.slack import BOT_TOKEN
 from tests.crashes import Killed
 from tests.doubles.repositories import FakeRepositories
 from tests.schedules import Here
+from tests.simulation.disks import Disks
 from tests.simulation.outside import Host, Outside, Process
 from tests.simulation.sky import Current, sky_package
 from tests.simulation.slack import SimulatedSlack, build_client
@@ -236,7 +237,14 @@ class Robot:
     """One life of a bot on a host."""
 
     def __init__(
-        self, outside: Outside, slack: SimulatedSlack, bed: StoreBed, host: Host, ids: Iterator[int], folder: Path
+        self,
+        outside: Outside,
+        slack: SimulatedSlack,
+        bed: StoreBed,
+        host: Host,
+        ids: Iterator[int],
+        disks: Disks,
+        folder: Path,
     ) -> None:
         self.outside, self.host, self.process = outside, host, Process(host)
         self.pool = bed.build_pool(outside)
@@ -257,7 +265,7 @@ class Robot:
                     folder,
                     max_bytes=10**9,
                     reserve_bytes=0,
-                    measure_free_bytes=lambda _: 10**12,
+                    measure_free_bytes=disks.measure_free_bytes,
                     measure_free_files=lambda _: 10**6,
                     pool=self.downloads,
                 ),

@@ -124,6 +124,7 @@ class Schedule:
         """Let faults cease, jobs end, and a person stop what is left."""
         self.outside.faults.asked.clear()
         self.outside.store_trouble.cease()
+        self.disks.bot_is_full = False
         for happen in [happen for _, happen in sorted(self.later, key=lambda one: one[0])]:
             happen()
         self.later.clear()
@@ -249,7 +250,9 @@ class Schedule:
         return next((robot for robot in self.robots.values() if robot.alive), self.robots["a"])
 
     def _start(self, name: str) -> None:
-        self.robots[name] = Robot(self.outside, self.slack, self.bed, self.hosts[name], self.ids, self.folder)
+        self.robots[name] = Robot(
+            self.outside, self.slack, self.bed, self.hosts[name], self.ids, self.disks, self.folder
+        )
 
     def _revive(self) -> None:
         """Start each bot again that was killed, if it is time."""

@@ -105,6 +105,8 @@ KINDS: dict[str, tuple[int, Draw]] = {
     "job ends": (3, lambda rng: (rng.randrange(3), rng.choice(JOB_ENDS))),
     "log grows": (3, lambda rng: (rng.randrange(3), rng.randrange(1, 6))),
     "model is saved": (4, which_run),
+    "model is torn": (2, one_of((0, 1, 2), ("a part is missing", "a file is empty", "a file is cut off"))),
+    "disk is full": (1, lambda rng: (round(rng.uniform(10, 200), 1), rng.randrange(2))),
     "machines go": (2, lambda rng: (rng.randrange(3), rng.choice(("vanish", "autodown")))),
     "autostop is reset": (1, which_run),
     "record is hidden": (1, lambda rng: (rng.randrange(3), rng.choice((30, 90, 240)))),
