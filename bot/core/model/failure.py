@@ -32,6 +32,7 @@ class FailureKind(StrEnum):
     NO_GPU = "no_gpu"
     DEVICE_MISMATCH = "device_mismatch"
     NODE_LOST = "node_lost"
+    RUNTIME_ENV = "runtime_env"  # of Ray's workers
     RAY_UNREACHABLE = "ray_unreachable"
     UNSCHEDULABLE = "unschedulable"  # Ray waits for CPUs or GPUs that the cluster lacks
     TOO_FEW_GPUS = "too_few_gpus"
@@ -70,6 +71,7 @@ class FailureKind(StrEnum):
     REMOTE_CODE = "remote_code"
     FSDP_SETUP = "fsdp_setup"
     NOTHING_TO_TRAIN = "nothing_to_train"
+    LORA_UNSUPPORTED = "lora_unsupported"  # by the rollout engine
     CHAT_TEMPLATE = "chat_template"
     WANDB = "wandb"
     OVERRIDE = "override"

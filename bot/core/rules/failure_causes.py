@@ -86,6 +86,10 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         N_("A node was lost: preempted, restarted or cut off from the network."),
         RetryEffect.HELPS,
     ),
+    FailureKind.RUNTIME_ENV: FailureCause(
+        N_("Ray could not set up the environment of its workers: its folder is too big, or a package is missing."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
     FailureKind.RAY_UNREACHABLE: FailureCause(N_("A node could not reach Ray's head."), RetryEffect.HELPS),
     FailureKind.UNSCHEDULABLE: FailureCause(
         N_("Ray waited for more CPUs or GPUs than the cluster has."),
@@ -224,6 +228,10 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
     ),
     FailureKind.NOTHING_TO_TRAIN: FailureCause(
         N_("The settings leave nothing to train: LoRA found no modules, or the weights are frozen."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.LORA_UNSUPPORTED: FailureCause(
+        N_("The rollout engine cannot use the LoRA adapter: its modules, its rank or its kind are not supported."),
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.CHAT_TEMPLATE: FailureCause(

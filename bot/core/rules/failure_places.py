@@ -16,6 +16,11 @@ GENERAL_PLACES: Sequence[FailurePlace] = (
         "/site-packages/ … , in <module> | /dist-packages/ … , in <module>",
         dict.fromkeys(UNKNOWN_CAUSES, FailureKind.LIBRARY_MISMATCH),
     ),
+    # A download that was cut off, or whose server failed
+    FailurePlace(
+        "/huggingface_hub/file_download.py | /huggingface_hub/_snapshot_download.py | /datasets/download/ | in xet_get",
+        dict.fromkeys(UNKNOWN_CAUSES, FailureKind.NETWORK),
+    ),
     # A model or a tokenizer whose files the installed libraries cannot read
     FailurePlace(
         ", in from_pretrained | .from_pretrained( | , in load_model | , in _initialize_model",

@@ -275,6 +275,11 @@ CONSEQUENCE_TEXTS: Sequence[FailureTexts] = (
         "gettimeouterror",
     ),
     FailureTexts(
+        FailureKind.RUNTIME_ENV,
+        "runtimeenvsetuperror | failed to set up runtime environment",
+        in_any_line=True,
+    ),
+    FailureTexts(
         FailureKind.LIBRARY_MISMATCH,
         "failed to import transformers | (look up to see its traceback)",
     ),
@@ -285,7 +290,7 @@ CONSEQUENCE_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.EXCEPTION,
-        "in dataloader worker process | runtimeenvsetuperror | exceptiongroup:  | ^systemexit",
+        "in dataloader worker process | exceptiongroup:  | ^systemexit",
     ),
     FailureTexts(
         FailureKind.WORKER_DIED,

@@ -53,7 +53,9 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "429 client error | too many requests | toomanyrequests | error code: 429 | error code: 500 | "
         "error code: 502 | error code: 503 | error code: 504 | apiconnectionerror | apitimeouterror | ratelimiterror | "
         "connecterror | pooltimeout | writetimeout | connection refused | connection attempts failed | "
-        "servertimeouterror | statuscode.unavailable | request error | request failed | failed to connect | "
+        "servertimeouterror | statuscode.unavailable | docker.errors. | kubernetes.client.exceptions | "
+        "redis.exceptions. | pymongo.errors. | elastic_transport. | "
+        "error sending request | request error | request failed | failed to connect | "
         "could not connect | cannot connect | unable to connect | no route to host | is unreachable | "
         "api server | "
         "500 server error | 502 server error | 503 server error | "
@@ -79,7 +81,7 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "oci runtime create failed | oci runtime exec failed | failed to create shim task | nvidia-container-cli:  | "
         "error response from daemon:  | failed to pull image | failed to pull and unpack | errimagepull | "
         "imagepullbackoff | invalidimagename | createcontainererror | createcontainerconfigerror | "
-        "runcontainererror | ^fatal:   | while making image from oci registry",
+        "runcontainererror | exec format error | ^fatal:   | while making image from oci registry",
         in_any_line=True,
     ),
     FailureTexts(
@@ -184,6 +186,10 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "is not in struct | unexpected keyword argument | instantiationexception | error in call to target | "
         "error locating target | configattributeerror | configkeyerror | missingmandatoryvalue | "
         "interpolationkeyerror | interpolationresolutionerror | omegaconf.errors.validationerror",
+    ),
+    FailureTexts(
+        FailureKind.RUNTIME_ENV,
+        "failed to upload working_dir | package size … exceeds",
     ),
     FailureTexts(
         FailureKind.CONFIG_KEY,
@@ -298,6 +304,7 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "must match the existing size | to have the same dtype | expected scalar type | "
         "stack expects each tensor to be equal size | sizes of tensors must match | shape mismatch:  | "
         "size does not match | could not broadcast | dtype mismatch | dimension out of range | "
+        "tensor of shape | must have shape | expected shape | wrong shape | invalid shape | incompatible shape | "
         "should have the same shape | identical batch size | cannot be concatenated",
     ),
     FailureTexts(

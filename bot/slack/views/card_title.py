@@ -141,9 +141,17 @@ def list_outcome_parts(run: Run, now: datetime) -> list[Markup]:
         return []
     took = wording.format_duration(run.compute_billed_duration(now))
     steps = run.training.progress.step if run.reason is Reason.SUCCEEDED else None
-    time_text = (
-        took if steps is None else render_plural("{count} step in {time}", "{count} steps in {time}", steps, time=took)
-    )
+    if steps is not None and run.training.progress.steps_left:
+        # A trainer may end without an error before its last step, as where its rollouts have ended with one.
+        time_text = render_phrase(
+            "{step} of {last_step} steps in {time}", step=steps, last_step=run.training.progress.last_step, time=took
+        )
+    else:
+        time_text = (
+            took
+            if steps is None
+            else render_plural("{count} step in {time}", "{count} steps in {time}", steps, time=took)
+        )
     billing = describe_billing(run, now) if run.status is RunStatus.STOPPING else Markup()
     forgotten = (
         render_phrase("SkyPilot no longer knows it")

@@ -20,6 +20,7 @@ RUNPY = '"<frozen runpy>", line 198, in _run_module_as_main'
 IMPORTED = f'"{LIBRARIES}/acme_ops/__init__.py", line 9, in <module>'
 REGISTERS = f'"{LIBRARIES}/acme_hub/registry.py", line 80, in register'
 CHECKS = f'"{LIBRARIES}/acme/workers/config/actor.py", line 70, in __post_init__'
+FETCHES = f'"{LIBRARIES}/huggingface_hub/file_download.py", line 540, in http_get'
 LOADS = f'"{LIBRARIES}/acme_hub/auto.py", line 77, in from_pretrained'
 
 PLACES = {
@@ -50,6 +51,11 @@ PLACES = {
     ),
     "an error of code in a check": ([MAIN, CHECKS], "AttributeError: no attribute 'x'", FailureKind.CODE_ERROR),
     "an error below a check": ([MAIN, CHECKS, REGISTERS], "ValueError: too few rows", FailureKind.CODE_ERROR),
+    "a download that was cut off": (
+        [MAIN, LOADS, FETCHES],
+        "OSError: the file should have 9 bytes but has 8",
+        FailureKind.NETWORK,
+    ),
     "a tokenizer that cannot be read": (
         [MAIN, LOADS],
         "Exception: no variant matches at line 9 column 3",

@@ -105,6 +105,8 @@ LINES = [
     (FailureKind.PATH_TOO_LONG, "OSError: [Errno 36] File name too long: '/c/acme'"),
     (FailureKind.FORKED_CUDA, "RuntimeError: Cannot re-initialize CUDA in forked subprocess. Use 'spawn'"),
     (FailureKind.GPU_HARDWARE, "nvidia-container-cli: initialization error: nvml error: driver not loaded"),
+    (FailureKind.CONTAINER, "exec /usr/bin/acme: exec format error"),
+    (FailureKind.RUNTIME_ENV, "ray.exceptions.RuntimeEnvSetupError: Failed to set up runtime environment."),
     (FailureKind.CONTAINER, "slurmstepd: error: pyxis: couldn't start container"),
     (FailureKind.CONTAINER, "docker: Error response from daemon: manifest for acme/verl:9 not found"),
     (FailureKind.NETWORK, "docker: Error response from daemon: toomanyrequests: pull rate limit"),

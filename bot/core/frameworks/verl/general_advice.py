@@ -71,6 +71,11 @@ GENERAL_REMEDIES: Mapping[FailureKind, str] = {
     FailureKind.TOOL_SERVER: CHECK_SERVER,
     FailureKind.AGENT_SETUP: N_("Check the names of agent loops and tools in the settings and the data."),
     FailureKind.FSDP_SETUP: N_("Check how the code wraps the model, and which of its weights are frozen."),
+    FailureKind.LORA_UNSUPPORTED: N_("Check which modules of the model the adapter changes."),
+    FailureKind.RUNTIME_ENV: N_(
+        "Keep data and checkpoints out of the folder from which the program starts, and install packages in the "
+        "recipe's `setup`."
+    ),
     FailureKind.NOTHING_TO_TRAIN: N_("Check which of the model's weights are frozen."),
     FailureKind.MODEL_UNKNOWN: N_("Check the model's name; for a private model give the bot an `HF_TOKEN`."),
     FailureKind.MODEL_UNSUPPORTED: N_("Use an image with a newer version of transformers, or another model."),

@@ -148,6 +148,12 @@ MACHINE_REMEDIES: Mapping[FailureKind, Remedy] = {
     FailureKind.NODE_LOST: Remedy(
         N_("Launch it again or resume it; `managed=true` lets SkyPilot replace lost machines by itself."),
     ),
+    FailureKind.RUNTIME_ENV: Remedy(
+        N_(
+            "Keep data and checkpoints out of the folder from which the training starts, install packages in the "
+            "recipe's `setup`, and check `ray_kwargs.ray_init.runtime_env`."
+        ),
+    ),
     FailureKind.RAY_UNREACHABLE: Remedy(
         N_(
             "Launch it again on fresh machines; if it happens again, check that the nodes reach port 6379 "

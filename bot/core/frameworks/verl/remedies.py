@@ -173,6 +173,14 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "model freezes; with LoRA also try `actor_rollout_ref.model.enable_gradient_checkpointing=False`."
         ),
     ),
+    FailureKind.LORA_UNSUPPORTED: Remedy(
+        N_(
+            "Leave embeddings and `lm_head` out of `actor_rollout_ref.model.target_modules` (`all-linear` fits most "
+            "models), lower `actor_rollout_ref.model.lora_rank`, or let the rollout have merged weights: "
+            "`actor_rollout_ref.model.lora.merge=True`."
+        ),
+        (SettingChange("actor_rollout_ref.model.lora.merge=True"),),
+    ),
     FailureKind.CHAT_TEMPLATE: Remedy(
         N_("Use an instruction-tuned model, or set `actor_rollout_ref.model.custom_chat_template`."),
     ),

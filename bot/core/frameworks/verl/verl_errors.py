@@ -130,8 +130,17 @@ PLACES = (
         dict.fromkeys(SERVER_KINDS, FailureKind.TOOL_SERVER),
     ),
     FailurePlace(
-        " in save_checkpoint | in _save_checkpoint | dist_checkpointing | in save_pretrained",
+        " in save_checkpoint | in _save_checkpoint | in save_dist_checkpointing | in save_pretrained",
         dict.fromkeys(GPU_KINDS, FailureKind.SAVE_MEMORY),
+    ),
+    FailurePlace(
+        " in load_checkpoint | in _load_checkpoint | in load_dist_checkpointing | in load_state_dict | "
+        "in set_optimizer_state_dict | in set_model_state_dict",
+        dict.fromkeys((*UNKNOWN_CAUSES, FailureKind.TENSOR_SHAPE), FailureKind.CHECKPOINT_MISMATCH),
+    ),
+    FailurePlace(
+        "/vllm/lora/ | /srt/lora/ | in add_lora",
+        dict.fromkeys((*UNKNOWN_CAUSES, FailureKind.TENSOR_SHAPE), FailureKind.LORA_UNSUPPORTED),
     ),
     # Where FSDP takes a model apart, not where it runs one
     FailurePlace(
