@@ -167,10 +167,13 @@ class ReportService:
         """Return the reports of a channel."""
         return [report for report in self.store.list_reports() if report.channel == channel]
 
-    def build_digest(self, report: Report, now: datetime, show: Callable[[Run], Run] | None = None) -> DigestContent:
+    def build_digest(
+        self, report: Report, now: datetime, show: Callable[[Run], Run] | None = None, who: str = ""
+    ) -> DigestContent:
         """Return the content of a report at this time.
 
         Args:
+            who: Slack's id of the only person whose runs count; empty for all.
             show: returns a run as its readers may see it; unless given, as all members of the report's channel may.
         """
         show = show or partial(self._redact_for_channel, report.channel)
@@ -182,8 +185,13 @@ class ReportService:
         ended = self.store.iterate_ended_runs(min(month.begin, report.covered_until - DAY))
         failed: list[str] = []
         sound = partial(skip_failing_runs, probe=lambda run: compute_run_content(run, now), failed=failed)
-        active, gone = ([show(run) for run in sound(filter(report.covers, some))] for some in (open_runs, ended))
+        active, gone = (
+            [show(run) for run in sound(filter(report.covers, some)) if who in ("", run.requester)]
+            for some in (open_runs, ended)
+        )
         content = build_digest_content(report, active, gone, month, now)
+        if who:
+            return replace(content, failed_ids=tuple(dict.fromkeys(failed)))
         settled = ledger.spent_dollars.get(build_ledger_key(month.name, report.budget_key), 0.0)
         costs = content.month_costs.add_other_spending(settled, sum_external_spending(ledger, report.budget_key))
         return replace(content, month_costs=costs, failed_ids=tuple(dict.fromkeys(failed)))
@@ -193,7 +201,7 @@ class ReportService:
         return run if self.channel_may_read(channel, run) else run.redact()
 
     def build_digest_now(
-        self, user: str, channel: str, everywhere: bool, show: Callable[[Run], Run]
+        self, user: str, channel: str, everywhere: bool, show: Callable[[Run], Run], who: str = ""
     ) -> tuple[Report, DigestContent]:
         """Return a report of the last day for this channel, and its content.
 
@@ -202,7 +210,7 @@ class ReportService:
         """
         command = AddReport(Daily(time()), ReportOptions(everywhere=everywhere))
         report = new_report(command, user, channel, self.timezone, self.now() - DAY)
-        return report, self.build_digest(report, self.now(), show)
+        return report, self.build_digest(report, self.now(), show, who)
 
     def _record(self, what: str, report: Report, before: Report | None) -> None:
         """Record a change of a report in the audit."""

@@ -1,8 +1,7 @@
 """Search the runs by recipe, person, state and time, for a list."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 
 from bot.app.ports import RecipeSource
@@ -12,9 +11,7 @@ from bot.app.store_ports import RunReader
 from bot.core.model.run import Run
 from bot.core.model.run_filter import RunFilter, parse_since
 from bot.core.model.run_state import RunStatus
-from bot.core.model.typed_text import format_inline_code, unknown_name_error
-from bot.errors import UserError
-from bot.phrase import Phrase
+from bot.core.model.typed_text import unknown_name_error
 
 
 def search_runs(
@@ -57,30 +54,6 @@ def list_candidates(
 def is_in_list(run: Run, which: str, user: str) -> bool:
     """Return whether a run may be in one of `command.RUN_LISTS`; `active` may hold ended ones where a filter asks."""
     return (which != "mine" or run.requester == user) and (which != "ended" or run.status is RunStatus.ENDED)
-
-
-def find_person(
-    store: RunReader, criteria: RunFilter, find_names: Callable[[Iterable[str]], Mapping[str, str]], user: str
-) -> RunFilter:
-    """Return a filter with Slack's id in place of a person's name. Slack does not search by name, so the bot looks
-    among those who launched the remembered runs.
-
-    Args:
-        find_names: returns people's names, by Slack's id.
-
-    Raises:
-        UserError: no such person, or several.
-    """
-    if not criteria.person_name:
-        return criteria
-    people = dict.fromkeys(
-        run.requester for run in list_candidates(store, "all", replace(criteria, since=""), user, None)
-    )
-    matching_ids = [person for person, name in find_names(people).items() if name.lower() == criteria.person_name]
-    if len(matching_ids) != 1:
-        problem = Phrase("I find no person called {name} here.", name=format_inline_code(criteria.who))
-        raise UserError(problem, Phrase("Mention a person: `who=@ana`; your own runs are `who=me`."))
-    return replace(criteria, who=matching_ids[0])
 
 
 def refuse_unknown_recipe(recipes: RecipeSource, criteria: RunFilter, matching: Sequence[Run]) -> None:

@@ -22,6 +22,7 @@ from bot.app.leader_election import LeaderElection
 from bot.app.log_ingest import LogReadLimits
 from bot.app.operator_notices import Announcer, MemoryWatch
 from bot.app.pending_launches import PendingLaunches
+from bot.app.people_lookup import PeopleLookup
 from bot.app.policy_resumer import PolicyResumer
 from bot.app.ports import Cloud
 from bot.app.price_cache import PriceCache
@@ -285,12 +286,10 @@ def assemble(outside: Outside) -> Bot:
     modals = Modals(service, slack, background, CodeLaunches(background, pending), secrets)
     chart_commands = ChartCommands(service, background, chart_publisher)
     tables = TablePublisher(now)
-    report_commands = ReportCommands(service, reports, slack, background, tables, directory.find_names)
     list_commands = ListCommands(queries, background, tables, directory.find_names, now, load_zone(settings.timezone))
     costs = CostService(store, now, settings.timezone)
     cost_commands = CostCommands(costs, background, queries, tables, directory.find_names)
     sample_reader = SampleReader(masked_cloud, partial(randbits, 31))
-    audit_commands = AuditCommands(audit_service, slack, background)
     commands = Commands(
         service,
         slack,
@@ -298,12 +297,13 @@ def assemble(outside: Outside) -> Bot:
         home_publisher,
         language_preferences,
         chart_commands,
-        report_commands,
+        ReportCommands(service, reports, slack, background, tables, directory.find_names),
         cost_commands,
-        audit_commands,
+        AuditCommands(audit_service, slack, background),
         modals.code_launches,
         list_commands,
         SampleCommands(queries, sample_reader, slack, background, language_preferences),
+        PeopleLookup(queries, directory, read_policy),
     )
     requesters = Requesters(service, access)
     buttons = ButtonListeners(service, slack, background, commands, modals, home_publisher, requesters)

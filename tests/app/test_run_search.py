@@ -1,12 +1,11 @@
 """A list with a filter: which runs are looked through, in which order they come, and whom a name means."""
 
-from collections.abc import Iterable, Mapping
 from datetime import UTC, timedelta
 
 import pytest
 
 from bot.adapters.redis.redis_store import RedisStore
-from bot.app.run_search import find_person, refuse_unknown_recipe, search_runs
+from bot.app.run_search import refuse_unknown_recipe, search_runs
 from bot.core.model.run_filter import EVERY_RUN, RunFilter
 from bot.core.model.run_state import Reason
 from bot.errors import UserError
@@ -51,32 +50,6 @@ def test_a_list_has_the_runs_that_pass_with_the_active_ones_first(
 def test_a_run_of_yesterday_is_not_of_today(full: RedisStore) -> None:
     tomorrow = NOON + timedelta(days=1)
     assert search_runs(full, "all", RunFilter(since="today"), "U0ANA", tomorrow, UTC) == []
-
-
-def look_up(people: Iterable[str]) -> Mapping[str, str]:
-    return {person: NAMES[person] for person in people}
-
-
-@pytest.mark.parametrize(
-    ("who", "meant"),
-    [
-        pytest.param("ana", "U0ANA", id="a name"),
-        pytest.param("@ben", "U0BEN", id="with its sign"),
-        pytest.param("U0BEN", "U0BEN", id="an id is no name"),
-        pytest.param("me", "me", id="me"),
-        pytest.param("", "", id="no person"),
-    ],
-)
-def test_a_name_means_a_person_who_has_launched(full: RedisStore, who: str, meant: str) -> None:
-    assert find_person(full, RunFilter(who=who, state="ended"), look_up, "U0ANA").who == meant
-
-
-def test_a_name_that_no_person_or_several_have_is_refused_with_what_to_type(full: RedisStore) -> None:
-    full.add(a_run(id="ppo-4", requester="U0BEN2"), {"run": "true"})
-    for name in ("ben", "lea"):
-        with pytest.raises(UserError, match=f"no person called `{name}`") as refused:
-            find_person(full, RunFilter(who=name, state="ended"), look_up, "U0ANA")
-        assert "who=@ana" in str(refused.value.hint)
 
 
 def test_a_recipe_that_there_is_not_is_refused_unless_it_had_runs() -> None:

@@ -221,7 +221,7 @@ def test_an_admin_asks_who_did_what_to_what_and_since_when(under: Made) -> None:
     bot.say("audit 2h")
     assert "No matching events." in bot.told()
     assert "Give hours or days" in bot.say("audit yesterday")
-    assert "Mention a person" in bot.say("audit who=ana")
+    assert "Type `@` and choose the person" in bot.say("audit who=zoe")
 
 
 def test_many_events_come_as_a_file_to_the_person_alone(under: Made) -> None:

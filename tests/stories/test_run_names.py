@@ -107,9 +107,9 @@ def test_a_list_of_nothing_active_says_how_to_see_what_has_ended(bot: Bot) -> No
     assert "No run matches." in bot.told()
 
 
-@pytest.mark.parametrize("command", ["status", "stop", "logs", "cost", "retry"])
+@pytest.mark.parametrize("command", ["status", "stop", "logs", "retry"])
 def test_a_person_in_place_of_a_run_is_named_and_shown_what_to_type(bot: Bot, command: str) -> None:
     answer = bot.say(f"{command} <@U0BEN|ben>")
     assert "&lt;@" not in answer
     assert f"`{command}` takes a run, and <@U0BEN> is a person." in answer
-    assert ("`/verl budget` <@U0BEN>" if command == "cost" else "`/verl list who=`<@U0BEN>") in answer
+    assert "`/verl list who=`<@U0BEN>" in answer

@@ -27,16 +27,18 @@ from bot.core.commands.command import (
     ShowBudgets,
     ShowChart,
     ShowCost,
+    ShowHistory,
     ShowLogs,
     ShowRunBudget,
     ShowSamples,
     Stop,
 )
-from bot.core.model.audit import BOT, AuditFilter
+from bot.core.commands.typed_people import match_person, parse_person, refuse_user_group
+from bot.core.model.audit import AuditFilter
 from bot.core.model.policy import Scope
 from bot.core.model.rollout import MAX_SAMPLES, SampleOrder
-from bot.core.model.run_filter import STATE_TESTS, RunFilter, parse_since
-from bot.core.model.typed_quantities import parse_budget, parse_timespan
+from bot.core.model.run_filter import ME, STATE_TESTS, RunFilter, is_person_id, parse_since
+from bot.core.model.typed_quantities import parse_amount, parse_budget, parse_timespan
 from bot.core.model.typed_text import (
     ParsedArguments,
     format_inline_code,
@@ -81,6 +83,9 @@ def build_launch_command(arguments: ParsedArguments) -> Launch:
 def build_list_command(arguments: ParsedArguments) -> ListRuns:
     refuse_person_as_list(arguments.names)
     words, criteria = [name.lower() for name in arguments.names], parse_run_filter(arguments)
+    # A name of two words without quotes: `who=ben carter`.
+    if words and criteria.who and not is_person_id(criteria.who) and words[0] not in (*RUN_LISTS, *STATE_TESTS):
+        criteria, words = replace(criteria, who=f"{criteria.who} {words[0]}"), words[1:]
     # One's own runs of a list: `list ended mine`.
     if len(words) == 2 and "mine" in words and not criteria.who:
         words, criteria = [word for word in words if word != "mine"], replace(criteria, who="me")
@@ -105,13 +110,6 @@ def refuse_person_as_list(names: tuple[str, ...]) -> None:
         raise UserError(problem, Phrase("For the runs of a person, type `/verl list who=@PERSON`."))
 
 
-def refuse_user_group(text: str) -> None:
-    """Raise UserError if a user group is named where a person is expected."""
-    if text.lower().startswith("<!subteam"):
-        problem = Phrase("{group} is a user group.", group=format_inline_code(text))
-        raise UserError(problem, Phrase("Name a person, such as `@ana`."))
-
-
 def parse_run_filter(arguments: ParsedArguments) -> RunFilter:
     """Return the filter of a list of runs.
 
@@ -134,18 +132,25 @@ def parse_run_filter(arguments: ParsedArguments) -> RunFilter:
     return RunFilter(recipe, parse_person(arguments), state, since, name)
 
 
-def parse_person(arguments: ParsedArguments) -> str:
-    """Return Slack's id of the person after `who=`, or the name as typed, in small letters; `me` for the person who
-    types; empty where none was typed.
+def build_history_command(arguments: ParsedArguments) -> ShowHistory:
+    """Return the command for a run's history, or for what one person did to it.
+
+    Raises:
+        UserError: neither a run nor a person is named.
     """
-    text = arguments.get_option("who") or ""
-    refuse_user_group(text)
-    mentioned = match_person(text)
-    return mentioned[1] if mentioned else text.lower()
+    run, who = arguments.get_name(0) or "", parse_person(arguments)
+    if not run and not who:
+        usage, example = "history RUN", "history ppo-7f3a"
+        how = Phrase("Type `/verl {usage}`, such as `/verl {example}`.", usage=usage, example=example)
+        raise UserError(Phrase("Which run?"), how)
+    return ShowHistory(run, who)
 
 
 def build_cost_command(arguments: ParsedArguments) -> ShowCost:
-    name = arguments.get_name(0) or COST_SCOPES[0]
+    name, person = arguments.get_name(0) or COST_SCOPES[0], parse_person(arguments)
+    if person or name.startswith(("@", "<@")):
+        mentioned = match_person(name)
+        return ShowCost("", person or (mentioned[1] if mentioned else name.lower()))
     return ShowCost(name.lower() if name.lower() in COST_SCOPES else name)
 
 
@@ -256,36 +261,20 @@ def build_extend_command(arguments: ParsedArguments) -> Extend:
 def build_audit_command(arguments: ParsedArguments) -> ShowAudit:
     """Return the command for an audit of a span and of a person.
 
-    People write the span as `12h` or `7d`, where a number alone means days, and the person as a Slack mention.
+    People write the span as `12h` or `7d`, where a number alone means days, and the person by mention or name;
+    `verlbot` is the bot itself.
 
     Raises:
-        UserError: the text is no such span, or the person is not mentioned.
+        UserError: the text is no such span.
     """
-    text, person_text = " ".join(arguments.names).lower(), arguments.get_option("who") or ""
-    refuse_user_group(person_text)
+    text = " ".join(arguments.names).lower()
     since = parse_timespan(text, "d") if text else timedelta(days=DEFAULT_AUDIT_DAYS)
     if since is None or not timedelta() < since <= MAX_AUDIT_PERIOD:
         raise UserError(
             Phrase("{text} is not a duration.", text=format_inline_code(text)),
             Phrase("Give hours or days: `12h`, `7d`."),
         )
-    person = PERSON_MENTION.fullmatch(person_text)
-    if person_text and person is None and person_text != BOT:
-        hint = Phrase("Mention a person: `who=@ana`; what I did by myself is `who=verlbot`.")
-        raise UserError(describe_unknown_person(person_text), hint)
-    return ShowAudit(AuditFilter(since, person[1] if person else person_text, arguments.get_option("what") or ""))
-
-
-PERSON_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*+)?>")
-"""A mention as Slack writes it: `<@U0ANA|ana>`."""
-
-PERSON_ID = re.compile(r"@([UW][A-Z]{0,20}[0-9][A-Z0-9]{0,40})")
-"""A person's id as it is shown where Slack renders no mention: `@U0ANA`."""
-
-
-def match_person(text: str) -> re.Match[str] | None:
-    """Return the match of a person's mention, or id, whose first group is the id; None for another text."""
-    return PERSON_MENTION.fullmatch(text) or PERSON_ID.fullmatch(text)
+    return ShowAudit(AuditFilter(since, parse_person(arguments), arguments.get_option("what") or ""))
 
 
 BUDGET_SCOPES = {"team": Scope.TEAM, "workspace": Scope.WORKSPACE}
@@ -301,20 +290,27 @@ def build_budget_command(
     Raises:
         UserError: there is no such person, or the amount is none.
     """
-    name, person = arguments.names[0], match_person(arguments.names[0])
+    name, *amount = join_budget_name(arguments.names)
     refuse_user_group(name)
+    mentioned, is_typed = match_person(name), name.startswith("@") or name.lower() == ME
+    person = mentioned[1] if mentioned else name.lower() if is_typed else ""
     scope = Scope.PERSON if person else BUDGET_SCOPES.get(name.lower())
-    if name.startswith("@") and person is None:
-        raise UserError(describe_unknown_person(name), Phrase("Choose the person from Slack's list after the `@`."))
-    if len(arguments.names) == 1:
-        return ShowBudgets(scope, person[1] if person else "") if scope else ShowRunBudget(name)
-    dollars = parse_budget(" ".join(arguments.names[1:]))
-    return SetMonthlyBudget(scope, dollars, person[1] if person else "") if scope else SetBudget(name, dollars)
+    if not amount:
+        return ShowBudgets(scope, person) if scope else ShowRunBudget(name)
+    dollars = parse_budget(" ".join(amount))
+    return SetMonthlyBudget(scope, dollars, person) if scope else SetBudget(name, dollars)
 
 
-def describe_unknown_person(text: str) -> Phrase:
-    """Return that a text names no person of the workspace."""
-    return Phrase("I find no person called {name} here.", name=format_inline_code(text))
+def join_budget_name(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words with a name of several words before an amount as one: `budget ana roth 30`.
+
+    >>> join_budget_name(("ana", "roth", "30")), join_budget_name(("ppo-7f3a", "1", "000"))
+    (('ana roth', '30'), ('ppo-7f3a', '1', '000'))
+    """
+    *words, last = names
+    if len(words) > 1 and parse_amount(last) is not None and not any(char.isdecimal() for char in "".join(words[1:])):
+        return (" ".join(words), last)
+    return names
 
 
 def build_plot_command(arguments: ParsedArguments) -> ShowChart:

@@ -66,9 +66,14 @@ class ListRuns:
 
 @dataclass(frozen=True, slots=True)
 class ShowCost:
-    """Show what a run has cost, or what one of `COST_SCOPES` has cost this month."""
+    """Show what a run has cost, or what one of `COST_SCOPES` has cost this month.
+
+    Attributes:
+        person: Slack's id or the typed name of a person, in place of a run; may be empty.
+    """
 
     of: str = "mine"
+    person: str = ""
 
 
 PICTURE_FLAG, RAW_FLAG, FOLLOW_FLAG = "picture", "raw", "follow"
@@ -219,7 +224,7 @@ class ShowBudgets:
 
     Attributes:
         scope: None for all three.
-        person: Slack's id; empty for the person who asks.
+        person: Slack's id or the typed name; empty for the person who asks.
     """
 
     scope: Scope | None = None
@@ -238,7 +243,7 @@ class SetMonthlyBudget:
     """Set the monthly budget in dollars of the channel, the workspace, or a person.
 
     Attributes:
-        person: Slack's id, for that scope.
+        person: Slack's id or the typed name, for that scope.
     """
 
     scope: Scope
@@ -263,9 +268,10 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class ShowHistory:
-    """Show who did what to a run."""
+    """Show who did what to a run; `who`, Slack's id or a typed name, shows the acts of one person."""
 
     run: str
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)

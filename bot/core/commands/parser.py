@@ -4,9 +4,10 @@ import re
 from dataclasses import replace
 
 from bot.core.commands.aliases import GREETINGS, find_language_of, resolve_command_word
-from bot.core.commands.builders import SAMPLE_WORDS, match_person
+from bot.core.commands.builders import SAMPLE_WORDS
 from bot.core.commands.command import Command, ShowHelp, ShowWelcome
 from bot.core.commands.specs import COMMAND_SPECS, RUN_COMMANDS, CommandSpec
+from bot.core.commands.typed_people import match_person
 from bot.core.masking.masker import SHAPE_MASKER, Masker
 from bot.core.model import typed_text
 from bot.core.model.characters import to_half_width
@@ -18,6 +19,7 @@ from bot.core.model.typed_text import (
     ParsedArguments,
     describe_override_refusal,
     format_inline_code,
+    quote_word,
     show_typed_names,
     unknown_name_error,
 )
@@ -235,7 +237,7 @@ def check_arguments(arguments: ParsedArguments, spec: CommandSpec, thread_run: s
         raise UserError(surplus, surplus_hint(spec, surplus_word))
     if not spec.takes_settings:
         refuse_settings(arguments, spec)
-    if spec.word in RUN_COMMANDS and spec.word != "budget":
+    if spec.word in RUN_COMMANDS and spec.word not in ("budget", "cost"):
         refuse_person(names, spec)
     return replace(arguments, names=names, thread_run=thread_run, omits_run=fills_in_run)
 
@@ -243,13 +245,16 @@ def check_arguments(arguments: ParsedArguments, spec: CommandSpec, thread_run: s
 def refuse_person(names: tuple[str, ...], spec: CommandSpec) -> None:
     """Raise UserError if a person is named where a run is expected."""
     mentioned = next(filter(None, map(match_person, names)), None)
+    if typed := next((name for name in names if name.startswith("@") and match_person(name) is None), None):
+        shown = format_inline_code(typed)
+        problem = Phrase("`{command}` takes a run, and {person} is a person.", command=spec.word, person=shown)
+        raise UserError(problem, Phrase("The runs of a person: `/verl list who={person}`", person=quote_word(typed)))
     if mentioned is None:
         return
     person = name_person(mentioned[1])
     problem = Phrase("`{command}` takes a run, and {person} is a person.", command=spec.word, person=person)
     runs = Phrase("The runs of {person}: `/verl list who=`{person}", person=person)
-    month = Phrase("What {person} has spent this month: `/verl budget` {person}", person=person)
-    raise UserError(problem, month if spec.word == "cost" else runs)
+    raise UserError(problem, runs)
 
 
 QUESTIONS_BY_NAME = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from bot.core.commands.typed_people import parse_person
 from bot.core.model.run_state import SummaryInterval
 from bot.core.model.schedule import (
     SCHEDULE_HINT,
@@ -34,9 +35,14 @@ class ListReports:
 
 @dataclass(frozen=True, slots=True)
 class ShowReport:
-    """The request to show a report as of now, to this person only."""
+    """The request to show a report as of now, to this person only.
+
+    Attributes:
+        who: Slack's id or the typed name of the only person whose runs it covers; may be empty.
+    """
 
     everywhere: bool = False
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +96,10 @@ ReportCommand = ListReports | ShowReport | AddReport | ChangeReport | RemoveRepo
 
 def build_report_command(arguments: ParsedArguments) -> ReportCommand:
     """Return the command of the words after `report`: a schedule, or a name with the change to it."""
-    options = parse_options(arguments)
-    match tuple(name.lower() for name in arguments.names):
+    options, words = parse_options(arguments), tuple(name.lower() for name in arguments.names)
+    if who := parse_person(arguments):
+        return build_report_of_person(words, options, who)
+    match words:
         case () if options == ReportOptions():
             return ListReports()
         case ("now",):
@@ -112,13 +120,25 @@ def build_report_command(arguments: ParsedArguments) -> ReportCommand:
             return ChangeReport(name, parse_channel_schedule(tuple(schedule)) if schedule else None, options)
         case (name, "every", *interval_words):
             return SetSummaryInterval(name, parse_summary_interval(" ".join(interval_words)))
-    words = format_inline_code(
+    typed = format_inline_code(
         " ".join(arguments.names) or " ".join(f"{key}={value}" for key, value in arguments.parameters)
     )
     raise UserError(
-        Phrase("{words} is not a schedule.", words=words),
+        Phrase("{words} is not a schedule.", words=typed),
         join_sentences(Phrase(SCHEDULE_HINT), Phrase(RUN_REPORT_HINT)),
     )
+
+
+def build_report_of_person(words: tuple[str, ...], options: ReportOptions, who: str) -> ShowReport:
+    """Return the command for a report on one person's runs, as of now.
+
+    Raises:
+        UserError: a schedule is typed.
+    """
+    if words not in ((), ("now",)):
+        all_runs = Phrase("A scheduled report covers the runs of every person.")
+        raise UserError(all_runs, Phrase("For one person, as of now: `/verl report now who=@ana`."))
+    return ShowReport(bool(options.everywhere), who)
 
 
 def parse_channel_schedule(words: tuple[str, ...]) -> Schedule:

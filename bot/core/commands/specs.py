@@ -12,6 +12,7 @@ from bot.core.commands.builders import (
     build_cost_command,
     build_explain_command,
     build_extend_command,
+    build_history_command,
     build_launch_command,
     build_list_command,
     build_logs_command,
@@ -39,7 +40,6 @@ from bot.core.commands.command import (
     ShowArtifacts,
     ShowBudgets,
     ShowHelp,
-    ShowHistory,
     ShowStatus,
 )
 from bot.core.commands.report_command import build_report_command
@@ -296,30 +296,34 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
             "cost",
             N_(
                 "Show what a run has cost and where each number comes from, or this month's cost: "
-                "`mine` (default), `team` for this channel, `month` for the workspace."
+                "`mine` (default), `team` for this channel, `month` for the workspace, `who=@ana` for a person."
             ),
             "cost ppo-7f3a",
             build_cost_command,
             optional="mine|team|RUN|month",
+            options={"who": "@PERSON"},
         ),
         CommandSpec(
             "report",
             N_(
                 "Report this channel's runs on a schedule. Without arguments: list the schedules. "
                 "`report report-1 daily 10:00` changes one, `report report-1 off` removes it, `report now` shows the "
-                "report to you. `report RUN every 20 steps` sets how often a run's thread gets a summary."
+                "report to you, with `who=` that of one person's runs. "
+                "`report RUN every 20 steps` sets how often a run's thread gets a summary."
             ),
             "report weekdays 09:00 quiet=22:00-07:00",
             build_report_command,
             variadic="daily|weekdays HH:MM|every 2h",
-            options={"tz": "ZONE", "quiet": "HH:MM-HH:MM", "runs": "all"},
+            options={"tz": "ZONE", "quiet": "HH:MM-HH:MM", "runs": "all", "who": "@PERSON"},
         ),
         CommandSpec(
             "history",
-            N_("Show who did what to a run, and what the bot did by itself."),
+            N_("Show who did what to a run, and what the bot did by itself; `who=` shows one person's acts."),
             "history ppo-7f3a",
-            lambda arguments: ShowHistory(arguments.names[0]),
-            required=("RUN",),
+            build_history_command,
+            optional="RUN",
+            names="RUN",
+            options={"who": "@PERSON"},
         ),
         CommandSpec(
             "audit",

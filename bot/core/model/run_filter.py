@@ -36,6 +36,21 @@ ENDED_STATES = ("ended", "succeeded", "failed", "stopped", "declined")
 """States that ended runs have too."""
 
 
+ME = "me"
+"""The word for the person who types."""
+
+PERSON_ID = re.compile("[UW][A-Z0-9]{1,40}")
+
+
+def is_person_id(text: str) -> bool:
+    """Return whether a text is Slack's id of a person, not a name.
+
+    >>> is_person_id("U0BEN"), is_person_id("ben"), is_person_id("")
+    (True, False, False)
+    """
+    return PERSON_ID.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class RunFilter:
     """What the runs of a list have in common; an empty field leaves out none.

@@ -8,6 +8,7 @@ from functools import partial
 from slack_sdk import WebClient
 
 from bot.app.language_preferences import LanguagePreferences
+from bot.app.people_lookup import PeopleLookup
 from bot.app.run_explainer import explain_run
 from bot.app.run_queries import LaunchPreview, Requester
 from bot.app.run_service import RunService
@@ -83,7 +84,7 @@ class Commands:
         client: uploads files; background: computes answers that take longer than an acknowledgement;
             home_publisher: updates the App Home pages; language_preferences: the language of each person;
             chart_commands, report_commands, cost_commands, audit_commands, code_launches, list_commands,
-            sample_commands: execute the commands of their kinds.
+            sample_commands: execute the commands of their kinds; people: finds people by their names.
     """
 
     service: RunService
@@ -98,6 +99,7 @@ class Commands:
     code_launches: CodeLaunches
     list_commands: ListCommands
     sample_commands: SampleCommands
+    people: PeopleLookup
 
     def answer(self, command: Command, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Execute a command. Return a function that renders its answer.
@@ -110,6 +112,7 @@ class Commands:
         # An owner may always stop a run, even after losing the role that launched it.
         if not isinstance(command, Stop):
             self.service.refuse(Act.READ, requester)
+            command = self.people.resolve(command, requester)
         match command:
             case Launch():
                 return self.launch(command, requester, responder)

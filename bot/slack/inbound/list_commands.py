@@ -9,7 +9,7 @@ from functools import partial
 
 from bot.app.ports import Now
 from bot.app.run_queries import Requester, RunQueries
-from bot.app.run_search import find_person, refuse_unknown_recipe, search_runs
+from bot.app.run_search import refuse_unknown_recipe, search_runs
 from bot.core.commands.command import ListRuns
 from bot.core.model.run import Run
 from bot.core.model.run_stub import RunStub
@@ -44,11 +44,10 @@ class ListCommands:
         selection = which if criteria.is_empty else answers.FILTERED
 
         def find_runs(which: str) -> Sequence[Run]:
-            wanted = find_person(self.queries.store, criteria, self.find_names, requester.user)
-            runs = search_runs(self.queries.store, which, wanted, requester.user, self.now(), self.zone)
-            refuse_unknown_recipe(self.queries.recipes, wanted, runs)
+            runs = search_runs(self.queries.store, which, criteria, requester.user, self.now(), self.zone)
+            refuse_unknown_recipe(self.queries.recipes, criteria, runs)
             # A name may be searched for only among runs whose names the person may read.
-            return [run for run in runs if not wanted.name or self.queries.visibility.can_see(requester.actor, run)]
+            return [run for run in runs if not criteria.name or self.queries.visibility.can_see(requester.actor, run)]
 
         def suggest_ended() -> Markup:
             looks_further = which == "active" and not criteria.is_empty and not criteria.includes_ended

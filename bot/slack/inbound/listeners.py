@@ -54,7 +54,7 @@ from bot.slack.views.launch_form import (
     build_refusal,
 )
 from bot.slack.views.message import Answer
-from bot.slack.views.typed_markup import restore_typed_text, strip_mention
+from bot.slack.views.typed_markup import list_unnamed_people, name_people, restore_typed_text, strip_mention
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ class Listeners:
 
     def on_command(self, ack: Ack, command: dict[str, Any], respond: Respond) -> None:
         """Execute a slash command."""
-        parsed_command = parse_command(restore_typed_text(command.get("text") or ""), masker=self.secrets.masker)
+        parsed_command = parse_command(self.restore_line(command.get("text") or ""), masker=self.secrets.masker)
         requester = self.requesters.build_requester(
             command, command["user_id"], command["channel_id"], command["trigger_id"]
         )
@@ -209,8 +209,14 @@ class Listeners:
         Raises:
             UserError: the message is not a valid command.
         """
-        text = restore_typed_text(strip_mention(event.get("text") or ""))
+        text = self.restore_line(strip_mention(event.get("text") or ""))
         return parse_command(text, thread_run_id, self.secrets.masker) if text.strip() else ShowWelcome()
+
+    def restore_line(self, text: str) -> str:
+        """Return what a person typed, with the names of people whom Slack mentions by their ids alone."""
+        line = restore_typed_text(text)
+        unnamed = list_unnamed_people(line)
+        return name_people(line, self.commands.people.directory.find_all_names(unnamed)) if unnamed else line
 
     def on_home(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """Publish the App Home page that a person has opened."""

@@ -33,7 +33,7 @@ from bot.core.model.run import Run
 from bot.core.rules.chart_data import Chart, RunHistory, build_comparison_chart, build_metric_chart, build_reward_chart
 from bot.core.rules.unstarted_runs import refuse_unstarted
 from bot.errors import Unavailable, UserError
-from bot.phrase import N_, Phrase
+from bot.phrase import N_, Phrase, name_person
 from bot.runtime.failure_isolation import report_once
 from bot.slack.inbound.background import BackgroundReplies, DeferredAnswer, post_direct_message
 from bot.slack.outbound.chart_publisher import ChartPublisher
@@ -170,9 +170,9 @@ class ReportCommands:
                     (report, report_service.load_zone(report.zone)) for report in self.reports.list_for_channel(channel)
                 ]
                 return partial(schedule_views.list_reports, reports_with_zones, self.reports.now())
-            case ShowReport(everywhere):
+            case ShowReport(everywhere, who):
                 return lambda: self.background.answer_later(
-                    partial(self.build_digest_now, requester, everywhere), self.tables.with_tables(reply), user
+                    partial(self.build_digest_now, requester, everywhere, who), self.tables.with_tables(reply), user
                 )
             case AddReport():
                 return self.create_report(command, requester, reply)
@@ -185,15 +185,17 @@ class ReportCommands:
                 (shown_run,) = self.service.queries.redact_for(requester.actor, [run])
                 return partial(schedule_views.confirm_summaries, shown_run, interval)
 
-    def build_digest_now(self, requester: Requester, everywhere: bool) -> Answer:
-        """Return the current digest. Called in the background: it reads every run that ended this month."""
+    def build_digest_now(self, requester: Requester, everywhere: bool, who: str) -> Answer:
+        """Return the current digest, of one person's runs where `who` is given. Called in the background: it reads
+        every run that ended this month.
+        """
 
         def show(run: Run) -> Run:
             return self.service.queries.redact_for(requester.actor, [run])[0]
 
-        report, content = self.reports.build_digest_now(requester.user, requester.channel, everywhere, show)
-        show_person = name_plainly(self.find_names(content.people))
-        return render_report_answer(report, content, self.reports.now(), show_person)
+        report, content = self.reports.build_digest_now(requester.user, requester.channel, everywhere, show, who)
+        show_person = name_plainly(self.find_names([*content.people, *([who] if who else [])]))
+        return render_report_answer(report, content, self.reports.now(), show_person, who)
 
     def create_report(self, command: AddReport, requester: Requester, reply: Responder) -> DeferredAnswer:
         """Create a report: at once where the time zone was typed, else in the background, because Slack is queried for
@@ -302,8 +304,15 @@ class AuditCommands:
             UserError: the run does not exist, or the person may not.
         """
         match command:
-            case ShowHistory(run_id):
-                return partial(audit_views.render_run_history, *self.service.read_history(run_id, requester))
+            case ShowHistory("", who):
+                person = name_person(who)
+                runs = Phrase("The runs of {person}: `/verl list all who=`{person}", person=person)
+                raise UserError(Phrase("Which run?"), runs)
+            case ShowHistory(run_id, who):
+                run, events = self.service.read_history(run_id, requester)
+                return partial(
+                    audit_views.render_run_history, run, [event for event in events if who in ("", event.who)], who
+                )
             case Forget(run_id):
                 return partial(acknowledge_deletion, self.service.forget(run_id, requester))
             case ShowAudit():

@@ -214,6 +214,22 @@ class SlackDirectory:
         done, _ = wait(futures.values(), self._answer_seconds)
         return {user: name for user, future in futures.items() if future in done and (name := read_name(future))}
 
+    def find_all_names(self, users: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Return all names of people by Slack's id: display name, real name, handle; see `NameDirectory`."""
+        futures = {user: self._people.get_or_fetch(user, partial(self._fetch_person, user)) for user in users}
+        done, _ = wait(futures.values(), self._answer_seconds)
+        return {user: read_names(future) for user, future in futures.items() if future in done}
+
+    def list_members(self, channel_id: str) -> frozenset[str]:
+        """Return who is in a channel; no one where Slack does not say."""
+        if not channel_id.startswith(("C", "G")):
+            return frozenset()
+        question = partial(self._fetch_channel_members, channel_id)
+        try:
+            return wait_for_answer(self._members.get_or_fetch(channel_id, question), self._answer_seconds)
+        except Unavailable:
+            return frozenset()
+
     def _find_own_team(self) -> str:
         """Return the id of the bot's workspace."""
         try:
@@ -274,12 +290,17 @@ JsonObject = dict[str, Any]
 
 def read_name(future: "Future[JsonObject | None]") -> str:
     """Return the name in Slack's description of a person; empty where there is none."""
+    return next(iter(read_names(future)), "")
+
+
+def read_names(future: "Future[JsonObject | None]") -> tuple[str, ...]:
+    """Return the names in Slack's description of a person, the one that Slack shows first."""
     if future.exception() is not None:
-        return ""
+        return ()
     description = future.result() or {}
     profile = description.get("profile") or {}
     names = (profile.get("display_name"), profile.get("real_name"), description.get("name"))
-    return next((str(name) for name in names if name), "")[:MAX_NAME_CHARACTERS]
+    return tuple(str(name)[:MAX_NAME_CHARACTERS] for name in names if name)
 
 
 def classify_person(description: JsonObject | None, own_team: str, workspaces: frozenset[str]) -> PersonKind:

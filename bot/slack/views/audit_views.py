@@ -116,9 +116,18 @@ FIELD_PHRASES: Mapping[str, str] = {
 """The changed fields that a message shows; the file shows all."""
 
 
-def render_run_history(run: Run, events: Sequence[AuditEvent]) -> Answer:
-    """Return the events of a run, the oldest first; the last `MAX_SHOWN_EVENTS` if there are more."""
+def render_run_history(run: Run, events: Sequence[AuditEvent], who: str = "") -> Answer:
+    """Return the events of a run, the oldest first; the last `MAX_SHOWN_EVENTS` if there are more.
+
+    Args:
+        who: Slack's id of the person whose events these are; empty for everyone.
+    """
     head = render_phrase("What people and I did to {run}.", run=wording.link_run(run))
+    if who:
+        head = render_phrase("What {person} did to {run}.", person=mention(who), run=wording.link_run(run))
+    if not events and who:
+        nothing = render_phrase("{person} did nothing to {run}.", person=mention(who), run=wording.link_run(run))
+        return build_text_answer(nothing)
     if not events:
         return build_text_answer(render_phrase("No events are recorded for {run}.", run=wording.link_run(run)))
     left_out = len(events) - MAX_SHOWN_EVENTS

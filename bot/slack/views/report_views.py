@@ -77,11 +77,18 @@ def render_report(
 
 
 def render_report_answer(
-    report: Report, content: DigestContent, now: datetime, show_person: Callable[[str], Markup] = mention
+    report: Report,
+    content: DigestContent,
+    now: datetime,
+    show_person: Callable[[str], Markup] = mention,
+    who: str = "",
 ) -> Answer:
-    """Return the report as an answer to a person."""
+    """Return the report as an answer to a person, of the runs of one person where `who` is given."""
     message = render_report(report, content, now, now, show_person=show_person)
-    return build_answer(message.text, message.blocks)
+    blocks = message.blocks
+    if who:
+        blocks = (context(render_phrase("Only runs that {person} launched.", person=show_person(who))), *blocks)
+    return build_answer(message.text, blocks)
 
 
 def build_active_table(content: DigestContent, now: datetime, show_person: Callable[[str], Markup]) -> list[Block]:

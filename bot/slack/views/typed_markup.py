@@ -1,6 +1,7 @@
 """What a person typed, as Slack delivers it: with links, entities and mentions. Pure."""
 
 import re
+from collections.abc import Mapping, Sequence
 
 from bot.slack.views.mrkdwn import ENTITIES, ENTITY_PATTERN
 
@@ -26,3 +27,36 @@ def strip_mention(text: str) -> str:
     """
     rest = LEADING_MENTION.sub("", text).strip()
     return rest.strip("`") if rest.startswith("`") and rest.endswith("`") else rest
+
+
+UNNAMED_PERSON = re.compile(r"<@([UW][A-Z0-9]{1,40})>|(?<![\w<|@.])@([UW][A-Z]{0,20}[0-9][A-Z0-9]{0,40})(?![\w.])")
+"""A person whom a text mentions by Slack's id alone."""
+
+MAX_UNNAMED_PEOPLE = 10
+"""Maximum people of one line whose names Slack is asked for."""
+
+
+def list_unnamed_people(text: str) -> list[str]:
+    """Return Slack's ids of the people whom a text mentions without their names, the first ones.
+
+    >>> list_unnamed_people("list who=<@U0BEN> <@U0ANA|ana> @U0LEA")
+    ['U0BEN', 'U0LEA']
+    """
+    people = dict.fromkeys(match[1] or match[2] for match in UNNAMED_PERSON.finditer(text))
+    return list(people)[:MAX_UNNAMED_PEOPLE]
+
+
+def name_people(text: str, names: Mapping[str, Sequence[str]]) -> str:
+    """Return the text with a name in each mention that has none, where one is known; it has no spaces.
+
+    >>> name_people("list who=<@U0BEN> @U0LEA", {"U0BEN": ("Ben Carter", "ben"), "U0LEA": ("Lea Zhou",)})
+    'list who=<@U0BEN|ben> <@U0LEA|Lea_Zhou>'
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        user = match[1] or match[2]
+        known = [re.sub(r"[<>|@#\"'`=,]", "", name) for name in names.get(user, ())]
+        name = next((name for name in known if name and " " not in name), "_".join(known[0].split()) if known else "")
+        return f"<@{user}|{name}>" if name else match[0]
+
+    return UNNAMED_PERSON.sub(fill, text)

@@ -91,7 +91,7 @@ def test_an_amount_that_can_be_read_in_one_way_is_taken(bot: Bot, amount: str, d
         pytest.param("language English", "Your language is English", id="English"),
         pytest.param("budget team", "This channel", id="what the channel may spend"),
         pytest.param("budget <@U0ANA|ana>", "<@U0ANA>", id="what a person may spend"),
-        pytest.param("budget @nobody 800", "I find no person called `@nobody` here.", id="a person who is not here"),
+        pytest.param("budget @nobody 800", "No person called `@nobody` has used verlbot.", id="no such person"),
         pytest.param("compare A B C", "`compare` takes two runs.", id="three runs"),
         pytest.param("report smoke-0001 every 0 steps", "must be at least 1", id="no steps"),
         pytest.param("extend smoke-0001 30", "`extend smoke-0001 30m` or `extend smoke-0001 30h`", id="30 of what"),
@@ -126,7 +126,7 @@ def test_an_amount_that_can_be_read_in_one_way_is_taken(bot: Bot, amount: str, d
         pytest.param("list since=2026-13-01", "`since` cannot be `2026-13-01`.", id="no day"),
         pytest.param("list since=soon", "`mon`, `yesterday`, `2026-11-03`, `12h`, `7d`", id="no time"),
         pytest.param("list recipe=smok", "Did you mean `smoke`?", id="a mistyped recipe"),
-        pytest.param("list who=@zoe", "I find no person called `@zoe` here.", id="no person of that name"),
+        pytest.param("list who=@zoe", "No person called `@zoe` has used verlbot.", id="no person of that name"),
         pytest.param("list status=running", "Did you mean `state`?", id="a mistyped filter"),
     ],
 )  # fmt: skip
