@@ -47,7 +47,8 @@ class OperationSettings(SlackSettings):
 
     redis_url: str = setting(
         "REDIS_URL",
-        "Address of the Redis database. If not set, the bot starts its own in the data directory.",
+        "Address of the Redis database: `redis://`, `rediss://` with TLS, `unix://`, or `redis+sentinel://` with the "
+        "Sentinels and their service. If not set, the bot starts its own in the data directory.",
         "",
         parse_store_url,
         secret=True,

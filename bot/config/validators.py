@@ -7,6 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+from bot.config.sentinel_url import is_sentinel_url
+
 
 def parse_positive(text: str) -> float:
     """Return a number above 0."""
@@ -98,6 +100,10 @@ def parse_sky_token(text: str) -> str:
 
 def parse_store_url(text: str) -> str:
     """Return the URL of a store."""
+    if text.startswith(("redis+sentinel://", "rediss+sentinel://")):
+        if not is_sentinel_url(text):
+            raise ValueError("an address such as redis+sentinel://sentinel-0:26379,sentinel-1:26379/mymaster/0")
+        return text
     if not text.startswith(("redis://", "rediss://", "unix://")) or not is_address(text):
         raise ValueError(
             "an address such as redis://localhost:6379/0, with special characters of the password percent-encoded"

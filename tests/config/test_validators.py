@@ -22,6 +22,12 @@ from bot.config.validators import choice_parser, token_parser
         pytest.param(token_parser("xoxb-"), "xoxb-1-a", "xoxb-1-a", id="a token"),
         pytest.param(validators.parse_channel_id, "C0123456789", "C0123456789", id="a channel"),
         pytest.param(validators.parse_store_url, "rediss://:p%40@h:1/0", "rediss://:p%40@h:1/0", id="a store"),
+        pytest.param(
+            validators.parse_store_url,
+            "redis+sentinel://:p@s-0,s-1:1/verl/2",
+            "redis+sentinel://:p@s-0,s-1:1/verl/2",
+            id="a store that Sentinels watch",
+        ),
         pytest.param(validators.parse_web_address, "https://x.example/", "https://x.example", id="an address"),
         pytest.param(
             validators.parse_tracker_hosts,
@@ -55,6 +61,8 @@ def test_a_valid_text_is_read(parse: Callable[[str], object], text: str, value: 
         pytest.param(token_parser("xoxb-"), "xoxp-1", "begins with xoxb-", id="another kind of token"),
         pytest.param(validators.parse_channel_id, "#training", "C0123456789", id="the name of a channel"),
         pytest.param(validators.parse_store_url, "host:6379", "redis://", id="no scheme"),
+        pytest.param(validators.parse_store_url, "redis+sentinel://s-0,s-1:1", "sentinel-0:26379,", id="no service"),
+        pytest.param(validators.parse_store_url, "redis+sentinel://s-0,/verl", "sentinel-0:26379,", id="no host"),
         pytest.param(validators.parse_store_url, "redis://:a/b@h:1", "percent-encoded", id="a slash in a password"),
         pytest.param(validators.parse_web_address, "x.example", "https://", id="no scheme of the web"),
         pytest.param(validators.parse_tracker_hosts, "https://wandb.ai/team", "wandb.ai,", id="a page of a tracker"),

@@ -11,6 +11,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
+from bot.adapters.redis.sentinel_client import create_sentinel_client
+from bot.config.sentinel_url import is_sentinel_url
 from bot.errors import Unavailable, UnreadableRecord
 from bot.phrase import Phrase
 
@@ -57,12 +59,14 @@ def create_client(url: str, answer_seconds: float) -> Redis:
     One immediate retry covers a connection that the server has closed meanwhile; redis-py's own retries wait for
     seconds between them (measured with 8.1).
     """
-    return Redis.from_url(
-        url,
-        socket_timeout=answer_seconds,
-        socket_connect_timeout=answer_seconds,
-        retry=Retry(NoBackoff(), 1),
-    )
+    options = {
+        "socket_timeout": answer_seconds,
+        "socket_connect_timeout": answer_seconds,
+        "retry": Retry(NoBackoff(), 1),
+    }
+    if is_sentinel_url(url):
+        return create_sentinel_client(url, options)
+    return Redis.from_url(url, **options)
 
 
 def check_connection(redis: Redis) -> None:

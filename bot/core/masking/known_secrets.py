@@ -65,6 +65,9 @@ def is_worth_hiding(value: str) -> bool:
     )
 
 
+QUERY_PASSWORD = re.compile(r"[?&](?:sentinel_)?password=([^&#\s]{1,1024})")
+
+
 def extract_passwords(url: str) -> set[str]:
     """Return the password in a URL, both as written and decoded, with any characters in it.
 
@@ -72,10 +75,12 @@ def extract_passwords(url: str) -> set[str]:
     {'ab/c[d'}
     >>> sorted(extract_passwords("redis://:hunt%21er@redis.example.org")), extract_passwords("https://sky.example.org")
     (['hunt!er', 'hunt%21er'], set())
+    >>> extract_passwords("redis+sentinel://sentinel-0,sentinel-1/verl?sentinel_password=hunter2")
+    {'hunter2'}
     """
     match = URL_USERINFO.match(url)
-    password = match[1].partition(":")[2] if match else ""
-    return {password, decode_percent(password)} - {""}
+    passwords = [match[1].partition(":")[2] if match else "", *QUERY_PASSWORD.findall(url)]
+    return {form for password in passwords for form in (password, decode_percent(password))} - {""}
 
 
 def decode_percent(text: str) -> str:

