@@ -15,6 +15,7 @@ from bot.core.model.report import Report
 from bot.core.model.sent_message import Notice
 from bot.slack.outbound.conversation import Conversation
 from bot.slack.outbound.message_calls import BlockRenderer, send_message
+from bot.slack.outbound.web_client import SlackUncertain
 from bot.slack.views.message import Message
 from slack_playground.workspace import Message as SlackMessage
 from tests.builders import NOON, running
@@ -157,6 +158,33 @@ def test_a_crash_around_the_sending_neither_loses_nor_repeats(
     assert len(roots(bot, user)) == is_sent
     bot = later(bot)
     speak(bot, seconds=60, step=5)
+    assert len(roots(bot, user)) == 1
+
+
+@pytest.mark.parametrize("user", [user for user in USERS if user.id != "report"])
+def test_what_comes_late_is_removed_by_the_next_bot_where_this_one_died_before_it_sent_it_again(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, user: User
+) -> None:
+    waiting: list[Callable[[], object]] = []
+
+    def takes_it_and_is_silent(
+        client: WebClient, conversation: Conversation, messages: Sequence[Message], show: BlockRenderer
+    ) -> tuple[str, str]:
+        waiting.append(lambda: send_message(client, conversation, messages, show))
+        raise SlackUncertain("timed out")
+
+    user.add(bot.store, TRAINING, "one")
+    with monkeypatch.context() as patch:
+        patch.setattr(SENDER, takes_it_and_is_silent)
+        speak(bot)
+    bot.slack.faults({"method": "chat.postMessage", "trouble": "limited", "times": None, "retry_after_seconds": 5})
+    speak(bot, seconds=60, step=5)
+    bot.slack.faults()
+    bot = later(bot)
+    speak(bot, seconds=30, step=5)
+    waiting[0]()
+    assert len(roots(bot, user)) == 2
+    speak(bot, seconds=700, step=10)
     assert len(roots(bot, user)) == 1
 
 
