@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from bot.app.ports import Now
+from bot.app.run_lookup import has_name
 from bot.app.run_queries import Requester, RunQueries
 from bot.app.store_ports import Audit, RunStore
 from bot.core.model.audit import AuditEvent, AuditFilter, build_request_event
@@ -77,7 +78,7 @@ class AuditService:
             refuse_act(self.read_policy(), Act.FORGET, requester.actor, self.store.get_stub(error.run_id))
             return self._forget_by_id(error.run_id, error.is_open)
         refuse_act(self.read_policy(), Act.FORGET, requester.actor, run)
-        if run.id != name.lower():
+        if run.id != name.lower() and not has_name(run, name):
             raise UserError(
                 Phrase(
                     "{name} is short for {run}. Deleting is final.",

@@ -38,6 +38,7 @@ from bot.core.model.audit import AuditFilter
 from bot.core.model.policy import Scope
 from bot.core.model.rollout import MAX_SAMPLES, SampleOrder
 from bot.core.model.run_filter import ME, STATE_TESTS, RunFilter, is_person_id, parse_since
+from bot.core.model.state_names import STATE_NAMES, find_states
 from bot.core.model.typed_quantities import parse_amount, parse_budget, parse_timespan
 from bot.core.model.typed_text import (
     ParsedArguments,
@@ -47,7 +48,7 @@ from bot.core.model.typed_text import (
     unknown_name_error,
 )
 from bot.errors import UserError
-from bot.phrase import LANGUAGES, Phrase, join_list
+from bot.phrase import LANGUAGES, Phrase
 
 MAX_LOG_LINES = 10_000
 """Maximum log lines that one command may request."""
@@ -86,6 +87,11 @@ def build_list_command(arguments: ParsedArguments) -> ListRuns:
     # A name of two words without quotes: `who=ben carter`.
     if words and criteria.who and not is_person_id(criteria.who) and words[0] not in (*RUN_LISTS, *STATE_TESTS):
         criteria, words = replace(criteria, who=f"{criteria.who} {words[0]}"), words[1:]
+    # A state of several words without quotes: `state=over the limit`, or `list over the limit`.
+    if words and criteria.state and criteria.state not in STATE_TESTS and words[0] not in RUN_LISTS:
+        criteria, words = replace(criteria, state=" ".join((criteria.state, *words))), []
+    if words and not criteria.state and names_state(" ".join(words)):
+        criteria, words = replace(criteria, state=" ".join(words)), []
     # One's own runs of a list: `list ended mine`.
     if len(words) == 2 and "mine" in words and not criteria.who:
         words, criteria = [word for word in words if word != "mine"], replace(criteria, who="me")
@@ -102,6 +108,12 @@ def build_list_command(arguments: ParsedArguments) -> ListRuns:
     raise unknown_name_error("list", which, RUN_LISTS)
 
 
+def names_state(text: str) -> bool:
+    """Return whether a text is a state as lists show it, or may be one in another language."""
+    is_list = text in (*RUN_LISTS, *STATE_TESTS)
+    return not is_list and (not text.isascii() or find_states(text, {name: [name] for name in STATE_NAMES}) != ())
+
+
 def refuse_person_as_list(names: tuple[str, ...]) -> None:
     """Raise UserError if a person, as Slack or a person writes one, is named where a list is expected."""
     person = next((name for name in names if name.startswith(("@", "<@"))), None)
@@ -114,15 +126,9 @@ def parse_run_filter(arguments: ParsedArguments) -> RunFilter:
     """Return the filter of a list of runs.
 
     Raises:
-        UserError: a value is no person, no state, or no time.
+        UserError: a value is no person, or no time.
     """
     state, since = ((arguments.get_option(name) or "").lower() for name in ("state", "since"))
-    if state and state not in STATE_TESTS:
-        states = join_list(format_inline_code(name) for name in STATE_TESTS)
-        raise UserError(
-            Phrase("No state is called {value}.", value=format_inline_code(state)),
-            Phrase("Valid: {names}.", names=states),
-        )
     if since and parse_since(since, datetime.now(UTC), UTC) is None:
         raise UserError(
             Phrase("`{name}` cannot be {value}.", name="since", value=format_inline_code(since)),

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from bot.core.commands.aliases import GREETINGS, find_language_of, resolve_command_word
-from bot.core.commands.builders import SAMPLE_WORDS
+from bot.core.commands.builders import RUN_ID_SHAPE, SAMPLE_WORDS
 from bot.core.commands.command import Command, ShowHelp, ShowWelcome
 from bot.core.commands.specs import COMMAND_SPECS, RUN_COMMANDS, CommandSpec
 from bot.core.commands.typed_people import match_person
@@ -110,12 +110,13 @@ LAST_TEXT_SETTINGS = ("name", "note", "reason", "why")
 
 
 def join_last_text(words: tuple[str, ...], spec: CommandSpec) -> tuple[str, ...]:
-    """Return the words with the last setting's sentence as one: `why=too big for today`, to the end of the line.
+    """Return the words with a setting's sentence as one: `why=too big for today`, to the end of the line, or to the
+    next setting.
 
     >>> join_last_text(("ppo-7f3a", "why=too", "big"), COMMAND_SPECS["decline"])
     ('ppo-7f3a', 'why=too big')
     >>> join_last_text(("ppo", "why=too", "big", "nodes=2"), COMMAND_SPECS["launch"])
-    ('ppo', 'why=too', 'big', 'nodes=2')
+    ('ppo', 'why=too big', 'nodes=2')
     """
     for place, word in enumerate(words):
         key, equals, value = word.partition("=")
@@ -124,6 +125,12 @@ def join_last_text(words: tuple[str, ...], spec: CommandSpec) -> tuple[str, ...]
             takes_it = spec.takes_settings or to_half_width(key).lower() in (*spec.options, *spec.option_aliases)
             if takes_it and rest and not any("=" in other or is_flag(other) for other in rest):
                 return (*words[:place], " ".join(words[place:]))
+            end = next((at for at, other in enumerate(rest) if "=" in other or is_flag(other)), len(rest))
+            named = [other for other in words[:place] if "=" not in other and not is_flag(other)]
+            # Between two settings: only where all names of the command come before it.
+            if takes_it and end and spec.required and len(named) >= len(spec.required):
+                text = " ".join(words[place : place + 1 + end])
+                return (*words[:place], text, *join_last_text(rest[end:], spec))
     return words
 
 
@@ -234,11 +241,12 @@ def check_arguments(arguments: ParsedArguments, spec: CommandSpec, thread_run: s
     if len(names) > spec.max_names:
         surplus_word = names[int(spec.max_names)]
         surplus = Phrase("I didn't understand {word}.", word=format_inline_code(surplus_word))
-        raise UserError(surplus, surplus_hint(spec, surplus_word))
+        raise UserError(surplus, surplus_hint(spec, surplus_word, names))
     if not spec.takes_settings:
         refuse_settings(arguments, spec)
     if spec.word in RUN_COMMANDS and spec.word not in ("budget", "cost"):
-        refuse_person(names, spec)
+        # Behind the run, `decline` takes a reason, which may name people.
+        refuse_person(names[:1] if spec.word == "decline" else names, spec)
     return replace(arguments, names=names, thread_run=thread_run, omits_run=fills_in_run)
 
 
@@ -296,13 +304,20 @@ def looks_like_amount(word: str) -> bool:
     return parse_amount(word) is not None or re.fullmatch(r"[-+]?[$€£¥]?[\d.,]+[$€£¥]?", word) is not None
 
 
-def surplus_hint(spec: CommandSpec, word: str) -> Text:
-    """Return what to type in place of a word too many."""
+MAX_HINT_CHARACTERS = 80
+"""Maximum characters of a typed name that a hint repeats."""
+
+
+def surplus_hint(spec: CommandSpec, word: str, names: tuple[str, ...]) -> Text:
+    """Return what to type in place of a word too many: the typed words as one name, where they may be a run's."""
     if word.lower() in spec.flags:
         return Phrase("Did you mean {name}?", name=format_inline_code(f"--{word.lower()}"))
     settings = Phrase("Settings are written `key=value`, and values with spaces in quotes.")
-    quoted = Phrase('The name of a run goes in quotes where it has spaces: `"big batch"`.')
-    spaces: Text = quoted if spec.word in RUN_COMMANDS else ""
+    line = f"/verl {spec.word} {quote_word(' '.join(names)[:MAX_HINT_CHARACTERS])}"
+    shown = format_inline_code(line, MAX_HINT_CHARACTERS * 2)
+    quoted = Phrase("The name of a run goes in quotes where it has spaces: {command}.", command=shown)
+    may_have_spaces = spec.word in (*RUN_COMMANDS, "forget") and RUN_ID_SHAPE.fullmatch(names[0]) is None
+    spaces: Text = quoted if may_have_spaces else ""
     return join_sentences(usage_hint(spec), settings if spec.takes_settings else spaces)
 
 

@@ -43,7 +43,7 @@ from bot.core.commands.command import (
     ShowStatus,
 )
 from bot.core.commands.report_command import build_report_command
-from bot.core.model.typed_text import ParsedArguments, unknown_name_error
+from bot.core.model.typed_text import ParsedArguments, show_typed_names, unknown_name_error
 from bot.phrase import LANGUAGES, N_
 
 
@@ -116,8 +116,9 @@ def build_help_command(arguments: ParsedArguments) -> ShowHelp:
 
 
 def build_decline_command(arguments: ParsedArguments) -> Refuse:
-    """Return the refusal of a launch, with the reason that was typed."""
-    return Refuse(arguments.names[0], dict(arguments.parameters).get("why", ""))
+    """Return the refusal of a launch, with the reason that was typed, as `why=` or as words behind the run."""
+    words = (*arguments.names[1:], arguments.get_option("why") or "")
+    return Refuse(arguments.names[0], show_typed_names(" ".join(filter(None, words))))
 
 
 RUN_COMMANDS = (
@@ -289,6 +290,8 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
             'decline ppo-7f3a why="use the small recipe first"',
             build_decline_command,
             required=("RUN",),
+            takes_more=True,
+            names="RUN",
             options={"why": "TEXT"},
             option_aliases={"reason": "why", "note": "why"},
         ),

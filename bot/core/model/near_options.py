@@ -48,6 +48,8 @@ def find_near_options(key: str, tree: OptionTree, engine: str, limit: int = 3) -
             name = ".".join(words)
             if is_group and last_cost > 0 and name.rpartition(".")[0] != group:
                 continue
+            if not shares_group(typed[:-1], words[:-1]):
+                continue
             option = tree.options[name]
             cost = last_cost + (0 if engine in option.engines else UNLIKELY)
             cost += UNLIKELY / 2 if option.kind is OptionKind.GROUP else 0
@@ -56,6 +58,16 @@ def find_near_options(key: str, tree: OptionTree, engine: str, limit: int = 3) -
     best = min((cost for cost, *_ in costs.values()), default=MAX_COST)
     near = sorted(entry for entry in costs.values() if entry[0] <= min(best + MAX_BEHIND, MAX_COST))
     return [name for *_, name in near[:limit]]
+
+
+def shares_group(typed: Sequence[str], words: Sequence[str]) -> bool:
+    """Return whether a word of one group is nearly a word of the other, or none was typed: the same last word alone
+    says nothing.
+
+    >>> shares_group(("actor",), ("actor_rollout_ref", "actor", "optim")), shares_group(("trainer",), ("critic",))
+    (True, False)
+    """
+    return not typed or any(measure_word(word, other.lower()) < OTHER_WORD for word in typed for other in words)
 
 
 def measure_path(typed: Sequence[str], words: Sequence[str]) -> float:

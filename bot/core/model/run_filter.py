@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
+from bot.core.model.state_names import REASON_STATES, STATUS_STATES, list_states_of
 from bot.core.model.typed_quantities import parse_timespan
 from bot.core.model.typed_text import quote_word
 
@@ -57,7 +58,7 @@ class RunFilter:
 
     Attributes:
         who: Slack's id of the person who launched them, `me`, or a name in small letters, with or without `@`.
-        state: a key of `STATE_TESTS`.
+        state: a key of `STATE_TESTS`, or a text that names `shown_states`, in English.
         since: a day or a time span, as `parse_since` takes it.
         name: a part of the name that a person gave the run, in small letters.
     """
@@ -67,11 +68,13 @@ class RunFilter:
     state: str = ""
     since: str = ""
     name: str = ""
+    shown_states: tuple[str, ...] = ()
 
     @property
     def includes_ended(self) -> bool:
         """Return whether it looks for ended runs too."""
-        return bool(self.since) or self.state in ENDED_STATES
+        outcomes = {STATUS_STATES[RunStatus.ENDED], *REASON_STATES.values()}
+        return bool(self.since) or self.state in ENDED_STATES or not outcomes.isdisjoint(self.shown_states)
 
     @property
     def is_empty(self) -> bool:
@@ -111,10 +114,16 @@ class RunFilter:
         return (
             self.recipe in ("", run.recipe)
             and (not self.who or run.requester == (user if self.who == "me" else self.who))
-            and (not self.state or STATE_TESTS[self.state](run))
+            and self.matches_state(run)
             and (begin is None or run.created_at >= begin)
             and self.name in run.name.lower()
         )
+
+    def matches_state(self, run: Run) -> bool:
+        """Return whether a run is in the state, or in one of the shown states."""
+        if self.state in STATE_TESTS:
+            return STATE_TESTS[self.state](run)
+        return not self.state or not list_states_of(run).isdisjoint(self.shown_states)
 
 
 EVERY_RUN = RunFilter()

@@ -110,6 +110,10 @@ class RunLimits:
     lease: timedelta
     changes: tuple[LimitChange, ...] = ()
 
+    def was_changed_by(self, delivery_id: str | None) -> bool:
+        """Return whether a delivery changed one of them, rather than setting what was set; True where it has no id."""
+        return not delivery_id or any(change.delivery_id == delivery_id for change in self.changes)
+
     def change(self, limit: RunLimit, new_value: float, by: str, now: datetime, delivery_id: str = "") -> Self:
         """Return the limits with another one from now on; the same delivery counts once, the same value not at all.
 

@@ -347,7 +347,8 @@ def parse_whole_option(arguments: ParsedArguments, key: str, least: int, most: i
     Raises:
         UserError: it is not a whole number, or out of range.
     """
-    text = arguments.get_option(key) or ""
+    typed = arguments.get_option(key) or ""
+    text = re.sub("[,_]", "", typed) if re.fullmatch(r"\d{1,3}([,_]\d{3}){1,2}", typed, re.ASCII) else typed
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
         problem = Phrase(
             "`{name}` must be a whole number from {low} to {high}, not {value}.",

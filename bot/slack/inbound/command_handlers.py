@@ -163,7 +163,8 @@ class Commands:
             case Extend():
                 return partial(answers.acknowledge_extension, self.service.extend(command, requester))
             case SetBudget():
-                return partial(answers.acknowledge_budget, self.service.set_budget(command, requester))
+                run = self.service.set_budget(command, requester)
+                return partial(answers.acknowledge_budget, run, run.limits.was_changed_by(requester.delivery_id))
             case SetMonthlyBudget():
                 spent_dollars = self.service.monthly_budgets.set_monthly_budget(command, requester)
                 return partial(budget_views.acknowledge_monthly_budget, command, spent_dollars)
@@ -335,10 +336,13 @@ class Commands:
         return partial(help_views.render_language, self.language_preferences.workspace)
 
 
-def has_notice(command: Command, thread_run: str | None, service: RunService) -> bool:
+def has_notice(command: Command, thread_run: str | None, service: RunService, delivery_id: str) -> bool:
     """Return whether the thread in which a command was typed gets a notice that says what an answer would say."""
     if not isinstance(command, Extend | SetBudget | Approve | Refuse | Stop) or command.run.lower() != thread_run:
         return False
+    if isinstance(command, SetBudget):
+        run = service.store.get(thread_run)
+        return run is not None and run.limits.was_changed_by(delivery_id)
     return not isinstance(command, Stop) or awaits_stop_notice(thread_run, service)
 
 

@@ -19,6 +19,7 @@ from bot.slack.views import answers
 from bot.slack.views.message import Answer, Responder, build_text_answer
 from bot.slack.views.mrkdwn import Markup
 from bot.slack.views.run_table import NameFinder, name_plainly
+from bot.slack.views.typed_states import resolve_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,12 @@ class ListCommands:
     zone: tzinfo
 
     def answer(self, command: ListRuns, requester: Requester, responder: Responder) -> DeferredAnswer:
-        """Return the answer to a list of runs."""
-        which, criteria = command.which, command.criteria
+        """Return the answer to a list of runs.
+
+        Raises:
+            UserError: there is no such state.
+        """
+        which, criteria = command.which, resolve_state(command.criteria)
         unreadable = self.queries.list_unreadable() if which in ("active", "all") and criteria.is_empty else ()
         selection = which if criteria.is_empty else answers.FILTERED
 

@@ -183,7 +183,7 @@ class Listeners:
         with use_language(
             self.language_preferences.get_language(user) if answers_privately else self.language_preferences.workspace
         ):
-            if (answer := deferred_answer()) and not has_notice(command, thread_run_id, self.service):
+            if (answer := deferred_answer()) and not has_notice(command, thread_run_id, self.service, body["event_id"]):
                 self.background.send(answer, responder)
 
     def on_direct_message(self, event: dict[str, Any], body: dict[str, Any]) -> None:
@@ -200,7 +200,7 @@ class Listeners:
         responder = respond_in_thread(self.client, channel, thread)
         requester = self.requesters.build_requester(body, user, channel, body["event_id"])
         answer = self.commands.answer(command, requester, responder)()
-        if answer and not has_notice(command, thread_run_id, self.service):
+        if answer and not has_notice(command, thread_run_id, self.service, body["event_id"]):
             self.background.send(answer, responder)
 
     def parse_message(self, event: dict[str, Any], thread_run_id: str | None) -> Command:

@@ -227,10 +227,11 @@ def acknowledge_extension(run: Run) -> Answer:
     )
 
 
-def acknowledge_budget(run: Run) -> Answer:
-    """Return the answer to `/verl budget`: what the run may spend now."""
+def acknowledge_budget(run: Run, is_changed: bool = True) -> Answer:
+    """Return the answer to `/verl budget`: what the run may spend now, or that it may spend that already."""
+    changed, same = N_("The budget of {run} is now {budget}."), N_("The budget of {run} is {budget} already.")
     now = render_phrase(
-        "The budget of {run} is now {budget}.",
+        changed if is_changed else same,
         run=wording.link_run(run),
         budget=wording.format_dollars(run.limits.budget_dollars),
     )

@@ -11,6 +11,7 @@ from bot.core.model.money import Rate
 from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
+from bot.core.model.state_names import STATUS_STATES
 from bot.core.rules.forecast import build_forecast
 from bot.phrase import N_, Text, describe_duration, join_alternatives
 from bot.slack.views.mrkdwn import (
@@ -32,12 +33,12 @@ from bot.slack.views.mrkdwn import (
 from bot.slack.views.outcome_labels import DEMO_CLOSED_LABELS, OUTCOME_LABELS, SAVING_LABELS, OutcomeLabels
 
 STATUS_LABELS = {
-    RunStatus.AWAITING_APPROVAL: (":raised_hand:", N_("needs approval")),
-    RunStatus.PENDING: (":hourglass_flowing_sand:", N_("waiting")),
-    RunStatus.LAUNCHING: (":rocket:", N_("launching")),
-    RunStatus.RUNNING: (":large_blue_circle:", N_("running")),
-    RunStatus.STOPPING: (":octagonal_sign:", N_("stopping, still billing")),
-    RunStatus.ENDED: (":black_circle:", N_("ended")),
+    RunStatus.AWAITING_APPROVAL: (":raised_hand:", STATUS_STATES[RunStatus.AWAITING_APPROVAL]),
+    RunStatus.PENDING: (":hourglass_flowing_sand:", STATUS_STATES[RunStatus.PENDING]),
+    RunStatus.LAUNCHING: (":rocket:", STATUS_STATES[RunStatus.LAUNCHING]),
+    RunStatus.RUNNING: (":large_blue_circle:", STATUS_STATES[RunStatus.RUNNING]),
+    RunStatus.STOPPING: (":octagonal_sign:", STATUS_STATES[RunStatus.STOPPING]),
+    RunStatus.ENDED: (":black_circle:", STATUS_STATES[RunStatus.ENDED]),
 }
 
 UNPRICED = N_("price unknown")
