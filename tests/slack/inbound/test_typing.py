@@ -122,7 +122,7 @@ def test_an_amount_that_can_be_read_in_one_way_is_taken(bot: Bot, amount: str, d
         pytest.param("launch smoke dry-run", "Did you mean `--dry-run`?", id="a flag without dashes"),
         pytest.param("launch smoke foo.bar=3", "and 17 more: `/verl describe smoke`.", id="parameters, a few of them"),
         pytest.param("extend 2h", "Which run?", id="a time without a run"),
-        pytest.param("list state=nope", "`succeeded`, `failed`, `stopped`, `declined`.", id="no state: all states"),
+        pytest.param("list state=nope", "`succeeded`, `failed`, `stopped`, `declined`;", id="no state: all states"),
         pytest.param("list since=2026-13-01", "`since` cannot be `2026-13-01`.", id="no day"),
         pytest.param("list since=soon", "`mon`, `yesterday`, `2026-11-03`, `12h`, `7d`", id="no time"),
         pytest.param("list recipe=smok", "Did you mean `smoke`?", id="a mistyped recipe"),
