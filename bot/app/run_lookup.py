@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from bot.app.store_ports import RunReader
+from bot.core.commands.command import Launch
 from bot.core.model.characters import to_half_width
+from bot.core.model.recipe import RESUME
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.model.typed_text import format_inline_code, list_valid_names, unknown_name_error
@@ -67,6 +70,25 @@ def find_run(store: RunReader, name: str, can_see: Callable[[Run], bool] = see_n
     open_ids = {run.id for run in open_runs}
     ids = sorted(newest_first, key=lambda run_id: run_id not in open_ids)
     raise unknown_name_error("run", name, ids, Phrase("No run has been launched yet. Start one: `/verl launch smoke`."))
+
+
+def name_resumed_run(launch: Launch, look_up: Callable[[str], Run]) -> Launch:
+    """Return a launch with the id of the run from which it resumes, where a person typed its name or a part of its id.
+
+    Args:
+        look_up: returns the run that a name means, or raises UserError.
+    """
+    typed = dict(launch.parameters).get(RESUME.name, "")
+    name, slash, checkpoint = typed.partition("/")
+    if not name:
+        return launch
+    try:
+        value = f"{look_up(name).id}{slash}{checkpoint}"
+    except UserError:
+        # Of a run that the bot does not know, the recipe speaks on the machines.
+        return launch
+    parameters = tuple((key, value if key == RESUME.name else other) for key, other in launch.parameters)
+    return replace(launch, parameters=parameters)
 
 
 def has_name(run: Run, name: str) -> bool:

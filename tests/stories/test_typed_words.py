@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.builders import approvers
 from tests.story import BEN, OPEN, Bot
 
 
@@ -85,3 +86,21 @@ def test_in_a_thread_too(bot: Bot) -> None:
     bot.tick()
     bot.mention("budget 5", thread_ts=thread)
     assert "is $5.00 already." in bot.reads()
+
+
+@pytest.mark.parametrize(
+    ("typed", "id_with_step"),
+    [("first", "ppo-0001"), ("0001/global_step_40", "ppo-0001/global_step_40"), ("other", "other")],
+)
+def test_a_run_to_resume_from_is_taken_by_its_name(bot: Bot, typed: str, id_with_step: str) -> None:
+    bot.say("launch ppo name=first volume=models")
+    bot.say(f"launch ppo volume=models resume_from={typed}")
+    assert f"resume_from={id_with_step}" in bot.run("ppo-0002").command_line
+
+
+def test_a_record_is_deleted_by_its_name(bot: Bot) -> None:
+    bot.policy = replace(OPEN, grants=approvers(BEN, admins=("U0ANA",)))
+    bot.say("launch smoke name=mine-first")
+    bot.say("stop mine-first")
+    bot.ticks(8, 600)
+    assert "I deleted the records of `smoke-0001`." in answer(bot, "forget mine-first")

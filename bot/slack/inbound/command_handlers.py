@@ -10,6 +10,7 @@ from slack_sdk import WebClient
 from bot.app.language_preferences import LanguagePreferences
 from bot.app.people_lookup import PeopleLookup
 from bot.app.run_explainer import explain_run
+from bot.app.run_lookup import name_resumed_run
 from bot.app.run_queries import LaunchPreview, Requester
 from bot.app.run_service import RunService
 from bot.core.commands.command import (
@@ -259,6 +260,7 @@ class Commands:
         """Launch a run at once, unless it needs a confirmation; preview a dry run in the background, because prices
         take seconds.
         """
+        command = name_resumed_run(command, lambda name: self.service.queries.look_up(name, requester.actor))
         if command.dry_run:
             return self.preview_launch(command, render_launch_preview, requester, responder)
         self.service.refuse(Act.LAUNCH, requester)
