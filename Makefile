@@ -195,7 +195,7 @@ page-where-possible: $(READY)  # it needs npm's registry once; without it the se
 page-check: $(MODULES)  ## the page's types and unit tests
 	playground/web/node $(VENV) run check
 
-page-dev: $(MODULES)  ## the page against a pretended server with sample data, at http://127.0.0.1:5173
+page-dev: $(MODULES)  ## the page against a mock server with sample data, at http://127.0.0.1:5173
 	playground/web/node $(VENV) run dev
 
 # A build says one line, and all that it printed where it fails.

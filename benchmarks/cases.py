@@ -33,7 +33,7 @@ class Death:
     Attributes:
         kinds: the kinds of failure that are right.
         line: matches the line that is to be shown.
-        retry: what may be said of a retry as it is.
+        retry: what advice may say about a retry without changes.
         advice: matches what is to be changed.
         node: number of the node that failed, where the lines name it.
     """

@@ -1,4 +1,4 @@
-"""When a sickness is found, beside rldoctor's first report of the same steps; and what is said of healthy runs.
+"""When a sickness is found, beside rldoctor's first report of the same steps; and what is reported of healthy runs.
 
 VERLBOT_ROWS names the rows to measure, by parts of their names, with commas between them: all of them if it is empty.
 """
@@ -25,7 +25,7 @@ from tests.core.rules.health.runs import EXPECTED, SICK, said
 
 SEEDS, HEALTHY_SEEDS = 20, 5
 THEIR_SEEDS = 5
-"""rldoctor looks at all steps anew each time, so that it is asked of fewer seeds, and as often as its own live mode
+"""rldoctor looks at all steps again each time, so that it is asked of fewer seeds, and as often as its own live mode
 asks: at step 75, and every 25 after it."""
 
 THEIRS = {
@@ -115,7 +115,7 @@ def measure() -> None:
 
 
 def chosen(names: Iterable[str]) -> list[str]:
-    """The rows that are asked for."""
+    """The rows that VERLBOT_ROWS names."""
     return [name for name in names if not ROWS or any(part in name for part in ROWS)]
 
 

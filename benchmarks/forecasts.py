@@ -1,4 +1,4 @@
-"""How far off the forecast end and cost are at 10, 50 and 90 % of a run, against the pace of the whole run so far."""
+"""How far off the forecast end and cost are at 10, 50 and 90% of a run, against the pace of the whole run so far."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

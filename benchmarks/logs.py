@@ -1,4 +1,4 @@
-"""Logs of verl's to measure with: real ones from a folder that VERLBOT_LOGS names, else one made after them."""
+"""Logs of verl to measure with: real ones from a folder that VERLBOT_LOGS names, else one made after them."""
 
 import math
 import os

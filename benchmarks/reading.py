@@ -90,7 +90,7 @@ def measure() -> None:
 
 @contextmanager
 def earlier_layout(folder: Path) -> Iterator[Path | None]:
-    """Yield a worktree of the earlier commit; None where this repository lacks it."""
+    """Yield a worktree of the earlier commit; None where this repository does not have it."""
     here = Path(__file__).parent
     known = ("git", "cat-file", "-e", f"{EARLIER}^{{commit}}")
     if subprocess.run(known, check=False, cwd=here, capture_output=True).returncode:

@@ -36,7 +36,7 @@ def report(name: str, slack: Slack, lose: Callable[[], object]) -> None:
 
 
 def back_after(slack: Slack, lose: Callable[[], object]) -> float:
-    """Seconds. Nobody types before the bot has asked for a new connection: what Slack sent down the old one is lost."""
+    """Seconds. No person types before the bot asks for a new connection: what Slack sent down the old one is lost."""
     eventually(lambda: acknowledges(slack))
     time.sleep(SETTLED_SECONDS + random() * CHECK_PERIOD.total_seconds())  # wherever between two of its checks
     before = opened(slack)

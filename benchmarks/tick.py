@@ -20,7 +20,7 @@ TICKS = 5
 
 
 class Nobody:
-    """A notifier that nobody listens to."""
+    """A notifier without listeners."""
 
     def show(self, runs: Iterable[Run]) -> None:
         list(runs)

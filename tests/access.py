@@ -177,7 +177,7 @@ BOX = "box-1"
 
 
 def furnish(bot: Bot, channel: str) -> None:
-    """Record a run of each sort, a report and a cluster without a run; nothing of it waits for time."""
+    """Record a run of each sort, a report and a cluster without a run; none of them waits for time."""
     bot.policy = UNRESTRICTED
     for _ in RUNS:
         said = bot.say("launch smoke nodes=2", OWNER, channel)
@@ -243,7 +243,7 @@ class Outcome:
     """What came of something that a person did.
 
     Attributes:
-        text: all that anybody was told, and what stands in views.
+        text: all that any person can read, in messages and views.
         changed: whether the store has.
         raw: the same with all that Slack got, such as questions of buttons, values and names of files.
     """
@@ -321,7 +321,7 @@ class World:
         self.bot.listeners.language_preferences.refresh()
 
     def furnished(self, kind: str, owner: str) -> Dump:
-        """Return the store with all that there is in a channel of this kind, of this owner; it stands there then."""
+        """Return the store with all that there is in a channel of this kind, of this owner; the channel is made."""
         if kind not in self.dumps:
             self.put_back({})
             self.bot.cloud.seen.clear()

@@ -1,5 +1,5 @@
 """Whether a session must run every test whose tools `make` can bring: continuous integration sets
-`VERLBOT_COMPLETE_TESTS=1`, and a developer's machine may lack npm's modules, Helm or Prometheus.
+`VERLBOT_COMPLETE_TESTS=1`, and a developer's machine may be without npm's modules, Helm or Prometheus.
 """
 
 import os

@@ -155,7 +155,7 @@ def sky_here(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 @pytest.fixture(scope="session")
 def farewells() -> Iterator[ThreadPoolExecutor]:
-    """Where servers end that nobody waits for: each takes a fifth of a second to see that it is over."""
+    """Where servers end for which no test waits: each takes a fifth of a second to see that it is over."""
     with ThreadPoolExecutor(4) as pool:
         yield pool
 

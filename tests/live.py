@@ -120,7 +120,7 @@ class Live:
         return self.run_id()
 
     def launched(self, line: str) -> str:
-        """Launch, beside other runs; the run's id, as the person is told it."""
+        """Launch, beside other runs; the run's id, as the answer names it."""
         before = set(self.told_ids())
         self.ana.says(f"/verl launch {line}")
         return str(eventually(lambda: next(iter(set(self.told_ids()) - before), None), self.ana.reads))
@@ -153,7 +153,7 @@ class Live:
             raise AssertionError(f"{error}\n{self.log()}") from error
 
     def notices(self) -> Counter[str]:
-        """How often each message of the run stands in the channel."""
+        """How often each message of the run is in the channel."""
         return Counter(key for message in self.ana.messages() for key in keys(message))
 
     def ended(self) -> list[str]:
@@ -179,7 +179,7 @@ class Live:
 
 
 def launched_ids(person: Person) -> list[str]:
-    """The runs whose launch a person was told of, in order."""
+    """The runs whose launch was confirmed to a person, in order."""
     return re.findall(r"Launching `([a-z-]+-[0-9a-f]{4})`", person.reads())
 
 

@@ -245,12 +245,21 @@ def join_formatted(node: ast.JoinedStr) -> str:
 def list_page_texts(source: str) -> list[str]:
     """Return the texts of more than one word in a module of the playground's page: strings, and words between tags.
 
-    >>> list_page_texts('/** Why. */ const a = <p title="Nobody is here">No one, at {place}.</p>;')
-    ['Nobody is here', 'No one, at ']
+    >>> list_page_texts('/** Why. */ const a = <p title="Some words">No one, at {place}.</p>;')
+    ['Some words', 'No one, at ']
     """
     code = re.sub(r"/\*.*?\*/|(?m:^\s*//.*$)", "", source, flags=re.DOTALL)
     found = re.findall(r'"([^"\n]*)"|`([^`]*)`|>([^<>{}=;()]* [^<>{}=;()]*)[<{]', code)
     return [text for match in found for text in match if re.search(r"[A-Za-z]+ [a-z]|[A-Za-z], [a-z]", text)]
+
+
+def list_page_comments(source: str) -> list[str]:
+    """Return the comments in a module of the playground's page.
+
+    >>> list_page_comments('/** Why. */ const a = "http://x"; // here\\n')
+    ['/** Why. */', ' // here']
+    """
+    return re.findall(r"/\*[\s\S]*?\*/|(?m:(?:^|\s)//\s[^\n]*)", source)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A run of which every text says where it stands, so that one that is read by the wrong person is known by its name."""
+"""A run of which every text names its own field, so that one that is read by the wrong person is known by its name."""
 
 import types
 import typing

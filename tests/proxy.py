@@ -18,7 +18,7 @@ class Proxy:
         Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """Abort every connection, as when a cable is pulled and the kernel is told."""
+        """Abort every connection, as when a cable is pulled and the kernel notices."""
         for pair in self._pairs:
             for end in pair:
                 with suppress(OSError):  # it has ended by itself
@@ -53,6 +53,6 @@ class Proxy:
                 if not self.silent or born_silent:
                     target.sendall(data)
         for end in (source, target):
-            with suppress(OSError):  # a close alone reaches nobody while the other thread still reads from it
+            with suppress(OSError):  # a close alone reaches no peer while the other thread still reads from it
                 end.shutdown(socket.SHUT_RDWR)
             end.close()

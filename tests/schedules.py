@@ -71,7 +71,7 @@ class Here:
 
 
 class Silent:
-    """A notifier that nobody listens to."""
+    """A notifier without listeners."""
 
     def show(self, runs: Any) -> None:
         """Nothing is said."""
@@ -82,10 +82,10 @@ class Fate:
     """What is to happen to one run.
 
     Attributes:
-        told: names of its faults, for whoever reads of a failure.
+        told: names of its faults, for the reader of a failure.
         fails: whether its launch is bound to fail; stopped: whether a person stops it; lost: whether its
             cluster goes by itself.
-        strangers: launches of its name by somebody else; job: how its job ends, before everybody's does.
+        strangers: launches of its name by another user; job: how its job ends, before everybody's does.
         cut_off: whether its cluster may be known to a server alone that does not answer any more.
     """
 
@@ -291,7 +291,7 @@ class Life:
             self.server.faults.asked.remove(fault)
 
     def standing(self, run: Run, change: Callable[[str], None]) -> Callable[[], None]:
-        """A change to the run's cluster, if it stands by then."""
+        """A change to the run's cluster, if that is up by then."""
 
         def happen() -> None:
             if run.cluster in self.world.clusters:
@@ -369,7 +369,7 @@ def autostop_is_reset(life: Life, run: Run, fate: Fate, rng: Random) -> None:
 
 
 def somebody_launches_it_again(life: Life, run: Run, fate: Fate, rng: Random) -> None:
-    """A second job on the run's cluster, while it stands."""
+    """A second job on the run's cluster, while that is up."""
 
     def again(name: str) -> None:
         cluster = life.world.clusters[name]

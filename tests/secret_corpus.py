@@ -1,4 +1,4 @@
-"""Secrets that never were: valid in shape, random in content, made anew from a seed; and where people print them.
+"""Secrets that never were: valid in shape, random in content, made from a seed each time; and where people print them.
 
 A kind is how a secret looks, a wrapping what is printed around it. Those of `SHAPED` are known wherever they are
 printed; those of `NAMED` by what comes before them.
@@ -39,7 +39,7 @@ class Dice(random.Random):
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """A line that a program prints, and what nobody may read of it.
+    """A line that a program prints, and what no person may read of it.
 
     Attributes:
         secret: without the prefix that tells its kind.

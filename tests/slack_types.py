@@ -124,7 +124,7 @@ class PayloadRecord:
         """Return what TypeScript says against the shapes, each with its test.
 
         Raises:
-            RuntimeError: this machine lacks the compiler or Slack's types.
+            RuntimeError: this machine has no compiler or no copy of Slack's types.
         """
         if self.is_empty:
             return []

@@ -10,7 +10,7 @@ T = TypeVar("T")
 def spread(groups: Sequence[Sequence[T]], long: Sequence[T], short: Sequence[T], workers: int) -> list[T]:
     """The order in which `--dist=worksteal`, which cuts it into equal pieces, gives each worker long tests first.
 
-    So the last minute is one of short tests, of which there is always another for whoever has nothing to do.
+    So the last minute is one of short tests, of which there is always another for an idle worker.
 
     Args:
         groups: each stays in one piece, because its tests share what is costly.

@@ -57,7 +57,7 @@ HOURLY = SummaryInterval(period=timedelta(hours=1))
 
 
 class AtOnce(BackgroundReplies):
-    """Errands that are done before `run` returns, so that a story need not wait."""
+    """Background answers that are given before `run` returns, so that a story need not wait."""
 
     def answer_later(self, answer: Callable[[], Answer], reply: Responder, who: str = "") -> None:
         self._answer_and_deliver(answer, reply)
@@ -168,7 +168,7 @@ class Bot:
                 new_run_id=lambda recipe: f"{recipe}-{next(self.ids):04x}",
                 build_background=AtOnce,
                 patience=timedelta(seconds=20),
-                directory_seconds=30.0,  # a busy machine refuses nobody
+                directory_seconds=30.0,  # a busy machine refuses no person
                 store_memory=self.memory,
             )
         )
@@ -268,7 +268,7 @@ class Bot:
     # views
 
     def opens_page(self, user: str = ANA) -> str:
-        """Open the bot's own page; what stands there."""
+        """Open the bot's own page; what is on it."""
         event = {"type": "app_home_opened", "user": user, "tab": "home"}
         body = {"type": "event_callback", "team_id": "T0PLAY", "event_id": f"Ev{next(self.deliveries)}", "event": event}
         assert self.app.dispatch(BoltRequest(body=body, mode="socket_mode")).status == 200
@@ -276,7 +276,7 @@ class Bot:
         return self.page(user)
 
     def page(self, user: str = ANA) -> str:
-        """The bot's own page as it stands."""
+        """The bot's own page as it is now."""
         return read(self.playground._slack.workspace.homes[user].body)
 
     def view(self, user: str = ANA) -> dict[str, Any]:
@@ -336,7 +336,7 @@ class Bot:
             self.tick(seconds)
 
     def sweep(self, minutes: float = 10) -> timedelta | None:
-        """Let time pass, then one sweep, then whatever is to be said of it; in how long it wants another."""
+        """Let time pass, then one sweep, then all notices about it; in how long it wants another."""
         self.moment += timedelta(minutes=minutes)
         wanted = self.sweeper.sweep()
         for _ in range(20):
@@ -384,7 +384,7 @@ class Bot:
 
 
 def typed_into(element: dict[str, Any], text: str) -> dict[str, Any]:
-    """The state of a control that somebody has filled in."""
+    """The state of a control that a person has filled in."""
     match element["type"]:
         case "static_select":
             return {"type": element["type"], "selected_option": {"value": text}}

@@ -15,6 +15,7 @@ from bot.config.settings import Settings
 from tests.naming import (
     ROOT,
     find_banned,
+    list_page_comments,
     list_page_texts,
     read_modules,
     read_word_lists,
@@ -33,6 +34,15 @@ PAGES = [
 
 PAGE = ROOT / "playground" / "web" / "src"
 """The source of the playground's page."""
+
+PAGE_PARTS = [ROOT / "playground" / "web" / part for part in ("src", "mock", "test")]
+"""The page, the server that developers try it with, and its tests."""
+
+DEPLOYMENT = [
+    *sorted(path for path in (ROOT / "deploy").rglob("*") if path.is_file()),
+    *(ROOT / name for name in ("Dockerfile", "docker-compose.yml", "Makefile", ".ci/run")),
+]
+"""The files that people copy, edit and run."""
 
 
 def find_old_patterns(texts: list[str]) -> list[str]:
@@ -76,6 +86,28 @@ def test_the_playgrounds_page_has_no_old_pattern() -> None:
     assert any("Press the first command of the guide" in text for found in texts.values() for text in found)
     found = {str(path.relative_to(PAGE)): find_old_patterns(found) for path, found in texts.items()}
     assert {path: hits for path, hits in found.items() if hits} == {}
+
+
+@pytest.mark.parametrize("folder", ["playground", "docs", "benchmarks", "tests"])
+def test_docstrings_and_comments_have_no_old_pattern(folder: str) -> None:
+    """Those of `bot` are in tests/test_naming.py; of `tests`, those of the modules that tests share."""
+    modules = [module for module in read_modules(folder) if not module.path.name.startswith("test_")]
+    assert len(modules) > 5
+    found = {str(module.path): find_old_patterns(list(module.prose)) for module in modules}
+    assert {path: hits for path, hits in found.items() if hits} == {}
+
+
+def test_the_pages_comments_and_its_tests_have_no_old_pattern() -> None:
+    sources = {path: path.read_text() for part in PAGE_PARTS for path in sorted(part.rglob("*.ts*"))}
+    assert len(sources) > 50
+    texts = {path: [*list_page_comments(source), *list_page_texts(source)] for path, source in sources.items()}
+    found = {str(path.relative_to(ROOT)): find_old_patterns(texts[path]) for path in texts}
+    assert {path: hits for path, hits in found.items() if hits} == {}
+
+
+@pytest.mark.parametrize("file", DEPLOYMENT, ids=lambda file: str(file.relative_to(ROOT)))
+def test_what_people_deploy_with_has_no_old_pattern(file: Path) -> None:
+    assert find_old_patterns([file.read_text()]) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -117,7 +117,7 @@ def list_fields(modules: Sequence[ast.Module]) -> Mapping[str, Mapping[str, Fiel
 
 
 def list_read_names(modules: Sequence[ast.Module]) -> list[str]:
-    """Return the names that verl's code asks for where a configuration may lack them."""
+    """Return the names that verl's code asks for where a configuration may be without them."""
     names = set()
     for module in modules:
         for node in ast.walk(module):
@@ -175,7 +175,7 @@ def add_settings(parent: Setting, config: Any, engine: str, fields: Mapping[str,
 def add_field(
     parent: Setting, name: str, declared: Field, fields: Mapping[str, Mapping[str, Field]], depth: int
 ) -> None:
-    """Add a setting that a class of verl's takes and its configuration lacks."""
+    """Add a setting that a class of verl's takes and its configuration does not have."""
     setting = parent.below.setdefault(name, Setting(declared.kind, declared.is_nullable))
     if setting.kind == "any" and declared.of_class in fields and depth:
         setting.kind = "group"

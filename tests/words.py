@@ -127,7 +127,7 @@ msgstr ""
 
 
 def as_file(found: Catalog, language: str) -> bytes:
-    """The catalogue as it stands in its file: of a header's lines those that somebody reads."""
+    """The catalogue as in its file: of a header's lines those that a person reads."""
     body = BytesIO()
     write_po(body, found, width=110, sort_output=False, include_lineno=False, omit_header=True)
     return HEADER.format(language=language.replace("-", "_"), plurals=found.plural_forms).encode() + body.getvalue()

@@ -9,6 +9,7 @@ from bot.config.validators import (
     host_of,
     is_loopback,
     parse_positive,
+    parse_slack_address,
     parse_web_address,
     parse_whole_number,
     token_parser,
@@ -49,7 +50,10 @@ class SlackSettings:
         "SLACK_SIGNING_SECRET", "Signing secret of the Slack app. HTTP mode needs it.", "", secret=True
     )
     slack_api_url: str = setting(
-        "SLACK_API_URL", "Address of Slack's Web API, or of a Slack-compatible server.", "https://slack.com/api/"
+        "SLACK_API_URL",
+        "Address of Slack's Web API, or of a Slack-compatible server.",
+        "https://slack.com/api/",
+        parse_slack_address,
     )
     slack_mode: str = setting(
         "VERLBOT_SLACK_MODE",

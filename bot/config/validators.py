@@ -136,6 +136,13 @@ def parse_web_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def parse_slack_address(text: str) -> str:
+    """Return the address of a Web API of Slack's kind, as it is."""
+    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", text):
+        raise ValueError("an https address such as https://slack.com/api/")
+    return text
+
+
 def parse_code_host(text: str) -> str:
     """Return the web address of a host of Git without its final slash; unencrypted on this machine only."""
     address = text.rstrip("/")

@@ -109,7 +109,7 @@ class Control:
         return {}
 
     async def repeat(self, asked: Json) -> Json:
-        """Deliver the last mention of this text once more, as Slack does when an acknowledgement was lost."""
+        """Deliver the last mention of this text again, as Slack does when an acknowledgement was lost."""
         return {"repeated": await self._people.mention_again(asked["text"])}
 
     async def look(self, request: Request) -> Response:
@@ -164,12 +164,12 @@ class Control:
 
 
 def seconds_of(request: Request) -> float:
-    """How long somebody wants to wait."""
+    """How long a person wants to wait."""
     return min(float(request.query_params.get("seconds", 20)), LONGEST_WAIT_SECONDS)
 
 
 def taking_json(action: Any) -> Any:
-    """A route that takes a JSON body, and says 400 where nobody could do what it asks."""
+    """A route that takes a JSON body, and answers 400 where the body asks for something impossible."""
 
     async def route(request: Request) -> Response:
         if request.headers.get("content-type", "").split(";")[0] != "application/json":

@@ -116,7 +116,7 @@ class Deliveries:
             self._forget(socket)
 
     async def drop(self) -> None:
-        """Close every connection without a word."""
+        """Close every connection without an announcement."""
         for socket in list(self._sockets):
             self._forget(socket)
             await socket.close(code=1012)
@@ -168,7 +168,7 @@ class Deliveries:
         return f"{self._slack.address}/response/{key}"
 
     def use_response_url(self, key: str) -> ResponseUrl | None:
-        """What the URL stands for, counted; None where it is unknown, used up or too old."""
+        """What the URL was made for, counted; None where it is unknown, used up or too old."""
         found = self._response_urls.get(key)
         if found is None or found.uses == 0 or self._slack.now() > found.until:
             return None
@@ -182,7 +182,7 @@ class Deliveries:
             kind: `slash_commands`, `interactive` or `events_api`.
 
         Raises:
-            NotAnswered: nobody took it, or nobody acknowledged it within three seconds.
+            NotAnswered: no app took it, or no app acknowledged it within three seconds.
         """
         entry = self._slack.record.begin("delivery", kind, **detail)
         try:

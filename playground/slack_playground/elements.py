@@ -142,7 +142,7 @@ def with_current(value: Any, channel: str) -> Any:
 
 
 def begun(element: Json, initial: str, channel: str) -> Any:
-    """What an element holds that nobody has touched."""
+    """What an element holds before a person has touched it."""
     value = element.get(initial)
     if value is None and element.get("default_to_current_conversation") and channel:
         return [channel] if element["type"].startswith("multi_") else channel

@@ -59,7 +59,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """The troubles that are asked for."""
+    """The troubles that a test requests."""
 
     asked: list[Fault] = field(default_factory=list)
 

@@ -19,7 +19,7 @@ class Surface:
     """Where a person acts.
 
     Attributes:
-        blocks: what stands there.
+        blocks: its content.
         channel: the conversation that it belongs to; empty where it is a Home.
         payload: what a delivery says of it, but for what its fields hold.
         view: the modal or Home, where it is one.
@@ -33,7 +33,7 @@ class Surface:
     attachments: Sequence[Json] = ()
 
     def attachment_of(self, block: Json) -> Json:
-        """What a container says of the attachment that the block stands in; nothing where it stands in none."""
+        """What a container says of the attachment that has the block; nothing where none has it."""
         number = next((one["id"] for one in self.attachments if block in (one.get("blocks") or [])), None)
         more = {"type": "message_attachment", "attachment_id": number, "is_app_unfurl": False}
         return {} if number is None else more
@@ -246,7 +246,7 @@ def container_of(message: Message) -> Json:
 
 
 def message_of(message: Message) -> Json:
-    """What a payload says of a message. An ephemeral one is kept by nobody, and so is in none."""
+    """What a payload says of a message. The playground keeps no ephemeral one, so no payload has it."""
     found: Json = {
         "type": "message",
         "user": message.user,

@@ -113,7 +113,7 @@ def to_write(call: Call, channel_id: str) -> Channel:
 
 
 def to_change(call: Call, channel_id: str) -> Channel:
-    """The channel, where the bot may change what it has written; in an archived one nobody may."""
+    """The channel, where the bot may change what it has written; in an archived one no person and no app may."""
     if (found := call.slack.workspace.channels.get(channel_id)) and found.is_archived:
         raise Refusal("is_inactive")
     return to_write(call, channel_id)

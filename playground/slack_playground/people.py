@@ -55,7 +55,7 @@ class People:
         return {"ts": message.ts}
 
     async def mention_again(self, text: str) -> bool:
-        """Deliver a mention of this text once more; False where there was none."""
+        """Deliver a mention of this text again; False where there was none."""
         wanted = with_references(self.slack.workspace, text)
         for messages in self.slack.workspace.messages.values():
             for message in messages:
@@ -166,7 +166,7 @@ class People:
         )
 
     def _heard(self, room: Channel, message: Message) -> None:
-        """What the app is told of a message in a conversation that it is in."""
+        """What the app receives of a message in a conversation that it is in."""
         detail = {"user": message.user, "text": message.text}
         said = mention(message)
         if f"<@{self.slack.workspace.bot}>" in message.text and not room.between:

@@ -49,5 +49,5 @@ class Record:
         return entry
 
     def after(self, number: int) -> list[Entry]:
-        """The entries after this one. Those that wait for their answer have it when they are asked for again."""
+        """The entries after this one. Those that wait for their answer have it at the next request."""
         return [entry for entry in self.entries if entry.number > number]

@@ -178,7 +178,7 @@ class Playground:
         await self._deliveries.drop()
 
     async def _call(self, request: Request) -> Response:
-        """One call of the Web API, with the trouble that was asked for."""
+        """One call of the Web API, with the trouble that a test requests."""
         name = request.path_params["method"]
         if request.method != "POST" and name not in READS:
             refused = {"ok": False, "error": "method_not_allowed"}
@@ -238,7 +238,7 @@ def bound(port: int) -> socket.socket:
         found.bind(("127.0.0.1", port))
     except OSError:
         found.bind(("127.0.0.1", 0))
-    found.listen(128)  # from here on the port is taken, for whoever else looks for one
+    found.listen(128)  # from here on the port is taken, for any program that looks for one
     return found
 
 

@@ -15,7 +15,7 @@ def sight(slack: Slack, user: str, connections: int, guide: Sequence[Json], wind
 
     Args:
         connections: of the app; without any it is away.
-        guide: what whoever runs the playground proposes to do in it.
+        guide: what the program that runs the playground proposes to do in it.
         window: the window of the person's browser, whose modal is shown.
     """
     workspace = slack.workspace

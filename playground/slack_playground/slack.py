@@ -90,7 +90,7 @@ class Slack:
         return self.version
 
     def end_waits(self) -> None:
-        """Nobody waits any longer: the server goes."""
+        """Waiting calls return: the server stops."""
         self.over = True
         self._wake()
 

@@ -98,7 +98,7 @@ class Terminal:
         self._thread = Thread(target=self._follow, name="terminal", daemon=True)
 
     def start(self) -> None:
-        """Show whatever comes; of what stands there already, how much it is."""
+        """Show whatever comes, and how much is there already."""
         earlier = self._look()
         for message in earlier:
             self._shown[message["ts"]] = message["text"]

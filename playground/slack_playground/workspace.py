@@ -129,7 +129,7 @@ class File:
 
     @property
     def mimetype(self) -> str:
-        """By what is in it, whatever its name says; only pictures that a browser may safely show are told apart."""
+        """By what is in it, whatever its name says; only pictures that a browser may safely show keep their type."""
         return next((kind for kind, begin in PICTURES.items() if begin.match(self.content)), "text/plain")
 
 

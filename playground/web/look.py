@@ -1,4 +1,4 @@
-"""Looks at the built page in Chromium, against the pretended server: pictures of each part, and what axe-core finds.
+"""Looks at the built page in Chromium, against the mock server: pictures of each part, and what axe-core finds.
 
     npm run preview &        # in web/, after `make page`
     python playground/web/look.py http://127.0.0.1:4173/page/ FOLDER

@@ -294,7 +294,7 @@ class RealBed:
         return read(Path(where))
 
     def cancel_autostop(self, name: str) -> str | None:
-        """Nobody can, here."""
+        """Nothing can, here."""
         return None
 
     def jobs_started(self, name: str) -> int:
@@ -435,7 +435,7 @@ class DoubleBed:
 class SlurmBed(RealBed):
     """The real SDK, a real API server, a real scheduler. The bed stands already: see tests/slurm.
 
-    Names are new each time, because SkyPilot remembers them; jobs are told what to do through the nodes' shared home.
+    Names are new each time, because SkyPilot remembers them; jobs read what to do in the nodes' shared home.
     """
 
     seconds, pause_seconds = 300.0, 4.0

@@ -30,6 +30,9 @@ from bot.config.validators import choice_parser, token_parser
         ),
         pytest.param(validators.parse_web_address, "https://x.example/", "https://x.example", id="an address"),
         pytest.param(
+            validators.parse_slack_address, "http://127.0.0.1:9/api/", "http://127.0.0.1:9/api/", id="a Slack of a test"
+        ),
+        pytest.param(
             validators.parse_tracker_hosts,
             "wandb.ai, *.wandb.io,http://mlflow.internal:5000",
             ("wandb.ai", "*.wandb.io", "http://mlflow.internal:5000"),
@@ -65,6 +68,8 @@ def test_a_valid_text_is_read(parse: Callable[[str], object], text: str, value: 
         pytest.param(validators.parse_store_url, "redis+sentinel://s-0,/verl", "sentinel-0:26379,", id="no host"),
         pytest.param(validators.parse_store_url, "redis://:a/b@h:1", "percent-encoded", id="a slash in a password"),
         pytest.param(validators.parse_web_address, "x.example", "https://", id="no scheme of the web"),
+        pytest.param(validators.parse_slack_address, "foo", "an https address such as", id="no address of Slack's"),
+        pytest.param(validators.parse_slack_address, "https:///api/", "an https address", id="an address without host"),
         pytest.param(validators.parse_tracker_hosts, "https://wandb.ai/team", "wandb.ai,", id="a page of a tracker"),
         pytest.param(validators.parse_tracker_hosts, "*", "separated by commas", id="every host"),
         pytest.param(validators.parse_tracker_hosts, "wandb.ai,", "separated by commas", id="a host that is empty"),

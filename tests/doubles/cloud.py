@@ -37,9 +37,9 @@ class FakeCloud:
     Attributes:
         seen: what a look shows of each.
         logs: what each has printed.
-        launches, downs: the names that were asked for, in order, repeated ones included.
+        launches, downs: the names in the requests, in order, repeated ones included.
         autostops: the minutes that were set, in order; autostop_by: whom it names as having changed it before.
-        refuses_autostop: why no autostop can be set, if so; silent_on_autostop: whether nobody says.
+        refuses_autostop: why no autostop can be set, if so; silent_on_autostop: whether the cloud does not say.
         autostops_asked: the autostop of each launch.
         managed: names of managed jobs: only one who knows that they are ends them.
         needs_controller: what would have to be rented before a managed job.
@@ -48,10 +48,10 @@ class FakeCloud:
         removes: whether a removal removes.
         answers: whether anybody answers at all; answers_prices: whether to that question.
         refuses: why every launch is refused, if it is.
-        loses_replies: whether a launch is accepted and then nobody says so.
+        loses_replies: whether a launch is accepted and its answer is lost.
         breaks_refusals: whether the reading of a task fails by a mistake, not by a refusal.
         breaks_logs: whether the reading of a log fails by a mistake, not by silence.
-        fetches: the paths that were asked for, in order; fetched: how far a fetch is.
+        fetches: the requested paths, in order; fetched: how far a fetch is.
         breaks_fetch: why every fetch fails, if it does; refuses_fetch: why it is refused.
         halts: the names whose jobs were to end, in order; breaks_halt: why none ends.
         saved: the step that each names as its newest checkpoint; unnamed: steps that are there beside it, or alone.
@@ -60,7 +60,7 @@ class FakeCloud:
         files: what each cluster's program has written, by path below the folder of checkpoints.
         process_reads: the clusters whose logs of Ray were read, in order.
         stopped: whether the bot has let go of it; cut_off, cuts_off_removals: whether looks, or removals, are.
-        deadlines: what each launch was told of its end; tags: what it wrote on its cluster.
+        deadlines: the end that each launch was given; tags: what it wrote on its cluster.
         comes_up_at_once: whether a launched cluster is up with its job running at the next look.
         server: identity of the memory that answers; forgotten: what another one shows, which this one does not know.
     """
@@ -361,5 +361,5 @@ class FakeCloud:
         self.server, self.forgotten, self.seen = "second", self.seen, {}
 
     def remember(self) -> None:
-        """The first memory answers again, and does not know what the other was asked for."""
+        """The first memory answers again, and does not know the requests to the other."""
         self.server, self.seen, self.forgotten = "first", self.forgotten or {}, None

@@ -12,7 +12,7 @@ FIRST, SECOND = "4f3c2a1" + 33 * "0", "b2f4add" + 33 * "1"
 @dataclass
 class FakeRepositories:
     """Attributes:
-    commits: by version as it is typed. asked: the versions that were asked for. answers: whether the host does.
+    commits: by version as it is typed. asked: the requested versions. answers: whether the host does.
     bot_ends: whether the bot ends while it waits for the host.
     """
 

@@ -47,7 +47,7 @@ class ManagedJobs:
         busy: whether no controller takes up a job, so that they stay PENDING.
         leaves: whether a controller that fails leaves the cluster.
         launched: jobs that were ever submitted, by name: more than one is a double launch.
-        reads: how often the table was asked for.
+        reads: how often the table was read.
     """
 
     world: "World"

@@ -31,7 +31,7 @@ class SkyServer:
 
     Attributes:
         faults: troubles by the path of a call and the cluster that it names, such as `/launch verl-x`.
-        calls: how often each path was called; records: how many clusters `status` has told of.
+        calls: how often each path was called; records: how many clusters `status` has listed.
         version: SkyPilot's that it pretends to be; health: what it says of itself; user: who it says that we are.
         users_status: with which it answers who its users are.
     """
@@ -265,7 +265,7 @@ class SkyServer:
         self.world.cancel_jobs(body["cluster_name"], body["job_ids"])
 
     def _cost_report(self, body: Json) -> list[Json]:
-        """Those that stand, and those that went in the days that were asked for."""
+        """Those that exist, and those that were removed in the requested days."""
         now, hashes = self.world.now(), body.get("cluster_hashes")
         first = now - (30 if body.get("days") is None else body["days"]) * 86400
         return [

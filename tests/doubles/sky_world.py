@@ -59,7 +59,7 @@ class Machines:
     Attributes:
         hidden: whether its record is dropped from `status`, as one that cannot be read is.
         reachable: whether its queue and its log answer; set_up: whether it was set up, so that it has them.
-        broken: what a look anew finds wrong with it.
+        broken: what a refresh finds wrong with it.
         gone_at: when it went, or None.
     """
 
@@ -84,7 +84,7 @@ class Machines:
 
 @dataclass(slots=True)
 class Pace:
-    """Seconds after a launch was asked for, and after a removal was."""
+    """Seconds after the request of a launch, and of a removal."""
 
     record: float = 1.0
     up: float = 3.0
@@ -124,7 +124,7 @@ class World:
         waits: clusters whose launch waits for room.
         launched: jobs that were ever submitted, by cluster: more than one is a double launch.
         jobs: the managed ones.
-        interrupted: clusters whose launch a restart has cut off; nobody goes on with it.
+        interrupted: clusters whose launch a restart has cut off for good.
         born: when the database that answers was made.
         away: one that does not answer, whose clusters stand all the same.
     """
@@ -234,7 +234,7 @@ class World:
     def forget(self) -> None:
         """The server is started with another database, as after its own was deleted, or another server answers.
 
-        The second time the first one answers again, and does not know what the other was asked for.
+        The second time the first one answers again, and does not know the requests to the other.
         """
         self.restart()
         away = self.away or Database(self.born + 1)
@@ -279,7 +279,7 @@ class World:
         self.clusters[cluster].autostop, self.clusters[cluster].to_down = -1, False
 
     def standing(self) -> list[str]:
-        """What bills, whoever remembers it."""
+        """What bills, whether or not a server remembers it."""
         away = [*self.away.clusters, *self.away.jobs] if self.away else []
         return sorted([*self.clusters, *self.jobs.clusters, *away])
 

@@ -1,4 +1,4 @@
-"""Try targets for a time: `python -m tests.fuzz [--minutes M] [--seed N] [TARGET …]`, two at a time at the most."""
+"""Try targets for a time: `python -m tests.fuzz [--minutes M] [--seed N] [TARGET …]`, at most two at a time."""
 
 import argparse
 import secrets

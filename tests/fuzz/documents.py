@@ -66,7 +66,7 @@ def found(value: Any, place: Place) -> Any:
 
 
 def without(value: Any, place: Place) -> Any:
-    """A copy that lacks one of its values."""
+    """A copy without one of its values."""
     copy = deepcopy(value)
     del found(copy, place[:-1])[place[-1]]
     return copy

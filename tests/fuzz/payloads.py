@@ -105,7 +105,7 @@ def opened() -> Iterator[Check]:
     with (
         a_world() as world,
         patch("bot.slack.inbound.background.pause"),
-    ):  # before it tries an address again that is nobody's
+    ):  # before it tries again an address that no process has
         yield lambda bodies: check(world, bodies)
 
 

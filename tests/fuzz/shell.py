@@ -1,4 +1,4 @@
-"""Values of parameters and overrides, through a plan, in a real shell: each arrives whole, and nothing of it is run."""
+"""Values of parameters and overrides, through a plan, in a real shell: each arrives whole, and no part of it is run."""
 
 import subprocess
 from collections.abc import Iterator, Sequence

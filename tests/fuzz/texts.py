@@ -17,7 +17,7 @@ ODD = st.sampled_from(
         *("9" * 400, "a" * 5_000, "-1", "0", "٣", "½", "true", "null", "~", "é", "🎉"),
     ]
 )
-"""Pieces that mean something to somebody on the way."""
+"""Pieces that mean something to a program on the way."""
 
 ANY = st.text(max_size=12) | ODD
 

@@ -32,7 +32,7 @@ class Tracebacks(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.exc_info and not isinstance(
             record.exc_info[1], SlackRejected | SlackUncertain
-        ):  # Slack's, which are told of
+        ):  # Slack's, which the log names
             self.found.append(logging.Formatter().format(record))
 
 

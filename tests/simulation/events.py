@@ -159,7 +159,7 @@ def sky_forgets(life: "Schedule", seconds: Value) -> None:
 
 
 def remember(life: "Schedule") -> None:
-    """Let the first server answer again, without what the other was asked for."""
+    """Let the first server answer again, without the requests to the other."""
     known = [*life.world.clusters, *(one.name for one in life.world.graves)]
     life.account.cut_off |= {name.removeprefix("verl-") for name in known}
     life.world.forget()

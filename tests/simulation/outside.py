@@ -1,4 +1,4 @@
-"""What is outside of a simulated bot: one time, the faults that are asked for, and the processes that may end at any
+"""What is outside of a simulated bot: one time, the faults of the schedule, and the processes that may end at any
 call that leaves them.
 """
 

@@ -156,7 +156,7 @@ def the_ledger_is_right(schedule: Schedule) -> Iterator[str]:
 
 
 def no_whole_model_is_called_lost(schedule: Schedule) -> Iterator[str]:
-    """Check what is said of runs whose newest model is whole on the bot's disk, and that a model was fetched."""
+    """Check what the bot says about runs whose newest model is whole on its disk, and that a model was fetched."""
     for run in schedule.list_runs().values():
         notes = schedule.folder.glob(f"{run.id}/global_step_*.json")
         fetched = max((int(note.stem.rpartition("_")[2]) for note in notes), default=0)

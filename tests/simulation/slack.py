@@ -63,7 +63,7 @@ class SimulatedSlack:
             happen()
 
     def call(self, client: MeasuredWebClient, method: str, arguments: dict[str, Any]) -> SlackResponse:
-        """Answer a call of the Web API, with the trouble that was asked for."""
+        """Answer a call of the Web API, with the trouble of the schedule."""
         trouble = self.outside.call(f"slack.{method}")
         self.advance()
         if trouble is Trouble.LIMITED:

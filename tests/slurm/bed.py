@@ -210,7 +210,7 @@ class Bed:
         raise BedError(f"SkyPilot's API server answered in none of {SERVER_STARTS} starts:\n{tails('sky-server.log')}")
 
     def _launch_server(self) -> None:
-        """Nobody's child, because it outlives whoever starts it."""
+        """A child of no process, because it outlives the one that starts it."""
         command = [sys.executable, "-m", "sky.server.server", "--host", "127.0.0.1", "--port", str(self.at.api_port)]
         with (self.at.root / "log" / "sky-server.log").open("ab") as log:
             subprocess.run(
@@ -223,7 +223,7 @@ class Bed:
             )
 
     def _server_comes(self) -> bool:
-        """Whether it answers in time; False at once where it is gone, as where somebody has its port."""
+        """Whether it answers in time; False at once where it is gone, as where another process has its port."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self.answers():
@@ -255,11 +255,11 @@ class Bed:
         return quiet("curl", "-sf", "-m", "3", f"{self.endpoint}/api/health")
 
     def sky(self, *words: str) -> str:
-        """What `sky` says, typed by somebody else than the bot."""
+        """What `sky` says, typed by another user than the bot."""
         return self._as_somebody(str(Path(sys.executable).parent / "sky"), *words)
 
     def python(self, script: str) -> str:
-        """What a script prints that uses SkyPilot, run by somebody else than the bot."""
+        """What a script prints that uses SkyPilot, run by another user than the bot."""
         return self._as_somebody(sys.executable, "-c", script)
 
     def _as_somebody(self, *command: str) -> str:
@@ -410,7 +410,7 @@ def writes_to(process: psutil.Process, folder: Path) -> bool:
 
 
 def run(*command: str, said: str = "", **environment: str) -> str:
-    """What a command prints that is told something.
+    """What a command prints that gets some input.
 
     Raises:
         BedError: it failed.
@@ -427,7 +427,7 @@ def quiet(*command: str) -> bool:
 
 
 def tails(pattern: str = "*", lines: int = 30) -> str:
-    """The ends of the bed's logs: they are removed with it, and whoever reads the failure may have no such machine."""
+    """The ends of the bed's logs: they are removed with it, and the reader of the failure may have no such machine."""
     logs = sorted((ROOT / "log").glob(pattern))
     return "\n".join(
         line for path in logs for line in (f"== {path.name}", *path.read_text(errors="replace").splitlines()[-lines:])

@@ -83,7 +83,7 @@ class Watched:
         return eventually(found, lambda: f"{self.ana.reads()}\n{self.log()}", SECONDS, pause_seconds=1)
 
     def ends(self, run_id: str, word: str) -> str:
-        """Wait for the run's end; its notice. Nothing of it stands in Slurm then."""
+        """Wait for the run's end; its notice. Slurm has no job of it then."""
         notice = self.can_see(run_id, "ended", word)
         assert self.jobs_of(run_id) == []
         return notice

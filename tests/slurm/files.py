@@ -1,4 +1,4 @@
-"""The files of the bed: what Slurm, SSH and SkyPilot are told, and the scripts that stand in for a download."""
+"""The files of the bed: the configuration of Slurm, SSH and SkyPilot, and the scripts that stand in for a download."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +61,7 @@ def network(name: str) -> str:
 
 
 def cables(at: Layout) -> dict[str, str]:
-    """What `ip -batch` is told in each namespace, the switch's first.
+    """The input of `ip -batch` in each namespace, the switch's first.
 
     Nodes have networks of their own because SkyPilot's agent listens on a fixed port of its node.
     """

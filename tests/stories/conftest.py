@@ -10,7 +10,7 @@ from tests.live import Live
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[Live]:
-    """A bot that is not started yet; when the story ends, nothing of it may be left."""
+    """A bot that is not started yet; when the story ends, no part of it may be left."""
     found = Live(tmp_path)
     yield found
     found.stop()

@@ -73,7 +73,7 @@ class Copy:
 
     @contextmanager
     def _mutated(self, one: Threat) -> Iterator[None]:
-        """Put the mutant in place; its time of change goes back too, so that compiled bytecode is told apart."""
+        """Put the mutant in place; its time of change goes back too, so that compiled bytecode is known to be older."""
         file = self.root / one.file
         before, times = file.read_bytes(), file.stat()
         file.write_text(one.mutate(before.decode()))

@@ -140,7 +140,7 @@ class Asked:
 
     Attributes:
         recipe: its name.
-        folder: its home, which a second run with the same one goes on from.
+        folder: its home, from which a second run with the same one continues.
         settings: parameters, beside or in place of the short ones.
         overrides: for Hydra, after those that shrink the recipe.
         variables: environment variables of its nodes.

@@ -58,7 +58,7 @@ def saved_written(asked: Asked) -> list[int]:
 
 
 def newest_written(asked: Asked) -> int:
-    """The step that verl says it goes on from."""
+    """The step from which verl says that it continues."""
     return int((asked.output / NEWEST).read_text())
 
 

@@ -17,7 +17,7 @@ NEWEST = "newest"
 """In place of a version: the newest that the package index has."""
 
 TORCH = "torch==2.13.0"
-"""Not in the lock: its build for CPUs is wherever pip is told to look, or where `UV_TORCH_BACKEND=cpu` says."""
+"""Not in the lock: its build for CPUs is where pip's configuration says, or where `UV_TORCH_BACKEND=cpu` says."""
 
 READY = ".ready"
 MATERIALS = "materials"

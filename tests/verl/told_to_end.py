@@ -1,4 +1,4 @@
-"""A run of real verl that is asked for a checkpoint, trains on, and is told to end."""
+"""A run of real verl that is asked for a checkpoint, trains on, and gets a signal to end."""
 
 import time
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from tests.verl.bed import Run, metric_rows
 from tests.verl.conftest import newest_written
 
 SELDOM = {"save_every_steps": "1000", "test_every_steps": "1000"}
-"""A run with these settings saves only what it is asked for."""
+"""A run with these settings saves only on request."""
 
 GRACE_SECONDS = 60
 WITH_TIME_TO_SAVE = {"SAVE_GRACE_SECONDS": str(GRACE_SECONDS)}
@@ -27,7 +27,7 @@ class ToldToEnd:
     """What the run did.
 
     Attributes:
-        saved: the step of the checkpoint that it was asked for.
+        saved: the step of the requested checkpoint.
         last: the step of its last checkpoint.
         steps: the steps in its files of metrics.
         seconds: from the signal to the end of its script.

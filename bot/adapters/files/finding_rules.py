@@ -54,11 +54,11 @@ def read_rules(path: Path) -> tuple[MetricRule, ...]:
     except READ_ERRORS as error:
         why = describe_error(error)
         raise UserError(
-            Phrase("The findings of {path} cannot be read: {why}", path=str(path), why=why), hint
+            Phrase("The findings of {path} cannot be read: {why}.", path=str(path), why=why), hint
         ) from error
     if problems := find_mistakes(rules):
         raise UserError(
-            Phrase("The findings of {path} cannot be used: {why}", path=str(path), why=join_list(problems)), hint
+            Phrase("The findings of {path} cannot be used: {why}.", path=str(path), why=join_list(problems)), hint
         )
     return tuple(MetricRule(**msgspec.structs.asdict(rule)) for rule in rules)
 

@@ -30,7 +30,7 @@ def read_prices(path: Path) -> PriceTable:
     except READ_ERRORS as error:
         why = describe_error(error)
         raise UserError(
-            Phrase("The price table {path} cannot be read: {why}", path=str(path), why=why),
+            Phrase("The price table {path} cannot be read: {why}.", path=str(path), why=why),
             "It holds lines such as `k8s: {H100: 2.5, node: 0.4}`.",
         ) from error
 
@@ -53,7 +53,7 @@ def read_patterns(path: Path) -> Mapping[str, str]:
         patterns = msgspec.convert(yaml.safe_load(path.read_text()), dict[str, str])
     except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
         raise UserError(
-            f"The secret patterns {path} cannot be read: {' '.join(str(error).split())}", PATTERNS_HINT
+            f"The secret patterns {path} cannot be read: {describe_error(error)}.", PATTERNS_HINT
         ) from error
     if len(patterns) > MAX_PATTERNS:
         raise UserError(f"{path} has {len(patterns)} secret patterns; the limit is {MAX_PATTERNS}.", PATTERNS_HINT)

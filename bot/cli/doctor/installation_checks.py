@@ -240,4 +240,4 @@ def judge_policy(path: Path | None, policy: Policy | UserError) -> DoctorFinding
 
 def judge_file(name: str, path: Path, problem: UserError | None) -> DoctorFinding:
     """Judge a file that is either readable or not."""
-    return failure(name, problem.sentence, problem.hint) if problem else ok(name, f"{path} can be used")
+    return failure(name, problem.message, problem.hint) if problem else ok(name, f"{path} can be used")

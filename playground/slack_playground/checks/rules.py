@@ -1,4 +1,4 @@
-"""How a rule is said: each takes a value and where it stands, and yields what is wrong with it."""
+"""The form of a rule: it takes a value and its place, and yields what is wrong with it."""
 
 import math
 import re

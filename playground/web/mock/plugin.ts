@@ -1,4 +1,4 @@
-/** A pretended playground for developing the page: answers the contract from memory. It is never part of the bundle. */
+/** A mock playground for developing the page: answers the contract from memory. It is never part of the bundle. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Connect, Plugin } from "vite";

@@ -1,4 +1,4 @@
-/** The pretended server's memory and its few reactions: enough to try every part of the page by hand. */
+/** The mock server's memory and its few reactions: enough to try every part of the page by hand. */
 
 import type { Block, Entry, Look, Message, Values, View } from "../src/wire/types.ts";
 import { launchModal, nested, sampleHome } from "./views.ts";
@@ -45,7 +45,7 @@ export class Pretended {
         return this.touched({});
       case "react":
         return this.react(asked);
-      case "away": // of this pretended server alone: the bot leaves or comes back
+      case "away": // of this mock server alone: the bot leaves or comes back
         this.connections = this.connections ? 0 : 1;
         return this.touched({});
     }

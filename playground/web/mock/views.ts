@@ -1,4 +1,4 @@
-/** The pretended app's modals and Home. */
+/** The mock app's modals and Home. */
 
 import type { ViewBody } from "../src/wire/types.ts";
 import { controls } from "./gallery.ts";

@@ -16,7 +16,7 @@ describe("what is offered", () => {
     ["nothing after a command", "/verl ", undefined],
     ["nothing for a slash within a line", "a /", undefined],
     ["nothing within an address", "ana@b", undefined],
-    ["nothing for a name that nobody has", "@zzz", undefined],
+    ["nothing for a name that no person has", "@zzz", undefined],
   ])("%s", (_, typed, found) => expect(titles(typed)).toEqual(found));
 
   it("is no command in a thread, as in Slack", () => expect(titles("/", { inThread: true })).toBeUndefined());

@@ -33,7 +33,7 @@ it("leaves out labels that would touch", () => {
   expect(every(["a long label", "another one"], 30)).toBeGreaterThan(2);
 });
 
-it("breaks a line where a point is lacking", () => {
+it("breaks a line where a point is missing", () => {
   expect(linePath([[0, 1], [1, 2], null, [3, 4]])).toBe("M0 1L1 2M3 4");
   expect(areaPath([[0, 1], null, [2, 3], [3, 4]], 9)).toBe("M0 1L0 9L0 9ZM2 3L3 4L3 9L2 9Z");
 });

@@ -78,7 +78,7 @@ describe("the recorder", () => {
     expect(merged(before, { entries: [entry(2, 0.5), entry(3, null)], last: 3 })).toEqual([entry(1, 0), entry(2, 0.5), entry(3, null)]);
     expect(merged(before, { entries: [], last: 2 })).toBe(before);
   });
-  it("begins anew with a new server", () => expect(merged([entry(9, 0)], { entries: [entry(1, 0)], last: 1 })).toEqual([entry(1, 0)]));
+  it("begins again with a new server", () => expect(merged([entry(9, 0)], { entries: [entry(1, 0)], last: 1 })).toEqual([entry(1, 0)]));
   it.each([[null, "…"], [0.0001, "< 1 ms"], [0.0121, "12 ms"], [3.42, "3.4 s"]])("writes %s seconds", (seconds, shown) => expect(took(entry(1, seconds))).toBe(shown));
 });
 

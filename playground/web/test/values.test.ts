@@ -48,7 +48,7 @@ describe("what is refused before the app is asked", () => {
     ["too many", { type: "number_input", max_value: "8" }, "9", {}, /8/],
     ["no mail address", { type: "email_text_input" }, "ana", {}, /mail/i],
     ["no web address", { type: "url_text_input" }, "example.org", {}, /URL/],
-    ["a file, which nobody can give here", { type: "file_input" }, null, {}, undefined],
+    ["a file, which no person can give here", { type: "file_input" }, null, {}, undefined],
   ])("%s", (_, element, value, more, why) => {
     const found = refused(element, value, more);
     if (why) expect(found).toMatch(why);

@@ -20,7 +20,7 @@ BROKEN = {
     "a reference back": (r"a: '(x)\1'", "invalid escape"),
     "an open bracket": ("a: '('", "missing )"),
     "what matches nothing": ("a: 'x*'", "finds nothing"),
-    "not a valid RE2 expression": ("a: [1]", "Expected `str`"),
+    "not a valid RE2 expression": ("a: [1]", "must be text, not a list."),
     "no YAML": ("a: 'x", "found unexpected end"),
     "one that is too long": (f"a: '{'x' * 501}'", "501 characters"),
 }
@@ -60,6 +60,7 @@ def test_a_file_that_is_no_price_table_is_refused_with_its_path(tmp_path: Path, 
         read_prices(path)
     assert str(path) in str(refused.value)
     assert "`k8s: {H100: 2.5, node: 0.4}`" in str(refused.value.hint)
+    assert str(refused.value.message).endswith(".")
 
 
 def test_a_file_that_does_not_exist_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the doctor says of the installation: the store, the recipes, the data folder, the bot that runs."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from bot.adapters.redis.store_diagnostics import StoreDiagnosis
 from bot.cli.doctor import installation_checks
 from bot.cli.doctor.checklist import DoctorStatus
 from bot.config.operation_settings import SOURCE_RECIPES
-from bot.errors import Unavailable
+from bot.errors import Unavailable, UserError
 from tests.cli.doctor.judgements import FAILURE, OK, SILENT, SKIPPED, WARNING, told
 
 STORE = StoreDiagnosis(
@@ -171,3 +172,9 @@ def test_the_admin_policy(
     taken: bool, found: bool | Unavailable, uses_skypilot: bool, status: DoctorStatus, words: list[str]
 ) -> None:
     told(installation_checks.judge_admin_policy("http://h/admin-policy", taken, found, uses_skypilot), status, *words)
+
+
+def test_a_file_that_cannot_be_read_has_its_advice_once() -> None:
+    problem = UserError("The price table cannot be read: it is not UTF-8 text.", "It holds lines such as `k8s: 1`.")
+    judged = installation_checks.judge_file("prices file", Path("prices.yaml"), problem)
+    assert (judged.status, judged.result, judged.advice) == (DoctorStatus.FAILURE, problem.message, problem.hint)

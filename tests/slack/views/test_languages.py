@@ -47,7 +47,7 @@ from tests.slack.views.test_cost_views import COST_ANSWERS
 from tests.slack.views.test_report_views import BOARDS, REPORT_ANSWERS
 from tests.slack.views.test_run_thread import LOG, NOW, RUNS, ended, over
 from tests.story import ANA, BEN, LEA, Bot
-from tests.words import CODE, phrases, written
+from tests.words import CODE, catalogue, phrases, written
 
 CHINESE = re.compile(r"[一-鿿]")
 
@@ -460,3 +460,16 @@ def test_a_delivery_asks_the_store_for_no_language(bot: Bot) -> None:
     language_preferences = bot.listeners.language_preferences
     bot.store.choose_language(ANA, "zh-CN")
     assert language_preferences.get_language(ANA) == "en"  # until the next look, which no answer waits for
+
+
+def test_chinese_says_in_one_word_that_a_launch_needs_approval() -> None:
+    """The glossary's 待审批 in every text, also in the table of commands."""
+    others = re.compile("等待(?:批准|审批|获批)|这样的启动")
+    translated = [text for message in catalogue("zh-CN") for text in as_texts(message.string)]
+    assert sum("待审批" in text for text in translated) > 5
+    assert [text for text in translated if others.search(text)] == []
+
+
+def as_texts(string: object) -> list[str]:
+    """The forms of a translation."""
+    return [string] if isinstance(string, str) else list(map(str, string)) if isinstance(string, list | tuple) else []

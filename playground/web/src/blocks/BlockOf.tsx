@@ -79,7 +79,7 @@ class Whole extends Component<{ block: Block; children: ReactNode }, { broken: B
   }
 
   override componentDidUpdate(before: { block: Block }): void {
-    if (this.state.broken && before.block !== this.props.block) this.setState({ broken: null }); // it may be mended
+    if (this.state.broken && before.block !== this.props.block) this.setState({ broken: null }); // it may be repaired
   }
 
   override render(): ReactNode {

@@ -62,7 +62,7 @@ export default function Library({ block }: { block: Block }) {
   );
 }
 
-/** What the library's HTML lacks for the keyboard and for screen readers. */
+/** What the library's HTML needs for the keyboard and for screen readers. */
 function mend(box: HTMLElement): void {
   for (const pre of box.querySelectorAll("pre")) {
     pre.tabIndex = 0;

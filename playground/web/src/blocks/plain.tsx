@@ -79,7 +79,7 @@ export function ImageBlock({ block }: { block: Block }) {
   );
 }
 
-/** A picture of this server; one from outside is named and linked, as the page asks nobody else for anything. */
+/** A picture of this server; one from outside is named and linked, as the page asks no other server for anything. */
 export function Picture({ element, className }: { element: Block; className: string }): ReactNode {
   const { look } = useActing();
   const file = look.files[element.slack_file?.id ?? ""];

@@ -1,4 +1,4 @@
-/** A drawn picture of a person: initials on a colour of his own; a rising curve for an app. */
+/** A drawn picture of a person: initials on a colour of the person's; a rising curve for an app. */
 
 import { useActing } from "../state/acting";
 import type { User } from "../wire/types";

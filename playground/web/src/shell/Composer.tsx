@@ -15,7 +15,7 @@ interface Place {
   channel: string;
   thread?: string | null;
   label: string;
-  /** Why nobody can write here; empty where one can. */
+  /** Why the person cannot write here; empty where that is possible. */
   closed?: string;
   onSent?: () => void;
 }

@@ -1,4 +1,4 @@
-/** The messages of a channel, day by day. Stays at the end while one is there; else a pill tells of new ones. */
+/** The messages of a channel, day by day. Stays at the end while one is there; else a pill counts new ones. */
 
 import { Fragment, useState, type RefObject } from "react";
 import { Icon } from "../pieces/icons";

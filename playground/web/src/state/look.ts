@@ -12,7 +12,7 @@ export interface Seen {
   look: Look | null;
   /** False while the server does not answer. */
   reachable: boolean;
-  /** The server knows no such person, as when it began anew with others. */
+  /** The server knows no such person, as when it was restarted with others. */
   nobody: boolean;
 }
 
@@ -37,7 +37,7 @@ export async function watch(user: string, signal: AbortSignal, show: (seen: Part
     } catch (error) {
       if (signal.aborted) return;
       show(error instanceof Nobody ? { reachable: true, nobody: true } : { reachable: false });
-      after = null; // a server that came back may count its versions anew
+      after = null; // a server that came back may count its versions from the start
       await rested(retry, signal);
       retry = Math.min(retry * 2, LONGEST_RETRY_MS);
     }

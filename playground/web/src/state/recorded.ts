@@ -1,4 +1,4 @@
-/** The recorder's entries as they come in: those without an answer yet are asked for again. Pure. */
+/** The recorder's entries as they come in: those without an answer yet are requested again. Pure. */
 
 import type { Entry } from "../wire/types";
 
@@ -12,7 +12,7 @@ export function pendingFrom(entries: Entry[]): number {
   return pending ? pending.number - 1 : (entries.at(-1)?.number ?? 0);
 }
 
-/** What was known, with what came; a server that began anew is followed. */
+/** What was known, with what came; a restarted server is followed. */
 export function merged(before: Entry[], answer: { entries: Entry[]; last: number }): Entry[] {
   const restarted = answer.last < (before.at(-1)?.number ?? 0);
   if (!answer.entries.length) return restarted ? [] : before;

@@ -93,7 +93,7 @@ export function taken(text: string, completion: Completion, offer: Offer): { tex
   return { text: text.slice(0, completion.from) + offer.insert + rest, caret: completion.from + offer.insert.length };
 }
 
-/** The hint of the command that is being typed, shown while its words are still lacking. */
+/** The hint of the command that is being typed, shown while its words are still missing. */
 export function usage(text: string, all: Command[]): Command | null {
   const found = /^(\/\S+)\s/.exec(text);
   return all.find((command) => command.command === found?.[1]?.toLowerCase()) ?? null;

@@ -73,12 +73,12 @@ export interface GuideStep {
   title: string;
   text: string;
   lines: string[];
-  /** Who types it; whoever acts where there is none. */
+  /** Who types it; the person who acts where there is none. */
   user?: string | null;
   /** What this person is, such as an approver. */
   role?: string;
   channel?: string | null;
-  /** What an id looks like that stands for RUN in a line. */
+  /** What an id looks like that replaces RUN in a line. */
   run_pattern?: string;
   /** Matches a message of the app's, or a form's title, that a person sees once the step is done. */
   done_pattern?: string;

@@ -1,4 +1,4 @@
-"""Sick trainings of every kind as rows, and what is said of a training while it goes on."""
+"""Sick trainings of every kind as rows, and what is reported of a training while it runs."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

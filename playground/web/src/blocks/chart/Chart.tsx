@@ -16,7 +16,7 @@ export interface Plot {
   yLabel: string;
 }
 
-/** What is to be plotted; series and categories as the app sent them, whatever is lacking filled in. */
+/** What is to be plotted; series and categories as the app sent them, whatever is missing filled in. */
 export function plotOf(chart: Block): Plot {
   const series = ((chart.series ?? []) as Block[]).map((one) => ({ name: String(one.name ?? ""), data: pointsOf(one.data) }));
   const named = (chart.axis_config?.categories ?? []) as string[];

@@ -67,7 +67,7 @@ export function every(labels: string[], bandWidth: number, characterWidth = 6.5)
   return Math.max(1, Math.ceil(widest / bandWidth));
 }
 
-/** A line through the points that there are; it is broken where one is lacking. */
+/** A line through the points that there are; it is broken where one is missing. */
 export function linePath(points: ([number, number] | null)[]): string {
   let path = "";
   let drawing = false;

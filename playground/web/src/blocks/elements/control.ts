@@ -1,4 +1,4 @@
-/** What all controls share: their name, their value on the surface, and whether a change is told to the app at once. */
+/** What all controls share: their name, their value on the surface, and whether the app hears of a change at once. */
 
 import type { Block, InputValue } from "../../wire/types";
 import { useSurface } from "../surface";
