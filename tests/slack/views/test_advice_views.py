@@ -105,6 +105,8 @@ PARTIAL = {
     "sequence_limit": "Raise `data.max_token_len_per_gpu`.",
     "model_not_found": "Check `model.path`.",
     "batch_size": "Try another value of `data.train_batch_size`.",
+    "nothing_to_train": "Set `model.enable_gradient_checkpointing=False`.",
+    "save_memory": "Set `engine.param_offload=True`.",
     "micro_batch": "Set `data.micro_batch_size_per_gpu`.",
     "sequence_parallel": "Set `model.use_remove_padding=True`. Lower `engine.ulysses_sequence_parallel_size`.",
 }
