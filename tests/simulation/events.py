@@ -153,6 +153,8 @@ def sky_forgets(life: "Schedule", seconds: Value) -> None:
     if life.world.away is not None:
         return
     life.outside.counts["SkyPilot forgot"] += 1
+    if life.account.store_was_set_back:  # only the server that goes knows the clusters of runs that wait again
+        life.account.cut_off |= {run.id for run in life.list_runs().values() if run.is_waiting}
     life.world.forget()
     life._at(float(seconds), lambda: remember(life))
     life._trouble(float(seconds) + 240)
