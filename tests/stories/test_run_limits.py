@@ -61,7 +61,7 @@ def test_a_budget_that_is_raised_in_time_is_the_one_that_counts(bot: Bot) -> Non
 
 def test_the_same_budget_is_no_change(bot: Bot) -> None:
     bot.running("launch smoke nodes=2 budget=4 lease=12")
-    assert "is now $4.00" in bot.say(f"budget {RUN} 4")
+    assert "is $4.00 already" in bot.say(f"budget {RUN} 4")
     bot.ticks(2)
     assert bot.run().limits.changes == ()
     assert "changed the budget" not in bot.reads()
