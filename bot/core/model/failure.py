@@ -47,6 +47,8 @@ class FailureKind(StrEnum):
     NETWORK = "network"
     DISK_FULL = "disk_full"
     PATH_TOO_LONG = "path_too_long"
+    FILE_LOCKED = "file_locked"
+    SAVE_FAILED = "save_failed"  # of a checkpoint
     MOUNT_LOST = "mount_lost"
     PROCESS_LIMIT = "process_limit"  # of open files, processes or threads
     PERMISSION_DENIED = "permission_denied"
@@ -74,6 +76,7 @@ class FailureKind(StrEnum):
     LORA_UNSUPPORTED = "lora_unsupported"  # by the rollout engine
     CHAT_TEMPLATE = "chat_template"
     WANDB = "wandb"
+    TRACKER = "tracker"  # another one of metrics
     OVERRIDE = "override"
     CONFIG_KEY = "config_key"
     CONFIG_VALUE = "config_value"

@@ -143,6 +143,14 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         N_("The path of a file or a socket is longer than the system allows."),
         RetryEffect.DOES_NOT_HELP,
     ),
+    FailureKind.FILE_LOCKED: FailureCause(
+        N_("The lock of a file was not free in time: another process holds it, or the volume has no locks."),
+        RetryEffect.UNKNOWN,
+    ),
+    FailureKind.SAVE_FAILED: FailureCause(
+        N_("A checkpoint could not be written; the cause is unknown, most often a disk, a quota or a mount."),
+        RetryEffect.UNKNOWN,
+    ),
     FailureKind.PROCESS_LIMIT: FailureCause(
         N_("The machine allows fewer open files, processes or threads than the training needs."),
         RetryEffect.DOES_NOT_HELP,
@@ -240,6 +248,10 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
     ),
     FailureKind.WANDB: FailureCause(
         N_("Weights & Biases refused the request."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.TRACKER: FailureCause(
+        N_("The tracker of metrics, such as MLflow or SwanLab, refused the request or is not set up."),
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.OVERRIDE: FailureCause(N_("Hydra rejected one of the overrides."), RetryEffect.DOES_NOT_HELP),

@@ -28,7 +28,7 @@ KINDS_BY_EXIT_CODE: Mapping[int, FailureKind] = {
 EXIT_LIST = re.compile(r"ERROR: Job \d{1,9}(?:'s setup)? failed with return code list: *+\[([-\d, ]*+)\]")
 """What SkyPilot prints about a job that failed: an exit code for each node."""
 
-EXIT_CODE = re.compile(r"\bexit(?:ed with)? (?:code|status):? (-?\d{1,3})\b")
+EXIT_CODE = re.compile(r"\b[Ee]xit(?:ed with)? (?:code|status):? (-?\d{1,3})\b")
 SHELL_NOTE = re.compile(
     r"line \d{1,9}: {1,20}\d{1,9} (Killed|Segmentation fault|Aborted|Terminated|Bus error|Illegal instruction)\b"
     r"|^(Killed)$"

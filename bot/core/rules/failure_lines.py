@@ -16,6 +16,12 @@ ERROR_LINE = re.compile(rf"{MODULE_PATH}[A-Z]\w*(?:Error|Exception)(?:: .+|:)?")
 GIVE_UP_MESSAGE = re.compile(r"verl recipe: .+|ERROR: (?:Could not|No matching|Failed|Cannot|ResolutionImpossible).*+")
 """What our recipes and pip print before they give up."""
 
+COMPLAINT = re.compile(
+    r"(?:[\w.@/+-]{1,60}: ){0,3}(?:[Ee]rror|ERROR|[Ff]atal|FATAL|E)(?:\[[\w-]{1,20}\])?: \S"
+    r"|[\w./-]{1,60}: (?:line \d{1,6}: )?(?:cannot|can't|could not|failed|unable|invalid|unrecognized) \S"
+)
+"""The beginning of what commands print of an error of their own."""
+
 RAY_TASK = re.compile(r"\bray::\S{1,80}?\(\) \(pid=\d{1,9}(?:, ip=([\w.:]{1,64}))?")
 """Ray's line at the driver that names the failed task; Ray then prints what that task had printed."""
 

@@ -12,6 +12,7 @@ from bot.core.model.failure import UNKNOWN_CAUSES, FailureKind, FailureSummary, 
 from bot.core.model.recipe import Task
 from bot.core.model.rollout import RunFolder
 from bot.core.rules.failure_diagnosis import diagnose
+from bot.core.rules.failure_lines import COMPLAINT
 
 HIDDEN_KINDS = frozenset(
     {
@@ -63,8 +64,10 @@ def is_cause_hidden(summary: FailureSummary | None) -> bool:
     """
     if summary is None or summary.kind is None or summary.kind in HIDDEN_KINDS:
         return True
-    # Without an excerpt it is an exit code alone.
-    return summary.kind in UNKNOWN_CAUSES and (not summary.excerpt or summary.error.startswith("ray.exceptions."))
+    # Without an excerpt it is an exit code alone; a command's complaint may be about something else.
+    return summary.kind in UNKNOWN_CAUSES and (
+        not summary.excerpt or summary.error.startswith("ray.exceptions.") or COMPLAINT.match(summary.error) is not None
+    )
 
 
 def list_named_processes(log: str) -> list[int]:

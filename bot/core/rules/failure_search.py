@@ -12,9 +12,9 @@ from enum import IntEnum
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.failure import UNKNOWN_CAUSES, FailureKind, contains_in_order
 from bot.core.rules.failure_exits import parse_exit
-from bot.core.rules.failure_lines import ERROR_LINE, EXCEPTION_LINE, GIVE_UP_MESSAGE, RAY_TASK, LogLine
+from bot.core.rules.failure_lines import COMPLAINT, ERROR_LINE, EXCEPTION_LINE, GIVE_UP_MESSAGE, RAY_TASK, LogLine
 from bot.core.rules.failure_places import TracebackPlace
-from bot.core.rules.machine_failures import CONSEQUENCE_TEXTS, FIRST_TEXTS
+from bot.core.rules.machine_failures import CONSEQUENCE_TEXTS, FIRST_TEXTS, PEER_TEXTS
 from bot.core.rules.program_failures import LAST_TEXTS
 
 TRACEBACK_HEADER = "Traceback (most recent call last):"
@@ -55,6 +55,9 @@ RANK_KINDS = (
     FailureKind.RAY_UNREACHABLE,
 )
 """Kinds that follow from the failure of another rank or node, unless there is none."""
+
+ENDING_KINDS = (FailureKind.KILLED, FailureKind.CRASHED)
+"""Kinds of an exit code that say how an engine died."""
 
 UNFINISHED_KINDS = (*RANK_KINDS, *UNKNOWN_CAUSES, FailureKind.WORKER_DIED, FailureKind.TERMINATED, FailureKind.CRASHED)
 TEARDOWN_KINDS = (
@@ -103,6 +106,7 @@ def list_text_rows(is_exception: bool) -> list[TextRow]:
         (FRAMEWORK.failures.causes, FailureWeight.CAUSE),
         (CONSEQUENCE_TEXTS, FailureWeight.CONSEQUENCE),
         (LAST_TEXTS, FailureWeight.CAUSE),
+        (PEER_TEXTS, FailureWeight.CONSEQUENCE),
     )
     return [
         (max(text.removeprefix("^").split(" … "), key=len), text, pattern.kind, get_weight(pattern.kind, weight))
@@ -243,12 +247,14 @@ class ErrorSearch:
         is_complete: whether the training has done all its steps.
         step_lines: hashes of the step lines so far, because Ray may print one again.
         processes: the state of each process, by its prefixes.
+        complaint: the newest error that a command printed; it counts where a program then ends with a bare code.
     """
 
     error: LoggedError | None = None
     is_complete: bool = False
     step_lines: set[int] = field(default_factory=set)
     processes: dict[str, ProcessLogState] = field(default_factory=dict)
+    complaint: LoggedError | None = None
 
     def add_line(self, line_index: int, line: LogLine) -> None:
         """Record the error that a line reports, or that the training survived the earlier ones."""
@@ -268,7 +274,7 @@ class ErrorSearch:
         beginning = hash(text[:IDENTIFYING_CHARACTERS])
         if beginning not in self.step_lines:
             self.step_lines.add(beginning)
-            self.error, self.is_complete = None, False
+            self.error, self.is_complete, self.complaint = None, False, None
         self._add_remark(line_index, text)
 
     def _add_other_line(self, line_index: int, line: LogLine, process: ProcessLogState) -> None:
@@ -283,6 +289,8 @@ class ErrorSearch:
         elif exit_kind := parse_exit(line.text):
             self._record_exit(LoggedError(line_index, line.text, exit_kind, FailureWeight.EXIT))
         else:
+            if not process.prints_samples and COMPLAINT.match(line.text):
+                self.complaint = LoggedError(line_index, line.text, FailureKind.RUNTIME_ERROR, FailureWeight.REMARK)
             self._add_remark(line_index, line.text)
 
     def _add_remark(self, line_index: int, text: str) -> None:
@@ -300,8 +308,13 @@ class ErrorSearch:
 
     def _record_exit(self, error: LoggedError) -> None:
         """Record an exit code. It also says how a worker died of which only the death is known."""
-        if self.error and self.error.kind is FailureKind.WORKER_DIED and error.kind is not FailureKind.EXCEPTION:
+        kind = self.error.kind if self.error else None
+        if (kind is FailureKind.WORKER_DIED and error.kind is not FailureKind.EXCEPTION) or (
+            kind is FailureKind.ROLLOUT_FAILED and error.kind in ENDING_KINDS
+        ):
             self.error = replace(error, weight=FailureWeight.CONSEQUENCE)
+        elif self.error is None and self.complaint and error.kind is FailureKind.EXCEPTION and not self.is_complete:
+            self._record(self.complaint)
         elif error.kind is not FailureKind.EXCEPTION or self.is_complete:
             self._record(error)
 

@@ -95,7 +95,7 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
     FailureTexts(
         FailureKind.NCCL_ERROR,
         "nccl error | nccl communicator | ncclunhandledcudaerror | ncclinternalerror | rccl error | "
-        "hccl function error | hccl api failed | hccl error",
+        "mismatch between collectives | hccl function error | hccl api failed | hccl error",
         in_any_line=True,
     ),
     FailureTexts(
@@ -114,7 +114,8 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.NO_GPU,
-        "no cuda gpus are available | no cuda-capable device is detected | invalid device ordinal | "
+        "failed to infer device type | no cuda gpus are available | no cuda-capable device is detected | "
+        "invalid device ordinal | "
         "found no nvidia driver | driver on your system is too old | cuda driver version is insufficient | "
         "torch not compiled with cuda enabled | could not select device driver",
         in_any_line=True,
@@ -161,6 +162,11 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
     FailureTexts(
         FailureKind.PATH_TOO_LONG,
         "af_unix path | file name too long | unix socket path … too long",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.FILE_LOCKED,
+        "file lock … could not be acquired | no locks available",
         in_any_line=True,
     ),
     FailureTexts(
@@ -267,6 +273,7 @@ CONSEQUENCE_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.UNSCHEDULABLE,
+        "nodes are available: … insufficient | "
         "no available node types can fulfill | cannot be scheduled right now | unschedulableerror",
         in_any_line=True,
     ),
@@ -302,3 +309,11 @@ CONSEQUENCE_TEXTS: Sequence[FailureTexts] = (
     ),
 )
 """Lines that follow from another failure: of these the first counts, where the log has no cause."""
+
+PEER_TEXTS: Sequence[FailureTexts] = (
+    FailureTexts(
+        FailureKind.WORKER_DIED,
+        "^eoferror | ^brokenpipeerror | cancellederror",
+    ),
+)
+"""What a process says whose peer is gone. They come after all others."""

@@ -185,7 +185,7 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         FailureKind.CONFIG_KEY,
         "is not in struct | unexpected keyword argument | instantiationexception | error in call to target | "
         "error locating target | configattributeerror | configkeyerror | missingmandatoryvalue | "
-        "interpolationkeyerror | interpolationresolutionerror | omegaconf.errors.validationerror",
+        "omegaconf.errors.",
     ),
     FailureTexts(
         FailureKind.RUNTIME_ENV,

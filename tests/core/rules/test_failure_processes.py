@@ -25,11 +25,23 @@ DIED = "ray.exceptions.ActorDiedError: The actor died unexpectedly before finish
         ("ERROR: Job 1 failed with return code list: [1]", True),
         (f"{TRACEBACK}ray.exceptions.RaySystemError: System error: connection lost", True),
         (f"{TRACEBACK}vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.", True),
+        ("mkdir: cannot create folder\nERROR: Job 1 failed with return code list: [1]", True),
         (f"{TRACEBACK}KeyError: 'reward_model'", False),
         (f"{TRACEBACK}torch.OutOfMemoryError: CUDA out of memory.", False),
         (f"{TRACEBACK}RuntimeError: NCCL error in: ProcessGroupNCCL.cpp:1, unhandled system error", False),
     ],
-    ids=["silence", "a dead actor", "a signal", "an exit code", "a wrapper", "an engine", "a key", "memory", "NCCL"],
+    ids=[
+        "silence",
+        "a dead actor",
+        "a signal",
+        "an exit code",
+        "a wrapper",
+        "an engine",
+        "a complaint",
+        "a key",
+        "memory",
+        "NCCL",
+    ],
 )
 def test_a_log_that_says_only_how_a_process_ended_hides_the_cause(log: str, hidden: bool) -> None:
     assert is_cause_hidden(diagnose(log)) is hidden

@@ -83,6 +83,13 @@ SURVIVED = """\
 (AgentLoopWorker pid=5) Traceback (most recent call last):
 (AgentLoopWorker pid=5)   File "/v/agent_loop.py", line 9, in run
 (AgentLoopWorker pid=5) ValueError: a tool gave no answer"""
+COMPLAINT = """\
+(setup pid=3) error: externally-managed
+(setup pid=3) × Use a folder of your own"""
+PIPE = """\
+Traceback (most recent call last):
+  File "/x/connection.py", line 9, in receive
+EOFError"""
 ROLLOUTER = """\
 (Rollouter pid=2) [R] Streaming process exception: 'acme'
 (Rollouter pid=2) [R] Rollouter fit completed
@@ -208,6 +215,16 @@ STORIES = {
         FailureKind.DISK_FULL,
         "No space",
     ),
+    "a setup whose command says why": (
+        f"{COMPLAINT}\nERROR: Job 1's setup failed with return code list: [1]",
+        FailureKind.RUNTIME_ERROR,
+        "error: externally-managed",
+    ),
+    "an engine whose exit code says how it died": (
+        f"{STEP}\n(S pid=2) Rank 0 scheduler is dead. Please check the logs.\n(S pid=2) Exit code: -9\n{PIPE}",
+        FailureKind.KILLED,
+        "Exit code: -9",
+    ),
     "a merge after the last step": (
         f"{LAST}\n{MERGE}",
         FailureKind.TEARDOWN,
@@ -248,6 +265,10 @@ def test_the_cause_counts_and_not_what_follows_from_it(name: str) -> None:
         pytest.param(f"{SURVIVED}\n{STEP}", id="a rollout that verl goes on without"),
         pytest.param(f"(TaskRunner pid=1) Error in reward_fn: 'acc'\n{STEP}", id="a reward's remark"),
         pytest.param(f"{OOM}\n{LAST}", id="an error before the last step"),
+        pytest.param("error: no such remote\nmkdir: cannot create folder", id="complaints without a death"),
+        pytest.param(
+            f"error: no such remote\n{STEP}\nERROR: Job 1 failed with return code list: [1]", id="a complaint survived"
+        ),
         pytest.param("INFO 09-01 10:00:00 [x.py:7] port: EADDRINUSE, trying the next", id="a remark of an engine"),
     ],
 )

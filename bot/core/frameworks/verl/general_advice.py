@@ -76,6 +76,8 @@ GENERAL_REMEDIES: Mapping[FailureKind, str] = {
         "Keep data and checkpoints out of the folder from which the program starts, and install packages in the "
         "recipe's `setup`."
     ),
+    FailureKind.SAVE_FAILED: N_("Check the space and the rights of the folder of the checkpoints."),
+    FailureKind.TRACKER: N_("Check its address and key."),
     FailureKind.NOTHING_TO_TRAIN: N_("Check which of the model's weights are frozen."),
     FailureKind.MODEL_UNKNOWN: N_("Check the model's name; for a private model give the bot an `HF_TOKEN`."),
     FailureKind.MODEL_UNSUPPORTED: N_("Use an image with a newer version of transformers, or another model."),

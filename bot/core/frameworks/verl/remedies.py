@@ -28,6 +28,19 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "shorten `trainer.default_local_dir` or `trainer.experiment_name`."
         ),
     ),
+    FailureKind.FILE_LOCKED: Remedy(
+        N_(
+            "Launch it again; if it happens again, set `HF_HOME` among the `envs` of the recipe to a folder on the "
+            "machine's own disk."
+        ),
+    ),
+    FailureKind.SAVE_FAILED: Remedy(
+        N_(
+            "Check the space and the rights of `trainer.default_local_dir`; write checkpoints to a `volume=` or "
+            "`bucket=`, or keep fewer (`trainer.max_actor_ckpt_to_keep=1`)."
+        ),
+        (SettingChange("trainer.max_actor_ckpt_to_keep=1"),),
+    ),
     FailureKind.PROCESS_LIMIT: Remedy(
         N_(
             "Raise the limits in the recipe's `run` (`ulimit -n 65536`, `ulimit -u unlimited`), or lower "
@@ -186,6 +199,10 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     ),
     FailureKind.WANDB: Remedy(
         N_("Check the bot's `WANDB_API_KEY`, or do without: `trainer.logger=[console,file]`."),
+        (SettingChange("trainer.logger=[console,file]"),),
+    ),
+    FailureKind.TRACKER: Remedy(
+        N_("Check its address and key, or do without: `trainer.logger=[console,file]`."),
         (SettingChange("trainer.logger=[console,file]"),),
     ),
     FailureKind.OVERRIDE: Remedy(

@@ -131,7 +131,14 @@ PLACES = (
     ),
     FailurePlace(
         " in save_checkpoint | in _save_checkpoint | in save_dist_checkpointing | in save_pretrained",
-        dict.fromkeys(GPU_KINDS, FailureKind.SAVE_MEMORY),
+        {
+            **dict.fromkeys(GPU_KINDS, FailureKind.SAVE_MEMORY),
+            **dict.fromkeys(UNKNOWN_CAUSES, FailureKind.SAVE_FAILED),
+        },
+    ),
+    FailurePlace(
+        "/verl/utils/tracking.py",
+        dict.fromkeys((*UNKNOWN_CAUSES, FailureKind.CONFIG_VALUE), FailureKind.TRACKER),
     ),
     FailurePlace(
         " in load_checkpoint | in _load_checkpoint | in load_dist_checkpointing | in load_state_dict | "

@@ -103,6 +103,7 @@ OOM = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.20 GiB."
             FailureKind.MODEL_UNSUPPORTED,
         ),
         ("W.load", "in load_checkpoint", "RuntimeError: 3 entries, not 2", FailureKind.CHECKPOINT_MISMATCH),
+        ("W.save", "in save_checkpoint", "RuntimeError: stream is broken", FailureKind.SAVE_FAILED),
         ("W.load", "in load_state_dict", OOM, FailureKind.GPU_MEMORY),
         ("EngineCore.run", "in add_lora", "ValueError: acme.weight is not supported", FailureKind.LORA_UNSUPPORTED),
         ("TaskRunner.run", "in fit", "TypeError: expected string", FailureKind.CODE_ERROR),
