@@ -72,13 +72,14 @@ class Markup(str):
 
         >>> Markup("*see* `a&amp;b` <@U0ANA>").shorten(16)
         '*see* `a&amp;…`'
+        >>> Markup("任务`a b`\u200b的上限").shorten(10).encode("unicode_escape")
+        b'\\\\u4efb\\\\u52a1`a b`\\\\u2026'
         """
         if count_utf16_units(self) <= longest:
             return self
         # Two characters are reserved for what closes code and bold.
-        start = take_fitting_pieces(
-            (piece[0] for piece in INDIVISIBLE_PIECE.finditer(self)), longest - len(ELLIPSIS) - 2
-        )
+        pieces = (piece[0] for piece in INDIVISIBLE_PIECE.finditer(self))
+        start = take_fitting_pieces(pieces, longest - len(ELLIPSIS) - 2).removesuffix(ZERO_WIDTH_SPACE)
         outside = CODE_SPAN.sub("", start + ("`" if start.count("`") % 2 else ""))
         closing = ("`" if start.count("`") % 2 else "") + ("*" if outside.count("*") % 2 else "")
         return Markup(start + ELLIPSIS + closing)
