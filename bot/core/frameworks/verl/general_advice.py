@@ -81,9 +81,7 @@ GENERAL_REMEDIES: Mapping[FailureKind, str] = {
     FailureKind.NOTHING_TO_TRAIN: N_("Check which of the model's weights are frozen."),
     FailureKind.MODEL_UNKNOWN: N_("Check the model's name; for a private model give the bot an `HF_TOKEN`."),
     FailureKind.MODEL_UNSUPPORTED: N_("Use an image with a newer version of transformers, or another model."),
-    FailureKind.REMOTE_CODE: N_(
-        "If you trust its authors, allow its code to run; otherwise use another model."
-    ),
+    FailureKind.REMOTE_CODE: N_("If you trust its authors, allow its code to run; otherwise use another model."),
     FailureKind.CHAT_TEMPLATE: N_("Use an instruction-tuned model."),
     FailureKind.WANDB: N_("Check the bot's `WANDB_API_KEY`."),
     FailureKind.CHECKPOINT_MISSING: OTHER_STEP,
