@@ -27,8 +27,10 @@ from bot.core.model.typed_text import format_inline_code
 from bot.errors import AmbiguousRun, Unavailable, UserError
 from bot.phrase import N_, Phrase, join_list, join_sentences, name_person
 
-MAX_CANDIDATES = 200
-"""Maximum people among whom a name is searched for."""
+MAX_CANDIDATES = 60
+"""Maximum people among whom a name is searched for. Slack is asked for each one's names every ten minutes at most, and
+answers some hundred such calls a minute (docs: users.info, tier 4).
+"""
 
 HOW_TO_NAME = N_("Type `@` and choose the person from Slack's list, or type `me`.")
 
@@ -67,19 +69,28 @@ class PeopleLookup:
                 return ShowAudit(replace(criteria, who=self.find(criteria.who, requester)))
             case ShowHistory(who=who) | ShowReport(who=who) if who:
                 return replace(command, who=self.find(who, requester))
-            case ShowBudgets(person=person) | SetMonthlyBudget(person=person) if person:
+            case ShowBudgets(person=person) if person:
                 return replace(command, person=self.find(person, requester))
+            case SetMonthlyBudget(person=person) if person:
+                return replace(command, person=self.find(person, requester, among_all=True))
             case ShowCost(person=person) if person:
                 return ShowBudgets(Scope.PERSON, self.find(person, requester))
             case ShowCost(of=name) | ShowRunBudget(name) if person := self._find_in_place_of_run(name, requester):
                 return ShowBudgets(Scope.PERSON, person)
-            case SetBudget(name, dollars) if person := self._find_in_place_of_run(name, requester):
-                return SetMonthlyBudget(Scope.PERSON, dollars, person)
+            case SetBudget(name, dollars) if self._find_in_place_of_run(name, requester):
+                # Anyone may choose a name that looks like a run's: money is a person's only where one is meant.
+                missing = Phrase("No run is called {name}.", name=format_inline_code(name))
+                raise UserError(
+                    missing, Phrase("For a person's month: `/verl budget @NAME {dollars}`.", dollars=f"{dollars:g}")
+                )
             case _:
                 return command
 
-    def find(self, name: str, requester: Requester) -> str:
+    def find(self, name: str, requester: Requester, among_all: bool = False) -> str:
         """Return Slack's id of the person of this name.
+
+        Args:
+            among_all: whether the names of all people must be known, because another one may have the name too.
 
         Raises:
             UserError: no person has the name, or several have; the hint has near names.
@@ -92,7 +103,7 @@ class PeopleLookup:
         candidates = self._list_candidates(requester)
         names = self.directory.find_all_names(candidates)
         matching = match_people(name, names)
-        if len(matching) == 1:
+        if len(matching) == 1 and not (among_all and len(names) < len(candidates)):
             return matching[0]
         if len(matching) > 1:
             people = join_list(map(name_person, matching))

@@ -65,7 +65,7 @@ def test_a_sick_training_is_explained_by_its_findings_with_their_numbers(bot: Bo
     answer = explained(bot)
     assert str(finding.what) in answer
     assert f"{finding.evidence} Since step 9." in answer
-    assert "Try another value of `learning_rate`." in answer, "smoke takes no settings of verl"
+    assert "Lower `learning_rate`." in answer, "smoke takes no settings of verl"
 
 
 def test_a_failed_run_is_explained_by_the_error_in_its_log_and_the_step_that_it_reached(bot: Bot) -> None:

@@ -45,7 +45,7 @@ def test_a_finding_is_told_once_with_its_numbers_what_it_has_cost_and_what_to_ch
     read = bot.reads()
     assert read.count(str(found.what)) == 3  # on the card, in the thread and, with it, in the channel
     assert re.search(r"Since step 9 \((1 min 0|0) s ago\); (under )?\$0\.\d\d spent since then\.", read), read
-    assert "Try another value of `learning_rate`." in read, "smoke takes no settings of verl"
+    assert "Lower `learning_rate`." in read, "smoke takes no settings of verl"
     assert str(found.what) in bot.card()
 
 

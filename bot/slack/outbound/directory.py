@@ -148,6 +148,9 @@ class SlackDirectory:
         self._answer_seconds = answer_seconds
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="directory")
         self._people: DirectoryCache[JsonObject | None] = DirectoryCache(PERSON_CACHE_SECONDS, self._pool, clock)
+        # The names of many people are asked for apart, so that no one's rights wait for them.
+        self._names_pool = ThreadPoolExecutor(2, thread_name_prefix="names")
+        self._names: DirectoryCache[JsonObject | None] = DirectoryCache(PERSON_CACHE_SECONDS, self._names_pool, clock)
         self._channels: DirectoryCache[Channel] = DirectoryCache(CHANNEL_CACHE_SECONDS, self._pool, clock)
         self._members: DirectoryCache[frozenset[str]] = DirectoryCache(MEMBERS_CACHE_SECONDS, self._pool, clock)
         self._groups: DirectoryCache[frozenset[str]] = DirectoryCache(MEMBERS_CACHE_SECONDS, self._pool, clock)
@@ -159,6 +162,7 @@ class SlackDirectory:
     def stop(self) -> None:
         """Cancel the requests that wait for a thread."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._names_pool.shutdown(wait=False, cancel_futures=True)
 
     def get_person(self, user: str, team: str, groups: frozenset[str], workspaces: frozenset[str]) -> Person:
         """Return a person's kind and user groups; see `Directory`. All answers share one wait, because a view
@@ -216,7 +220,7 @@ class SlackDirectory:
 
     def find_all_names(self, users: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Return all names of people by Slack's id: display name, real name, handle; see `NameDirectory`."""
-        futures = {user: self._people.get_or_fetch(user, partial(self._fetch_person, user)) for user in users}
+        futures = {user: self._names.get_or_fetch(user, partial(self._fetch_person, user)) for user in users}
         done, _ = wait(futures.values(), self._answer_seconds)
         return {user: read_names(future) for user, future in futures.items() if future in done}
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from unicodedata import normalize
 
 from bot.slack.views.mrkdwn import ENTITIES, ENTITY_PATTERN
 
@@ -32,6 +33,11 @@ def strip_mention(text: str) -> str:
 UNNAMED_PERSON = re.compile(r"<@([UW][A-Z0-9]{1,40})>|(?<![\w<|@.])@([UW][A-Z]{0,20}[0-9][A-Z0-9]{0,40})(?![\w.])")
 """A person whom a text mentions by Slack's id alone."""
 
+PLAIN_NAME = re.compile(r"[\w.-]{1,20}", re.ASCII)
+NAME_WORD = re.compile(r"[^\W_]+")
+MAX_LABEL_CHARACTERS = 20
+"""Maximum characters of a name in a mention: enough to know a person, and fewer than most keys and tokens have."""
+
 MAX_UNNAMED_PEOPLE = 10
 """Maximum people of one line whose names Slack is asked for."""
 
@@ -47,16 +53,21 @@ def list_unnamed_people(text: str) -> list[str]:
 
 
 def name_people(text: str, names: Mapping[str, Sequence[str]]) -> str:
-    """Return the text with a name in each mention that has none, where one is known; it has no spaces.
+    """Return the text with a name in each mention that has none, where one is known.
+
+    A name is whatever its owner chose, and stands in another person's command: it can add neither a word nor a setting.
 
     >>> name_people("list who=<@U0BEN> @U0LEA", {"U0BEN": ("Ben Carter", "ben"), "U0LEA": ("Lea Zhou",)})
-    'list who=<@U0BEN|ben> <@U0LEA|Lea_Zhou>'
+    'list who=<@U0BEN|ben> <@U0LEA|Lea.Zhou>'
+    >>> name_people("budget <@U0EVE>", {"U0EVE": ("x\uff1e\u3000budget\uff1d99\u3000--yes",)})
+    'budget <@U0EVE|x.budget.99.yes>'
     """
 
     def fill(match: re.Match[str]) -> str:
         user = match[1] or match[2]
-        known = [re.sub(r"[<>|@#\"'`=,]", "", name) for name in names.get(user, ())]
-        name = next((name for name in known if name and " " not in name), "_".join(known[0].split()) if known else "")
-        return f"<@{user}|{name}>" if name else match[0]
+        own = names.get(user, ())
+        name = next((name for name in own if PLAIN_NAME.fullmatch(name)), own[0] if own else "")
+        label = ".".join(NAME_WORD.findall(normalize("NFKC", name)))[:MAX_LABEL_CHARACTERS]
+        return f"<@{user}|{label}>" if label else match[0]
 
     return UNNAMED_PERSON.sub(fill, text)
