@@ -206,7 +206,6 @@ class Bot:
         if self.admin_policy_server:
             stops.append(self.admin_policy_server.stop)
         stops += [
-            self.observers.stop,
             self.price_cache.stop,
             self.directory.stop,
             self.cloud.stop,
@@ -219,6 +218,8 @@ class Bot:
         ]
         if self.valkey:
             stops.append(self.valkey.stop)
+        # Late, so that what the other parts did while they stopped is sent too.
+        stops.append(self.observers.stop)
         if self.lock:
             stops.append(self.lock.close)
         # An ExitStack calls them all, the newest first, and raises at the end what one of them has raised.

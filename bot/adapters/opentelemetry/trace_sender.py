@@ -7,8 +7,9 @@ import logging
 from collections.abc import Sequence
 from threading import Thread
 
+from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
@@ -16,6 +17,7 @@ from opentelemetry.trace.status import Status, StatusCode
 from opentelemetry.util.re import parse_env_headers
 
 from bot import __version__
+from bot.adapters.opentelemetry.bounded_session import BoundedSession
 from bot.runtime.telemetry import OperationKind, OperationRecord, Outcome
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,15 @@ TRACES_PATH = "/v1/traces"
 
 ANSWER_SECONDS = 3
 """Seconds in which a collector must take a batch."""
+
+MAX_WAITING_SPANS = 2_048
+"""Maximum number of spans that wait for the collector."""
+
+BATCH_SPANS = 512
+"""Maximum number of spans in one request."""
+
+DELAY_MILLISECONDS = 5_000
+"""Milliseconds between two requests, unless a whole batch waits."""
 
 STOP_SECONDS = 3.0
 """Maximum time for the last spans while the bot stops: it has ten seconds in all."""
@@ -69,8 +80,8 @@ class ReportingExporter(SpanExporter):
 
 
 class TraceSender:
-    """Sends spans from a thread of its own, some seconds late; where the collector is slow or gone, the oldest 2,048
-    wait, and newer ones are left out.
+    """Sends spans from a thread of its own, some seconds late; where the collector is slow or gone, the newest 2,048
+    wait, and older ones are left out.
     """
 
     def __init__(self, address: str, headers: str = "") -> None:
@@ -81,11 +92,22 @@ class TraceSender:
             headers: of each request, as OpenTelemetry's environment variable has them: `key=value,key=value`, values
                 percent-encoded.
         """
-        self._resource = Resource.create({SERVICE_NAME: "verlbot", SERVICE_VERSION: __version__})
+        named = OTELResourceDetector().detect().attributes
+        self._resource = Resource.create({SERVICE_NAME: "verlbot", SERVICE_VERSION: __version__, **named})
+        # What is not passed is read from variables of OpenTelemetry's, of which a wrong one would stop the bot's start.
         exporter = OTLPSpanExporter(
-            f"{address}{TRACES_PATH}", headers=parse_env_headers(headers, liberal=True), timeout=ANSWER_SECONDS
+            f"{address}{TRACES_PATH}",
+            headers=parse_env_headers(headers, liberal=True),
+            timeout=ANSWER_SECONDS,
+            compression=Compression.NoCompression,
+            session=BoundedSession(),
         )
-        self._processor = BatchSpanProcessor(ReportingExporter(exporter, address))
+        self._processor = BatchSpanProcessor(
+            ReportingExporter(exporter, address),
+            max_queue_size=MAX_WAITING_SPANS,
+            schedule_delay_millis=DELAY_MILLISECONDS,
+            max_export_batch_size=BATCH_SPANS,
+        )
 
     def record(self, operation: OperationRecord) -> None:
         """Queue an operation that has ended."""

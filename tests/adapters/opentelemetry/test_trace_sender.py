@@ -96,4 +96,25 @@ def test_a_collector_that_never_answers_holds_neither_the_work_nor_the_stop() ->
             sender.record(operation())
         sender.stop()
         (sending,) = (thread for thread in threading.enumerate() if thread.name == "traces")
+        assert sending.is_alive()  # it still sends: the stop has not waited for it
     sending.join()  # once the collector is gone
+
+
+def test_variables_of_opentelemetry_name_the_bot_and_cannot_stop_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "OTEL_BSP_SCHEDULE_DELAY": "0",
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "4096",
+        "OTEL_BSP_MAX_QUEUE_SIZE": "1",
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "zstd",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "soon",
+        "OTEL_RESOURCE_ATTRIBUTES": "service.version=7,team=maths",
+        "OTEL_SERVICE_NAME": "another",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with collecting() as collector:
+        sender = TraceSender(collector.address)
+        sender.record(operation())
+        sender.stop()
+        ((_, _, request),) = collector.requests
+    resource = {one.key: one.value.string_value for one in request.resource_spans[0].resource.attributes}
+    assert (resource["service.name"], resource["service.version"], resource["team"]) == ("another", "7", "maths")
