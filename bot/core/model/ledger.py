@@ -1,7 +1,7 @@
 """Reservations of open runs and spending of ended ones: what a launch is checked against. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 
@@ -84,6 +84,13 @@ class Ledger:
         """Return the ledger without the reservation of a run."""
         return replace(
             self, reservations=tuple(reservation for reservation in self.reservations if reservation.run_id != run_id)
+        )
+
+    def select_runs(self, run_ids: Iterable[str]) -> "Ledger":
+        """Return the ledger with the reservations of these runs alone."""
+        wanted = frozenset(run_ids)
+        return replace(
+            self, reservations=tuple(reservation for reservation in self.reservations if reservation.run_id in wanted)
         )
 
     def sum_launch_dollars(self, person: str, since: datetime, excluded_run: str) -> float:

@@ -23,6 +23,7 @@ class CapUsage:
         used: by open runs; for dollars a month, dollars spent and reserved.
         cap: the maximum; None for no cap.
         spent: for dollars a month, what ended runs, open runs so far and external clusters have cost.
+        waiting: for dollars an hour, the part of `used` that costs nothing yet: runs whose machines are not requested.
     """
 
     scope: Scope
@@ -30,6 +31,7 @@ class CapUsage:
     used: float
     cap: float | None
     spent: float = 0.0
+    waiting: float = 0.0
 
     @property
     def reserved(self) -> float:
@@ -45,7 +47,8 @@ def list_cap_usage(
     Args:
         runs: the open runs.
     """
-    next_launch, costs = Reservation("", person, team, 0, 0.0, 0.0), list_open_costs(runs, now)
+    runs, next_launch = list(runs), Reservation("", person, team, 0, 0.0, 0.0)
+    costs, waiting_ledger = list_open_costs(runs, now), ledger.select_runs(run.id for run in runs if run.is_waiting)
     usages = []
     for scope in Scope:
         for measure in Measure:
@@ -57,7 +60,9 @@ def list_cap_usage(
                 )
             else:
                 used = ledger.sum_usage_by_others(scope, measure, next_launch, month)
-                usages.append(CapUsage(scope, measure, used, cap))
+                is_rate = measure is Measure.DOLLARS_PER_HOUR
+                waiting = waiting_ledger.sum_usage_by_others(scope, measure, next_launch, month) if is_rate else 0.0
+                usages.append(CapUsage(scope, measure, used, cap, waiting=waiting))
     return usages
 
 

@@ -15,6 +15,7 @@ from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.training_framework import Framework
 from bot.core.rules.override_checks import find_engine
 from bot.core.rules.save_grace import checkpoint_outlives_cluster
+from bot.core.rules.unknown_checkpoints import is_checkpoint_unknown
 from bot.core.rules.unstarted_runs import is_unstarted
 from bot.errors import UserError
 from bot.phrase import Phrase, Text
@@ -96,12 +97,34 @@ def refuse_resume(run: Run) -> None:
         )
         copy_hint = Phrase("Copy it into a volume or bucket; `/verl artifacts {run}` shows how.", run=run.id)
         raise resume_error(run, why, copy_hint)
+    wait_hint = Phrase("Try again once its card says that the machines are gone.")
+    if is_checkpoint_unknown(run) and run.status is not RunStatus.ENDED:
+        raise resume_error(run, Phrase("I do not know yet whether it saved a checkpoint."), wait_hint)
     if not checkpoint_outlives_cluster(run):
-        raise resume_error(run, Phrase("none of its checkpoints was kept when its cluster was deleted."), retry_hint)
+        raise resume_error(run, explain_absent_checkpoint(run), retry_hint)
     # A cluster that is not gone may still write into the folder that the resumed run would read and write.
     if run.status is not RunStatus.ENDED:
         why = Phrase("its cluster is not gone yet, and may still write.")
-        raise resume_error(run, why, Phrase("Try again once its card says that the machines are gone."))
+        raise resume_error(run, why, wait_hint)
+
+
+def explain_absent_checkpoint(run: Run) -> Phrase:
+    """Return why no checkpoint of a run is known to outlive its cluster, as its card and `/verl artifacts` say it."""
+    store, step = run.plan.checkpoint_store, run.training.progress.checkpoint_step
+    if store and step is None:
+        return Phrase("its log shows no checkpoint; if there is one, it is in `{place}`.", place=f"{store} › {run.id}")
+    if store and step is not None:
+        return Phrase(
+            "its step-{step} checkpoint was saved outside `{place}`, so no other run finds it.",
+            step=step,
+            place=store,
+        )
+    if not is_checkpoint_unknown(run):
+        return Phrase("none of its checkpoints was kept when its cluster was deleted.")
+    return Phrase(
+        "I do not know whether it saved a checkpoint, because I could not read the log to the end, and the cluster was "
+        "gone before I could look."
+    )
 
 
 def refuse_other_gpus(earlier: Run, plan: LaunchPlan, framework: Framework) -> None:

@@ -173,7 +173,7 @@ def acknowledge_stop(run: Run | RunStub) -> Answer:
         return build_text_answer(
             render_phrase("{run} has already ended, and its cluster is being deleted.", run=wording.link_run(run))
         )
-    if run.checkpoint_rescue.is_save_requested:
+    if run.checkpoint_rescue.is_save_requested and save_grace.may_save(run, None):
         saving = render_phrase(
             "{run} stops once it has saved a checkpoint, or when the time for that is over.", run=wording.link_run(run)
         )

@@ -200,6 +200,7 @@ MONTHLY_BUDGET_EXHAUSTED = N_(
     "for when."
 )
 MONTH_USAGE = N_("{spent} spent this month + {reserved} reserved")
+RATE_USAGE = N_("{rate} + {reserved} reserved")
 
 
 def render_budget_overview(
@@ -254,8 +255,7 @@ def render_cap_usage(usage: CapUsage) -> Markup:
             )
         case Measure.DOLLARS_PER_HOUR:
             return render_usage_of_cap(
-                wording.format_hourly_rate(usage.used),
-                wording.format_dollars(usage.cap) if usage.cap is not None else None,
+                render_rate_usage(usage), wording.format_dollars(usage.cap) if usage.cap is not None else None
             )
         case Measure.DOLLARS_PER_MONTH:
             month = render_phrase(
@@ -264,6 +264,14 @@ def render_cap_usage(usage: CapUsage) -> Markup:
                 reserved=wording.format_dollars(usage.reserved),
             )
             return render_usage_of_cap(month, wording.format_dollars(usage.cap) if usage.cap is not None else None)
+
+
+def render_rate_usage(usage: CapUsage) -> Markup:
+    """Return the dollars an hour that machines cost now, and those that waiting runs hold of the cap."""
+    now = wording.format_hourly_rate(max(usage.used - usage.waiting, 0.0))
+    if not usage.waiting:
+        return now
+    return render_phrase(RATE_USAGE, rate=now, reserved=wording.format_hourly_rate(usage.waiting))
 
 
 def format_cap(cap: float | None) -> str | None:

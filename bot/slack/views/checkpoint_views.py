@@ -6,6 +6,7 @@ from bot.core.model.checkpoint import DownloadProgress, TornCheckpoint
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules import save_grace
+from bot.core.rules.unknown_checkpoints import is_checkpoint_unknown
 from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.mrkdwn import (
@@ -193,7 +194,7 @@ def describe_unlogged_checkpoint(run: Run) -> Markup:
         return render_phrase(NO_CHECKPOINT, run=wording.link_run(run))
     if not run.is_finished:
         return render_phrase(NONE_IN_LOG) if run.training.progress.step is not None else Markup()
-    if run.teardown.log_saved_at is None and not run.plan.managed:
+    if is_checkpoint_unknown(run):
         return render_phrase(NEVER_KNOWN if run.status is RunStatus.ENDED else NOT_KNOWN_YET, run=wording.link_run(run))
     trouble = run.checkpoint_rescue.last_error
     return render_phrase(NONE_IN_LOG_CLUSTER_UNREACHABLE, why=trouble) if trouble else render_phrase(NONE_IN_LOG)

@@ -131,10 +131,11 @@ def describe_idle_time(run: Run, now: datetime) -> Markup:
     idle_time, dollars, cost = compute_idle_time(run, now), compute_idle_dollars(run, now), run.cost(now)
     if run.launch.first_requested_at is None or not idle_time.total:
         return Markup()
+    after_end = N_("{time} until its machines were gone") if run.closed_at else N_("{time} since it ended")
     parts = [
         describe_idle_part(N_("{time} before its job started"), idle_time.before_start),
         describe_idle_part(N_("{time} without a step while it ran"), idle_time.while_running or timedelta()),
-        describe_idle_part(N_("{time} until its machines were gone"), idle_time.after_end),
+        describe_idle_part(after_end, idle_time.after_end),
         render_phrase("step times unknown") if idle_time.while_running is None else Markup(),
     ]
     parts_text = join_markup_list(parts)

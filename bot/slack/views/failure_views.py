@@ -10,6 +10,7 @@ from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.failure_causes import CAUSES_BY_KIND
 from bot.core.rules.failure_diagnosis import diagnose
 from bot.core.rules.save_grace import compute_loss
+from bot.core.rules.unknown_checkpoints import is_checkpoint_unknown
 from bot.phrase import N_, Phrase
 from bot.slack.views import checkpoint_views, wording
 from bot.slack.views.advice_views import render_advice
@@ -122,6 +123,8 @@ def render_remaining_checkpoint(run: Run, now: datetime) -> Markup:
         return render_phrase(
             NO_CHECKPOINT_UNLESS_STORED, amount=amount, place=code(f"{run.plan.checkpoint_store} › {run.id}")
         )
+    if is_checkpoint_unknown(run):
+        return checkpoint_views.describe_model(run)
     if progress.checkpoint is None:
         # A recipe without checkpoints has none to lose.
         return render_phrase(NO_CHECKPOINT_SEEN, amount=amount) if run.plan.checkpoints_ephemeral else Markup()

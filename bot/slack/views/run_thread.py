@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.run import Run
-from bot.core.model.run_state import RunStatus
+from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.sent_message import LogFollow
 from bot.core.rules import log_lines, save_grace
 from bot.core.rules.chart_data import build_progress_chart
@@ -199,10 +199,17 @@ KEPT_FOR_SEARCH = N_("Looking for a checkpoint before the cluster is deleted.")
 KEPT_FOR_SEARCH_AT_RATE = N_("Looking for a checkpoint before the cluster is deleted ({rate} until then).")
 REMOVAL_UNPRICED = N_("Deleting the cluster; not confirmed yet.")
 REMOVAL_UNDER_WAY = N_("Deleting the cluster. It costs {rate} until that is confirmed.")
+CHECKING_MACHINES = N_("Checking that its machines are gone.")
+CHECKING_LOST_MACHINES = N_("Checking that its machines are gone; they may still cost {rate}.")
 
 
 def choose_cluster_phrases(run: Run) -> tuple[str, str]:
     """Return what happens to the cluster of a run that has ended: without a price, and with one."""
+    if run.reason in save_grace.REASONS_WITHOUT_CLUSTER:
+        return CHECKING_MACHINES, CHECKING_MACHINES
+    if not save_grace.shows_rescue(run) and run.reason is Reason.CLUSTER_LOST:
+        # A cluster counts as lost also while some of its nodes can be reached, which bill.
+        return CHECKING_MACHINES, CHECKING_LOST_MACHINES
     if not save_grace.shows_rescue(run):
         return REMOVAL_UNPRICED, REMOVAL_UNDER_WAY
     if run.training.progress.checkpoint is None:

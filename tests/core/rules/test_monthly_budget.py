@@ -19,7 +19,7 @@ from bot.core.rules.monthly_budget import (
     list_cap_usage,
     list_open_costs,
 )
-from tests.builders import at, running
+from tests.builders import a_run, at, launching, running
 
 MONTH = "2026-01"
 HOUR = at(3600)  # after which a run of four dollars an hour has cost four dollars
@@ -139,6 +139,15 @@ def test_the_usage_of_every_cap_is_listed() -> None:
     assert [(usage.scope, usage.measure) for usage in usages] == [(s, m) for s in Scope for m in Measure]
     (person,) = (u for u in usages if (u.scope, u.measure) == (Scope.PERSON, Measure.DOLLARS_PER_MONTH))
     assert (person.used, person.spent, person.cap) == (6.0, 6.0, 10.0)
+
+
+def test_runs_without_machines_hold_a_part_of_an_hourly_cap_and_cost_nothing() -> None:
+    runs = [running(), a_run(id="a", status=RunStatus.AWAITING_APPROVAL), a_run(id="b"), launching(id="c")]
+    reservations = (*filter(None, map(build_reservation, runs)), OUTSIDE)
+    usages = list_cap_usage(Policy(), Ledger(reservations=reservations), iter(runs), "U0ANA", "C0TRAIN", HOUR, MONTH)
+    hourly = [(usage.used, usage.waiting) for usage in usages if usage.measure is Measure.DOLLARS_PER_HOUR]
+    assert hourly == [(19.0, 8.0), (16.0, 8.0), (19.0, 8.0)]
+    assert {usage.waiting for usage in usages if usage.measure is not Measure.DOLLARS_PER_HOUR} == {0.0}
 
 
 OUTSIDE = Reservation("sky/dev", "U0ANA", "", 8, 3.0, 5.0, spent_dollars=2.0)

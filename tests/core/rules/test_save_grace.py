@@ -117,6 +117,13 @@ def test_a_run_that_is_over_is_told_of_no_month_any_more() -> None:
             training(checkpoint_rescue=SAVE, **STOPPED), Reason.STOPPED, 3700, 4200, id="save and stop: for a save"
         ),
         pytest.param(
+            launching(checkpoints_ephemeral=True, checkpoint_rescue=SAVE, **STOPPED),
+            Reason.STOPPED,
+            3700,
+            None,
+            id="save and stop, before it has machines",
+        ),
+        pytest.param(
             training(checkpoint_rescue=SAVE, checkpoint_at=at(3650), **STOPPED),
             Reason.STOPPED,
             3700,

@@ -182,6 +182,16 @@ def test_every_message_is_one_that_slack_takes(language: str) -> None:
         pytest.param(CapUsage(Scope.TEAM, Measure.RUNS, 2, 4), "2 runs of 4", id="runs"),
         pytest.param(CapUsage(Scope.TEAM, Measure.GPUS, 0, 0), "0 GPUs of 0", id="a cap of none"),
         pytest.param(CapUsage(Scope.TEAM, Measure.DOLLARS_PER_HOUR, 12.5, 50), "$12.50/h of $50.00", id="a rate"),
+        pytest.param(
+            CapUsage(Scope.TEAM, Measure.DOLLARS_PER_HOUR, 12.5, 50, waiting=8.0),
+            "$4.50/h + $8.00/h reserved of $50.00",
+            id="a rate, and runs that wait",
+        ),
+        pytest.param(
+            CapUsage(Scope.TEAM, Measure.DOLLARS_PER_HOUR, 8.0, None, waiting=8.0),
+            "$0.00/h + $8.00/h reserved",
+            id="runs that wait alone",
+        ),
         pytest.param(MONTH, "$300.00 spent this month + $200.00 reserved of $800.00", id="a month"),
     ],
 )

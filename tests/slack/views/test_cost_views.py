@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -132,3 +132,17 @@ def test_idle_times_below_a_second_are_no_sentence_without_an_end() -> None:
     brief = replace(OVER, running_at=at(0.3), finished_at=at(0.6), closed_at=at(0.9))
     assert cost_views.describe_idle_time(brief, NOW) == ""
     assert "*Idle*" in cost_views.describe_idle_time(replace(brief, closed_at=at(9)), NOW)
+
+
+@pytest.mark.parametrize(
+    ("closed_at", "part"),
+    [
+        pytest.param(None, "2 min since it ended", id="its machines still bill"),
+        pytest.param(at(3720), "2 min until its machines were gone", id="its machines are gone"),
+    ],
+)
+def test_time_after_an_end_lasts_until_the_machines_are_gone(closed_at: datetime | None, part: str) -> None:
+    run = change_run(
+        running(finished_at=at(3600)), status=RunStatus.ENDED if closed_at else RunStatus.STOPPING, closed_at=closed_at
+    )
+    assert part in cost_views.describe_idle_time(run, at(3720))

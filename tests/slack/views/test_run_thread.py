@@ -137,6 +137,7 @@ RESUME = PolicyResume(
     setting="actor_rollout_ref.actor.clip_ratio_high=0.28",
 )
 ORIGIN = RESUME.record_launch("ppo-7f3a").build_origin("ppo-eec6")
+READ: dict[str, object] = {"checkpoints_ephemeral": True, "log_saved_at": at(4030)}
 KEPT: dict[str, object] = {"checkpoint_store": "volume m", "resumes": True, "checkpoint_at": at(3700)}
 
 
@@ -201,6 +202,9 @@ RUNS = {
     "running, followed": running(follow=LogFollow("U0BEN", at(9000), 3, None, None)),
     "running, told elsewhere": running(thread_channel="D0000001"),
     "stopping": over(Reason.SUCCEEDED),
+    "stopping, deleted outside": over(Reason.DOWNED_EXTERNALLY),
+    "stopping, stopped by autostop": over(Reason.AUTODOWNED),
+    "stopping, its cluster lost": over(Reason.CLUSTER_LOST),
     "stopping, the removal failed": over(Reason.SUCCEEDED).record_teardown_request(
         at(900), "The credentials have expired."
     ),
@@ -266,11 +270,12 @@ RUNS = {
         Reason.FAILED, failure=STRANGE, progress=replace(TRAINED, step=400), **KEPT
     ),
     "ended, failed, while it saved": ended(Reason.FAILED, failure=STRANGE, progress=replace(TRAINED, step=399), **KEPT),
-    "ended, failed, nothing saved": ended(
-        Reason.FAILED, failure=STRANGE, checkpoints_ephemeral=True, progress=Progress(12, 300)
-    ),
+    "ended, failed, nothing saved": ended(Reason.FAILED, failure=STRANGE, progress=Progress(12, 300), **READ),
     "ended, failed, nothing saved, unpriced": ended(
-        Reason.FAILED, failure=STRANGE, checkpoints_ephemeral=True, rate=None, progress=Progress(12, 300)
+        Reason.FAILED, failure=STRANGE, rate=None, progress=Progress(12, 300), **READ
+    ),
+    "ended, deleted outside, its log not read to the end": ended(
+        Reason.DOWNED_EXTERNALLY, checkpoints_ephemeral=True, progress=Progress(12, 300)
     ),
     "ended, failed, saved elsewhere": ended(
         Reason.FAILED,
