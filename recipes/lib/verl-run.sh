@@ -7,6 +7,9 @@ fail() {
   exit 1
 }
 
+# How long MLflow may take to say which run this one continues.
+mlflow_seconds=20
+
 # check_numbers NAME…: fails unless these variables hold whole numbers, and those that this file uses.
 # bash's arithmetic would run a command hidden in a number, so call it before any arithmetic.
 check_numbers() {
@@ -59,9 +62,14 @@ open_run_folder() {
 }
 
 # find_mlflow_run: prints the id of the run of MLflow that this run began when it was first started; nothing for none.
+# Without the bot each run has the name `manual`, so that the first one found would be another's.
 find_mlflow_run() {
-  MLFLOW_HTTP_REQUEST_MAX_RETRIES=1 MLFLOW_HTTP_REQUEST_TIMEOUT=10 \
-    timeout 60 python3 - "$TRACKER_PROJECT" "$VERLBOT_RUN_ID" <<'PY' || true
+  local found code=0
+  [ "$VERLBOT_RUN_ID" != manual ] || return 0
+  found="$(
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES=1 MLFLOW_HTTP_REQUEST_TIMEOUT=10 \
+      timeout -k 1 "$mlflow_seconds" python3 - "$TRACKER_PROJECT" "$VERLBOT_RUN_ID" <<'PY'
+import re
 import sys
 
 project, name = sys.argv[1:]
@@ -76,10 +84,18 @@ try:
         order_by=["attributes.start_time ASC"],
         max_results=1,
     )
-    print(*(run.info.run_id for run in runs or []))
+    found = [str(run.info.run_id) for run in runs or []]
+    # The id becomes part of a JSON document.
+    print(*(run for run in found if re.fullmatch("[0-9a-zA-Z_-]{1,64}", run)))
 except Exception as error:
     print(f"MLflow does not say whether it has a run named {name}: {type(error).__name__}.", file=sys.stderr)
 PY
+  )" || code=$?
+  case "$code" in
+    0) printf '%s' "$found" ;;
+    # The codes of `timeout` where it ended the program.
+    124 | 137) printf 'verl recipe: MLflow does not say within %s seconds whether it has a run named %s.\n' "$mlflow_seconds" "$VERLBOT_RUN_ID" >&2 ;;
+  esac
 }
 
 # Keeps the files of samples of the newest steps alone: with long answers, each has hundreds of megabytes.

@@ -676,6 +676,8 @@ def test_curves_go_where_a_person_says_and_continue_the_run_that_she_names(
         pytest.param("['ab12', 'cd34']", ['MLFLOW_RUN_CONTEXT={"mlflow.parentRunId": "ab12"}'], id="started again"),
         pytest.param("[]", [], id="started for the first time"),
         pytest.param("1 / 0", [], id="the server does not answer"),
+        pytest.param("""['a", "x": "b']""", [], id="an id that would change the JSON around it"),
+        pytest.param("['a' * 65]", [], id="an id that is too long"),
     ],
 )
 def test_mlflow_shows_a_run_that_is_started_again_below_its_first_start(
@@ -686,6 +688,27 @@ def test_mlflow_shows_a_run_that_is_started_again_below_its_first_start(
     assert done.returncode == 0, done.stderr
     assert (node.folder / "tracker").read_text().splitlines() == lines
     assert ("MLflow does not say" in done.stderr) == (runs == "1 / 0")
+
+
+@pytest.mark.long
+def test_without_the_bot_no_run_of_mlflow_is_looked_for(node: Node) -> None:
+    """Each such run has the same name."""
+    (node.folder / "modules" / "mlflow.py").write_text('open("asked", "w")\n')
+    done = node.run("own-data", MLFLOW_TRACKING_URI="x", VERLBOT_RUN_ID="manual")
+    assert done.returncode == 0, done.stderr
+    assert (node.folder / "tracker").read_text() == ""
+    assert not list(node.folder.rglob("asked"))
+
+
+def test_an_mlflow_that_never_answers_is_asked_for_a_limited_time(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.py").write_text("import signal\nsignal.pause()\n")
+    script = f". {SOURCE_RECIPES}/lib/verl-run.sh; mlflow_seconds=0.5; find_mlflow_run"
+    environment = {"VERLBOT_RUN_ID": "ppo-7f3a", "TRACKER_PROJECT": "verlbot", "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        ["bash", "-c", script], env=os.environ | environment, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == ""
+    assert done.stderr == "verl recipe: MLflow does not say within 0.5 seconds whether it has a run named ppo-7f3a.\n"
 
 
 def test_without_a_tracker_there_is_no_run_of_one(node: Node) -> None:
