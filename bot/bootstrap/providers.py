@@ -37,7 +37,7 @@ from bot.app.report_service import load_zone
 from bot.app.store_ports import RunReader
 from bot.app.web_server import PortLimits
 from bot.config.settings import Settings
-from bot.core.masking.known_secrets import extract_passwords
+from bot.core.masking.known_secrets import extract_header_values, extract_passwords
 from bot.core.model.bot_clock import is_same_boot
 from bot.core.model.finding import HealthRules
 from bot.core.model.ledger import Ledger, format_month
@@ -78,6 +78,7 @@ def build_secret_filter(settings: Settings) -> SecretFilter:
     """
     patterns = team_files.read_patterns(settings.secret_patterns) if settings.secret_patterns else None
     own = {word for value in settings.own_secrets for word in (extract_passwords(value) if "://" in value else {value})}
+    own |= extract_header_values(settings.traces_headers)
     masking_filter = SecretFilter(settings.secrets, own, patterns)
     for recipe in RecipeFolder(settings.recipes_dir).list_valid_recipes():
         masking_filter.learn([*recipe.secrets, *(recipe.task.get("secrets") or {})])

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from bot.config.sentinel_url import is_sentinel_url
+from bot.config.sentinel_url import QUERY_NAMES, is_sentinel_url
 
 
 def parse_positive(text: str) -> float:
@@ -102,7 +102,10 @@ def parse_store_url(text: str) -> str:
     """Return the URL of a store."""
     if text.startswith(("redis+sentinel://", "rediss+sentinel://")):
         if not is_sentinel_url(text):
-            raise ValueError("an address such as redis+sentinel://sentinel-0:26379,sentinel-1:26379/mymaster/0")
+            raise ValueError(
+                "an address such as redis+sentinel://sentinel-0:26379,sentinel-1:26379/mymaster/0, with nothing after "
+                f"a question mark but {', '.join(QUERY_NAMES)} (ssl_… with rediss+sentinel alone)"
+            )
         return text
     if not text.startswith(("redis://", "rediss://", "unix://")) or not is_address(text):
         raise ValueError(

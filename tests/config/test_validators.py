@@ -28,6 +28,12 @@ from bot.config.validators import choice_parser, token_parser
             "redis+sentinel://:p@s-0,s-1:1/verl/2",
             id="a store that Sentinels watch",
         ),
+        pytest.param(
+            validators.parse_store_url,
+            "rediss+sentinel://s-0/verl?sentinel_username=a&sentinel_password=b&ssl_ca_certs=/etc/ca.pem",
+            "rediss+sentinel://s-0/verl?sentinel_username=a&sentinel_password=b&ssl_ca_certs=/etc/ca.pem",
+            id="Sentinels with a user of their own",
+        ),
         pytest.param(validators.parse_web_address, "https://x.example/", "https://x.example", id="an address"),
         pytest.param(
             validators.parse_slack_address, "http://127.0.0.1:9/api/", "http://127.0.0.1:9/api/", id="a Slack of a test"
@@ -66,6 +72,16 @@ def test_a_valid_text_is_read(parse: Callable[[str], object], text: str, value: 
         pytest.param(validators.parse_store_url, "host:6379", "redis://", id="no scheme"),
         pytest.param(validators.parse_store_url, "redis+sentinel://s-0,s-1:1", "sentinel-0:26379,", id="no service"),
         pytest.param(validators.parse_store_url, "redis+sentinel://s-0,/verl", "sentinel-0:26379,", id="no host"),
+        *(
+            pytest.param(validators.parse_store_url, f"{scheme}://s-0/verl?{query}", "a question mark", id=query)
+            for scheme, query in (
+                ("redis+sentinel", "foo=bar"),
+                ("redis+sentinel", "port=abc"),
+                ("redis+sentinel", "sentinel_socket_timeout=1"),
+                ("redis+sentinel", "ssl_ca_certs=/etc/ca.pem"),
+                ("rediss+sentinel", "ssl_ca_certs=/etc/ca.pem&db=7"),
+            )
+        ),
         pytest.param(validators.parse_store_url, "redis://:a/b@h:1", "percent-encoded", id="a slash in a password"),
         pytest.param(validators.parse_web_address, "x.example", "https://", id="no scheme of the web"),
         pytest.param(validators.parse_slack_address, "foo", "an https address such as", id="no address of Slack's"),

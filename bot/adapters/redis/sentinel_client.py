@@ -13,8 +13,10 @@ def create_sentinel_client(url: str, options: dict[str, Any]) -> Redis:
     """Return a client of the service's primary. It asks the Sentinels again whenever it has to connect.
 
     Args:
-        url: as `is_sentinel_url` accepts it; the password, TLS and the query count for the servers and the Sentinels,
-            and `sentinel_username` and `sentinel_password` in the query for the Sentinels in place of the first.
+        url: as `is_sentinel_url` accepts it. TLS and the query count for the servers and the Sentinels. So does a
+            password without a user, unless `sentinel_password` in the query gives the Sentinels their own, or none if
+            it is empty. A user of the servers is unknown to the Sentinels, which get `sentinel_username` and
+            `sentinel_password` alone then.
         options: of each connection.
     """
     match = SENTINEL_URL.fullmatch(url)
@@ -28,7 +30,11 @@ def create_sentinel_client(url: str, options: dict[str, Any]) -> Redis:
     database = own.pop("db", 0)
     named = {key: own.pop(f"sentinel_{key}") for key in ("username", "password") if f"sentinel_{key}" in own}
     connection = own | options
+    shared = {key: value for key, value in connection.items() if key not in ("username", "password")}
+    has_own_password = "sentinel_password=" in (match["query"] or "")
+    if "username" not in own and "password" in own and not has_own_password:
+        named["password"] = own["password"]
     sentinel = Sentinel(  # type: ignore[no-untyped-call]  # redis-py has no types for it
-        parse_sentinels(match["hosts"]), sentinel_kwargs=connection | named, **connection
+        parse_sentinels(match["hosts"]), sentinel_kwargs=shared | named, **connection
     )
     return cast(Redis, sentinel.master_for(match["service"], db=database))  # type: ignore[no-untyped-call]  # nor here

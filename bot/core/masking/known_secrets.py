@@ -65,7 +65,7 @@ def is_worth_hiding(value: str) -> bool:
     )
 
 
-QUERY_PASSWORD = re.compile(r"[?&](?:sentinel_)?password=([^&#\s]{1,1024})")
+QUERY_PASSWORD = re.compile(r"[?&](?:sentinel_|ssl_)?password=([^&#\s]{1,1024})")
 
 
 def extract_passwords(url: str) -> set[str]:
@@ -77,10 +77,28 @@ def extract_passwords(url: str) -> set[str]:
     (['hunt!er', 'hunt%21er'], set())
     >>> extract_passwords("redis+sentinel://sentinel-0,sentinel-1/verl?sentinel_password=hunter2")
     {'hunter2'}
+    >>> extract_passwords("rediss://db/0?ssl_keyfile=/etc/key.pem&ssl_password=hunter3")
+    {'hunter3'}
     """
     match = URL_USERINFO.match(url)
     passwords = [match[1].partition(":")[2] if match else "", *QUERY_PASSWORD.findall(url)]
     return {form for password in passwords for form in (password, decode_percent(password))} - {""}
+
+
+def extract_header_values(headers: str) -> set[str]:
+    """Return the secrets in headers of the form `key=value,key=value`, both as written and decoded, and the word behind
+    the scheme of an authorization. A short value counts only where its key is named like a secret.
+
+    >>> sorted(extract_header_values("authorization=Bearer%20hunter2,x-team=maths,api-key=ab12"))
+    ['Bearer hunter2', 'Bearer%20hunter2', 'ab12', 'hunter2']
+    """
+    secrets: set[str] = set()
+    for key, _, value in (pair.partition("=") for pair in headers.split(",")):
+        written, decoded = value.strip(), decode_percent(value.strip())
+        is_long = len(decoded) >= MIN_CHARACTERS_WITHIN_WORDS
+        if (is_long or may_hold_secret(key.strip())) and is_worth_hiding(decoded):
+            secrets |= {written, decoded, decoded.rpartition(" ")[2]}
+    return secrets - {""}
 
 
 def decode_percent(text: str) -> str:

