@@ -9,6 +9,7 @@ from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.tracker import TRACKER_ADDRESS, name_tracker
 from bot.core.rules.cluster_keeping import find_keep_end, is_kept
 from bot.core.rules.relaunch import collect_settings
+from bot.core.rules.save_grace import REASONS_WITHOUT_CLUSTER
 from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.message import Color
@@ -162,8 +163,12 @@ def list_outcome_parts(run: Run, now: datetime) -> list[Markup]:
 
 
 def describe_billing(run: Run, now: datetime) -> Markup:
-    """Return that the machines of a finished run still bill; of a kept cluster, until when and at which rate."""
+    """Return that the machines of a finished run still bill, or that it is not confirmed that they are gone; of a kept
+    cluster, until when and at which rate.
+    """
     until = find_keep_end(run) if is_kept(run, now) else None
+    if until is None and run.reason in REASONS_WITHOUT_CLUSTER:
+        return render_phrase("machines not confirmed gone yet")
     if until is None:
         return render_phrase("machines still billing")
     if run.spending.hourly_rate is None:

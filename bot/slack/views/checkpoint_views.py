@@ -63,6 +63,7 @@ ON_JOB_MACHINES = N_(
     "The step-{step} checkpoint is only on the cluster. SkyPilot deletes the cluster when the job ends, and the "
     "checkpoint with it."
 )
+WAS_ON_CLUSTER_ALONE = N_("The step-{step} checkpoint was only on the cluster.")
 ON_CLUSTER_ALONE = N_(
     "The step-{step} checkpoint is only on the cluster. I will download it before the cluster is deleted."
 )
@@ -252,7 +253,9 @@ def describe_how_to_resume(run: Run) -> Markup:
 
 
 def describe_unrescued_checkpoint(run: Run) -> Markup:
-    """Return that the checkpoint is on the run's machines alone."""
+    """Return that the checkpoint is on the run's machines alone, or was there until its cluster went away."""
+    if run.reason in save_grace.REASONS_WITHOUT_CLUSTER:
+        return render_phrase(WAS_ON_CLUSTER_ALONE, step=run.training.progress.checkpoint_step)
     return render_phrase(
         ON_JOB_MACHINES if run.plan.managed else ON_CLUSTER_ALONE, step=run.training.progress.checkpoint_step
     )

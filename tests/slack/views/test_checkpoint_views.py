@@ -177,3 +177,12 @@ def test_hostile_text_never_breaks_a_message() -> None:
     )
     for message in (*said(run), *said(ended(run.abandon_checkpoint(at(3400))))):
         check_message(message.text[:3000], list(message.blocks))
+
+
+@pytest.mark.parametrize("reason", [Reason.DOWNED_EXTERNALLY, Reason.AUTODOWNED])
+def test_no_download_is_promised_from_a_cluster_that_is_gone(reason: Reason) -> None:
+    card = str(run_thread.build_conversation(change_run(over(), reason=reason), NOW, "")[0].blocks)
+    assert "The step-400 checkpoint was only on the cluster." in card
+    assert "I will download it" not in card
+    assert "machines not confirmed gone yet" in card
+    assert "machines still billing" not in card
