@@ -35,9 +35,9 @@ from bot.core.rules.access import (
     refuse_unnamed_stop,
 )
 from bot.core.rules.admission import Admission, admit_all
-from bot.core.rules.approval_rules import refuse_unapproved_change
+from bot.core.rules.approval_rules import refuse_unapproved_change, update_approval
 from bot.core.rules.launch_bounds import refuse_limits_out_of_bounds
-from bot.core.rules.limit_changes import refuse_impossible_budget
+from bot.core.rules.limit_changes import refuse_impossible_budget, refuse_unlaunched_extension
 from bot.core.rules.relaunch import Relaunch, relaunch
 from bot.core.rules.unstarted_runs import refuse_follow
 from bot.errors import UnreadableRecord, UserError
@@ -238,9 +238,11 @@ class RunService:
             ends_at: when the lease ended as the person saw it; where it has changed since, nothing is changed.
 
         Raises:
-            UserError: the lease would be too long, has changed meanwhile, or more is not this person's to give.
+            UserError: the run is not launched yet, the lease would be too long, has changed meanwhile, or more is not
+                this person's to give.
         """
         run = self.find_changeable(extend_command.run, caller)
+        refuse_unlaunched_extension(run)
         longest = timedelta(hours=command.MAX_LEASE_HOURS)
         longer = replace(
             run,
@@ -296,8 +298,10 @@ class RunService:
             changed = run.change_limit(RunLimit.BUDGET, dollars, caller.user, self.now(), caller.delivery_id or "")
             return approve_last_change(run, changed, approved)
 
-        admit = partial(self.admit, may_raise=caller.actor.may_raise_months)
-        return self._show_and_wake(self.store.update(run.id, change, admit if is_increase else None))
+        # A lower budget exceeds no cap, but it changes what an approver of a launch that waits is shown.
+        update = partial(update_approval, policy=self.policy, now=self.now())
+        admit = partial(self.admit, may_raise=caller.actor.may_raise_months) if is_increase else update
+        return self._show_and_wake(self.store.update(run.id, change, admit))
 
     def decide_approval(
         self, name: str, granted: bool, caller: Requester, shown_digest: str = "", note: str = ""
@@ -313,10 +317,14 @@ class RunService:
         run = self.queries.find(name, caller.actor)
         check_may_approve(self.policy, run, caller.actor, granted)
         if granted:
-            refuse_outdated_approval(run, shown_digest)
             self.monthly_budgets.refuse_exhausted(run)
         now = self.now()
-        decided = self.store.update(run.id, lambda run: run.record_approval_decision(caller.user, granted, now, note))
+
+        def decide(run: Run) -> Run:
+            refuse_outdated_approval(run, shown_digest if granted else "")
+            return run.record_approval_decision(caller.user, granted, now, note)
+
+        decided = self.store.update(run.id, decide)
         # Another approver may have decided since the run was read.
         refuse_decided(decided, caller.user, granted)
         return self._show_and_wake(decided)

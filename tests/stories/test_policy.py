@@ -15,7 +15,7 @@ from bot.core.model.policy import Caps, Fairness, Policy
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.actions import Close
 from bot.core.rules.apply_action import apply_action
-from bot.errors import LaunchDecided
+from bot.errors import LaunchDecided, UserError
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
 from tests.builders import approvers
@@ -174,6 +174,22 @@ def test_of_two_decisions_at_once_the_second_person_hears_of_the_first(under: Ma
     assert (refused.value.by, refused.value.granted) == (BEN, False)
 
 
+def test_a_budget_that_changes_during_an_approval_is_not_approved_unseen(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+    approval = bot.run().approval
+    assert approval
+
+    def lower_first() -> datetime:
+        bot.say(f"budget {RUN} 8")
+        return bot.moment
+
+    months = replace(bot.service.monthly_budgets, now=lower_first)
+    with pytest.raises(UserError, match="changed after you saw its card"):
+        replace(bot.service, monthly_budgets=months).decide_approval(RUN, True, bot.caller(LEA), approval.digest)
+    assert bot.run().status is RunStatus.AWAITING_APPROVAL
+
+
 def test_without_a_word_it_is_given_up(under: Made) -> None:
     bot = under(replace(APPROVING, approval_timeout_hours=2))
     bot.say("launch smoke budget=9")
@@ -210,7 +226,9 @@ def test_a_larger_budget_is_a_leads_to_give(under: Made) -> None:
     bot = under(APPROVING)
     bot.say("launch smoke budget=4")
     bot.ticks(2)
-    refused = "It could then cost $6.00; more than $5.00 needs another approver. Ask <@U0LEA>, <@U0BEN>."
+    refused = (
+        "It could then cost at most $2.00, but a budget above $5.00 needs another approver. Ask <@U0LEA>, <@U0BEN>."
+    )
     assert refused in bot.say(f"budget {RUN} 6")
     assert "The budget of smoke-0001 is now $6.00" in shown(bot.say(f"budget {RUN} 6", user=BEN))
     assert "The budget of smoke-0001 is now $5.00" in shown(bot.say(f"budget {RUN} 5"))

@@ -78,7 +78,8 @@ def test_a_raise_by_another_approver_is_the_new_approved_number(
 
 def test_a_raise_of_a_run_that_needed_no_approval_is_its_first_approved_number(bot: Bot) -> None:
     launch_small(bot)
-    assert "more than $60.00 needs another approver" in bot.say(f"budget {RUN} 70")
+    refused = "It could then cost at most $60.00, but a budget above $60.00 needs another approver."
+    assert refused in bot.say(f"budget {RUN} 70")
     bot.say(f"budget {RUN} 70", user=BEN)
     assert read_approved(bot) == {"approved_by": BEN, "approved_dollars": 60.0, "approved_gpu_hours": 0.0}
     bot.say(f"extend {RUN} 1h", user=LEA)
@@ -117,3 +118,59 @@ def test_a_raise_of_an_approved_launch_before_its_start_needs_no_second_approval
     bot.ticks(2)
     assert bot.run().status is RunStatus.RUNNING
     assert read_approved(bot)["approved_dollars"] == 120.0
+
+
+def launch_waiting(bot: Bot, line: str = "launch smoke nodes=2 budget=99 lease=50") -> None:
+    bot.say(line)
+    bot.ticks(2)
+    assert bot.run().status is RunStatus.AWAITING_APPROVAL
+
+
+@pytest.mark.parametrize("raised", [None, 120.0], ids=["as it was launched", "after an approver's raise"])
+def test_an_approval_covers_the_lower_budget_that_its_card_shows(bot: Bot, raised: float | None) -> None:
+    launch_waiting(bot)
+    if raised:
+        bot.say(f"budget {RUN} {raised:g}", user=BEN)
+    bot.say(f"budget {RUN} 12")
+    bot.ticks(2)
+    assert "It can cost at most *$12.00*" in bot.card()
+    assert "its budget stops it at $12.00" in bot.reads()
+    bot.say(f"approve {RUN}", user=LEA)
+    bot.ticks(3)
+    assert read_approved(bot) == {"approved_by": LEA, "approved_dollars": 12.0, "approved_gpu_hours": 0.0}
+    assert "@lea has approved the launch of smoke-0001, which can cost at most $12.00." in bot.reads()
+    assert "its approval covers $12.00, and more needs another approver. Ask <@U0LEA>" in bot.say(f"budget {RUN} 99")
+
+
+def test_a_button_from_before_a_lower_budget_approves_nothing(bot: Bot) -> None:
+    launch_waiting(bot)
+    approval = bot.run().approval
+    assert approval
+    bot.say(f"budget {RUN} 12")
+    bot.click("approve", f"{RUN} {approval.digest}", LEA)
+    assert f"The possible cost of `{RUN}` changed after you saw its card." in bot.told(LEA)
+    assert bot.run().status is RunStatus.AWAITING_APPROVAL
+
+
+def test_a_launch_whose_lower_budget_needs_no_approval_is_launched_and_its_request_says_so(bot: Bot) -> None:
+    launch_waiting(bot, "launch smoke nodes=2 budget=99 lease=2")
+    assert "smoke-0001 needs approval* from" in bot.reads()
+    bot.say(f"budget {RUN} 12")
+    bot.ticks(3)
+    assert bot.run().status is RunStatus.RUNNING
+    assert read_approved(bot) == {}
+    assert "smoke-0001 no longer needs approval." in bot.reads()
+    assert "needs approval* from" not in bot.reads()
+    assert "isn't waiting for approval" in bot.say(f"approve {RUN}", user=LEA)
+
+
+@pytest.mark.parametrize("user", [ANA, BEN], ids=["its owner", "an approver"])
+def test_a_launch_that_waits_is_not_extended(bot: Bot, user: str) -> None:
+    launch_waiting(bot)
+    before = bot.run()
+    answer = bot.say(f"extend {RUN} 40h", user=user)
+    assert f"You can extend `{RUN}` once it is launched." in answer
+    assert f"For a longer lease now, type `/verl stop {RUN}`, then launch it again with `lease=`." in answer
+    bot.ticks(2)
+    assert (bot.run().limits, bot.run().approval) == (before.limits, before.approval)
+    assert "extended the lease" not in bot.reads()

@@ -108,14 +108,20 @@ def update_approval(run: Run, ledger: Ledger, policy: Policy, now: datetime) -> 
 
 
 CHANGE_NEEDS_APPROVER: dict[ApprovalCause, str] = {
-    ApprovalCause.DOLLARS: N_("It could then cost ${dollars}; more than ${most} needs another approver."),
+    ApprovalCause.DOLLARS: N_("It could then cost at most ${possible}; more than ${most} needs another approver."),
     ApprovalCause.DAY: N_(
-        "Together with its owner's other launches of the day it could cost ${day}; more than ${most} needs "
-        "another approver."
+        "Its owner's launches within a day would then ask for ${day} together; more than ${most} needs another "
+        "approver."
     ),
     ApprovalCause.GPU_HOURS: N_("It could then use {hours} GPU-hours; more than {most_hours} need another approver."),
     ApprovalCause.UNPRICED: N_("Its price is unknown, so raising its limits needs another approver."),
 }
+
+BUDGET_NEEDS_APPROVER = N_("It could then cost at most ${possible}, but a budget above ${most} needs another approver.")
+LEASE_NEEDS_APPROVER = N_(
+    "It could then cost at most ${possible}, but a lease worth more than ${most} needs another approver."
+)
+UNPRICED_BUDGET_NEEDS_APPROVER = N_("A budget above ${most} needs another approver.")
 
 CHANGE_BEYOND_APPROVAL = N_(
     "It could then cost at most ${possible}; its approval covers ${approved}, and more needs another approver."
@@ -141,6 +147,17 @@ def find_change_causes(policy: Policy, facts: LaunchFacts, approved: LaunchFacts
     return tuple(cause for cause in ApprovalCause if cause in causes)
 
 
+def choose_dollars_phrase(policy: Policy, facts: LaunchFacts, budget_dollars: float) -> str:
+    """Return why dollars need an approver: a limit can be above the policy's although the other one stops the run
+    below it.
+    """
+    if facts.unpriced:
+        return UNPRICED_BUDGET_NEEDS_APPROVER
+    if facts.approved_dollars > (policy.approve_above_dollars or 0.0):
+        return CHANGE_NEEDS_APPROVER[ApprovalCause.DOLLARS]
+    return LEASE_NEEDS_APPROVER if facts.dollars > budget_dollars else BUDGET_NEEDS_APPROVER
+
+
 def refuse_unapproved_change(
     before: Run, after: Run, ledger: Ledger, policy: Policy, actor: Actor, now: datetime
 ) -> LaunchFacts | None:
@@ -154,9 +171,10 @@ def refuse_unapproved_change(
     facts = approvable = build_launch_facts(after, ledger, now)
     earlier = find_approved_facts(before)
     approved = earlier.facts if earlier else None
-    if approved and (policy.is_report_only(BUDGET_RULE) or policy.is_report_only(LEASE_RULE)):
+    if policy.is_report_only(BUDGET_RULE) or policy.is_report_only(LEASE_RULE):
         # Only one of the two limits ends the run then, so the larger of their dollars counts.
-        facts, approved = replace(facts, max_dollars=None), replace(approved, max_dollars=None)
+        facts = replace(facts, max_dollars=None)
+        approved = replace(approved, max_dollars=None) if approved else None
     if policy.is_report_only(APPROVAL_RULE) or (approved and facts.is_within(approved)):
         return None
     causes = find_change_causes(policy, facts, approved)
@@ -166,7 +184,6 @@ def refuse_unapproved_change(
         is_launch_decided = before.approval is None or before.approval.granted
         return approvable if is_launch_decided else None
     numbers = {
-        "dollars": f"{facts.dollars:,.2f}",
         "day": f"{facts.day_dollars:,.2f}",
         "most": f"{policy.approve_above_dollars or 0:,.2f}",
         "possible": f"{facts.approved_dollars:,.2f}",
@@ -175,7 +192,8 @@ def refuse_unapproved_change(
         "most_hours": f"{policy.approve_above_gpu_hours or 0:,.0f}",
     }
     people = exclude_person(policy.approvers, before.requester)
-    phrases = CHANGE_NEEDS_APPROVER | ({ApprovalCause.DOLLARS: CHANGE_BEYOND_APPROVAL} if approved else {})
+    dollars_phrase = choose_dollars_phrase(policy, facts, after.limits.budget_dollars)
+    phrases = CHANGE_NEEDS_APPROVER | {ApprovalCause.DOLLARS: CHANGE_BEYOND_APPROVAL if approved else dollars_phrase}
     raise Denied(
         join_sentences(*(Phrase(phrases[cause], **numbers) for cause in causes)),
         "",

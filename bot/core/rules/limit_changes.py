@@ -1,4 +1,4 @@
-"""Whether a run's budget can be changed to another one. Pure."""
+"""Whether a run's budget or lease can be changed to another one. Pure."""
 
 from datetime import datetime
 
@@ -26,4 +26,17 @@ def refuse_impossible_budget(run: Run, dollars: float, shown_dollars: float | No
         raise UserError(
             Phrase("{run} has already cost ${spent}.", run=f"`{run.id}`", spent=f"{cost:,.2f}"),
             Phrase("Set a higher budget, or stop the run: `/verl stop {run}`.", run=run.id),
+        )
+
+
+def refuse_unlaunched_extension(run: Run) -> None:
+    """Raise an error where a run's lease has not begun: a launch that waits keeps the lease that its card shows.
+
+    Raises:
+        UserError: the run has not been launched.
+    """
+    if run.lease_ends_at is None:
+        raise UserError(
+            Phrase("You can extend {run} once it is launched.", run=f"`{run.id}`"),
+            Phrase("For a longer lease now, type `/verl stop {run}`, then launch it again with `lease=`.", run=run.id),
         )

@@ -216,9 +216,7 @@ def explain_missing_checkpoint(run: Run) -> Markup:
 
 def acknowledge_extension(run: Run) -> Answer:
     """Return the answer to `/verl extend`: when the lease ends now."""
-    if run.lease_ends_at is None:
-        return build_text_answer(render_phrase("You can extend {run} once it is launched.", run=wording.link_run(run)))
-    lease_end = date(run.lease_ends_at, DAY_AND_TIME)
+    lease_end = date(run.lease_ends_at, DAY_AND_TIME) if run.lease_ends_at else Markup()
     return build_text_answer(
         mrkdwn(
             ":alarm_clock: {}",

@@ -47,6 +47,9 @@ from bot.slack.views.mrkdwn import (
 
 APPROVE, REFUSE, SHOW_TASK = "approve", "refuse", "task"
 
+APPROVAL_REQUEST = "approval"
+"""The key of the message that asks the approvers."""
+
 NEEDS_APPROVAL = N_("*{run} needs approval* from {people} before {time}.")
 APPROVAL_CAUSE_PHRASES = {
     ApprovalCause.DOLLARS: N_("Its budget of {budget} needs approval."),
@@ -63,6 +66,7 @@ APPROVAL_GRANTED = N_("{person} has approved the launch of {run}, which can cost
 APPROVAL_DENIED = N_("{person} declined the launch of {run}.")
 APPROVAL_DENIED_BECAUSE = N_("{person} declined the launch of {run}: {reason}")
 APPROVAL_UNANSWERED = N_("No approver decided in time, so {run} was not launched.")
+APPROVAL_NOT_NEEDED = N_("{run} no longer needs approval.")
 APPROVAL_WITHDRAWN = N_("{run} was stopped before an approver decided.")
 APPROVAL_QUESTION = N_("You approve the task {digest}, with all that its card and *Show task* say.")
 
@@ -83,16 +87,11 @@ def build_approval_messages(run: Run) -> list[Message]:
     """Return the question to the approvers, which later shows the decision, and the exact task as a file."""
     approval = run.approval
     if approval is None:
-        return []
+        return [build_withdrawn_request(run)] if APPROVAL_REQUEST in run.messages.sent else []
     outcome_text = render_approval_outcome(run, approval)
     file = Message("task", render_phrase("Task of {run}", run=run.id), (), attachment=Attachment.TASK)
     if outcome_text:
-        return [
-            Message(
-                "approval", outcome_text, (section(outcome_text),), urgent="answered", is_edited=True, broadcast=True
-            ),
-            file,
-        ]
+        return [build_answered_request(outcome_text), file]
     question = render_phrase(
         NEEDS_APPROVAL,
         run=wording.link_run(run),
@@ -106,7 +105,19 @@ def build_approval_messages(run: Run) -> list[Message]:
         section(mrkdwn(":raised_hand: {}", join_markup_sentences(question, *build_approval_reasons(run, approval)))),
         context(how_to_approve),
     )
-    return [Message("approval", question, blocks, urgent="asked", is_edited=True, broadcast=True), file]
+    urgent = f"asked {approval.digest}"
+    return [Message(APPROVAL_REQUEST, question, blocks, urgent=urgent, is_edited=True, broadcast=True), file]
+
+
+def build_withdrawn_request(run: Run) -> Message:
+    """Return the request to the approvers of a launch that needs approval no more, by its lower budget or price."""
+    text = render_phrase(APPROVAL_NOT_NEEDED, run=wording.link_run(run))
+    return build_answered_request(mrkdwn(":raised_hand: {}", text))
+
+
+def build_answered_request(text: Markup) -> Message:
+    """Return the request to the approvers as it ended."""
+    return Message(APPROVAL_REQUEST, text, (section(text),), urgent="answered", is_edited=True, broadcast=True)
 
 
 def render_approval_outcome(run: Run, approval: Approval) -> Markup:

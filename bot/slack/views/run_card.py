@@ -66,8 +66,9 @@ def card(run: Run, now: datetime, log: str = "", previous: Run | None = None) ->
         *([actions(*buttons)] if (buttons := card_buttons(run, previous)) else []),
     ]
     text = join_parts(" · ", [render_title_text(run, now), progress_line(run, now)])
-    # That a used-up month will stop the run is shown at once.
+    # That a used-up month will stop the run is shown at once, and so is what an approver would now approve.
     urgent = f"{state} month" if check_month(run) else state
+    urgent = f"{urgent} {run.approval.digest}" if run.approval and is_awaiting_approval(run) else urgent
     return Message(CARD, text, tuple(blocks), urgent=urgent, is_edited=True, color=choose_color(run))
 
 

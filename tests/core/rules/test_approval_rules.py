@@ -107,6 +107,63 @@ def test_more_time_or_money_needs_whom_a_launch_would_need(
     assert (refused is not None) == is_refused
 
 
+@pytest.mark.parametrize(
+    ("more", "ledger", "sentence"),
+    [
+        pytest.param(
+            {"budget_dollars": 60.0, "lease": timedelta(hours=14)},
+            NOTHING,
+            "It could then cost at most $56.00; more than $50.00 needs another approver.",
+            id="the lesser of both",
+        ),
+        pytest.param(
+            {"budget_dollars": 60.0},
+            NOTHING,
+            "It could then cost at most $8.00, but a budget above $50.00 needs another approver.",
+            id="a budget above its lease's cost",
+        ),
+        pytest.param(
+            {"lease": timedelta(hours=20)},
+            NOTHING,
+            "It could then cost at most $10.00, but a lease worth more than $50.00 needs another approver.",
+            id="a lease above its budget",
+        ),
+        pytest.param(
+            {"budget_dollars": 60.0, "rate": None},
+            NOTHING,
+            "A budget above $50.00 needs another approver.",
+            id="no price",
+        ),
+        pytest.param(
+            {"budget_dollars": 20.0},
+            Ledger(recent_launches={"ppo-0001": RecentLaunch(ANA, NOON.timestamp(), 40.0)}),
+            "Its owner's launches within a day would then ask for $60.00 together; more than $50.00 needs another "
+            "approver.",
+            id="a day's launches",
+        ),
+    ],
+)
+def test_a_refusal_of_more_names_the_most_that_the_run_could_then_cost(
+    more: dict[str, Any], ledger: Ledger, sentence: str
+) -> None:
+    policy = Policy(grants=approvers(BEN, LEA), approve_above_dollars=50.0)
+    before = small(**({"rate": None} if "rate" in more else {}))
+    after = small(**more)
+    owner = create_trusted_actor(ANA, Role.LAUNCHER)
+    refused = refusal_of(lambda: refuse_unapproved_change(before, after, ledger, policy, owner, NOON))
+    assert str(refused) == sentence
+
+
+@pytest.mark.parametrize("rule", ["budget", "lease"])
+def test_a_limit_that_is_report_only_bounds_no_named_cost(rule: str) -> None:
+    policy = Policy(grants=approvers(BEN, LEA), approve_above_dollars=50.0, report_only=(rule,))
+    owner = create_trusted_actor(ANA, Role.LAUNCHER)
+    refused = refusal_of(
+        lambda: refuse_unapproved_change(small(), small(budget_dollars=60.0), NOTHING, policy, owner, NOON)
+    )
+    assert str(refused) == "It could then cost at most $60.00; more than $50.00 needs another approver."
+
+
 def test_more_within_what_was_approved_needs_no_other_word() -> None:
     before = settled(small(budget_dollars=60.0)).record_approval_decision(BEN, True, NOON)
     owner = create_trusted_actor(ANA, Role.LAUNCHER)
