@@ -354,9 +354,15 @@ def test_a_run_is_told_of_safely_with_any_text_in_its_record(text: str, name: st
     refuse_unsafe_result(run_thread.build_conversation(run, NOW, f"{text}\n{text}"))
 
 
+SILENT = {
+    "advice_views.name_directed_settings": "no hostile text names a setting and says which way to change it",
+}
+"""Builders that have nothing to say of hostile values, each with the reason."""
+
+
 @pytest.mark.slow
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", sorted(set(BUILDERS) - set(EXCLUDED)))
+@pytest.mark.parametrize("name", sorted(set(BUILDERS) - set(EXCLUDED) - set(SILENT)))
 def test_every_builder_makes_something_of_hostile_values(name: str) -> None:
     assert any(built(BUILDERS[name], values_for(BUILDERS[name], Maker(seed, SPECIAL))) for seed in PLENTY)
 
@@ -370,5 +376,5 @@ def test_a_string_that_is_no_markup_is_escaped_where_it_is_sent(text: Any) -> No
 
 
 def test_what_is_left_out_is_there() -> None:
-    assert set(EXCLUDED) <= set(BUILDERS)
+    assert set(EXCLUDED) | set(SILENT) <= set(BUILDERS)
     assert len(BUILDERS) > 250
