@@ -4,7 +4,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from bot.adapters.redis.connection import LEADER, decode_text
 from bot.adapters.redis.embedded import EmbeddedValkey
@@ -14,6 +17,19 @@ from tests.live import ENVIRONMENT, keys
 from tests.waiting import SECONDS, eventually
 
 NAMES = ("first", "second")
+
+PairT = TypeVar("PairT", bound="Pair")
+
+
+@contextmanager
+def both_started(pair: PairT) -> Iterator[PairT]:
+    """Two bots that listen, and are stopped in the end."""
+    try:
+        for name in NAMES:
+            pair.start(name)
+        yield pair
+    finally:
+        pair.stop()
 
 
 class Pair:

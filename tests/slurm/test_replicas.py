@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.live import launched_ids
-from tests.pair import NAMES, Pair
+from tests.pair import Pair, both_started
 from tests.slurm.bed import Bed
 from tests.slurm.conftest import ALONE, ENDLESS, ON, SECONDS, SETTINGS, Watched, as_client_of, launches
 from tests.stories.test_store_loss import SET_BACK, copy_of
@@ -31,13 +31,8 @@ class PairOnSlurm(Pair, Watched):
 
 @pytest.fixture
 def pair(bed: Bed, tmp_path: Path) -> Iterator[PairOnSlurm]:
-    found = PairOnSlurm(tmp_path, bed)
-    try:
-        for name in NAMES:
-            found.start(name)
+    with both_started(PairOnSlurm(tmp_path, bed)) as found:
         yield found
-    finally:
-        found.stop()
 
 
 def launch(pair: PairOnSlurm) -> str:

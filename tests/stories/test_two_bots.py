@@ -1,27 +1,20 @@
 """Two bots on one database: one acts, both answer, and either goes on without the other."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tests.live import QUICK
-from tests.pair import NAMES, Pair
+from tests.pair import Pair, both_started
 from tests.waiting import SECONDS, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
-@contextmanager
-def a_pair(folder: Path, lease_seconds: int) -> Iterator[Pair]:
-    found = Pair(folder, VERLBOT_LEADER_LEASE_SECONDS=str(lease_seconds))
-    try:
-        for name in NAMES:
-            found.start(name)
-        yield found
-    finally:
-        found.stop()
+def a_pair(folder: Path, lease_seconds: int) -> AbstractContextManager[Pair]:
+    return both_started(Pair(folder, VERLBOT_LEADER_LEASE_SECONDS=str(lease_seconds)))
 
 
 @pytest.fixture

@@ -30,16 +30,8 @@ class BoundedHttpConnection(HTTPConnection):
             timer.cancel()
 
 
-class BoundedHttpsConnection(HTTPSConnection):
+class BoundedHttpsConnection(BoundedHttpConnection, HTTPSConnection):
     """The same with TLS."""
-
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # urllib3 itself returns another class
-        """Return the answer, of which only status and headers are read."""
-        timer = start_deadline(self.sock, self.timeout)
-        try:
-            return super().getresponse()
-        finally:
-            timer.cancel()
 
 
 def start_deadline(connected: socket.socket | None, seconds: Any) -> Timer:
