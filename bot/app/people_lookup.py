@@ -1,5 +1,6 @@
 """Find the person whom a command names: by Slack's handle, display name or real name, among those who use the bot."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -31,6 +32,8 @@ MAX_CANDIDATES = 60
 """Maximum people among whom a name is searched for. Slack is asked for each one's names every ten minutes at most, and
 answers some hundred such calls a minute (docs: users.info, tier 4).
 """
+
+PLAIN_NAME = re.compile(r"\w{1,40}")
 
 HOW_TO_NAME = N_("Type `@` and choose the person from Slack's list, or type `me`.")
 
@@ -81,7 +84,12 @@ class PeopleLookup:
                 # Anyone may choose a name that looks like a run's: money is a person's only where one is meant.
                 missing = Phrase("No run is called {name}.", name=format_inline_code(name))
                 raise UserError(
-                    missing, Phrase("For a person's month: `/verl budget @NAME {dollars}`.", dollars=f"{dollars:g}")
+                    missing,
+                    Phrase(
+                        "For a person's month: `/verl budget @{name} {dollars}`.",
+                        name=name if PLAIN_NAME.fullmatch(name) else "NAME",
+                        dollars=f"{dollars:g}",
+                    ),
                 )
             case _:
                 return command

@@ -1,9 +1,13 @@
 """People in commands: every command takes them by handle, display name, real name or mention."""
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
+from bot.core.commands.command import SetMonthlyBudget
+from bot.core.model.policy import Scope
+from bot.errors import Unavailable
 from tests.builders import approvers
 from tests.story import ANA, BEN, LEA, OPEN, Bot
 
@@ -23,7 +27,8 @@ def test_every_command_finds_a_person_without_runs(bot: Bot, who: str) -> None:
     if "@" in who:
         assert "<@U0BEN> can now spend $30.00 a month." in answer(bot, f"budget {who} 30")
     else:  # a run may be meant, and anyone may choose a run's name
-        assert "For a person's month: `/verl budget @NAME 30`." in answer(bot, f"budget {who} 30")
+        named = "@NAME" if " " in who else f"@{who}"
+        assert f"For a person's month: `/verl budget {named} 30`." in answer(bot, f"budget {who} 30")
     assert "*<@U0BEN>* · 0 runs" in answer(bot, f"cost who={who}")
     assert "Only runs that ben launched." in answer(bot, f"report who={who}")
     assert "Only runs that ben launched." in answer(bot, f"report now who={who}")
@@ -77,3 +82,19 @@ def test_a_mention_without_a_label_is_shown_as_a_name(bot: Bot, line: str) -> No
 
 def test_an_id_of_which_slack_knows_nothing_stays(bot: Bot) -> None:
     assert "`@U0NOONE`" in answer(bot, "status x <@U0NOONE>")
+
+
+class SlowDirectory:
+    """Slack, which has said only Ben's name yet; he calls himself as Ana does."""
+
+    def find_all_names(self, users: Iterable[str]) -> Mapping[str, Sequence[str]]:
+        return {user: ("Ana",) for user in users if user == BEN}
+
+    def list_members(self, channel_id: str) -> Collection[str]:
+        return (ANA, BEN)
+
+
+def test_a_month_waits_until_all_names_are_known_because_another_person_may_have_the_name_too(bot: Bot) -> None:
+    people = replace(bot.listeners.commands.people, directory=SlowDirectory())
+    with pytest.raises(Unavailable, match="Slack does not answer in time"):
+        people.resolve(SetMonthlyBudget(Scope.PERSON, 500, "@ana"), bot.caller(LEA))
