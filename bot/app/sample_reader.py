@@ -59,13 +59,17 @@ def locate_samples(run: Run, is_validation: bool) -> RunFolder:
     """Return the folder of a run's samples.
 
     Raises:
-        UserError: its recipe names none, or it has not started.
+        UserError: its recipe names none, or its program has not started.
     """
     refuse_unstarted(run)
     folder = run.plan.files.get_samples_folder(is_validation)
     if not folder or not run.plan.checkpoint_folder:
         option = "`trainer.validation_data_dir`" if is_validation else "`trainer.rollout_data_dir`"
         raise UserError(Phrase(NO_SAMPLES_SET, recipe=run.recipe), Phrase(HOW_TO_SET, option=option))
+    # There is no machine to ask yet, so a read would end in a cluster that does not answer.
+    if run.running_at is None and not run.is_finished:
+        missing = Phrase("`{run}` is launching and has no samples yet.", run=run.id)
+        raise UserError(missing, explain_writing(is_validation))
     return locate_run_folder(run, folder)
 
 
@@ -89,9 +93,14 @@ def explain_absence(run: Run, command: ShowSamples, folder: RunFolder, batch: Sa
     if run.status is RunStatus.ENDED:
         return explain_loss(run, folder)
     missing = Phrase("`{run}` has written no samples yet.", run=run.id)
+    return UserError(missing, explain_writing(command.is_validation))
+
+
+def explain_writing(is_validation: bool) -> Text:
+    """Return when a training writes its samples."""
     after_step = Phrase("The training writes them at the end of each step.")
     after_validation = Phrase("The training writes them at the end of each validation.")
-    return UserError(missing, after_validation if command.is_validation else after_step)
+    return after_validation if is_validation else after_step
 
 
 def explain_loss(run: Run, folder: RunFolder) -> UserError:

@@ -9,6 +9,7 @@ from bot.core.commands.command import ShowSamples
 from bot.core.model.checkpoint_paths import CheckpointRef
 from bot.core.model.rollout import OutputFiles, RunFolder
 from bot.core.model.run import Run
+from bot.core.model.run_state import RunStatus
 from bot.errors import Unavailable, UserError
 from tests.builders import running
 from tests.doubles.cloud import FakeCloud
@@ -35,8 +36,9 @@ def test_samples_are_below_the_runs_own_folder(is_validation: bool, below: str) 
         (sampled(folder=""), "names no folder of samples"),
         (sampled(folder="~/a b"), "a folder of checkpoints that I may not touch"),
         (replace(sampled(), launch=type(running().launch)()), "has not started"),
+        (replace(sampled(), status=RunStatus.LAUNCHING, running_at=None), "is launching and has no samples yet"),
     ],
-    ids=["an old recipe", "without checkpoints", "a strange folder", "waits"],
+    ids=["an old recipe", "without checkpoints", "a strange folder", "waits", "launches"],
 )
 def test_a_run_without_samples_is_refused(run: Run, words: str) -> None:
     with pytest.raises(UserError, match=words):

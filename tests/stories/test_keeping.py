@@ -307,11 +307,29 @@ def test_where_nobody_knows_whether_there_is_one_the_channel_is_asked(bot: Bot) 
     )
     bot.ticks(12, seconds=30)
     assert stands(bot)
-    assert "cannot be downloaded.* no route to host" in bot.reads()
+    assert f"I cannot tell whether {RUN} saved a checkpoint.* no route to host" in shown(bot.reads())
     bot.click("lose_model", RUN, user=BEN)
     bot.ticks(12)
     assert bot.run().status == "ended"
-    assert "@ben chose to discard the step-? checkpoint." in bot.reads()
+    known = "before I could search it, so I do not know whether it had a checkpoint."
+    assert f"@ben chose to delete the cluster of {RUN} {known}" in shown(bot.reads())
+    assert known in bot.say(f"artifacts {RUN}")
+    assert "step-?" not in bot.reads()
+
+
+def test_a_search_that_is_given_up_is_said_everywhere_to_have_found_out_nothing(bot: Bot) -> None:
+    unread(bot, saved=20)
+    bot.cloud.breaks_fetch = "no route to host"
+    bot.ticks(12, seconds=30)
+    bot.ticks(4, seconds=3600)
+    bot.ticks(24)
+    assert bot.run().checkpoint_rescue.abandoned_at
+    assert bot.run().status == "ended"
+    known = f"I do not know whether {RUN} saved a checkpoint: I could not search its cluster by "
+    for text in (bot.card(), bot.reads(), bot.say(f"artifacts {RUN}")):
+        assert known in shown(text)
+        assert "step-?" not in text
+        assert "is lost" not in text
 
 
 def test_a_model_that_is_long_on_its_way_is_asked_about(bot: Bot) -> None:

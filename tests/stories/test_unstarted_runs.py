@@ -94,3 +94,15 @@ def test_one_who_asked_is_told_that_another_person_stopped_the_launch(bot: Bot) 
 def test_one_that_waits_has_not_started_yet(bot: Bot, line: str, says: str) -> None:
     wait_for_approval(bot)
     assert says in (bot.say(line) or bot.told())
+
+
+@pytest.mark.parametrize("line", ["samples ppo-0001", "samples ppo-0001 validation"])
+def test_one_that_launches_has_no_samples_yet_and_its_cluster_is_not_asked(bot: Bot, line: str) -> None:
+    bot.cloud.comes_up_at_once = False
+    bot.cloud.breaks_fetch = "The cluster does not answer."
+    bot.say("launch ppo")
+    bot.ticks(3)
+    assert bot.run(RUN).status == "launching"
+    answer = bot.say(line)
+    assert "`ppo-0001` is launching and has no samples yet." in answer
+    assert "The training writes them at the end of each" in answer

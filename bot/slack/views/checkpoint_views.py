@@ -15,6 +15,7 @@ from bot.slack.views.mrkdwn import (
     code,
     command_code,
     date,
+    escape,
     join_markup_sentences,
     mention,
     render_phrase,
@@ -40,6 +41,15 @@ DISCARDED = N_("{person} chose to discard the step-{step} checkpoint of {run}.")
 ABANDONED = N_(
     "The step-{step} checkpoint of {run} is lost: I could not download it by {time}, and the cluster was not kept "
     "longer."
+)
+
+SEARCH_ABANDONED = N_(
+    "I do not know whether {run} saved a checkpoint: I could not search its cluster by {time}, and the cluster was not "
+    "kept longer."
+)
+SEARCH_DISCARDED = N_(
+    "{person} chose to delete the cluster of {run} before I could search it, so I do not know whether it had a "
+    "checkpoint."
 )
 
 SAVED_HERE = N_("Model: step {step}, {size}, in {folder} on the bot's machine.")
@@ -81,12 +91,14 @@ def describe_outcome(run: Run) -> Markup:
             folder=code(rescue.download.folder),
         )
         return join_markup_sentences(text, describe_newer_checkpoint(run))
+    if rescue.no_checkpoint_at:
+        return render_phrase(NO_CHECKPOINT, run=wording.link_run(run))
+    if is_search_given_up(run):
+        return describe_unfound_checkpoint(run)
     if rescue.discard_approved_by:
         return render_phrase(
             DISCARDED, run=wording.link_run(run), person=mention(rescue.discard_approved_by), step=step
         )
-    if rescue.no_checkpoint_at:
-        return render_phrase(NO_CHECKPOINT, run=wording.link_run(run))
     if rescue.abandoned_at and rescue.none_complete_at:
         return describe_incomplete(run, NONE_WAS_COMPLETE)
     if rescue.abandoned_at:
@@ -144,10 +156,7 @@ def describe_model(run: Run) -> Markup:
     """Return where the trained model is, in a sentence; empty where the recipe saves none."""
     progress = run.training.progress
     if progress.checkpoint is None:
-        was_abandoned = run.checkpoint_rescue.abandoned_at or (
-            run.checkpoint_rescue.discard_approved_by and run.checkpoint_rescue.started_at
-        )
-        return describe_lost_checkpoint(run) if was_abandoned else describe_unlogged_checkpoint(run)
+        return describe_unfound_checkpoint(run) if is_search_given_up(run) else describe_unlogged_checkpoint(run)
     if run.checkpoint_rescue.download and run.checkpoint_rescue.is_downloaded:
         return describe_rescued_checkpoint(run, run.checkpoint_rescue.download)
     if run.plan.checkpoint_store is None and has_no_complete_checkpoint(run):
@@ -168,6 +177,31 @@ def describe_model(run: Run) -> Markup:
         )
     location = code(f"{run.plan.checkpoint_store} › {progress.checkpoint[progress.checkpoint.find(run.id) :]}")
     return render_phrase("Model: step {step}, in {place}.", step=progress.checkpoint_step, place=location)
+
+
+def is_search_given_up(run: Run) -> bool:
+    """Return whether a cluster was searched for a checkpoint that no log has named, and then deleted without a result:
+    a person decided so, or the time was over.
+    """
+    rescue = run.checkpoint_rescue
+    was_discarded = rescue.discard_approved_by is not None and rescue.started_at is not None
+    return run.training.progress.checkpoint is None and (rescue.abandoned_at is not None or was_discarded)
+
+
+def describe_unfound_checkpoint(run: Run) -> Markup:
+    """Return what is known of a checkpoint after a search for it was given up."""
+    rescue, name = run.checkpoint_rescue, wording.link_run(run)
+    if rescue.no_checkpoint_at:
+        return render_phrase(NO_CHECKPOINT, run=name)
+    if rescue.none_complete_at:
+        return describe_incomplete(run, NONE_WAS_COMPLETE)
+    if rescue.discard_approved_by:
+        return render_phrase(SEARCH_DISCARDED, run=name, person=mention(rescue.discard_approved_by))
+    # The log was read to its end, and says more than the search.
+    if rescue.abandoned_at is None or run.teardown.log_saved_at is not None:
+        return describe_unlogged_checkpoint(run)
+    time = date(rescue.abandoned_at, DAY_AND_TIME)
+    return join_markup_sentences(render_phrase(SEARCH_ABANDONED, run=name, time=time), escape(rescue.last_error or ""))
 
 
 def list_instructions(run: Run) -> list[Markup]:

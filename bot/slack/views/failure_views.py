@@ -35,10 +35,7 @@ RETRY_PHRASES = {
     RetryEffect.NOT_NEEDED: N_("No retry is needed."),
 }
 RAY_LOG = N_("in Ray's log of {process}")
-NO_CHECKPOINT_SEEN = N_("No checkpoint was saved, so nothing can be recovered ({amount}).")
-NO_CHECKPOINT_UNLESS_STORED = N_(
-    "The log shows no checkpoint. Unless there is one in {place}, nothing can be recovered ({amount})."
-)
+NOTHING_WITHOUT_CHECKPOINT = N_("Without one, nothing can be recovered ({amount}).")
 NO_CHECKPOINT_LEFT = N_("Nothing can be recovered ({amount}).")
 SETUP_ADVICE = N_(
     "The recipe's `setup` failed before the training began. With `keep=30m`, the next launch keeps a failed "
@@ -119,15 +116,13 @@ def render_remaining_checkpoint(run: Run, now: datetime) -> Markup:
             Markup() if run_loss.is_checkpoint_complete else render_phrase(CHECKPOINT_MAY_BE_PARTIAL),
         )
     amount = render_phrase("cost unknown") if dollars is None else render_phrase("{dollars} spent", dollars=dollars)
-    if progress.checkpoint is None and run.plan.checkpoint_store:
-        return render_phrase(
-            NO_CHECKPOINT_UNLESS_STORED, amount=amount, place=code(f"{run.plan.checkpoint_store} › {run.id}")
-        )
-    if is_checkpoint_unknown(run):
-        return checkpoint_views.describe_model(run)
     if progress.checkpoint is None:
-        # A recipe without checkpoints has none to lose.
-        return render_phrase(NO_CHECKPOINT_SEEN, amount=amount) if run.plan.checkpoints_ephemeral else Markup()
+        model = checkpoint_views.describe_model(run)
+        # A recipe without checkpoints has none to lose, and what is unknown may not be lost.
+        if not model or is_checkpoint_unknown(run) or checkpoint_views.is_search_given_up(run):
+            return model
+        phrase = NOTHING_WITHOUT_CHECKPOINT if run.plan.checkpoint_store else NO_CHECKPOINT_LEFT
+        return join_markup_sentences(model, render_phrase(phrase, amount=amount))
     may_be_left = run.plan.checkpoint_store or run.checkpoint_rescue.is_downloaded or may_be_downloaded(run)
     nothing_left = Markup() if may_be_left else render_phrase(NO_CHECKPOINT_LEFT, amount=amount)
     return join_markup_sentences(checkpoint_views.describe_model(run), nothing_left)

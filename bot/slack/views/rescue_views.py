@@ -68,10 +68,16 @@ SEARCH_RETRIED = N_("I do not know yet whether the cluster of {run} has a checkp
 
 CANNOT_DOWNLOAD = N_("*The step-{step} checkpoint of {run} cannot be downloaded.* {why}")
 DOWNLOAD_IS_SLOW = N_("*The step-{step} checkpoint of {run} is not downloaded yet.*")
+CANNOT_SEARCH = N_("*I cannot tell whether {run} saved a checkpoint.* {why}")
+SEARCH_IS_SLOW = N_("*I have not found out yet whether {run} saved a checkpoint.*")
 CLUSTER_KEPT_UNTIL = N_("The cluster is kept until {time}; after that it is deleted and the checkpoint is lost.")
 CLUSTER_KEPT_AT_RATE = N_(
     "The cluster is kept until {time} at {rate}; after that it is deleted and the checkpoint is lost."
 )
+LOSES_CHECKPOINT = N_(
+    "The cluster of {run} will be deleted, and the step-{step} checkpoint with it. This cannot be undone."
+)
+LOSES_ANY_CHECKPOINT = N_("The cluster of {run} will be deleted, and any checkpoint on it. This cannot be undone.")
 KEPT_BY_PERSON = N_("{person} asked me to keep it until then.")
 KEEPS_TRYING = N_("I keep trying.")
 
@@ -178,11 +184,12 @@ def describe_problem(run: Run) -> Markup:
     step = newest_step(run)
     if run.checkpoint_rescue.none_complete_at:
         return describe_incomplete(run, NONE_COMPLETE)
-    return (
-        render_phrase(CANNOT_DOWNLOAD, run=wording.link_run(run), step=step, why=run.checkpoint_rescue.last_error)
-        if run.checkpoint_rescue.last_error
-        else render_phrase(DOWNLOAD_IS_SLOW, run=wording.link_run(run), step=step)
-    )
+    is_search = run.training.progress.checkpoint is None
+    if why := run.checkpoint_rescue.last_error:
+        return render_phrase(
+            CANNOT_SEARCH if is_search else CANNOT_DOWNLOAD, run=wording.link_run(run), step=step, why=why
+        )
+    return render_phrase(SEARCH_IS_SLOW if is_search else DOWNLOAD_IS_SLOW, run=wording.link_run(run), step=step)
 
 
 def describe_deadline(run: Run) -> Markup:
@@ -216,11 +223,8 @@ def discard_button(run: Run) -> Block:
     """Return the button that tears the cluster down and loses the checkpoint, after a confirmation: there is no way
     back.
     """
-    text = render_phrase(
-        "The cluster of {run} will be deleted, and the step-{step} checkpoint with it. This cannot be undone.",
-        run=wording.link_run(run),
-        step=newest_step(run),
-    )
+    phrase = LOSES_ANY_CHECKPOINT if run.training.progress.checkpoint is None else LOSES_CHECKPOINT
+    text = render_phrase(phrase, run=wording.link_run(run), step=newest_step(run))
     dialog = confirmation(render_phrase("Delete the model?"), text, render_phrase("Delete"), render_phrase("Keep it"))
     return button(render_phrase("Delete cluster and model"), DISCARD_CHECKPOINT, run.id, dialog, "danger")
 

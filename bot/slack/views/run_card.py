@@ -23,6 +23,7 @@ from bot.slack.views.card_title import (
     render_title,
     render_title_text,
 )
+from bot.slack.views.checkpoint_views import describe_model
 from bot.slack.views.ended_card import build_ended_blocks
 from bot.slack.views.finding_views import render_open_findings
 from bot.slack.views.lineage_views import build_lineage_remarks
@@ -84,7 +85,7 @@ def build_body(run: Run, now: datetime, log: str, previous: Run | None) -> list[
     return [
         section(join_parts("\n", lines)),
         fields_section(list_fields(run, now)),
-        context(join_parts(" · ", list_context_parts(run, now))),
+        context(join_parts("\n", [describe_stored_model(run), join_parts(" · ", list_context_parts(run, now))])),
     ]
 
 
@@ -229,11 +230,18 @@ def describe_standing_facts(run: Run) -> list[Markup]:
 
 
 def describe_model_place(run: Run) -> Markup:
-    """Return where checkpoints are; empty for a recipe that writes none."""
+    """Return where checkpoints are to be, until one is known; empty for a recipe that writes none."""
     if run.plan.checkpoint_store:
-        return render_phrase("model: in {place}", place=code(run.plan.checkpoint_store))
+        place = code(run.plan.checkpoint_store)
+        return Markup() if run.training.progress.checkpoint else render_phrase("saves to {place}", place=place)
     if not run.plan.checkpoints_ephemeral:
         return Markup()
     return render_phrase(
         N_("model: on the job's machines only") if run.plan.managed else N_("model: on the cluster only")
     )
+
+
+def describe_stored_model(run: Run) -> Markup:
+    """Return the checkpoint that is known of a run with a volume or a bucket, as every other message says it."""
+    is_known = run.plan.checkpoint_store is not None and run.training.progress.checkpoint is not None
+    return describe_model(run) if is_known else Markup()

@@ -78,6 +78,7 @@ NONE_WHOLE = rescued(
     ),
 )
 UNSEEN = change_run(over(), progress=Progress(), running_at=None)
+SEARCHED = rescued(UNSEEN, lambda rescue: rescue.record_failure(WHY, at(3380), notifies_people=True))
 
 RUNS = {
     "saves before its lease ends": draining(Reason.LEASE_EXPIRED),
@@ -114,6 +115,9 @@ RUNS = {
             UNSEEN, checkpoint_rescue=UNSEEN.checkpoint_rescue.record_failure(WHY, at(3320), notifies_people=False)
         ).record_saved_log(None, at(3330))
     ),
+    "its search fails": SEARCHED,
+    "ended, its search given up": ended(SEARCHED.abandon_checkpoint(at(3500))),
+    "ended, its search ended by a person's word": ended(SEARCHED.request_stop("U0LEA", at(3500), save=False)),
     "ended, first seen after its end, without a checkpoint": ended(
         replace(UNSEEN, checkpoint_rescue=UNSEEN.checkpoint_rescue.record_no_checkpoint(at(3320)))
     ),
@@ -186,3 +190,38 @@ def test_no_download_is_promised_from_a_cluster_that_is_gone(reason: Reason) -> 
     assert "I will download it" not in card
     assert "machines not confirmed gone yet" in card
     assert "machines still billing" not in card
+
+
+STORED = running(checkpoint_store="volume m", progress=SAVED, checkpoint_at=at(3000))
+UNSAVED = running(checkpoint_store="volume m", progress=Progress(20))
+
+
+def failed(run: Run) -> Run:
+    return ended(run.begin_teardown(Reason.FAILED, None, at(3300)))
+
+
+@pytest.mark.parametrize(
+    ("run", "sentence"),
+    [
+        pytest.param(STORED, "Model: step 400, in `volume m › ppo-7f3a/global_step_400`.", id="running"),
+        pytest.param(failed(STORED), "Model: step 400, in `volume m › ppo-7f3a/global_step_400`.", id="failed"),
+        pytest.param(
+            failed(UNSAVED),
+            "The log shows no checkpoint; if there is one, it is in `volume m › ppo-7f3a`.",
+            id="failed before it saved",
+        ),
+        pytest.param(
+            failed(change_run(STORED, progress=replace(SAVED, checkpoint="/tmp/global_step_400"))),
+            "The step-400 checkpoint was saved in `/tmp/global_step_400`, not in `volume m`",
+            id="saved elsewhere",
+        ),
+    ],
+)
+def test_a_model_in_a_volume_is_said_in_the_same_words_in_each_message(run: Run, sentence: str) -> None:
+    messages = [*said(run), answered(run)]
+    texts = {message.key: str(message.blocks) for message in messages if message.key in ("card", "ended", "answer")}
+    assert "card" in texts
+    assert ("ended" in texts) is run.is_finished
+    for key, text in texts.items():
+        assert sentence in text, key
+        assert "model: in" not in text

@@ -49,4 +49,4 @@ def test_a_log_that_was_read_to_its_end_shows_that_there_was_no_checkpoint() -> 
     read = running(
         reason=Reason.DOWNED_EXTERNALLY, checkpoints_ephemeral=True, progress=Progress(20), log_saved_at=at(60)
     )
-    assert render_remaining_checkpoint(read, at(60)).startswith("No checkpoint was saved")
+    assert render_remaining_checkpoint(read, at(60)).startswith("The log shows no checkpoint. Nothing can be")
