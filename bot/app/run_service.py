@@ -241,7 +241,7 @@ class RunService:
             UserError: the run is not launched yet, the lease would be too long, has changed meanwhile, or more is not
                 this person's to give.
         """
-        run = self.find_changeable(extend_command.run, caller)
+        run = self.find_changeable(extend_command.run, caller, Act.EXTEND)
         refuse_unlaunched_extension(run)
         longest = timedelta(hours=command.MAX_LEASE_HOURS)
         longer = replace(
@@ -287,7 +287,7 @@ class RunService:
             UserError: the run has spent more already, its budget has changed meanwhile, or this person may not give
                 more.
         """
-        run = self.find_changeable(budget_command.run, caller)
+        run = self.find_changeable(budget_command.run, caller, Act.SET_BUDGET)
         refuse_impossible_budget(run, dollars := budget_command.dollars, shown_dollars, self.now())
         is_increase, approved = dollars > run.limits.budget_dollars, None
         if is_increase:
@@ -349,14 +349,14 @@ class RunService:
         refuse_limits_out_of_bounds(bounds, before, after, exclude_person(self.policy.admins, caller.user))
         return refuse_unapproved_change(before, after, self.store.get_ledger(), self.policy, caller.actor, self.now())
 
-    def find_changeable(self, name: str, caller: Requester) -> Run:
-        """Return the run of this name, which has not finished and which this person may extend.
+    def find_changeable(self, name: str, caller: Requester, act: Act) -> Run:
+        """Return the run of this name, which has not finished and whose limits this person may change.
 
         Raises:
             UserError: the run has finished, or the person may not.
         """
         run = self._find_own(name, caller)
-        self.refuse(Act.EXTEND, caller, run)
+        self.refuse(act, caller, run)
         if run.is_finished:
             message = Phrase("`{run}` has already ended.", run=run.id)
             raise UserError(message, Phrase("Launch it again: `/verl retry {run}`.", run=run.id))

@@ -345,8 +345,49 @@ def test_the_refusal_of_something_done_to_a_run_is_in_its_history(under: Made) -
     bot = under(Policy(grants=Grants(holders_by_role={Role.LAUNCHER: (MEMBERS,), Role.ADMIN: (ANA,)})))
     bot.say("launch smoke nodes=2")
     bot.say(f"budget {RUN} 9", user=BEN)
-    assert "<@U0BEN> was not allowed to extend it" in bot.say(f"history {RUN}")
+    assert "<@U0BEN> was not allowed to change its budget" in bot.say(f"history {RUN}")
     assert replay_events(bot.audit.list_run_events(RUN)) == snapshot_run(bot.run())
+
+
+def test_a_refused_change_of_a_budget_is_found_as_that(under: Made) -> None:
+    bot = under(replace(ADMIN_ANA, approve_above_dollars=50))
+    bot.say("launch smoke nodes=2 budget=20", user=BEN)
+    bot.say(f"budget {RUN} 90", user=BEN)
+    bot.click("raise_budget", f"{RUN} 40 20", user="U0CLEO")
+    found = [(event.who, event.what) for event in everything(bot) if event.what.startswith("refused")]
+    assert found == [("U0CLEO", "refused: set budget"), (BEN, "refused: set budget")]
+    bot.say("audit what=budget")
+    assert "<@U0BEN> was not allowed to change its budget" in bot.told()
+
+
+def test_a_run_that_ended_by_itself_is_not_said_to_have_been_stopped_by_the_bot(under: Made) -> None:
+    bot = under(ADMIN_ANA)
+    bot.running("launch smoke nodes=2")
+    bot.cloud.finish(f"verl-{RUN}", JobState.FAILED)
+    bot.ticks(8, seconds=30)
+    shown = bot.say(f"history {RUN}")
+    assert "`verlbot` saw that it failed" in shown
+    assert "stopped it" not in shown
+    assert "outcome: failed" in shown
+    bot.say("audit what=stop")
+    assert "No matching events." in bot.told()
+    bot.say("audit what=failed")
+    assert "`verlbot` saw that it failed" in bot.told()
+
+
+def test_an_end_by_the_bot_is_found_as_a_stop(under: Made) -> None:
+    bot = under(ADMIN_ANA)
+    outlive_its_lease(bot)
+    bot.say("audit what=stop")
+    assert "`verlbot` stopped it: lease ended" in bot.told()
+    assert "`verlbot` stopped it: lease ended" in bot.say(f"history {RUN}")
+
+
+def test_a_decline_is_found_by_the_word_that_the_history_shows(under: Made) -> None:
+    bot = under(replace(ADMIN_ANA, approve_above_dollars=50))
+    wait_and_be_refused(bot)
+    bot.say("audit what=decline")
+    assert "<@U0BEN> declined the launch" in bot.told()
 
 
 def test_a_store_that_is_away_hides_no_refusal(under: Made, monkeypatch: pytest.MonkeyPatch) -> None:

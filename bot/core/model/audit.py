@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from bot.core.model.approved_facts import find_approved_facts
 from bot.core.model.run import Run
-from bot.core.model.run_state import RunStatus
+from bot.core.model.run_state import Reason, RunStatus
 from bot.phrase import Text
 
 
@@ -251,13 +251,52 @@ def replay_events(events: Iterable[AuditEvent]) -> dict[str, AuditValue]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+SYNONYMS: Mapping[str, str] = {
+    "refuse": "decline",
+    "confirm gone": "machines",
+    "give up model": "discard",
+    "set budget": "raise",
+    "settle": "close",
+    "ask for approval": "request",
+    "ask for launch": "request",
+    "ask for launch again": "request",
+    "ask for removal": "delete",
+    "put off autostop": "postpone",
+    "fetch model": "download",
+    "alarm": "warn",
+    "forget": "delete",
+    "remove cluster": "delete",
+    "leave cluster": "keep",
+    "end report": "turn off",
+    "refuse outside launch": "decline",
+}
+"""Other words for an act, as messages say it and as people search for it."""
+
+STOPPING_REASONS = (
+    Reason.STOPPED,
+    Reason.BUDGET_EXCEEDED,
+    Reason.MONTHLY_BUDGET_EXCEEDED,
+    Reason.LEASE_EXPIRED,
+    Reason.SICK,
+)
+"""Reasons for which the bot itself stops a run; of the others it only sees the end."""
+
+
+def find_synonyms(event: AuditEvent) -> str:
+    """Return other words for the act of an event."""
+    if event.what == BOT_ACT_BY_STATUS[RunStatus.STOPPING] and event.rule in STOPPING_REASONS:
+        return "stop"
+    return SYNONYMS.get(event.what, "")
+
+
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
     """Which events a person wants to read.
 
     Attributes:
         since: how far back. who: Slack's id of a person, or `verlbot`; empty for everyone.
-        what: a word in the act, or in what it was done to; empty for anything.
+        what: the beginning of a word of the act, or of another word for it; a part of its rule, or of what it was done
+            to; empty for anything.
     """
 
     since: timedelta
@@ -273,6 +312,11 @@ class AuditFilter:
         >>> hour = timedelta(hours=1)
         >>> [AuditFilter(hour, who, what).matches(stop, noon) for who, what in [("U1", "STOP"), ("U2", ""), ("", "x")]]
         [True, False, False]
+        >>> ends = [AuditEvent(at=noon, who=BOT, what="end", on="p", rule=rule) for rule in ("lease_over", "failed")]
+        >>> [AuditFilter(hour, what="stop").matches(end, noon) for end in ends]
+        [True, False]
         """
-        is_named = self.what.lower() in f"{event.what} {event.on}".lower()
+        words, subjects = f" {event.what} {find_synonyms(event)}".lower(), f"{event.rule} {event.on}".lower()
+        # The beginning of a word of an act: a stop is none of autostop.
+        is_named = f" {self.what.lower()}" in words or self.what.lower() in subjects
         return event.at >= now - self.since and self.who in ("", event.who) and is_named

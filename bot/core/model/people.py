@@ -95,7 +95,8 @@ class Act(StrEnum):
     LAUNCH = "launch"  # launch, retry, resume
     STOP = "stop"  # stop a run; its model is saved
     TUNE = "tune"  # mute a finding, follow a log, set summaries
-    EXTEND = "extend"  # let a run live longer or spend more; keep its cluster for its model
+    EXTEND = "extend"  # let a run live longer; keep its cluster for its model
+    SET_BUDGET = "set budget"  # let a run spend more, or less
     DISCARD = "discard"  # stop a run and lose its model
     REPORT = "report"  # have reports sent to a channel on a schedule
     APPROVE = "approve"  # approve or refuse a launch
@@ -125,6 +126,7 @@ REQUIRED_ROLES: Mapping[Act, RequiredRole] = {
     ),  # a requester may always stop a run that spends in that person's name
     Act.TUNE: RequiredRole(Role.LAUNCHER, Role.VIEWER),
     Act.EXTEND: RequiredRole(Role.APPROVER, Role.LAUNCHER),
+    Act.SET_BUDGET: RequiredRole(Role.APPROVER, Role.LAUNCHER),
     Act.DISCARD: RequiredRole(Role.APPROVER, Role.NONE),
     Act.REPORT: RequiredRole(Role.LAUNCHER, Role.LAUNCHER),
     Act.APPROVE: RequiredRole(Role.APPROVER, Role.APPROVER),

@@ -11,6 +11,7 @@ from bot.core.model.people import Act, Actor, Role, exclude_person
 from bot.core.model.policy import APPROVAL_RULE, BUDGET_RULE, LEASE_RULE, Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import Approval, ApprovalCause, LaunchFacts, PolicyHit, RunStatus
+from bot.core.rules.limit_changes import find_raising_act
 from bot.errors import Denied
 from bot.phrase import N_, Phrase, Text, join_sentences
 
@@ -198,7 +199,7 @@ def refuse_unapproved_change(
         join_sentences(*(Phrase(phrases[cause], **numbers) for cause in causes)),
         "",
         people,
-        Act.EXTEND,
+        find_raising_act(before, after),
         before.id,
     )
 

@@ -15,6 +15,7 @@ from bot.core.model.policy import FROM_RECIPE, OUTPUT_SETTINGS, Bounds
 from bot.core.model.recipe import BUCKET, VOLUME
 from bot.core.model.resources import count_choice_gpus, list_resources
 from bot.core.model.run import Run
+from bot.core.rules.limit_changes import find_raising_act
 from bot.errors import Denied
 from bot.phrase import N_, Phrase, Text, join_list, join_sentences
 
@@ -375,4 +376,4 @@ def refuse_limits_out_of_bounds(
         )
     }
     if violations_by_sentence:
-        raise Denied(join_sentences(*violations_by_sentence), "", people, Act.EXTEND, before.id)
+        raise Denied(join_sentences(*violations_by_sentence), "", people, find_raising_act(before, after), before.id)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from bot.core.model.people import Act
 from bot.core.model.run import Run
 from bot.errors import UserError
 from bot.phrase import Phrase
@@ -40,3 +41,8 @@ def refuse_unlaunched_extension(run: Run) -> None:
             Phrase("You can extend {run} once it is launched.", run=f"`{run.id}`"),
             Phrase("For a longer lease now, type `/verl stop {run}`, then launch it again with `lease=`.", run=run.id),
         )
+
+
+def find_raising_act(before: Run, after: Run) -> Act:
+    """Return the act of a person who gives a run more time, or more money."""
+    return Act.SET_BUDGET if after.limits.budget_dollars > before.limits.budget_dollars else Act.EXTEND

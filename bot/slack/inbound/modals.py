@@ -10,6 +10,7 @@ from slack_sdk import WebClient
 from bot.app.run_queries import Requester
 from bot.app.run_service import RunService
 from bot.core.commands.command import ShowLogs
+from bot.core.model.people import Act
 from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
 from bot.core.model.typed_text import format_inline_code
@@ -157,10 +158,11 @@ class Modals:
         Raises:
             UserError: the run has finished, or this person may not extend it.
         """
-        run = self.service.find_changeable(run_id, requester)
+        is_lease = word == CHANGE_LEASE
+        run = self.service.find_changeable(run_id, requester, Act.EXTEND if is_lease else Act.SET_BUDGET)
         form = (
             card_forms.build_lease_form(run, requester.channel)
-            if word == CHANGE_LEASE
+            if is_lease
             else card_forms.build_budget_form(run, requester.channel, self.service.now())
         )
         self.background.send(form, make_view_opener(self.client, trigger, requester.user))

@@ -5,8 +5,10 @@ from datetime import datetime
 
 from bot.core.model.audit import BOT, AuditEvent, AuditValue
 from bot.core.model.people import Act
+from bot.core.model.policy import APPROVAL_RULE
 from bot.core.model.run import Run
-from bot.core.model.run_state import Reason
+from bot.core.model.run_state import ApprovalCause, Reason
+from bot.core.model.state_names import REASON_STATES
 from bot.core.rules.unstarted_runs import is_unstarted
 from bot.i18n import render
 from bot.phrase import N_
@@ -14,11 +16,13 @@ from bot.slack.views import wording
 from bot.slack.views.blocks import context, section
 from bot.slack.views.message import Answer, FileUpload, build_answer, build_text_answer
 from bot.slack.views.mrkdwn import (
+    DAY_AND_TIME,
     Markup,
     channel_link,
     code,
     date,
     escape,
+    join_markup_list,
     join_parts,
     mention,
     mrkdwn,
@@ -32,8 +36,11 @@ MAX_SHOWN_EVENTS = 20
 
 REFUSED_PREFIX = "refused: "
 
-SETTLED = "settle"
-"""The name of the end of a record in the audit."""
+ENDED, SETTLED = "end", "settle"
+"""The names of the end of a run and of its record in the audit."""
+
+CAUSES_FIELD, MOMENT_FIELDS = "approval_causes", ("kept_until", "follow_until")
+"""The fields whose values are shown in words, and as moments."""
 
 CLOSED_WITHOUT_REQUEST = N_("closed it: no machines were requested")
 CLOSED_WITHOUT_CLUSTER = N_("confirmed that it has no machines, and closed it")
@@ -59,7 +66,6 @@ ACTION_PHRASES: Mapping[str, str] = {
     "ask for launch": N_("requested its machines"),
     "ask for launch again": N_("requested its machines again"),
     "see it run": N_("saw it running"),
-    "end": N_("stopped it"),
     SETTLED: N_("confirmed its cluster gone, and closed it"),
     "ask for removal": N_("requested the deletion of its cluster"),
     "set autostop": N_("set its autostop"),
@@ -68,6 +74,7 @@ ACTION_PHRASES: Mapping[str, str] = {
     "alarm": N_("warned that its cluster is still up"),
     "change": N_("changed its record"),
     "forget": N_("deleted its records"),
+    "take back": N_("took it back from its cluster, because its record was lost"),
     "set monthly budget": N_("set a monthly budget"),
     "remove cluster": N_("requested the deletion of a cluster without a run"),
     "leave cluster": N_("kept a cluster without a run"),
@@ -81,12 +88,41 @@ ACTION_PHRASES: Mapping[str, str] = {
 }
 """The phrase for each action, by its name in the audit."""
 
+END_PHRASES: Mapping[Reason, str] = {
+    Reason.SUCCEEDED: N_("saw that it succeeded"),
+    Reason.FAILED: N_("saw that it failed"),
+    Reason.SETUP_FAILED: N_("saw that its setup failed"),
+    Reason.DRIVER_DIED: N_("saw that its driver process died"),
+    Reason.LAUNCH_FAILED: N_("saw that its launch failed"),
+    Reason.CANCELLED_EXTERNALLY: N_("saw that it was cancelled outside verlbot"),
+    Reason.STOPPED: N_("stopped it as requested"),
+    Reason.BUDGET_EXCEEDED: N_("stopped it: budget used up"),
+    Reason.MONTHLY_BUDGET_EXCEEDED: N_("stopped it: monthly budget used up"),
+    Reason.LEASE_EXPIRED: N_("stopped it: lease ended"),
+    Reason.SICK: N_("stopped it: sick training"),
+    Reason.AUTODOWNED: N_("saw that autostop stopped it"),
+    Reason.DOWNED_EXTERNALLY: N_("saw that its cluster was deleted outside verlbot"),
+    Reason.CLUSTER_LOST: N_("saw that its cluster is lost"),
+    Reason.REFUSED: N_("ended it: an approver declined it"),
+    Reason.NOT_APPROVED: N_("ended it: no approver decided in time"),
+    Reason.CAP_EXCEEDED: N_("ended it: it would exceed a spending limit"),
+}
+"""The phrase for the end of a run, which verlbot did or only saw."""
+
+APPROVAL_CAUSE_NAMES: Mapping[ApprovalCause, str] = {
+    ApprovalCause.DOLLARS: N_("its cost"),
+    ApprovalCause.DAY: N_("the launches of its owner within a day"),
+    ApprovalCause.GPU_HOURS: N_("its GPU-hours"),
+    ApprovalCause.UNPRICED: N_("its unknown price"),
+}
+
 REFUSED_ACT_PHRASES: Mapping[str, str] = {
     Act.READ: N_("was not allowed to look at it"),
     Act.LAUNCH: N_("was not allowed to launch"),
     Act.STOP: N_("was not allowed to stop it"),
     Act.TUNE: N_("was not allowed to change what it reports"),
     Act.EXTEND: N_("was not allowed to extend it"),
+    Act.SET_BUDGET: N_("was not allowed to change its budget"),
     Act.DISCARD: N_("was not allowed to discard its model"),
     Act.REPORT: N_("was not allowed to schedule a report"),
     Act.APPROVE: N_("was not allowed to approve or decline it"),
@@ -94,6 +130,7 @@ REFUSED_ACT_PHRASES: Mapping[str, str] = {
     Act.MANAGE_CLUSTER: N_("was not allowed to manage a cluster"),
     Act.FORGET: N_("was not allowed to delete records"),
     Act.AUDIT: N_("was not allowed to read the audit"),
+    "type a secret": N_("typed what looks like a secret"),
 }
 """The phrase for each act that a person was refused; the audit names other refusals by their rule."""
 
@@ -178,7 +215,8 @@ def render_event_line(event: AuditEvent, with_subject: bool = True, closing: str
         mrkdwn("{} · {} {}", date(event.at, "{date_short_pretty} {time}"), actor, render_event_action(event, closing))
     ]
     parts += [code(event.on)] if event.on and with_subject else []
-    parts += [render_phrase("by rule {rule}", rule=code(event.rule))] if event.rule else []
+    rule = render_rule(event)
+    parts += [rule] if rule else []
     parts += [render_phrase("in {channel}", channel=channel_link(event.channel))] if event.channel else []
     parts += [
         render_field_change(name, event.before.get(name), value)
@@ -198,15 +236,43 @@ def render_event_action(event: AuditEvent, closing: str = "") -> Markup:
         if act in REFUSED_ACT_PHRASES:
             return translate_text(REFUSED_ACT_PHRASES[act])
         return render_phrase("was refused: {act}", act=code(act))
+    if event.what == ENDED and event.rule in END_PHRASES:
+        return translate_text(END_PHRASES[Reason(event.rule)])
     return translate_text(ACTION_PHRASES[event.what]) if event.what in ACTION_PHRASES else code(event.what)
+
+
+def render_rule(event: AuditEvent) -> Markup:
+    """Return the rule by which the bot acted, in words; empty where there is none, or the rest of the line says it."""
+    kind, _, causes = event.rule.partition(": ")
+    if kind == APPROVAL_RULE and causes:
+        # The causes are among the changed fields, unless an approval that covers too little was removed.
+        return Markup() if CAUSES_FIELD in event.after else render_field_change(CAUSES_FIELD, None, causes)
+    if not event.rule or (event.what == ENDED and event.rule in END_PHRASES):
+        return Markup()
+    if event.rule in REASON_STATES:
+        return render_phrase("outcome: {outcome}", outcome=translate_text(REASON_STATES[Reason(event.rule)]))
+    return render_phrase("by rule {rule}", rule=code(event.rule))
 
 
 def render_field_change(name: str, before: AuditValue, after: AuditValue) -> Markup:
     """Return the change of one field: its old value, if there is one, and its new value."""
-    label = translate_text(FIELD_PHRASES[name])
-    if before is None:
-        return mrkdwn("{} {}", label, code(format_value(after)))
-    return mrkdwn("{} {} → {}", label, code(format_value(before)), code(format_value(after)))
+    label, now = translate_text(FIELD_PHRASES[name]), render_value(name, after)
+    return (
+        mrkdwn("{} {}", label, now) if before is None else mrkdwn("{} {} → {}", label, render_value(name, before), now)
+    )
+
+
+def render_value(name: str, value: AuditValue) -> Markup:
+    """Return the value of a field in words, as a moment, or as code."""
+    if name == CAUSES_FIELD and isinstance(value, str):
+        causes = [cause for cause in ApprovalCause if cause in value.split()]
+        return join_markup_list([translate_text(APPROVAL_CAUSE_NAMES[cause]) for cause in causes]) or code(value)
+    if name in MOMENT_FIELDS and isinstance(value, str):
+        try:
+            return date(datetime.fromisoformat(value), DAY_AND_TIME)
+        except ValueError:
+            return code(value)
+    return code(format_value(value))
 
 
 def format_value(value: AuditValue) -> str:
