@@ -37,7 +37,7 @@ from bot.core.rules.access import (
 from bot.core.rules.admission import Admission, admit_all
 from bot.core.rules.approval_rules import refuse_unapproved_change, update_approval
 from bot.core.rules.launch_bounds import refuse_limits_out_of_bounds
-from bot.core.rules.limit_changes import refuse_impossible_budget, refuse_unlaunched_extension
+from bot.core.rules.limit_changes import refuse_ending_run, refuse_impossible_budget, refuse_unlaunched_extension
 from bot.core.rules.relaunch import Relaunch, relaunch
 from bot.core.rules.unstarted_runs import refuse_follow
 from bot.errors import UnreadableRecord, UserError
@@ -312,7 +312,8 @@ class RunService:
             shown_digest: digest of what the person was shown; empty for a typed command; note: the person's reason.
 
         Raises:
-            UserError: the run does not wait for it, this person may not, its month is exhausted, or its cost changed.
+            UserError: the run does not wait for it or is to stop, this person may not, its month is exhausted, its cost
+                changed, or this person decided before, with another reason.
         """
         run = self.queries.find(name, caller.actor)
         check_may_approve(self.policy, run, caller.actor, granted)
@@ -326,7 +327,7 @@ class RunService:
 
         decided = self.store.update(run.id, decide)
         # Another approver may have decided since the run was read.
-        refuse_decided(decided, caller.user, granted)
+        refuse_decided(decided, caller.user, granted, note)
         return self._show_and_wake(decided)
 
     def mute(self, run_id: str, finding: str, caller: Requester) -> Run:
@@ -350,16 +351,14 @@ class RunService:
         return refuse_unapproved_change(before, after, self.store.get_ledger(), self.policy, caller.actor, self.now())
 
     def find_changeable(self, name: str, caller: Requester, act: Act) -> Run:
-        """Return the run of this name, which has not finished and whose limits this person may change.
+        """Return the run of this name, whose limits count, and may be changed by this person.
 
         Raises:
-            UserError: the run has finished, or the person may not.
+            UserError: the run has finished, a person has requested its stop, or this person may not.
         """
         run = self._find_own(name, caller)
         self.refuse(act, caller, run)
-        if run.is_finished:
-            message = Phrase("`{run}` has already ended.", run=run.id)
-            raise UserError(message, Phrase("Launch it again: `/verl retry {run}`.", run=run.id))
+        refuse_ending_run(run)
         return run
 
     def _show_and_wake(self, run: Run) -> Run:

@@ -208,6 +208,64 @@ def test_the_person_may_stop_what_waits(under: Made) -> None:
     assert bot.run().reason == "stopped"
 
 
+@pytest.mark.parametrize("line", [f"decline {RUN} why=later", f"approve {RUN}"])
+def test_a_launch_that_is_to_stop_is_not_decided_on(under: Made, line: str) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+    bot.say(f"stop {RUN}")
+    answer = bot.say(line, user=BEN)
+    assert "<@U0ANA> has requested to stop `smoke-0001`, so it does not launch and needs no approval." in answer
+    bot.click("approve", RUN, user=BEN)
+    assert bot.run().approval is not None
+    assert bot.run().approval.by is None  # type: ignore[union-attr]
+    bot.ticks(2)
+    assert bot.run().reason == "stopped"
+
+
+def test_a_stop_after_a_decline_leaves_the_decline_as_the_outcome(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+    bot.say(f"decline {RUN} why=later", user=BEN)
+    bot.say(f"stop {RUN}")
+    bot.ticks(2)
+    assert bot.run().reason == "refused"
+
+
+@pytest.mark.parametrize("ticks", [0, 3], ids=["recorded", "ended"])
+def test_a_reason_that_comes_with_a_second_decline_is_not_dropped_silently(under: Made, ticks: int) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+    assert "is declined" in bot.say(f"decline {RUN} why=later", user=BEN)
+    bot.ticks(ticks)
+    assert "is declined" in bot.say(f"decline {RUN} why=later", user=BEN), "typed twice"
+    assert "is declined" in bot.say(f"decline {RUN}", user=BEN), "typed twice, without the reason"
+    answer = bot.say(f"decline {RUN} why=too expensive", user=BEN)
+    assert "You have already declined `smoke-0001`, so I did not record this reason." in answer
+    assert "Give the reason in the run's thread." in answer
+    assert bot.run().approval.note == "later"  # type: ignore[union-attr]
+
+
+def test_the_note_of_an_approval_is_shown_with_it_and_in_the_history(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+    bot.say(f"approve {RUN} note=looks fine to me", user=BEN)
+    bot.ticks(3)
+    assert "@ben has approved the launch of smoke-0001, which can cost at most $9.00: looks fine to me" in bot.reads()
+    shown = bot.say(f"history {RUN}")
+    assert "<@U0BEN> approved the launch" in shown
+    assert "why: looks fine to me" in shown
+    assert "You have already approved `smoke-0001`" in bot.say(f"approve {RUN} note=twice", user=BEN)
+
+
+def test_words_behind_an_approval_are_refused_with_what_to_type(under: Made) -> None:
+    bot = under(APPROVING)
+    bot.say("launch smoke budget=9")
+    answer = bot.say(f"approve {RUN} not yet", user=BEN)
+    assert f'To approve it with a note, type `/verl approve {RUN} note="not yet"`.' in answer
+    assert bot.run().approval.by is None  # type: ignore[union-attr]
+    assert "Type `/verl approve RUN [note=TEXT]`" in bot.say(f"approve {RUN} smoke-0002", user=BEN)
+
+
 def test_the_word_is_bound_to_the_task_that_was_looked_at(under: Made) -> None:
     bot = under(APPROVING)
     bot.say("launch smoke budget=9")

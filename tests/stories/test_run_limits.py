@@ -133,6 +133,17 @@ def test_a_lease_extended_by_the_button_lives_on_and_a_second_click_adds_nothing
     assert bot.run().reason == "lease_over"
 
 
+@pytest.mark.parametrize("line", [f"extend {RUN} 2h", f"budget {RUN} 900"])
+def test_a_run_that_is_to_stop_gets_neither_time_nor_money(bot: Bot, line: str) -> None:
+    bot.running("launch smoke nodes=2 lease=5")
+    limits = bot.run().limits
+    bot.say(f"stop {RUN}", user=BEN)
+    answer = bot.say(line)
+    assert f"<@U0BEN> has requested to stop `{RUN}`, so its lease and its budget stay as they are." in answer
+    assert f"Once it has ended, launch it again: `/verl retry {RUN}`." in answer
+    assert bot.run().limits == limits
+
+
 def test_the_same_delivery_of_a_line_extends_once(bot: Bot) -> None:
     bot.running("launch smoke lease=3 budget=100")
     for _ in range(2):

@@ -253,9 +253,10 @@ class SetMonthlyBudget:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Approve another person's launch that waits for an approval."""
+    """Approve another person's launch that waits for an approval, with a note."""
 
     run: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -313,6 +313,10 @@ def surplus_hint(spec: CommandSpec, word: str, names: tuple[str, ...]) -> Text:
     if word.lower() in spec.flags:
         return Phrase("Did you mean {name}?", name=format_inline_code(f"--{word.lower()}"))
     settings = Phrase("Settings are written `key=value`, and values with spaces in quotes.")
+    if spec.word == "approve" and RUN_ID_SHAPE.fullmatch(word) is None:
+        note = quote_word(" ".join(names[1:])[:MAX_HINT_CHARACTERS])
+        shown = format_inline_code(f"/verl approve {quote_word(names[0])} note={note}", MAX_HINT_CHARACTERS * 2)
+        return Phrase("To approve it with a note, type {command}.", command=shown)
     line = f"/verl {spec.word} {quote_word(' '.join(names)[:MAX_HINT_CHARACTERS])}"
     shown = format_inline_code(line, MAX_HINT_CHARACTERS * 2)
     quoted = Phrase("The name of a run goes in quotes where it has spaces: {command}.", command=shown)

@@ -115,6 +115,11 @@ def build_help_command(arguments: ParsedArguments) -> ShowHelp:
     return ShowHelp(word, find_language_of(typed))
 
 
+def build_approve_command(arguments: ParsedArguments) -> Approve:
+    """Return the approval of a launch. Words behind the run are no note: `approve RUN not yet` must approve nothing."""
+    return Approve(arguments.names[0], show_typed_names(arguments.get_option("note") or ""))
+
+
 def build_decline_command(arguments: ParsedArguments) -> Refuse:
     """Return the refusal of a launch, with the reason that was typed, as `why=` or as words behind the run."""
     words = (*arguments.names[1:], arguments.get_option("why") or "")
@@ -279,10 +284,12 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         ),
         CommandSpec(
             "approve",
-            N_("Approve a launch that needs approval."),
-            "approve ppo-7f3a",
-            lambda arguments: Approve(arguments.names[0]),
+            N_("Approve a launch that needs approval; the note is shown in its thread."),
+            'approve ppo-7f3a note="looks fine"',
+            build_approve_command,
             required=("RUN",),
+            options={"note": "TEXT"},
+            option_aliases={"reason": "note", "why": "note"},
         ),
         CommandSpec(
             "decline",

@@ -190,11 +190,18 @@ def build_run_event(before: Run | None, after: Run, at: datetime, origin: Origin
         on=after.id,
         door=origin.door if request and origin else "",
         channel=origin.channel if request and origin else "",
-        why=after.why if request and request.what == "launch" else "",
+        why=find_why(after, what) if request else "",
         rule="" if request else find_rule(changed_fields, new),
         before={name: old[name] for name in changed_fields if name in old},
         after={name: new.get(name) for name in changed_fields},
     )
+
+
+def find_why(run: Run, what: str) -> str:
+    """Return the reason that a person gave for a launch, or for a decision about it."""
+    if what == "launch":
+        return run.why
+    return run.approval.note if run.approval and what in ("approve", "refuse") else ""
 
 
 def describe_bot_act(changed_fields: Iterable[str], run: Run) -> str:

@@ -7,10 +7,10 @@ from bot.core.commands import report_command as reports
 from bot.core.model.people import COSTS_OR_ENDS, Act, Actor, PersonKind, Role, exclude_person
 from bot.core.model.policy import Policy
 from bot.core.model.run import Run
-from bot.core.model.run_state import RunStatus
+from bot.core.model.run_state import MAX_NOTE_CHARACTERS, Approval, RunStatus
 from bot.core.model.run_stub import RunStub
 from bot.errors import Denied, LaunchDecided, UserError
-from bot.phrase import N_, Phrase
+from bot.phrase import N_, Phrase, name_person
 
 NO_ACCESS_BY_KIND: Mapping[PersonKind, str] = {
     PersonKind.STRANGER: N_("I only answer members of my own workspace; you are in another one."),
@@ -79,14 +79,15 @@ def refuse_act(policy: Policy, act: Act, actor: Actor, run: Run | RunStub | None
 
 
 def refuse_outdated_approval(run: Run, shown_digest: str) -> None:
-    """Raise an error if the launch has changed since its card was shown: it has a new price, or another lease.
+    """Raise an error if the launch has changed since its card was shown: it is to stop, or has a new price or lease.
 
     Args:
         shown_digest: digest of the approval that the card showed; empty if it is not known.
 
     Raises:
-        UserError: the approval has changed.
+        UserError: a person has requested to stop it, or the approval has changed.
     """
+    refuse_stopped_launch(run)
     if shown_digest and run.approval and run.approval.digest != shown_digest:
         sentence = Phrase("The possible cost of {run} changed after you saw its card.", run=f"`{run.id}`")
         raise UserError(sentence, Phrase("Look at its card again, then approve."))
@@ -99,17 +100,21 @@ def get_run_id(run: Run | RunStub | None) -> str:
     return run.run_id if isinstance(run, RunStub) else run.id
 
 
-def refuse_decided(run: Run, user: str, granted: bool | None) -> None:
+def refuse_decided(run: Run, user: str, granted: bool | None, note: str = "") -> None:
     """Raise an error if the launch has been decided on, unless this person has made that same decision.
 
     Args:
-        granted: the person's decision; None where it is not known.
+        granted: the person's decision; None where it is not known. note: the person's reason.
 
     Raises:
-        UserError: it has; the message says who decided, when, and what can be done now.
+        UserError: it has; the message says who decided, when, and what can be done now. Or the person gave another
+            reason then.
     """
     approval = run.approval
-    if approval is None or not approval.by or (approval.by == user and approval.granted is granted):
+    if approval is None or not approval.by:
+        return
+    if approval.by == user and approval.granted is granted:
+        refuse_second_note(run, approval, note)
         return
     if not approval.granted:
         hint = Phrase("To launch it again, its owner types `/verl retry {run}`.", run=run.id)
@@ -118,6 +123,38 @@ def refuse_decided(run: Run, user: str, granted: bool | None) -> None:
     else:
         hint = Phrase("To end it, type `/verl stop {run}`.", run=run.id)
     raise LaunchDecided(run.id, approval.by, approval.at, approval.granted, hint)
+
+
+def refuse_stopped_launch(run: Run) -> None:
+    """Raise an error if a person has requested to stop a launch that no approver has decided on.
+
+    Raises:
+        UserError: a person has, so there is nothing to decide.
+    """
+    stopped_by, is_open = run.requests.stop_requested_by, run.status is RunStatus.AWAITING_APPROVAL
+    if stopped_by and is_open and run.approval and not run.approval.by:
+        raise UserError(
+            Phrase(
+                "{person} has requested to stop {run}, so it does not launch and needs no approval.",
+                person=name_person(stopped_by),
+                run=f"`{run.id}`",
+            )
+        )
+
+
+def refuse_second_note(run: Run, approval: Approval, note: str) -> None:
+    """Raise an error if a person gives a reason for a decision that the person has made already, with another one.
+
+    Raises:
+        UserError: the decision is recorded without this reason.
+    """
+    if note and approval.note != note[:MAX_NOTE_CHARACTERS]:
+        phrase = SECOND_NOTE_OF_APPROVAL if approval.granted else SECOND_NOTE_OF_DECLINE
+        raise UserError(Phrase(phrase, run=f"`{run.id}`"), Phrase("Give the reason in the run's thread."))
+
+
+SECOND_NOTE_OF_APPROVAL = N_("You have already approved {run}, so I did not record this reason.")
+SECOND_NOTE_OF_DECLINE = N_("You have already declined {run}, so I did not record this reason.")
 
 
 def check_may_approve(policy: Policy, run: Run, actor: Actor, granted: bool | None = None) -> None:
@@ -139,6 +176,7 @@ def check_may_approve(policy: Policy, run: Run, actor: Actor, granted: bool | No
         people = exclude_person(policy.approvers, actor.user)
         raise Denied(Phrase("You can't approve or decline your own launch."), "", people, Act.APPROVE, run.id)
     refuse_act(policy, Act.APPROVE, actor, run)
+    refuse_stopped_launch(run)
 
 
 def refuse_unnamed_stop(stub: RunStub, actor: Actor) -> None:

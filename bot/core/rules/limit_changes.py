@@ -5,7 +5,7 @@ from datetime import datetime
 from bot.core.model.people import Act
 from bot.core.model.run import Run
 from bot.errors import UserError
-from bot.phrase import Phrase
+from bot.phrase import Phrase, name_person
 
 
 def refuse_impossible_budget(run: Run, dollars: float, shown_dollars: float | None, now: datetime) -> None:
@@ -27,6 +27,26 @@ def refuse_impossible_budget(run: Run, dollars: float, shown_dollars: float | No
         raise UserError(
             Phrase("{run} has already cost ${spent}.", run=f"`{run.id}`", spent=f"{cost:,.2f}"),
             Phrase("Set a higher budget, or stop the run: `/verl stop {run}`.", run=run.id),
+        )
+
+
+def refuse_ending_run(run: Run) -> None:
+    """Raise an error where a run's limits no longer count: it has finished, or a person has requested its stop.
+
+    Raises:
+        UserError: it has, or a person has.
+    """
+    if run.is_finished:
+        message = Phrase("`{run}` has already ended.", run=run.id)
+        raise UserError(message, Phrase("Launch it again: `/verl retry {run}`.", run=run.id))
+    if stopped_by := run.requests.stop_requested_by:
+        raise UserError(
+            Phrase(
+                "{person} has requested to stop {run}, so its lease and its budget stay as they are.",
+                person=name_person(stopped_by),
+                run=f"`{run.id}`",
+            ),
+            Phrase("Once it has ended, launch it again: `/verl retry {run}`.", run=run.id),
         )
 
 

@@ -40,13 +40,16 @@ def decide_awaiting_approval(run: Run, observation: Observation | None, now: dat
     An answer that has come counts, however late it is applied.
     """
     approval = run.approval
+    # A decline that came before the stop counts; after a stop none is recorded.
+    if approval and approval.by and not approval.granted:
+        return Close(Reason.REFUSED)
     if run.requests.stop_requested_by:
         return Close(Reason.STOPPED)
     if approval is None or (now >= approval.until and approval.by is None):
         return Close(Reason.NOT_APPROVED)
     if approval.by is None:
         return EstimatePrice() if observation and run.spending.priced_at is None else None
-    return decide_pending(run, observation) if approval.granted else Close(Reason.REFUSED)
+    return decide_pending(run, observation)
 
 
 def decide_pending(run: Run, observation: Observation | None) -> UsualAction | None:

@@ -169,9 +169,10 @@ class Commands:
             case SetMonthlyBudget():
                 spent_dollars = self.service.monthly_budgets.set_monthly_budget(command, requester)
                 return partial(budget_views.acknowledge_monthly_budget, command, spent_dollars)
-            case Approve(run_id):
+            case Approve(run_id, note):
                 return partial(
-                    answers.acknowledge_approval_decision, self.service.decide_approval(run_id, True, requester)
+                    answers.acknowledge_approval_decision,
+                    self.service.decide_approval(run_id, True, requester, note=note),
                 )
             case Refuse(run_id, why):
                 return partial(

@@ -63,6 +63,7 @@ COST_OF_WHOLE_LEASE = N_(
 """The cause of a launch whose price and lease allow more than its budget."""
 
 APPROVAL_GRANTED = N_("{person} has approved the launch of {run}, which can cost {most}.")
+APPROVAL_GRANTED_WITH_NOTE = N_("{person} has approved the launch of {run}, which can cost {most}: {note}")
 APPROVAL_DENIED = N_("{person} declined the launch of {run}.")
 APPROVAL_DENIED_BECAUSE = N_("{person} declined the launch of {run}: {reason}")
 APPROVAL_UNANSWERED = N_("No approver decided in time, so {run} was not launched.")
@@ -133,7 +134,8 @@ def render_approval_outcome(run: Run, approval: Approval) -> Markup:
         phrase = APPROVAL_UNANSWERED if run.reason is Reason.NOT_APPROVED else APPROVAL_WITHDRAWN
         return mrkdwn(":raised_hand: {}", render_phrase(phrase, **about))
     if approval.granted:
-        return mrkdwn(":ok: {}", render_phrase(APPROVAL_GRANTED, **about))
+        consent = APPROVAL_GRANTED_WITH_NOTE if approval.note else APPROVAL_GRANTED
+        return mrkdwn(":ok: {}", render_phrase(consent, **about, note=approval.note))
     denial = APPROVAL_DENIED_BECAUSE if approval.note else APPROVAL_DENIED
     return mrkdwn(":no_entry_sign: {}", render_phrase(denial, **about, reason=approval.note))
 
