@@ -12,6 +12,7 @@ import pytest
 
 import bot
 from bot.core.frameworks import FRAMEWORK
+from bot.core.frameworks.verl.code_remedies import CODE_REMEDIES
 from bot.core.frameworks.verl.general_advice import GENERAL_REMEDIES
 from bot.core.frameworks.verl.machine_remedies import MACHINE_REMEDIES
 from bot.core.model.failure import FailureKind
@@ -40,6 +41,10 @@ EXCEPTIONS: Mapping[str, Partial] = {
     "bot.core.frameworks.verl.general_advice.GENERAL_REMEDIES": (
         frozenset(FRAMEWORK.remedies) - frozenset(GENERAL_REMEDIES),
         "the others name no setting, or are of checks that verl's RL trainers alone make: `describe_lack` follows",
+    ),
+    "bot.core.frameworks.verl.code_remedies.CODE_REMEDIES": (
+        frozenset(FRAMEWORK.remedies) - frozenset(CODE_REMEDIES),
+        "REMEDIES has the others, and is total",
     ),
     "bot.core.frameworks.verl.machine_remedies.MACHINE_REMEDIES": (
         frozenset(FRAMEWORK.remedies) - frozenset(MACHINE_REMEDIES),
@@ -128,8 +133,9 @@ def test_the_tables_are_found() -> None:
 
 def test_every_kind_of_failure_is_known_by_a_text_or_by_what_it_follows() -> None:
     known = {kind for _, _, kind, _ in TEXT_ROWS[True]}
-    known |= {kind for place in FRAMEWORK.failures.places for kind in place.kinds.values()}
-    assert known | {FailureKind.TEARDOWN} == set(FailureKind)
+    places = (*FRAMEWORK.failures.places, *FRAMEWORK.failures.areas)
+    known |= {kind for place in places for kind in place.kinds.values()}
+    assert known | {FailureKind.TEARDOWN, FailureKind.USER_CODE} == set(FailureKind)
     assert set(KINDS_BY_EXIT_CODE.values()) <= known
 
 

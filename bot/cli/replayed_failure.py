@@ -11,7 +11,13 @@ from bot.core.rules.failure_exits import parse_exit
 from bot.core.rules.failure_lines import parse_line
 from bot.core.rules.log_lines import MAX_READ_BYTES, shorten_for_display, split_clean_lines
 from bot.phrase import Phrase
-from bot.slack.views.failure_views import NO_CAUSE_IN_LOG, RETRY_PHRASES
+from bot.slack.views.failure_views import (
+    NAMED_SETTINGS,
+    NO_CAUSE_IN_LOG,
+    RAISED_IN,
+    RETRY_PHRASES,
+    list_named_settings,
+)
 
 EXCERPT_LINES = 5
 """Maximum lines that are printed around an error."""
@@ -44,6 +50,8 @@ def list_failure_lines(name: str, failure: FailureSummary) -> Iterator[str]:
     """Yield the error, its cause, what to change and whether a retry helps, each in a line."""
     place = "" if failure.node is None else f" (node {failure.node})"
     yield f"Why it died{place}: {failure.error}"
+    if failure.place:
+        yield f"  {Phrase(RAISED_IN, place=failure.place)}"
     yield from (f"  {sentence}" for sentence in describe_kind(name, failure).values())
     yield from (f"    {line}" for line in failure.excerpt[-EXCERPT_LINES:])
 
@@ -57,9 +65,12 @@ def describe_kind(name: str, failure: FailureSummary) -> Mapping[str, str]:
     if failure.kind is None:
         return {"cause": str(Phrase(NO_CAUSE_IN_LOG))} if parse_exit(failure.error) else {}
     cause, remedy = CAUSES_BY_KIND[failure.kind], FRAMEWORK.remedies[failure.kind]
+    advice = [str(Phrase(remedy.sentence, run=name))]
+    if settings := list_named_settings(failure):
+        advice.append(str(Phrase(NAMED_SETTINGS, settings=", ".join(f"`{setting}`" for setting in settings))))
     return {
         "cause": str(Phrase(cause.sentence)),
-        "remedy": str(Phrase(remedy.sentence, run=name)),
+        "remedy": " ".join(advice),
         "retry_advice": str(Phrase(RETRY_PHRASES[cause.retry])),
     }
 
@@ -71,6 +82,7 @@ def to_failure_object(name: str, failure: FailureSummary) -> Mapping[str, object
         "failure": {
             "kind": kind,
             "line": failure.error,
+            "place": failure.place,
             **describe_kind(name, failure),
             "retry": kind and CAUSES_BY_KIND[kind].retry,
             "changes": [change.override for change in FRAMEWORK.remedies[kind].changes] if kind else [],

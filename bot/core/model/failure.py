@@ -42,6 +42,9 @@ class FailureKind(StrEnum):
     CRASHED = "crashed"
     ROLLOUT_FAILED = "rollout_failed"
     ROLLOUT_HANG = "rollout_hang"
+    ROLLOUT_SETUP = "rollout_setup"  # the engine did not start
+    ROLLOUT_CODE = "rollout_code"  # the engine raised an exception while it ran
+    WEIGHT_SYNC = "weight_sync"  # from the trainer to the rollout engine
     CONTAINER = "container"  # it did not start
     PORT_IN_USE = "port_in_use"
     NETWORK = "network"
@@ -67,6 +70,7 @@ class FailureKind(StrEnum):
     REWARD_SERVER = "reward_server"  # that a reward function asks
     TOOL_SERVER = "tool_server"  # of tools, a search or an environment
     AGENT_SETUP = "agent_setup"  # an agent loop or a tool that verl does not know
+    AGENT_CODE = "agent_code"  # an agent loop or a tool raised an exception
     HUGGING_FACE = "hugging_face"
     MODEL_UNKNOWN = "model_not_found"
     MODEL_UNSUPPORTED = "model_unsupported"
@@ -75,6 +79,10 @@ class FailureKind(StrEnum):
     NOTHING_TO_TRAIN = "nothing_to_train"
     LORA_UNSUPPORTED = "lora_unsupported"  # by the rollout engine
     CHAT_TEMPLATE = "chat_template"
+    TOKENIZATION = "tokenization"  # of a prompt or an image
+    MODEL_CODE = "model_code"  # it raised an exception
+    MEGATRON_CODE = "megatron_code"
+    LOSS_CODE = "loss_code"  # advantages or loss of a batch
     WANDB = "wandb"
     TRACKER = "tracker"  # another one of metrics
     OVERRIDE = "override"
@@ -95,6 +103,9 @@ class FailureKind(StrEnum):
     PACKAGES_LOCKED = "packages_locked"  # by another package manager
     BUILD_FAILED = "build_failed"
     NAN_LOSS = "nan_loss"
+    MERGE_FAILED = "merge_failed"  # of a checkpoint into Hugging Face's format
+    FRAMEWORK_CODE = "framework_code"  # it raised an exception
+    USER_CODE = "user_code"  # a team's own code raised an exception
     TEARDOWN = "teardown"  # after the last step
     DIVISION_BY_ZERO = "division_by_zero"
     TENSOR_SHAPE = "tensor_shape"
@@ -108,6 +119,26 @@ UNKNOWN_CAUSES = frozenset(
     {FailureKind.ASSERTION, FailureKind.CODE_ERROR, FailureKind.RUNTIME_ERROR, FailureKind.EXCEPTION}
 )
 """Kinds that name the class of an error and not its cause."""
+
+GUESSED_CAUSES = frozenset(
+    {
+        FailureKind.ROLLOUT_SETUP,
+        FailureKind.ROLLOUT_CODE,
+        FailureKind.WEIGHT_SYNC,
+        FailureKind.AGENT_CODE,
+        FailureKind.TOKENIZATION,
+        FailureKind.MODEL_CODE,
+        FailureKind.MEGATRON_CODE,
+        FailureKind.LOSS_CODE,
+        FailureKind.MERGE_FAILED,
+        FailureKind.FRAMEWORK_CODE,
+        FailureKind.USER_CODE,
+    }
+)
+"""Kinds that follow from the place of an error alone."""
+
+VAGUE_CAUSES = UNKNOWN_CAUSES | GUESSED_CAUSES
+"""Kinds that explain less than any other cause."""
 
 
 class RetryEffect(StrEnum):
@@ -156,7 +187,7 @@ class FailurePlace:
             capitals.
         kinds: the kinds of failure that become more exact there, and what they become.
         is_innermost: whether only the frame that raised the error counts, not those that called it.
-        errors: classes of exceptions that count, in lower case, separated by ` | `; all where it is empty.
+        errors: texts of the errors that count, as in `FailureTexts`; all where it is empty.
     """
 
     frames: str
@@ -202,6 +233,7 @@ class FailureSummary:
         rank: rank of the process among all that train, if torch gives it.
         excerpt: lines that the same process printed around it, oldest first.
         process: the process of Ray in whose own log it is, as `ProcessLog.process` names it; empty for the job's log.
+        place: the line of code that raised it, of those that are neither torch's nor Ray's; empty if there is none.
     """
 
     error: str
@@ -211,6 +243,7 @@ class FailureSummary:
     rank: int | None = None
     excerpt: tuple[str, ...] = ()
     process: str = ""
+    place: str = ""
 
 
 PROCESS_FILE = re.compile(r"[\w.-]{1,200}[-_](\d{1,9})\.(?:out|err|log)", re.ASCII)

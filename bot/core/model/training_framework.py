@@ -210,6 +210,8 @@ class FailureReading:
         places: where an error is one of the reward, of the rollout and so on; in a traceback the last counts.
         find_completion: returns True for a line by which the training has done all its steps, False for one by which a
             training begins, else None.
+        areas: the parts of the program, for errors that say nothing else of their cause.
+        find_settings: returns the settings that the line of an error names, given the frame that raised it.
     """
 
     causes: tuple[FailureTexts, ...]
@@ -217,6 +219,8 @@ class FailureReading:
     survived: tuple[str, ...]
     places: tuple[FailurePlace, ...]
     find_completion: Callable[[str], bool | None]
+    areas: tuple[FailurePlace, ...] = ()
+    find_settings: Callable[[str, str], Sequence[str]] = lambda error, frame: ()
 
 
 @dataclass(frozen=True, slots=True)

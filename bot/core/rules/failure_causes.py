@@ -126,6 +126,18 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         N_("A worker or the rollout engine did not answer in time."),
         RetryEffect.UNKNOWN,
     ),
+    FailureKind.ROLLOUT_SETUP: FailureCause(
+        N_("The rollout engine did not start: most likely it does not fit this model or these settings."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.ROLLOUT_CODE: FailureCause(
+        N_("The rollout engine raised an error while it ran: most likely a bug of its version, or an unusual request."),
+        RetryEffect.UNKNOWN,
+    ),
+    FailureKind.WEIGHT_SYNC: FailureCause(
+        N_("The trainer could not hand its weights to the rollout engine: most likely the two do not fit each other."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
     FailureKind.CONTAINER: FailureCause(
         N_("The machine could not start the container: it cannot fetch the image, or the image is unfit."),
         RetryEffect.DOES_NOT_HELP,
@@ -210,6 +222,13 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         ),
         RetryEffect.DOES_NOT_HELP,
     ),
+    FailureKind.AGENT_CODE: FailureCause(
+        N_(
+            "An agent loop or a tool raised an error: most likely it did not expect this answer or this row of "
+            "the data."
+        ),
+        RetryEffect.DOES_NOT_HELP,
+    ),
     FailureKind.REWARD_FUNCTION: FailureCause(
         N_("verl found no reward function for the data."),
         RetryEffect.DOES_NOT_HELP,
@@ -244,6 +263,25 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
     ),
     FailureKind.CHAT_TEMPLATE: FailureCause(
         N_("The tokenizer's chat template is missing, or rejects the prompts."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.TOKENIZATION: FailureCause(
+        N_(
+            "The tokenizer or the processor of images could not read a prompt: most likely its form does not fit "
+            "the model."
+        ),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.MODEL_CODE: FailureCause(
+        N_("The code of the model raised an error: most likely transformers or attention do not fit this model."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.MEGATRON_CODE: FailureCause(
+        N_("Megatron raised an error: most likely it does not support this model with these settings."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.LOSS_CODE: FailureCause(
+        N_("Advantages or loss could not be computed: most likely the batch does not fit the chosen algorithm."),
         RetryEffect.DOES_NOT_HELP,
     ),
     FailureKind.WANDB: FailureCause(
@@ -320,6 +358,21 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
     ),
     FailureKind.BUILD_FAILED: FailureCause(N_("pip could not build a package."), RetryEffect.DOES_NOT_HELP),
     FailureKind.NAN_LOSS: FailureCause(N_("The loss is not a number (NaN)."), RetryEffect.DOES_NOT_HELP),
+    FailureKind.MERGE_FAILED: FailureCause(
+        N_("The checkpoint could not be converted into the format of Hugging Face; the checkpoint itself remains."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.FRAMEWORK_CODE: FailureCause(
+        N_(
+            "The code of verl raised an error: most likely a bug of its version, or settings that do not fit "
+            "each other."
+        ),
+        RetryEffect.DOES_NOT_HELP,
+    ),
+    FailureKind.USER_CODE: FailureCause(
+        N_("Code that belongs neither to verl nor to a library raised an error."),
+        RetryEffect.DOES_NOT_HELP,
+    ),
     FailureKind.TEARDOWN: FailureCause(
         N_("All steps were done: the training was complete, then a process failed while it shut down."),
         RetryEffect.NOT_NEEDED,

@@ -54,7 +54,8 @@ def diagnose(text: str, nodes: int = 1, in_time: Callable[[], bool] = has_time) 
     if error is None:
         return None
     line = lines[error.line_index]
-    digest = FailureSummary(error=shorten_for_display(" ".join(error.message.split())), kind=error.kind, rank=line.rank)
+    shown = shorten_for_display(" ".join(error.message.split()))
+    digest = FailureSummary(error=shown, kind=error.kind, rank=line.rank, place=error.place)
     if error.weight is not FailureWeight.EXIT:
         digest = replace(digest, excerpt=build_excerpt(lines, error.line_index))
     return with_location(digest, error, lines, nodes)

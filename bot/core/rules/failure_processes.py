@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from bot.core.model.checkpoint_paths import CheckpointRef
-from bot.core.model.failure import UNKNOWN_CAUSES, FailureKind, FailureSummary, ProcessLog
+from bot.core.model.failure import VAGUE_CAUSES, FailureKind, FailureSummary, ProcessLog
 from bot.core.model.recipe import Task
 from bot.core.model.rollout import RunFolder
 from bot.core.rules.failure_diagnosis import diagnose
@@ -27,7 +27,7 @@ HIDDEN_KINDS = frozenset(
 
 UNCERTAIN_KINDS = frozenset(
     {
-        *UNKNOWN_CAUSES,
+        *VAGUE_CAUSES,
         FailureKind.CRASHED,
         FailureKind.NCCL_TIMEOUT,
         FailureKind.NCCL_ERROR,
@@ -65,7 +65,7 @@ def is_cause_hidden(summary: FailureSummary | None) -> bool:
     if summary is None or summary.kind is None or summary.kind in HIDDEN_KINDS:
         return True
     # Without an excerpt it is an exit code alone; a command's complaint may be about something else.
-    return summary.kind in UNKNOWN_CAUSES and (
+    return summary.kind in VAGUE_CAUSES and (
         not summary.excerpt or summary.error.startswith("ray.exceptions.") or COMPLAINT.match(summary.error) is not None
     )
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from bot.core.frameworks import FRAMEWORK
-from bot.core.model.failure import UNKNOWN_CAUSES, FailureKind, contains_in_order
+from bot.core.model.failure import VAGUE_CAUSES, FailureKind, contains_in_order
 from bot.core.rules.failure_exits import parse_exit
 from bot.core.rules.failure_lines import COMPLAINT, ERROR_LINE, EXCEPTION_LINE, GIVE_UP_MESSAGE, RAY_TASK, LogLine
-from bot.core.rules.failure_places import TracebackPlace
+from bot.core.rules.failure_places import TracebackPlace, describe_place
 from bot.core.rules.machine_failures import CONSEQUENCE_TEXTS, FIRST_TEXTS, PEER_TEXTS
 from bot.core.rules.program_failures import LAST_TEXTS
 
@@ -59,7 +59,7 @@ RANK_KINDS = (
 ENDING_KINDS = (FailureKind.KILLED, FailureKind.CRASHED)
 """Kinds of an exit code that say how an engine died."""
 
-UNFINISHED_KINDS = (*RANK_KINDS, *UNKNOWN_CAUSES, FailureKind.WORKER_DIED, FailureKind.TERMINATED, FailureKind.CRASHED)
+UNFINISHED_KINDS = (*RANK_KINDS, *VAGUE_CAUSES, FailureKind.WORKER_DIED, FailureKind.TERMINATED, FailureKind.CRASHED)
 TEARDOWN_KINDS = (
     *UNFINISHED_KINDS,
     FailureKind.KILLED,
@@ -85,13 +85,14 @@ class FailureWeight(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoggedError:
-    """An error, and the index of the line that reports it."""
+    """An error, and the index of the line that reports it; `place` is the code that raised it, where that is known."""
 
     line_index: int
     message: str
     kind: FailureKind | None = None
     weight: FailureWeight = FailureWeight.CAUSE
     address: str | None = None
+    place: str = ""
 
 
 TextRow = tuple[str, str, FailureKind, FailureWeight]
@@ -214,7 +215,8 @@ class ProcessLogState:
         """Return an error with what is known of its process; None for one that Python has caught."""
         is_ignored, is_survived = self.is_exception_ignored, self.is_survived
         if ends_trace:
-            error = replace(error, kind=self.place.refine(error.kind, error.message) if error.kind else None)
+            kind = self.place.refine(error.kind, error.message) if error.kind else None
+            error = replace(error, kind=kind, place=describe_place(self.place.own_frame))
             self.prints_traceback = self.is_exception_ignored = self.is_survived = False
         if is_ignored:
             return None
@@ -235,7 +237,7 @@ def contains_survived_error(text: str) -> bool:
 
 def is_mere_class_after_rank(error: LoggedError, before: LoggedError) -> bool:
     """Return whether an error without a known cause follows that of a rank: then it explains less."""
-    return before.weight is FailureWeight.RANK and error.kind in UNKNOWN_CAUSES
+    return before.weight is FailureWeight.RANK and error.kind in VAGUE_CAUSES
 
 
 @dataclass(slots=True)
@@ -347,8 +349,8 @@ class ErrorSearch:
             return error.kind is FailureKind.MODEL_UNKNOWN and "is not a local folder" in error.message
         if before.kind is FailureKind.NETWORK:
             return error.kind in SERVER_KINDS
-        is_known = error.kind not in UNKNOWN_CAUSES and error.weight is before.weight
-        return before.kind in UNKNOWN_CAUSES and is_known
+        is_known = error.kind not in VAGUE_CAUSES and error.weight is before.weight
+        return before.kind in VAGUE_CAUSES and is_known
 
     def _expect_name(self, error: LoggedError, process: ProcessLogState) -> None:
         """Record whether the reason of an error, or the name of its model, is on one of the next lines."""
@@ -372,7 +374,7 @@ class ErrorSearch:
     def _replace_message(self, process: ProcessLogState, error: LoggedError, message: str) -> None:
         """Give an error its whole message, and the kind that the whole message shows."""
         verdict = classify_failure(message)
-        is_vague = error.kind in UNKNOWN_CAUSES or error.kind is FailureKind.CONFIG_VALUE
+        is_vague = error.kind in VAGUE_CAUSES or error.kind is FailureKind.CONFIG_VALUE
         kind = verdict[0] if verdict and is_vague else error.kind
         whole = replace(error, message=message, kind=kind)
         if self.error is error:

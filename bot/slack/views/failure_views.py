@@ -4,11 +4,12 @@ import re
 from datetime import datetime
 
 from bot.core.frameworks import FRAMEWORK
-from bot.core.model.failure import FailureSummary, RetryEffect
+from bot.core.model.failure import FailureKind, FailureSummary, RetryEffect
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.failure_causes import CAUSES_BY_KIND
 from bot.core.rules.failure_diagnosis import diagnose
+from bot.core.rules.relaunch import takes_setting
 from bot.core.rules.save_grace import compute_loss
 from bot.core.rules.unknown_checkpoints import is_checkpoint_unknown
 from bot.phrase import N_, Phrase
@@ -35,6 +36,10 @@ RETRY_PHRASES = {
     RetryEffect.NOT_NEEDED: N_("No retry is needed."),
 }
 RAY_LOG = N_("in Ray's log of {process}")
+RAISED_IN = N_("The error was raised in {place}.")
+NAMED_SETTINGS = N_("The line names {settings}.")
+UNNAMED_KINDS = (FailureKind.CONFIG_KEY, FailureKind.OVERRIDE)
+"""Kinds whose line names a setting that does not exist."""
 NOTHING_WITHOUT_CHECKPOINT = N_("Without one, nothing can be recovered ({amount}).")
 NO_CHECKPOINT_LEFT = N_("Nothing can be recovered ({amount}).")
 SETUP_ADVICE = N_(
@@ -95,11 +100,22 @@ def render_failure_advice(run: Run, failure: FailureSummary | None) -> Markup:
     if failure is None or failure.kind is None:
         return setup_advice
     cause, remedy = CAUSES_BY_KIND[failure.kind], FRAMEWORK.remedies[failure.kind]
+    settings = [setting for setting in list_named_settings(failure) if takes_setting(run.plan, setting)]
     return join_markup_sentences(
         render_phrase(cause.sentence),
+        render_phrase(RAISED_IN, place=code(failure.place)) if failure.place else Markup(),
         render_advice(run, Phrase(remedy.sentence, run=run.id)),
+        render_phrase(NAMED_SETTINGS, settings=join_markup_list(map(code, settings))) if settings else Markup(),
         render_phrase(RETRY_PHRASES[cause.retry]),
     )
+
+
+def list_named_settings(failure: FailureSummary) -> list[str]:
+    """Return the settings that the line of an error names, where they exist and the remedy does not name them."""
+    if failure.kind is None or failure.kind in UNNAMED_KINDS:
+        return []
+    remedy = FRAMEWORK.remedies[failure.kind].sentence
+    return [one for one in FRAMEWORK.failures.find_settings(failure.error, failure.place) if one not in remedy]
 
 
 def render_remaining_checkpoint(run: Run, now: datetime) -> Markup:

@@ -12,6 +12,7 @@ from bot.core.rules.failure_search import RANK_KINDS
 from bot.core.rules.log_lines import MAX_DISPLAY_CHARACTERS
 
 FRAMES = '  File "/verl/trainer.py", line 42, in fit\n    batch = self.next()\n'
+PLACE = "/verl/trainer.py, line 42, in fit"
 
 
 def traceback(error: str, prefix: str = "") -> str:
@@ -122,8 +123,9 @@ def test_of_a_traceback_the_line_at_its_end_counts_and_what_led_to_it_is_shown()
     found = diagnose(f"{ONE}{STEP}\n{traceback('KeyError', ONE)}\n{ONE}bye")
     assert found == FailureSummary(
         "KeyError",
-        FailureKind.CODE_ERROR,
+        FailureKind.FRAMEWORK_CODE,
         excerpt=(STEP, "Traceback (most recent call last):", *FRAMES.splitlines(), "KeyError", "bye"),
+        place=PLACE,
     )
 
 

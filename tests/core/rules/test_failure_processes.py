@@ -104,7 +104,7 @@ NAMED, OTHER, RAYLET = "worker-a1-01000000-41210.err", "worker-b2-01000000-52.er
         ([(OTHER, OUT_OF_MEMORY)], FailureKind.GPU_MEMORY, "worker 52"),
         ([(RAYLET, RAYLET_KILL), (NAMED, OUT_OF_MEMORY)], FailureKind.GPU_MEMORY, "worker 41210"),
         ([(NAMED, UNKNOWN), (RAYLET, RAYLET_KILL)], FailureKind.NODE_MEMORY, "raylet"),
-        ([(NAMED, UNKNOWN)], FailureKind.RUNTIME_ERROR, "worker 41210"),
+        ([(NAMED, UNKNOWN)], FailureKind.USER_CODE, "worker 41210"),
         ([(OTHER, UNKNOWN)], FailureKind.WORKER_DIED, ""),
         ([(OTHER, SEGFAULT)], FailureKind.WORKER_DIED, ""),
         ([(NAMED, "*** SIGTERM received at time=1772352000 ***\n")], FailureKind.WORKER_DIED, ""),

@@ -185,7 +185,7 @@ STORIES = {
     "a death after a rollout that verl survives": (f"{SURVIVED}\n{OOM}", FailureKind.GPU_MEMORY, "CUDA out of memory"),
     "rollouts that all fail": (
         f"{SURVIVED}\nRuntimeError: Sync replay buffer selected terminal groups with no materializable trajectories.",
-        FailureKind.CODE_ERROR,
+        FailureKind.USER_CODE,
         "a tool gave no answer",
     ),
     "a worker that a signal ended": (

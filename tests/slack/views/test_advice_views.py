@@ -81,6 +81,7 @@ def list_advice() -> dict[str, str]:
 
 
 PARTIAL = {
+    "model_code": "Set `model.use_remove_padding=False`, `engine.ulysses_sequence_parallel_size=1`.",
     "not-a-number 1": "Try another value of `engine.dtype`. Set `model.use_remove_padding=True`.",
     "reward-collapse 0": "Lower `optim.lr`.",
     "kl-blow-up 0": "Lower `optim.lr`.",

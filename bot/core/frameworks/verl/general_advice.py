@@ -18,6 +18,7 @@ CHECK_TOKENS = N_(
     "Check that the tokenizer is the model's own, and that no data has token ids outside the vocabulary; else launch "
     "it on other machines."
 )
+OTHER_VERSION = N_("Use the recipe's own image, or another version of the library that the line names.")
 LOWER_RATE = N_("Resume from a checkpoint before it, with a lower learning rate, and check the data of those steps.")
 CHECK_STEPS = N_("Read the log of those steps, and check the data and the reward.")
 
@@ -76,6 +77,15 @@ GENERAL_REMEDIES: Mapping[FailureKind, str] = {
         "Keep data and checkpoints out of the folder from which the program starts, and install packages in the "
         "recipe's `setup`."
     ),
+    FailureKind.ROLLOUT_SETUP: OTHER_VERSION,
+    FailureKind.ROLLOUT_CODE: OTHER_VERSION,
+    FailureKind.WEIGHT_SYNC: OTHER_VERSION,
+    FailureKind.MODEL_CODE: OTHER_VERSION,
+    FailureKind.MEGATRON_CODE: OTHER_VERSION,
+    FailureKind.MERGE_FAILED: OTHER_VERSION,
+    FailureKind.AGENT_CODE: N_("Fix the agent loop or the tool at the line that the traceback names."),
+    FailureKind.TOKENIZATION: N_("Check the form of the prompts, and that images and videos are readable."),
+    FailureKind.LOSS_CODE: N_("Check that no answer or mask is empty."),
     FailureKind.SAVE_FAILED: N_("Check the space and the rights of the folder of the checkpoints."),
     FailureKind.TRACKER: N_("Check its address and key."),
     FailureKind.NOTHING_TO_TRAIN: N_("Check which of the model's weights are frozen."),

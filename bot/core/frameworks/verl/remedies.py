@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from bot.core.frameworks.verl.code_remedies import CODE_REMEDIES
 from bot.core.frameworks.verl.machine_remedies import MACHINE_REMEDIES
 from bot.core.model.failure import FailureKind
 from bot.core.model.training_framework import Remedy, SettingChange
@@ -9,6 +10,7 @@ from bot.phrase import N_
 
 REMEDIES: Mapping[FailureKind, Remedy] = {
     **MACHINE_REMEDIES,
+    **CODE_REMEDIES,
     FailureKind.NETWORK: Remedy(
         N_(
             "Launch it again in a few minutes, and check that the server in the line answers. An `HF_TOKEN` "

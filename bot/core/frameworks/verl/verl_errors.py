@@ -6,6 +6,8 @@ The texts are those of its assertions and checks (sources: `trainer/ppo/ray_trai
 
 import re
 
+from bot.core.frameworks.verl.failure_areas import AREAS
+from bot.core.frameworks.verl.named_settings import find_settings
 from bot.core.frameworks.verl.rollout_losses import ROLLOUT_MARK
 from bot.core.model.failure import UNKNOWN_CAUSES, FailureKind, FailurePlace, FailureTexts
 from bot.core.model.training_framework import FailureReading
@@ -157,7 +159,7 @@ PLACES = (
         "in apply_fsdp2",
         dict.fromkeys(UNKNOWN_CAUSES, FailureKind.FSDP_SETUP),
         is_innermost=True,
-        errors="valueerror | assertionerror | notimplementederror | runtimeerror | exception",
+        errors="^valueerror | ^assertionerror | ^notimplementederror | ^runtimeerror | ^exception",
     ),
     # A model's weights in an engine, whose names for them differ from those of the trainer
     FailurePlace(
@@ -215,4 +217,4 @@ def find_completion(line: str) -> bool | None:
     return done > 0 if is_whole else None
 
 
-READING = FailureReading(CAUSES, CONSEQUENCES, SURVIVED, PLACES, find_completion)
+READING = FailureReading(CAUSES, CONSEQUENCES, SURVIVED, PLACES, find_completion, AREAS, find_settings)

@@ -106,7 +106,7 @@ OOM = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.20 GiB."
         ("W.save", "in save_checkpoint", "RuntimeError: stream is broken", FailureKind.SAVE_FAILED),
         ("W.load", "in load_state_dict", OOM, FailureKind.GPU_MEMORY),
         ("EngineCore.run", "in add_lora", "ValueError: acme.weight is not supported", FailureKind.LORA_UNSUPPORTED),
-        ("TaskRunner.run", "in fit", "TypeError: expected string", FailureKind.CODE_ERROR),
+        ("TaskRunner.run", "in fit", "TypeError: expected string", FailureKind.USER_CODE),
     ],
 )
 def test_where_verl_was_makes_an_error_more_exact(task: str, frame: str, line: str, kind: FailureKind) -> None:
@@ -125,7 +125,7 @@ def test_the_place_of_an_error_is_not_that_of_the_next_one() -> None:
     assert found.kind is FailureKind.GPU_MEMORY
     found = diagnose('Traceback (most recent call last):\n  File "/x.py", line 1, in y\nTypeError: z')
     assert found is not None
-    assert found.kind is FailureKind.CODE_ERROR
+    assert found.kind is FailureKind.USER_CODE
 
 
 @pytest.mark.parametrize(
