@@ -40,7 +40,9 @@ from bot.core.rules.monthly_budget import (
     group_runs_by_budget,
     list_cap_usage,
     list_open_costs,
+    record_final_spending,
     record_requester_month,
+    record_thresholds,
     sum_external_spending,
     sum_spending,
 )
@@ -51,6 +53,10 @@ from bot.runtime.request_origin import get_origin
 
 MAX_COMPARED_RUNS = 500
 """Number of the newest ended runs among which those of a run's recipe are looked for."""
+
+
+MAX_ENDED_REPORTERS = 50
+"""Number of the newest ended runs whose notices about monthly budgets are brought up to date once more."""
 
 
 class BudgetStore(RunReader, LedgerStore, Protocol):
@@ -151,17 +157,34 @@ class MonthlyBudgetMonitor:
         # Read before the runs: a run that ends between the two reads is then missed, and not counted twice.
         ledger = self.store.get_ledger()
         runs = [run for run in self.store.list_open_runs() if run.status is not RunStatus.ENDED]
-        if not runs:
-            return
+        if runs:
+            self._check_open_runs(ledger, runs)
+        self._record_final_spending()
+
+    def _check_open_runs(self, ledger: Ledger, runs: Sequence[Run]) -> None:
+        """Check the monthly budgets of runs that have not ended."""
         inputs = (self.read_policy(), ledger, runs, now := self.now(), self.timezone)
-        for run_id, share in find_reached_thresholds(*inputs).items():
-            self._change(run_id, partial(Run.record_budget_threshold, threshold=share))
+        for run_id, thresholds in find_reached_thresholds(*inputs).items():
+            self._change(run_id, partial(record_thresholds, thresholds=thresholds))
         self._record_requester_months(ledger, runs, now)
         overruns = find_budget_overruns(*inputs)
         for run in runs:
             draws = not run.is_waiting and (not run.is_finished or is_kept(run, now))
             if draws and run.record_budget_overruns(overruns[run.id], now) != run:
                 self._change(run.id, partial(Run.record_budget_overruns, overruns=overruns[run.id], now=now))
+
+    def _record_final_spending(self) -> None:
+        """Bring the notices of runs that have ended up to date, once a run."""
+        ended_runs = [run for run in self.store.list_recent_runs(MAX_ENDED_REPORTERS) if run.spending.budget_thresholds]
+        if all(run.spending.budget_thresholds[-1].is_final for run in ended_runs):
+            return
+        # Read after the runs that have ended, so that it has what they have cost.
+        ledger = self.store.get_ledger()
+        runs = [run for run in self.store.list_open_runs() if run.status is not RunStatus.ENDED]
+        finish = partial(record_final_spending, ledger=ledger, open_runs=runs, now=self.now(), zone=self.timezone)
+        for run in ended_runs:
+            if finish(run) != run:
+                self._change(run.id, finish)
 
     def _record_requester_months(self, ledger: Ledger, runs: Sequence[Run], now: datetime) -> None:
         """Bring the month that the cards of waiting launches show up to date: one edit a check at most."""

@@ -318,3 +318,46 @@ def test_the_card_of_a_request_drops_a_month_that_has_no_limit_any_more(bot: Bot
     bot.check_monthly_budgets()
     assert "has spent" not in bot.card()
     assert bot.run().approval.by is None  # type: ignore[union-attr]  # it waits for an approver
+
+
+NOTICE = r"\*.*? monthly budget(?: (?:is|was) used)?\* \(\$([\d.]+) of .*? smoke-0001 (\w+) on it"
+
+
+def test_the_notices_of_several_months_name_the_dollars_of_one_moment_and_those_of_the_end(bot: Bot) -> None:
+    months = Caps(dollars_per_month=6)
+    bot.policy = replace(POLICY, person=months, team=months, workspace=months)
+    bot.running("launch smoke nodes=2 lease=12 budget=6")
+    bot.tick(3600)
+    for _ in range(3):
+        bot.check_monthly_budgets()
+        bot.tick(60)
+    assert set(re.findall(NOTICE, bot.reads())) == {("4.00", "draws")}
+    bot.tick(600)
+    end(bot, "smoke-0001")
+    assert {verb for _, verb in re.findall(NOTICE, bot.reads())} == {"drew"}
+    bot.moment += timedelta(minutes=2)
+    bot.check_monthly_budgets()
+    spent = amount(rf"You · .*?{AMOUNT} spent this month", bot.say("budget"))
+    notices = re.findall(NOTICE, bot.reads())
+    assert len(notices) == 6  # of three budgets, in the thread and in the channel
+    assert set(notices) == {(f"{spent:.2f}", "drew")}
+    before = bot.run()
+    launch_outside(bot, hours=1.0, dollars_per_hour=3.0)
+    bot.check_monthly_budgets()
+    assert bot.run() == before, "its notices are final"
+
+
+@pytest.mark.parametrize(("reader", "is_warned"), [(LEA, True), (ANA, True), (BEN, False)])
+def test_a_page_warns_those_who_can_raise_a_channels_month_before_it_stops_runs(
+    bot: Bot, reader: str, is_warned: bool
+) -> None:
+    warning = "A monthly budget is used up, so the run will be stopped at"
+    bot.policy = replace(POLICY, grants=approvers(LEA), team=Caps(dollars_per_month=100))
+    bot.running("launch smoke nodes=2 lease=12 budget=40")
+    bot.tick(3600)
+    assert warning not in bot.opens_page(reader)
+    bot.policy = replace(bot.policy, team=Caps(dollars_per_month=3))
+    bot.check_monthly_budgets()
+    page = bot.opens_page(reader)
+    assert (warning in page) is is_warned
+    assert (f"`▓▓▓▓▓▓▓▓▓▓` <#{TRAINING}> · $4.00 spent this month" in page) is is_warned

@@ -179,6 +179,7 @@ class BudgetThreshold:
     Attributes:
         month: `2026-11`; budget_key: whose budget, as the ledger names it: `team:C0TRAIN`.
         percent: the highest threshold that is reported; spent_dollars, limit_dollars: as of when it was reached.
+        is_final: whether the dollars are those at the end of the run that has reported it.
     """
 
     month: str
@@ -186,6 +187,7 @@ class BudgetThreshold:
     percent: int
     spent_dollars: float
     limit_dollars: float
+    is_final: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

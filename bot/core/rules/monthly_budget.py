@@ -114,15 +114,16 @@ def record_requester_month(run: Run, ledger: Ledger, policy: Policy, costs: Mapp
 
 def find_reached_thresholds(
     policy: Policy, ledger: Ledger, runs: Sequence[Run], now: datetime, zone: tzinfo
-) -> dict[str, BudgetThreshold]:
-    """Return the thresholds of monthly budgets to report, each by the id of an open run in whose thread it is
-    reported.
+) -> dict[str, list[BudgetThreshold]]:
+    """Return the thresholds of monthly budgets to report, by the id of the open run in whose thread they are reported.
+
+    All have the dollars of one moment, so that the notices of several budgets of one run agree.
 
     The highest threshold that is reached counts, once a month and cap. Where a cap was changed since a run reported it,
     the run reports it again, with 0 percent where no threshold is reached of the new cap.
     """
     month = format_month(now, zone)
-    thresholds: dict[str, BudgetThreshold] = {}
+    thresholds: dict[str, list[BudgetThreshold]] = {}
     for budget_key, group in group_runs_by_budget(runs).items():
         cap, spent_dollars = group.compute_cap_and_spending(policy, ledger, now, month)
         reached_percents = [percent for percent in THRESHOLD_PERCENTS if cap and 100 * spent_dollars >= percent * cap]
@@ -132,9 +133,35 @@ def find_reached_thresholds(
         reporter = choose_reporter(group.runs, budget_key, month, now)
         is_new = percent > ledger.notified_percents.get(build_threshold_key(month, budget_key, cap), 0)
         if is_new or find_reported_cap(reporter, budget_key, month) not in (None, cap):
-            # A run may report several budgets: it reports one threshold at a time.
-            thresholds.setdefault(reporter.id, BudgetThreshold(month, budget_key, percent, spent_dollars, cap))
+            reached = BudgetThreshold(month, budget_key, percent, spent_dollars, cap)
+            thresholds.setdefault(reporter.id, []).append(reached)
     return thresholds
+
+
+def record_thresholds(run: Run, thresholds: Iterable[BudgetThreshold]) -> Run:
+    """Return the run with these reached thresholds of monthly budgets."""
+    for threshold in thresholds:
+        run = run.record_budget_threshold(threshold)
+    return run
+
+
+def record_final_spending(run: Run, ledger: Ledger, open_runs: Sequence[Run], now: datetime, zone: tzinfo) -> Run:
+    """Return an ended run with what is spent now of the monthly budgets that it has reported, once: its notices are
+    not edited any more. A run that has not ended, or that reported another month, is returned as it is.
+    """
+    if run.status is not RunStatus.ENDED:
+        return run
+    month, groups, reported = format_month(now, zone), group_runs_by_budget(open_runs), run.spending.budget_thresholds
+    latest = {item.budget_key: item for item in reported if item.month == month}
+
+    def finish(item: BudgetThreshold) -> BudgetThreshold:
+        if item.is_final or item is not latest.get(item.budget_key):
+            return item
+        others = groups[item.budget_key].runs if item.budget_key in groups else []
+        spent_dollars = sum_spending(ledger, item.budget_key, others, now, month)
+        return replace(item, spent_dollars=spent_dollars, is_final=True)
+
+    return replace(run, spending=replace(run.spending, budget_thresholds=tuple(map(finish, reported))))
 
 
 def choose_reporter(runs: Sequence[Run], budget_key: str, month: str, now: datetime) -> Run:

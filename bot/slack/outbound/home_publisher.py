@@ -17,6 +17,7 @@ from bot.core.model.policy import Measure, Scope
 from bot.core.model.report import Report
 from bot.core.model.run import Run
 from bot.core.rules.access import check_may_approve, refuse_act
+from bot.core.rules.attention import check_month
 from bot.core.rules.monthly_budget import CapUsage
 from bot.errors import Unavailable, UserError
 from bot.i18n import use_language
@@ -153,15 +154,25 @@ class HomePublisher:
         approvals = [run for run in active_runs if self._may_approve(run, actor)][::-1]
         team_runs = [run for run in active_runs if run.requester != actor.user and run not in approvals]
         ended_runs = queries.list_runs("ended", actor.user)[: home_view.MAX_ENDED_RUNS]
+        endangered_runs = self._list_endangered(actor, team_runs)
         return HomeRuns(
             own_runs,
             queries.redact_for(actor, team_runs),
             queries.redact_for(actor, ended_runs),
             approvals,
-            self._list_budgets(actor.user, own_runs),
+            self._list_budgets(actor.user, [*endangered_runs, *own_runs]),
             self._list_schedules(actor),
             actor.user,
+            endangered_runs,
         )
+
+    def _list_endangered(self, actor: Actor, team_runs: Sequence[Run]) -> list[Run]:
+        """Return the runs of others that a used-up monthly budget is about to stop, to a person who may raise it."""
+        try:
+            refuse_act(self._service.policy, Act.SET_MONTHLY_BUDGET, actor)
+        except UserError:
+            return []
+        return [run for run in team_runs if check_month(run) and self._service.queries.visibility.can_see(actor, run)]
 
     def _may_approve(self, run: Run, actor: Actor) -> bool:
         """Return whether a launch waits for an approval that the person may give."""
@@ -173,11 +184,11 @@ class HomePublisher:
             return False
         return True
 
-    def _list_budgets(self, user: str, own_runs: Sequence[Run]) -> list[tuple[str, CapUsage]]:
-        """Return the month of the person and of the workspace, and that of each channel in which the person has runs,
-        if it has a limit.
+    def _list_budgets(self, user: str, runs: Sequence[Run]) -> list[tuple[str, CapUsage]]:
+        """Return the month of the person and of the workspace, and that of each channel of these runs, if it has a
+        limit.
         """
-        channels = list(dict.fromkeys(run.channel for run in own_runs))[:MAX_CHANNEL_BUDGETS]
+        channels = list(dict.fromkeys(run.channel for run in runs))[:MAX_CHANNEL_BUDGETS]
         own = [("", usage) for usage in self._get_months(user, "") if usage.scope is not Scope.TEAM]
         return own + [
             (channel, usage)

@@ -7,7 +7,7 @@ from bot.core.commands.command import SetMonthlyBudget, ShowBudgets
 from bot.core.model.money import BudgetOverrun, BudgetThreshold
 from bot.core.model.policy import Measure, Scope
 from bot.core.model.run import Run
-from bot.core.model.run_state import Reason
+from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.cluster_keeping import is_kept
 from bot.core.rules.monthly_budget import CapUsage
 from bot.phrase import N_
@@ -34,6 +34,12 @@ THRESHOLD_REACHED = {
     Scope.WORKSPACE: N_("*The workspace has used {percent}% of its monthly budget* ({spent} of {most})."),
 }
 DRAWS_ON_BUDGET = N_("{run} draws on it.")
+THRESHOLD_WAS_REACHED = {
+    Scope.PERSON: N_("*{percent}% of {person}'s monthly budget was used* ({spent} of {most})."),
+    Scope.TEAM: N_("*This channel had used {percent}% of its monthly budget* ({spent} of {most})."),
+    Scope.WORKSPACE: N_("*The workspace had used {percent}% of its monthly budget* ({spent} of {most})."),
+}
+DREW_ON_BUDGET = N_("{run} drew on it until it ended.")
 NO_NEW_LAUNCHES = N_("New launches are blocked. See each run's thread for when it will stop.")
 BUDGET_EXHAUSTED = {
     Scope.PERSON: N_("*Monthly budget of {person} used up* ({spent} of {most})."),
@@ -170,8 +176,10 @@ def build_threshold_message(run: Run, threshold: BudgetThreshold) -> Message:
     }
     # The threshold is what was crossed; by the time of the notice more may be used.
     percent = wording.compute_whole_percent(threshold.spent_dollars, threshold.limit_dollars)
-    headline = render_phrase(THRESHOLD_REACHED[scope], percent=percent, person=mention(owner), **dollars)
-    draws = render_phrase(DRAWS_ON_BUDGET, run=wording.link_run(run))
+    has_ended = run.status is RunStatus.ENDED
+    headlines = THRESHOLD_WAS_REACHED if has_ended else THRESHOLD_REACHED
+    headline = render_phrase(headlines[scope], percent=percent, person=mention(owner), **dollars)
+    draws = render_phrase(DREW_ON_BUDGET if has_ended else DRAWS_ON_BUDGET, run=wording.link_run(run))
     consequence = (
         render_phrase(NO_NEW_LAUNCHES)
         if threshold.percent >= 100 and not run.is_finished
@@ -179,7 +187,7 @@ def build_threshold_message(run: Run, threshold: BudgetThreshold) -> Message:
     )
     sentence = mrkdwn(":moneybag: {}", join_markup_sentences(headline, draws, consequence))
     key = f"monthly-budget-{threshold.budget_key.replace(':', '-')}-{threshold.month}"
-    state = f"{threshold.percent} {threshold.limit_dollars:g}"
+    state = f"{threshold.percent} {threshold.limit_dollars:g}{' ended' if has_ended else ''}"
     return Message(key, sentence, (section(sentence),), urgent=state, is_edited=True, broadcast=True)
 
 

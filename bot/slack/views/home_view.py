@@ -48,10 +48,11 @@ class HomeRuns:
     Attributes:
         own, team, ended: the person's and the team's active runs, and those that ended last; newest first.
         approvals: launches that wait for an approval that this person may give, the oldest first.
-        budgets: the monthly budgets of the person, the workspace and the channels of the person's runs, each with the
-            channel's id.
+        budgets: the monthly budgets of the person, the workspace and the channels of the person's and the endangered
+            runs, each with the channel's id.
         schedules: the reports of channels that the person may see.
         reader: Slack's id of the person.
+        endangered: runs of others that a monthly budget is about to stop, which this person may raise.
     """
 
     own: Sequence[Run]
@@ -61,6 +62,7 @@ class HomeRuns:
     budgets: Sequence[tuple[str, CapUsage]] = ()
     schedules: Sequence[tuple[Report, tzinfo]] = ()
     reader: str = ""
+    endangered: Sequence[Run] = ()
 
 
 def build_home_blocks(home_runs: HomeRuns, now: datetime) -> list[Block]:
@@ -170,8 +172,10 @@ def describe_price(run: Run) -> Markup:
 
 
 def build_alarm_blocks(home_runs: HomeRuns, now: datetime) -> list[Block]:
-    """Return which of the person's runs need attention, and why; nothing if none does."""
-    lines = list_alarm_lines(home_runs.own, now, reader=home_runs.reader)
+    """Return which of the person's runs need attention, and which of others that the person can save from a monthly
+    budget, and why; nothing if none does.
+    """
+    lines = list_alarm_lines([*home_runs.endangered, *home_runs.own], now, reader=home_runs.reader)
     return [header(render_phrase("Needs attention")), section(join_parts("\n", lines))] if lines else []
 
 

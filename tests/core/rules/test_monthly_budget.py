@@ -51,14 +51,14 @@ def spent(dollars: float, percent: int = 0, cap: float = 10.0) -> Ledger:
 )
 def test_the_highest_share_that_is_reached_is_reported_once(ledger: Ledger, percent: int | None) -> None:
     found = find_reached_thresholds(capped(10.0), ledger, [running()], HOUR, UTC)
-    assert [threshold.percent for threshold in found.values()] == ([percent] if percent else [])
+    assert [threshold.percent for (threshold,) in found.values()] == ([percent] if percent else [])
 
 
 def test_a_share_is_reported_by_the_costliest_run() -> None:
     costly = running(id="ppo-0001", rate=Rate(9.0, "demo price"))
     found = find_reached_thresholds(capped(10.0), Ledger(), [running(), costly], HOUR, UTC)
     assert list(found) == ["ppo-0001"]
-    assert found["ppo-0001"].spent_dollars == 13.0
+    assert [threshold.spent_dollars for threshold in found["ppo-0001"]] == [13.0]
 
 
 def test_without_a_cap_there_is_no_share() -> None:
@@ -109,13 +109,13 @@ def test_an_overrun_keeps_its_deadline_and_learns_a_new_limit_and_a_larger_need(
 
 
 def test_a_run_that_reported_a_share_reports_it_again_under_a_changed_cap() -> None:
-    (used_up,) = find_reached_thresholds(capped(10.0), spent(6.0), [running()], HOUR, UTC).values()
+    ((used_up,),) = find_reached_thresholds(capped(10.0), spent(6.0), [running()], HOUR, UTC).values()
     run = running().record_budget_threshold(used_up)
-    (raised,) = find_reached_thresholds(capped(60.0), spent(6.0, 100), [run], HOUR, UTC).values()
+    ((raised,),) = find_reached_thresholds(capped(60.0), spent(6.0, 100), [run], HOUR, UTC).values()
     assert (raised.percent, raised.limit_dollars) == (0, 60.0)
     again = run.record_budget_threshold(raised)
     assert find_reached_thresholds(capped(60.0), spent(6.0, 100), [again], HOUR, UTC) == {}
-    (lowered,) = find_reached_thresholds(capped(10.0), spent(6.0, 100), [again], HOUR, UTC).values()
+    ((lowered,),) = find_reached_thresholds(capped(10.0), spent(6.0, 100), [again], HOUR, UTC).values()
     assert (lowered.percent, lowered.limit_dollars) == (100, 10.0)
 
 
@@ -177,5 +177,5 @@ def test_a_dollar_is_either_spent_or_reserved(
 
 def test_what_a_cluster_outside_has_cost_so_far_counts_toward_the_shares() -> None:
     ledger = replace(spent(2.0), reservations=(OUTSIDE,))
-    (threshold,) = find_reached_thresholds(capped(10.0), ledger, [running()], HOUR, UTC).values()
+    ((threshold,),) = find_reached_thresholds(capped(10.0), ledger, [running()], HOUR, UTC).values()
     assert (threshold.percent, threshold.spent_dollars) == (80, 8.0)

@@ -9,7 +9,7 @@ from bot.core.commands.command import SetMonthlyBudget, ShowBudgets
 from bot.core.model.money import BudgetOverrun, BudgetThreshold, Rate
 from bot.core.model.policy import Measure, Scope
 from bot.core.model.run import Run
-from bot.core.model.run_state import Reason
+from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.monthly_budget import CapUsage
 from bot.i18n import use_language
 from bot.phrase import LANGUAGES
@@ -161,6 +161,18 @@ def test_the_threshold_of_a_finished_run_does_not_say_that_launches_are_blocked_
     run = running(budget_thresholds=(reached(100),)).begin_teardown(Reason.MONTHLY_BUDGET_EXCEEDED, None, at(60))
     (message,) = messages_of(run)
     assert "blocked" not in message.text
+
+
+@pytest.mark.parametrize("key", ["person:U0ANA", "team:C0TRAIN", "workspace"])
+def test_the_threshold_of_an_ended_run_is_in_the_past(key: str) -> None:
+    run = running(budget_thresholds=(reached(80, key),))
+    ended = replace(run.begin_teardown(Reason.STOPPED, None, at(60)), status=RunStatus.ENDED)
+    (before,), (after,) = messages_of(run), messages_of(ended)
+    assert "draws on it" in before.text
+    assert "drew on it until it ended" in after.text
+    assert not any(present in after.text for present in (" is used*", " has used ", "draws"))
+    assert before.key == after.key
+    assert before.urgent != after.urgent
 
 
 def test_a_rule_that_only_reports_is_no_message_about_an_end() -> None:
