@@ -19,8 +19,8 @@ environment: $(READY)
 VERL_VENV := .verl-venv
 VERL_READY := $(VERL_VENV)/.ready
 
-test-verl: $(READY) $(VERL_READY)  ## the recipes' own scripts on real verl and Ray, on this machine's CPU; as root on Linux
-	$(BIN)/pytest -m "verl $(if $(QUICK),and not thorough)" --durations=10 tests/verl
+test-verl: $(READY) $(VERL_READY)  ## the recipes' own scripts on real verl and Ray, on this machine's CPU; all with THOROUGH=1
+	$(BIN)/pytest -m "verl $(if $(THOROUGH),,and not thorough)" --durations=10 tests/verl
 
 test-verl-newest: export VERLBOT_VERL_VENV := $(CURDIR)/.verl-venv-newest
 test-verl-newest: $(READY)  ## the same on the newest verl that there is, which may fail: it is reported

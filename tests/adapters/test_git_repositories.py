@@ -2,12 +2,11 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import pytest
@@ -18,31 +17,9 @@ from bot.adapters.sky.task_builder import find_schema_problem
 from bot.core.model.code_version import CodeVersion, check_out
 from bot.errors import Unavailable, UserError
 from tests.builders import refusal_of
+from tests.git_host import Backend, Quiet, commit_reward, git, serve
 
 pytestmark = pytest.mark.slow
-
-AUTHOR = ("-c", "user.name=Ana", "-c", "user.email=ana@acme.example")
-
-
-def git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", *AUTHOR, *words], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
-def serve(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """A host of files, which writes no log; it keeps who asked."""
-
-    seen: list[str] = []  # noqa: RUF012  # one host a test
-
-    def log_message(self, format: str, *words: Any) -> None:  # noqa: A002
-        self.seen.append(self.headers.get("Authorization", ""))
 
 
 @pytest.fixture
@@ -50,12 +27,7 @@ def commits(tmp_path: Path) -> dict[str, str]:
     """A repository with a branch, another one, two tags and a pull request; the commit of each."""
     source = tmp_path / "source"
     git(tmp_path, "init", "-q", "-b", "main", "source")
-    found = {}
-    for name in ("first", "second", "third"):
-        (source / "reward.py").write_text(f"NAME = {name!r}\n")
-        git(source, "add", ".")
-        git(source, "commit", "-q", "-m", name)
-        found[name] = git(source, "rev-parse", "HEAD")
+    found = {name: commit_reward(source, name) for name in ("first", "second", "third")}
     git(source, "tag", "light", found["first"])
     git(source, "tag", "-a", "-m", "words", "v1", found["first"])
     git(source, "branch", "feature/kl", found["second"])
@@ -117,7 +89,7 @@ class Redirect(Quiet):
 
     target = ""
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802  # the name that http.server calls
         self.send_response(301)
         self.send_header("Location", self.target + self.path.replace("/old/", "/acme/"))
         self.end_headers()
@@ -148,7 +120,7 @@ def test_a_host_that_never_ends_its_answer_is_left_at_the_deadline() -> None:
     ended = Event()
 
     class Slow(Quiet):
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802  # the name that http.server calls
             ended.wait(30)
 
     for slow in serve(Slow):
@@ -167,42 +139,6 @@ def test_without_git_the_bot_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     with pytest.raises(Unavailable, match="Git is not installed where the bot runs"):
         GitRepositories().find_commit(CodeVersion.parse("acme/rl"))
     assert git_repositories.PASSED_VARIABLES[0] == "PATH"
-
-
-class Backend(Quiet):
-    """A host of Git's own protocol, as real ones speak it."""
-
-    root = ""
-
-    def do_POST(self) -> None:
-        self.answer_by_git(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
-
-    def do_GET(self) -> None:
-        self.answer_by_git(b"")
-
-    def answer_by_git(self, body: bytes) -> None:
-        path, _, query = self.path.partition("?")
-        request = {
-            "GIT_PROJECT_ROOT": self.root,
-            "GIT_HTTP_EXPORT_ALL": "1",
-            "PATH_INFO": path,
-            "QUERY_STRING": query,
-            "REQUEST_METHOD": self.command,
-            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": str(len(body)),
-            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-        }
-        done = subprocess.run(
-            ["git", "http-backend"], input=body, capture_output=True, env=os.environ | request, check=False
-        )
-        head, _, content = done.stdout.partition(b"\r\n\r\n")
-        headers = dict(line.split(": ", 1) for line in head.decode().splitlines())
-        self.send_response(int(headers.pop("Status", "200").split()[0]))
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
 
 
 @pytest.fixture

@@ -155,6 +155,15 @@ class Bed:
     def start_node(self, name: str) -> None:
         self._start(f"slurmd-{name}", *self.on(name, "slurmd", "-D", "-N", name, alone=True))
 
+    def forward_port(self, port: int) -> None:
+        """Let each node reach a port of this machine's loopback as one of its own, by a socket in the shared folder."""
+        gate = self.at.root / "run" / f"port-{port}"
+        self._run_detached("socat", f"UNIX-LISTEN:{gate},mode=666,fork", f"TCP:127.0.0.1:{port}")
+        until(f"The socket of port {port}", gate.exists)
+        for name in self.at.names:
+            listen = f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork"
+            self._run_detached(*self.on(name, "socat", listen, f"UNIX-CONNECT:{gate}"))
+
     def kill_node(self, name: str) -> None:
         """What a power cut does to a node: everything on it is gone at once."""
         for process in everything():
@@ -210,17 +219,8 @@ class Bed:
         raise BedError(f"SkyPilot's API server answered in none of {SERVER_STARTS} starts:\n{tails('sky-server.log')}")
 
     def _launch_server(self) -> None:
-        """A child of no process, because it outlives the one that starts it."""
         command = [sys.executable, "-m", "sky.server.server", "--host", "127.0.0.1", "--port", str(self.at.api_port)]
-        with (self.at.root / "log" / "sky-server.log").open("ab") as log:
-            subprocess.run(
-                ["setsid", "--fork", *command],
-                env=dict(self.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                check=True,
-            )
+        self._run_detached(*command, log="sky-server", environment=self.environment)
 
     def _server_comes(self) -> bool:
         """Whether it answers in time; False at once where it is gone, as where another process has its port."""
@@ -278,6 +278,18 @@ class Bed:
         except subprocess.TimeoutExpired:
             return None
         return done.stdout if done.returncode == 0 else None
+
+    def _run_detached(self, *command: str, log: str = "detached", environment: Mapping[str, str] | None = None) -> None:
+        """A child of no process, because it outlives the one that starts it."""
+        with (self.at.root / "log" / f"{log}.log").open("ab") as stream:
+            subprocess.run(
+                ["setsid", "--fork", *command],
+                env={**SYSTEM, MARK: str(self.at.root), **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                check=True,
+            )
 
     def _start(self, name: str, *command: str) -> None:
         with (self.at.root / "log" / f"{name}.out").open("ab") as log:
