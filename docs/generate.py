@@ -36,11 +36,11 @@ refusal names the character, such as `U+202E right-to-left override`.
 """
 
 
-def rights() -> str:
+def slack_scopes() -> str:
     rows = [(f"`{scope}`", reason) for scope, reason in SCOPES.items()]
-    return f"""# Rights
+    return f"""# Scopes of the Slack app
 
-What the Slack app asks for, and what for. Made from `bot/slack/manifest.py` by `make docs`.
+What the app asks Slack for, and what for. Made from `bot/slack/manifest.py` by `make docs`.
 
 {table(("scope", "what for"), *rows)}
 
@@ -86,7 +86,7 @@ PAGES = {
     "settings.md": settings,
     "commands.md": commands,
     "findings.md": findings,
-    "rights.md": rights,
+    "slack-scopes.md": slack_scopes,
     "roles.md": roles,
     "threats.md": threats,
 }

@@ -13,7 +13,9 @@ from bot.core.model.parameter import Parameter, ParameterKind
 from bot.core.model.people import MEMBERS, Grants, Role
 from bot.core.model.recipe import CheckpointSettings, Recipe, build_common_parameters
 from bot.core.model.run import Run
-from bot.core.model.run_plan import RunLimits, RunPlan, RunRequests
+from bot.core.model.run_limits import RunLimits
+from bot.core.model.run_plan import RunPlan
+from bot.core.model.run_requests import RunRequests
 from bot.core.model.run_state import RunStatus
 from bot.core.model.sent_message import RunMessages
 from bot.core.model.training_state import TrainingState

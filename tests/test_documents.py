@@ -43,7 +43,7 @@ def test_pages_that_are_made_from_the_code_are_up_to_date() -> None:
         "settings.md",
         "commands.md",
         "findings.md",
-        "rights.md",
+        "slack-scopes.md",
         "roles.md",
         "threats.md",
     }

@@ -25,7 +25,8 @@ from bot.core.model.people import Act, Actor
 from bot.core.model.policy import Policy
 from bot.core.model.recipe import Recipe
 from bot.core.model.run import Run
-from bot.core.model.run_plan import RunLimits, RunPlan, list_option_parameters
+from bot.core.model.run_limits import RunLimits
+from bot.core.model.run_plan import RunPlan, list_option_parameters
 from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
 from bot.core.model.sent_message import RunMessages

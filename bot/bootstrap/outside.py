@@ -15,8 +15,8 @@ from bot.adapters.git_repositories import GitRepositories
 from bot.adapters.local.accounts import allow_traversal
 from bot.adapters.redis.audit_store import RedisAudit
 from bot.adapters.redis.embedded import EmbeddedValkey
-from bot.adapters.redis.metrics_store import Retention
 from bot.adapters.redis.redis_store import RedisStore
+from bot.adapters.redis.run_retention import Retention
 from bot.app.disk_watch import MEGABYTE, release_if_full
 from bot.app.health_monitor import HealthMonitor
 from bot.app.ports import ChartRenderer, Cloud, CodeRepositories, RecipeSource

@@ -18,7 +18,8 @@ from bot.core.model.ledger import Ledger
 from bot.core.model.people import KIND_WORDS, Act, Actor, Channel, Person, Role
 from bot.core.model.policy import SAFE_POLICY, Measure, Policy, Scope
 from bot.core.model.run import Run
-from bot.core.model.run_plan import RunLimits, RunPlan
+from bot.core.model.run_limits import RunLimits
+from bot.core.model.run_plan import RunPlan
 from bot.core.rules.access import get_act, refuse_act
 from bot.core.rules.approval_rules import build_launch_facts, find_approval_causes
 from bot.core.rules.launch_bounds import BoundViolation, build_launch_request, find_violations

@@ -23,7 +23,8 @@ from bot.core.model.history import merge_rows
 from bot.core.model.metrics import LogEvent, StepMetrics
 from bot.core.model.money import Rate, Spending
 from bot.core.model.run import Run
-from bot.core.model.run_plan import RunLimits, RunPlan
+from bot.core.model.run_limits import RunLimits
+from bot.core.model.run_plan import RunPlan
 from bot.core.model.run_state import RunStatus
 from bot.core.rules.forecast import build_forecast
 from bot.errors import UserError

@@ -57,7 +57,7 @@ class OperationSettings(SlackSettings):
     recipes_dir: Path = setting("VERLBOT_RECIPES_DIR", "Folder of recipes.", default_recipes_dir, parse_existing_folder)
     language: str = setting(
         "VERLBOT_LANGUAGE",
-        "Language of channels, and of people who chose none: `en` or `zh-CN`.",
+        f"Language of channels, and of people who chose none: {' or '.join(f'`{name}`' for name in LANGUAGES)}.",
         ENGLISH,
         choice_parser(*LANGUAGES),
     )

@@ -20,7 +20,7 @@ from bot.slack.inbound.http_mode import EVENTS_PATH
 from bot.slack.outbound.clock_watch import parse_date_header
 from bot.slack.outbound.message_calls import build_content
 from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain, classify_slack_errors
-from bot.slack.views.samples import build_sample_card, build_sample_chart, build_sample_form
+from bot.slack.views.example_messages import build_example_card, build_example_chart, build_example_form
 
 REACH_TIMEOUT_SECONDS = 10
 """Maximum seconds for the bot's public address to answer."""
@@ -75,7 +75,7 @@ def check_token(client: WebClient, method: str) -> TokenCheck:
     )
 
 
-def validate_samples(client: WebClient, recipe: Recipe | None, now: datetime) -> dict[str, str | None]:
+def validate_examples(client: WebClient, recipe: Recipe | None, now: datetime) -> dict[str, str | None]:
     """Return what Slack says of a card, a form and a chart, by name: empty where Slack takes it, None where
     this Slack has no such check.
 
@@ -83,9 +83,9 @@ def validate_samples(client: WebClient, recipe: Recipe | None, now: datetime) ->
         Unavailable: there is no answer.
     """
     payloads: dict[str, dict[str, Any]] = {
-        "a card": {"message": build_content([build_sample_card(now)], lambda message: list(message.blocks))},
-        **({"a form": {"view": build_sample_form(recipe)}} if recipe else {}),
-        "a chart": {"blocks": [build_sample_chart()]},
+        "a card": {"message": build_content([build_example_card(now)], lambda message: list(message.blocks))},
+        **({"a form": {"view": build_example_form(recipe)}} if recipe else {}),
+        "a chart": {"blocks": [build_example_chart()]},
     }
     return {name: validate_payload(client, payload) for name, payload in payloads.items()}
 

@@ -3,7 +3,7 @@
 import pytest
 from slack_sdk import WebClient
 
-from bot.slack.slack_diagnostics import parse_answer, validate_payload, validate_samples
+from bot.slack.slack_diagnostics import parse_answer, validate_examples, validate_payload
 from slack_playground.client import PlaygroundClient
 from slack_playground.server import Playground
 from slack_playground.slack import BOT_TOKEN
@@ -22,7 +22,7 @@ def web(playground: Playground) -> WebClient:
 
 
 def test_slack_takes_a_card_a_form_and_a_chart(web: WebClient) -> None:
-    assert validate_samples(web, RECIPES.get("ppo"), NOON) == {"a card": "", "a form": "", "a chart": ""}
+    assert validate_examples(web, RECIPES.get("ppo"), NOON) == {"a card": "", "a form": "", "a chart": ""}
 
 
 @pytest.mark.parametrize(

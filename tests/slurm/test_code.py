@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.git_host import Backend, commit_reward, git, serve
+from tests.live import OPEN_POLICY
 from tests.slurm.bed import Bed
 from tests.slurm.conftest import ON, SECONDS, OnSlurm
 from tests.waiting import eventually
@@ -26,10 +27,6 @@ _metadata:
     parameters:
       nodes: {type: integer, minimum: 1, maximum: 2, sets: num_nodes, meaning: number of machines}
 """
-POLICY = """
-bounds: {code: ["acme/*"]}
-channels: {default: any}
-"""
 
 
 @pytest.fixture
@@ -46,7 +43,7 @@ def rewarded(bed: Bed, tmp_path: Path, source: Path) -> Iterator[OnSlurm]:
     recipes = tmp_path / "recipes"
     recipes.mkdir()
     (recipes / "rewarded.yaml").write_text(RECIPE)
-    (tmp_path / "policy.yaml").write_text(POLICY)
+    (tmp_path / "policy.yaml").write_text(OPEN_POLICY.read_text().replace("bounds:\n", "bounds:\n  code: [acme/rl]\n"))
     Backend.root = str(source.parent / "www")
     for host in serve(Backend):
         bed.forward_port(int(host.rpartition(":")[2]))

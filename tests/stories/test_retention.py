@@ -6,8 +6,8 @@ import pytest
 from redis import Redis
 
 from bot.adapters.redis.connection import ENDED_RUNS, RUN_EVENTS, RUN_IDS, RUN_LOG, RUN_OF_CARD, RUN_RECORD, RUN_TASK
-from bot.adapters.redis.metrics_store import Retention
 from bot.adapters.redis.redis_store import RedisStore
+from bot.adapters.redis.run_retention import Retention
 from bot.core.model.run_state import Reason
 from bot.core.model.sent_message import SentMessage
 from tests.builders import NOON, a_run, change_run

@@ -34,7 +34,8 @@ from bot.adapters.redis.connection import (
     translate_redis_errors,
 )
 from bot.adapters.redis.fencing import FencedRedis
-from bot.adapters.redis.metrics_store import LogIncrement, Retention, delete_run
+from bot.adapters.redis.metrics_store import LogIncrement
+from bot.adapters.redis.run_retention import Retention, delete_run
 from bot.adapters.redis.run_store import RunRecords
 from bot.core.model.history import MetricsHistory
 from bot.core.model.ledger import Ledger

@@ -205,7 +205,7 @@ class CheckContext:
         yield slack_checks.judge_scopes(answer, SCOPES)
         if not isinstance(answer, Unavailable) and not answer.error:
             recipe = next(iter(self.load_valid_recipes()), None)
-            samples = call_or_error(lambda: slack_vitals.validate_samples(client, recipe, Clock().now()))
+            samples = call_or_error(lambda: slack_vitals.validate_examples(client, recipe, Clock().now()))
             yield slack_checks.judge_messages(samples)
 
     def check_app_token(self) -> Iterable[DoctorFinding]:

@@ -89,7 +89,7 @@ def judge_scopes(answer: TokenCheck | Unavailable, required: Mapping[str, str]) 
     if answer.error:
         return skip(SCOPES, "Slack refuses the bot token")
     if answer.scopes is None:
-        return warning(SCOPES, "Slack does not say which the token has", "Compare them with docs/rights.md.")
+        return warning(SCOPES, "Slack does not say which the token has", "Compare them with docs/slack-scopes.md.")
     missing = [f"`{scope}` ({why})" for scope, why in required.items() if scope not in answer.scopes]
     if missing:
         return failure(

@@ -18,7 +18,9 @@ from bot.core.model.lineage import Lineage, PolicyResume
 from bot.core.model.money import Bill, BudgetOverrun, BudgetThreshold, Rate, Spending
 from bot.core.model.observed_cluster import ObservedCluster
 from bot.core.model.rollout import FindingSamples
-from bot.core.model.run_plan import RunLimits, RunPlan, RunRequests
+from bot.core.model.run_limits import RunLimits
+from bot.core.model.run_plan import RunPlan
+from bot.core.model.run_requests import RunRequests
 from bot.core.model.run_state import Approval, PolicyHit, Reason, RunLimit, RunStatus
 from bot.core.model.sent_message import CARD_KEY, RunMessages
 from bot.core.model.training_state import TrainingState
@@ -43,8 +45,7 @@ class Run:
         policy_hits: what report-only rules would have done; lineage: what policies resume.
         requests: what people have requested since; launch, teardown: what the bot has requested of the cloud.
         observed: what the cloud has shown of its cluster.
-        training: what its log has shown.
-        spending: its price and its bill.
+        training: what its log has shown; spending: its price and its bill.
         checkpoint_rescue: the steps that make its model outlive its machine.
         messages: its messages in Slack.
     """

@@ -16,7 +16,7 @@ from bot.slack.views.approval_views import (
 from bot.slack.views.blocks import Block, button, overflow_menu
 from bot.slack.views.mrkdwn import render_phrase
 from bot.slack.views.rescue_views import discard_button
-from bot.slack.views.run_limits import can_save, removal_button, stop_button
+from bot.slack.views.stop_buttons import can_save, removal_button, stop_button
 
 SHOW_CHART, COMPARE, SHOW_MODEL = "plot", "compare", "artifacts"
 """Actions of buttons that show something to the person who presses them."""

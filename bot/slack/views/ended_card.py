@@ -23,6 +23,7 @@ from bot.slack.views.card_title import (
 )
 from bot.slack.views.checkpoint_views import format_bytes, list_instructions
 from bot.slack.views.finding_views import render_open_findings, render_unreliable_metrics
+from bot.slack.views.limit_reports import compute_cost_since
 from bot.slack.views.message import Message, build_native_chart
 from bot.slack.views.mrkdwn import (
     DAY_AND_TIME,
@@ -48,7 +49,7 @@ from bot.slack.views.progress_views import (
     further_metrics_line,
     metrics_line,
 )
-from bot.slack.views.run_limits import compute_cost_since, removal_button
+from bot.slack.views.stop_buttons import removal_button
 
 FAILURE_LOG_LINES = 5
 """Log lines on the card of a failed run: those around its first error."""

@@ -26,7 +26,7 @@ from bot.slack.views.mrkdwn import (
     render_phrase,
     strip_bold,
 )
-from bot.slack.views.run_limits import stop_button
+from bot.slack.views.stop_buttons import stop_button
 
 MUTE = "mute"
 

@@ -1,4 +1,4 @@
-"""The card and the thread of a run. Pure: a record in, Slack messages out."""
+"""The thread of a run, which its card begins (run_card.py). Pure: a record in, Slack messages out."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from bot.slack.views.budget_views import list_monthly_budget_messages
 from bot.slack.views.cluster_views import build_cluster_alerts
 from bot.slack.views.ended_card import build_keep_notice, end_message
 from bot.slack.views.finding_views import build_health_messages
+from bot.slack.views.limit_reports import list_limit_messages
 from bot.slack.views.lineage_views import build_resume_message
 from bot.slack.views.log_excerpt import format_line
 from bot.slack.views.managed_job_views import list_recovery_messages
@@ -38,7 +39,6 @@ from bot.slack.views.progress_views import format_number, summary_line
 from bot.slack.views.rescue_views import list_checkpoint_messages
 from bot.slack.views.rollout_views import list_finding_samples
 from bot.slack.views.run_card import card
-from bot.slack.views.run_limits import list_limit_messages
 
 FOLLOW = "follow"
 

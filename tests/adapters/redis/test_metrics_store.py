@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from bot.adapters.redis.metrics_store import Retention
 from bot.adapters.redis.redis_store import RedisStore
+from bot.adapters.redis.run_retention import Retention
 from bot.core.frameworks.verl.log_parser import LogParser
 from bot.core.frameworks.verl.metric_keys import VERL_KEYS
 from bot.core.model.history import MIN_RECENT_ROWS, TIME_KEY

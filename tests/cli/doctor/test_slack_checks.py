@@ -44,7 +44,7 @@ def test_the_bot_token(answer: TokenCheck | Unavailable, status: DoctorStatus, w
             ["not needed: `admin` and `team:read`"],
             id="two too many",
         ),
-        pytest.param(replace(WELL, scopes=None), WARNING, ["docs/rights.md"], id="Slack does not say"),
+        pytest.param(replace(WELL, scopes=None), WARNING, ["docs/slack-scopes.md"], id="Slack does not say"),
         pytest.param(TokenCheck("invalid_auth"), SKIPPED, ["because Slack refuses"], id="a wrong token"),
         pytest.param(SILENT, SKIPPED, ["because Slack does not answer"], id="silence"),
     ],

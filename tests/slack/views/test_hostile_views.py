@@ -36,7 +36,7 @@ from bot.core.rules.report_content import DigestContent
 from bot.errors import AmbiguousRun, LaunchDecided, Unavailable, UnreadableRecord, UserError
 from bot.i18n import use_language
 from bot.phrase import LANGUAGES, Phrase
-from bot.slack.views import answers, checkpoint_views, home_view, limit_notices, run_limits, run_thread
+from bot.slack.views import answers, checkpoint_views, home_view, limit_notices, limit_reports, run_thread
 from bot.slack.views.audit_views import FIELD_PHRASES
 from bot.slack.views.blocks import Block, actions, button, confirmation, context, option, section
 from bot.slack.views.message import Answer, FileUpload, Message, build_answer, build_text_answer, to_metadata_key
@@ -90,7 +90,7 @@ def an_answer(maker: Maker) -> Answer:
 
 
 def rules_of(maker: Maker) -> str:
-    return str(maker.choice(list(run_limits.WOULD_END)))
+    return str(maker.choice(list(limit_reports.WOULD_END)))
 
 
 def purse(maker: Maker) -> str:

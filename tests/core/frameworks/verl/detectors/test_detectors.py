@@ -24,7 +24,7 @@ def alone(name: str) -> HealthRules:
 
 def test_the_runs_are_those_of_the_detectors() -> None:
     assert set(SICK_BY_DETECTOR) == set(NAMES), "tests/core/rules/health/runs.py: SICK or EXPECTED"
-    assert set(HEALTHY_BY_DETECTOR) == set(NAMES), "tests/core/rules/health/runs.py: HEALTHY_BY_DETECTOR"
+    assert set(HEALTHY_BY_DETECTOR) == set(NAMES), "tests/core/rules/health/healthy_runs.py: HEALTHY_BY_DETECTOR"
 
 
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
