@@ -51,9 +51,10 @@ An arrow means *imports*; one that follows from others is left out. The picture 
 - **The pure core** has data with its transitions (`model`), what may be typed (`commands`) and decisions (`rules`). It
   does no input or output and has no clock; time, ids and observations are arguments. All that
   knows verl is in `frameworks/verl`: its metric keys, its log's grammar, its checkpoints' layout, its detectors with
-  advice in its option names. The rest speaks of steps, rewards, validations and checkpoints. It reads verl's part as the
-  one `Framework` (`model/training_framework.py`) that `frameworks` exports as `FRAMEWORK`, and what decides gets it as an
-  argument; the adapters that list and download checkpoints import `frameworks/verl/checkpoint_files.py`; `tests/core/frameworks/test_toy_framework.py` shows it with another.
+  advice in its option names. The rest speaks of steps, rewards, validations and checkpoints. It reads verl's part as
+  the one `Framework` (`model/training_framework.py`) that `frameworks` exports as `FRAMEWORK`, and what decides gets it
+  as an argument; the adapters that list and download checkpoints import `frameworks/verl/checkpoint_files.py`.
+  `tests/core/frameworks/test_toy_framework.py` shows it with another.
 - **Text is a value** (`bot/phrase.py`): a sentence of the bot's own is a `Phrase`, its English key and what fills it,
   until a view or the command line renders it in the reader's language (`bot/i18n.py`). So `decide` answers the same
   under any language, and a reason that a record keeps is read by each reader in the reader's own.
