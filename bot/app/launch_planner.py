@@ -1,7 +1,6 @@
 """What a launch would do, cost and be refused for, before anything is recorded."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from bot.app.ports import CodeRepositories, Now, RecipeSource, TaskEstimator
@@ -20,7 +19,7 @@ from bot.core.rules.access import refuse_act
 from bot.core.rules.launch_bounds import build_launch_request, refuse_out_of_bounds
 from bot.core.rules.launch_checks import refuse_failing_settings
 from bot.core.rules.override_checks import move_choices
-from bot.core.rules.relaunch import refuse_other_gpus
+from bot.core.rules.relaunch import refuse_other_gpus, refuse_unstarted_resume
 from bot.core.rules.run_names import refuse_unusable_name
 from bot.errors import Unavailable, UserError
 from bot.phrase import Phrase
@@ -75,12 +74,14 @@ class LaunchPlanner:
         refuse_failing_settings(launch_plan, FRAMEWORK)
         return launch_plan
 
-    def refuse_name(self, launch_command: command.Launch) -> None:
-        """Refuse a name of the run that commands would take for something else.
+    def refuse_names(self, launch_command: command.Launch, caller: Requester) -> None:
+        """Refuse a name of the run that commands would take for something else, and an earlier run that never ran.
 
         Raises:
-            UserError: it is such a name; the message has one that commands take.
+            UserError: it is such a name, and the message has one that commands take; or there is nothing to resume.
         """
+        if earlier_run := self.find_earlier_run(launch_command.parameters, caller):
+            refuse_unstarted_resume(earlier_run)
         if name := dict(launch_command.parameters).get(NAME.name):
             refuse_unusable_name(name, self.recipes.list_names())
 
@@ -168,7 +169,7 @@ class LaunchPlanner:
             UserError: the command is not valid, or names a repository that cannot be seen or is not allowed.
             Unavailable: it names a branch, and its host does not answer.
         """
-        self.refuse_name(launch_command)
+        self.refuse_names(launch_command, caller)
         self.check_commit(launch_command, caller)
         launch_plan = self.plan(self.pin_code(launch_command, caller))
         rate, failure, controller = None, None, None
@@ -216,14 +217,18 @@ class LaunchPlanner:
         Raises:
             UserError: it does; the message names every bound, and what to type instead.
         """
-        earlier = dict(launch_plan.parameters).get(RESUME.name, "").partition("/")[0]
-        known_runs: list[Run] = []
-        if earlier:
-            # Of a run that the person may not see, or that there is none of, the recipe speaks on the machines.
-            with suppress(UserError):
-                earlier_run = self.find_run(earlier, caller.actor)
-                known_runs = [earlier_run] if earlier_run else []
-            for run in known_runs:
-                refuse_other_gpus(run, launch_plan, FRAMEWORK)
+        if earlier_run := self.find_earlier_run(launch_plan.parameters, caller):
+            refuse_other_gpus(earlier_run, launch_plan, FRAMEWORK)
         bounds = self.policy.bounds_for(caller.actor.role, caller.actor.channel or APP_HOME)
         refuse_out_of_bounds(bounds, build_launch_request(launch_plan), exclude_person(self.policy.admins, caller.user))
+
+    def find_earlier_run(self, parameters: Iterable[tuple[str, str]], caller: Requester) -> Run | None:
+        """Return the run that a launch resumes; None where it resumes none, or one that the person may not see.
+
+        Of a run that the bot does not know, the recipe speaks on the machines.
+        """
+        earlier = dict(parameters).get(RESUME.name, "").partition("/")[0]
+        try:
+            return self.find_run(earlier, caller.actor) if earlier else None
+        except UserError:
+            return None

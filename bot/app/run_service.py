@@ -106,7 +106,7 @@ class RunService:
         """
         self.refuse(Act.LAUNCH, caller)
         self.launch_planner.recipes.get(launch_command.recipe)
-        self.launch_planner.refuse_name(launch_command)
+        self.launch_planner.refuse_names(launch_command, caller)
         self.rate_limits.count_request(caller.user, RateLimitKind.LAUNCH)
         origin = find_resume_origin(self.store, launch_command)
 

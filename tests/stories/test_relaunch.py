@@ -139,6 +139,20 @@ def test_what_cannot_be_launched_again_is_refused_to_the_person_alone(
     assert bot.service.queries.list_active() == []
 
 
+@pytest.mark.parametrize("flags", ["", " --yes", " --dry-run"])
+@pytest.mark.parametrize("place", ["", "volume=models "])
+def test_a_run_that_never_ran_has_no_checkpoint_to_resume_from(bot: Bot, place: str, flags: str) -> None:
+    bot.say("launch smoke")
+    bot.say(f"stop {RUN}")
+    bot.ticks(2)
+    typed = f"launch smoke {place}resume_from=0001{flags}"
+    answer = bot.say(typed) or bot.told()
+    assert f"`{RUN}` can't be resumed: it never ran, so it has no checkpoint." in answer
+    assert f"`/verl retry {RUN}` launches it." in answer
+    assert "Give the `volume=`" not in answer
+    assert bot.service.queries.list_active() == []
+
+
 def test_a_run_that_is_not_over_is_not_launched_again(bot: Bot) -> None:
     bot.running()
     assert "has not ended" in bot.say(f"retry {RUN}")

@@ -63,7 +63,7 @@ def test_a_refusal_of_a_state_names_valid_ones(asked: Bot) -> None:
         ("logs smoke-0001 lines=1,0", "must be a whole number"),
         ("status big batch", '`/verl status "big batch"`'),
         ("launch smoke why=too big nodes=99", "from 1 to 8"),
-        ("approve smoke-0001 looks fine", "Type `/verl approve RUN`."),
+        ("approve smoke-0001 looks fine", '`/verl approve smoke-0001 note="looks fine"`'),
         ("decline smoke-0001 <@U0ANA|ana> wants less", "isn't waiting for approval"),
         ("budget smoke-0001 1.20", "is now $1.20."),
     ],

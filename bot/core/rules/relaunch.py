@@ -87,8 +87,7 @@ def refuse_resume(run: Run) -> None:
     if not run.plan.resumes:
         why = Phrase("its recipe `{recipe}` cannot start from a checkpoint.", recipe=run.recipe)
         raise resume_error(run, why, retry_hint)
-    if is_unstarted(run):
-        raise resume_error(run, Phrase("it never ran."), Phrase("`/verl retry {run}` launches it.", run=run.id))
+    refuse_unstarted_resume(run)
     # A downloaded checkpoint is on the bot's machine, where no cluster can read it.
     if run.checkpoint_rescue.download and run.checkpoint_rescue.is_downloaded:
         folder = run.checkpoint_rescue.download.folder
@@ -106,6 +105,17 @@ def refuse_resume(run: Run) -> None:
     if run.status is not RunStatus.ENDED:
         why = Phrase("its cluster is not gone yet, and may still write.")
         raise resume_error(run, why, wait_hint)
+
+
+def refuse_unstarted_resume(run: Run) -> None:
+    """Raise an error for a run that ended before it had machines: there is no checkpoint in any place.
+
+    Raises:
+        UserError: it never ran.
+    """
+    if is_unstarted(run):
+        why = Phrase("it never ran, so it has no checkpoint.")
+        raise resume_error(run, why, Phrase("`/verl retry {run}` launches it.", run=run.id))
 
 
 def explain_absent_checkpoint(run: Run) -> Phrase:

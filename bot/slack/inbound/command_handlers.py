@@ -262,6 +262,7 @@ class Commands:
         take seconds.
         """
         command = name_resumed_run(command, lambda name: self.service.queries.look_up(name, requester.actor))
+        self.service.launch_planner.refuse_names(command, requester)
         if command.dry_run:
             return self.preview_launch(command, render_launch_preview, requester, responder)
         self.service.refuse(Act.LAUNCH, requester)

@@ -77,7 +77,10 @@ def test_a_run_that_never_ran_has_no_checkpoint_that_could_have_been_kept() -> N
     declined = replace(declined, plan=replace(declined.plan, resumes=True))
     refusal = refusal_of(lambda: refuse_resume(declined))
     assert refusal
-    assert str(refusal.sentence) == "`ppo-7f3a` can't be resumed: it never ran. `/verl retry ppo-7f3a` launches it."
+    assert (
+        str(refusal.sentence)
+        == "`ppo-7f3a` can't be resumed: it never ran, so it has no checkpoint. `/verl retry ppo-7f3a` launches it."
+    )
 
 
 TRAINED = Progress(20)
