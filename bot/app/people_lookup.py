@@ -35,7 +35,7 @@ answers some hundred such calls a minute (docs: users.info, tier 4).
 
 PLAIN_NAME = re.compile(r"\w{1,40}")
 
-HOW_TO_NAME = N_("Type `@` and choose the person from Slack's list, or type `me`.")
+HOW_TO_NAME = N_("Type `@` and choose the person from Slack's list, such as `@ana`, or type `me` for yourself.")
 
 
 class NameDirectory(Protocol):

@@ -1,13 +1,14 @@
 """Why a run is as it is, by a command and in its thread: of running, sick, failed, ended, waiting and new runs."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from bot.core.model.cluster import JobState
-from bot.core.model.policy import Policy
+from bot.core.model.policy import Caps, Policy
 from tests.builders import approvers
-from tests.story import ANA, BEN, LEA, Bot
+from tests.story import ANA, BEN, LEA, OPEN, Bot
 
 RUN, CLUSTER = "smoke-0001", "verl-smoke-0001"
 LINE = "launch smoke nodes=2 budget=100 lease=12"
@@ -66,6 +67,36 @@ def test_a_sick_training_is_explained_by_its_findings_with_their_numbers(bot: Bo
     assert str(finding.what) in answer
     assert f"{finding.evidence} Since step 9." in answer
     assert "Lower `learning_rate`." in answer, "smoke takes no settings of verl"
+
+
+@pytest.mark.parametrize("job", [None, JobState.FAILED], ids=["running", "failed"])
+def test_a_training_that_was_never_finite_is_advised_to_resume_from_no_checkpoint(
+    bot: Bot, job: JobState | None
+) -> None:
+    bot.running("launch ppo nodes=2 budget=100 lease=12")
+    run_id, cluster = "ppo-0001", "verl-ppo-0001"
+    values = "actor/pg_loss:nan - actor/grad_norm:nan - critic/rewards/mean:0.5 - timing_s/step:30"
+    for step in range(1, 5):
+        bot.cloud.print(cluster, f"(TaskRunner pid=7) step:{step} - {values}")
+        bot.tick(30)
+    if job:
+        ends(bot, job, run_id)
+    answer = explained(bot, run_id)
+    assert "no checkpoint is sound" in answer
+    assert answer.count("no checkpoint is sound") == 1
+    assert "The loss is not a number (NaN)." in answer
+    assert "Resume from a checkpoint" not in answer
+    assert "Resume from a checkpoint before" not in bot.reads()
+
+
+def test_a_run_that_a_used_up_month_will_stop_is_explained_with_when(bot: Bot) -> None:
+    bot.policy = replace(OPEN, team=Caps(dollars_per_month=20))
+    bot.running("launch smoke nodes=2 budget=8 lease=12")
+    bot.policy = replace(OPEN, team=Caps(dollars_per_month=1))
+    bot.tick(3600)
+    bot.check_monthly_budgets()
+    bot.ticks(2)
+    assert "A monthly budget is used up, so the run will be stopped at" in explained(bot)
 
 
 def test_a_failed_run_is_explained_by_the_error_in_its_log_and_the_step_that_it_reached(bot: Bot) -> None:

@@ -33,7 +33,9 @@ def test_every_command_finds_a_person_without_runs(bot: Bot, who: str) -> None:
     assert "Only runs that ben launched." in answer(bot, f"report who={who}")
     assert "Only runs that ben launched." in answer(bot, f"report now who={who}")
     assert "<@U0BEN> did nothing to" in answer(bot, f"history smoke-0001 who={who}")
-    assert "`/verl list all who=`<@U0BEN>" in answer(bot, f"history who={who}")
+    history = answer(bot, f"history who={who}")
+    assert "Type `/verl history RUN who=`<@U0BEN>, with a run in place of RUN" in history
+    assert "`/verl list all who=`<@U0BEN>" in history
     assert "No matching events." in answer(bot, f"audit who={who}")
 
 
@@ -44,7 +46,7 @@ def test_an_unknown_name_is_said_with_the_near_one(bot: Bot, line: str) -> None:
     bot.policy = replace(OPEN, grants=approvers(BEN, admins=(ANA,)))
     said = answer(bot, line)
     assert "has used verlbot. Did you mean <@U0BEN>?" in said
-    assert "Type `@` and choose the person" in said
+    assert "Type `@` and choose the person from Slack's list, such as `@ana`, or type `me` for yourself." in said
 
 
 @pytest.mark.parametrize("line", ["list who=Ben Carter", "budget ben carter", "budget me", "list all who=me"])

@@ -263,10 +263,12 @@ class Remedy:
     Attributes:
         sentence: in the framework's own option names; key of a phrase, whose only field is the run.
         changes: what *Retry with changes* is filled in with.
+        finding: the name of the finding that knows more of the same cause; where it is open, its advice counts.
     """
 
     sentence: str
     changes: tuple[SettingChange, ...] = ()
+    finding: str = ""
 
 
 @dataclass(frozen=True, slots=True)

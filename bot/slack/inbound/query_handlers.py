@@ -306,8 +306,12 @@ class AuditCommands:
         match command:
             case ShowHistory("", who):
                 person = name_person(who)
-                runs = Phrase("The runs of {person}: `/verl list all who=`{person}", person=person)
-                raise UserError(Phrase("Which run?"), runs)
+                how = Phrase(
+                    "Type `/verl history RUN who=`{person}, with a run in place of RUN: what {person} did to it. "
+                    "The runs of {person}: `/verl list all who=`{person}",
+                    person=person,
+                )
+                raise UserError(Phrase("Which run?"), how)
             case ShowHistory(run_id, who):
                 run, events = self.service.read_history(run_id, requester)
                 return partial(

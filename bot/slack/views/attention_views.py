@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.core.model.money import round_up_dollars
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
-from bot.core.rules.attention import Attention, AttentionReason, list_attention
+from bot.core.rules.attention import Attention, AttentionReason, check_month, list_attention
 from bot.core.rules.forecast import build_forecast
 from bot.phrase import N_
 from bot.runtime.failure_isolation import render_each
@@ -58,6 +58,12 @@ def render_attention(run: Run, attention: Attention, now: datetime) -> Markup:
         advised=round_up_dollars(max(dollars or 0.0, run.limits.budget_dollars)),
         budget=wording.format_dollars(run.limits.budget_dollars),
     )
+
+
+def describe_end_by_month(run: Run, now: datetime) -> Markup:
+    """Return when a used-up monthly budget will stop the run; empty where none will."""
+    month = check_month(run)
+    return mrkdwn(":moneybag: {}", render_attention(run, month, now)) if month else Markup()
 
 
 def list_run_alarms(run: Run, now: datetime) -> list[Markup]:

@@ -13,6 +13,7 @@ from bot.phrase import N_
 from bot.slack.views import failure_views, wording
 from bot.slack.views.advice_views import render_advice
 from bot.slack.views.approval_views import build_approval_reasons, is_awaiting_approval
+from bot.slack.views.attention_views import describe_end_by_month
 from bot.slack.views.blocks import actions, context, section
 from bot.slack.views.card_buttons import card_buttons
 from bot.slack.views.card_title import describe_origin
@@ -68,7 +69,7 @@ def render_explanation(explanation: RunExplanation, now: datetime) -> Answer:
     run = explanation.run
     head = join_parts(" · ", [wording.link_run(run), wording.describe_state(run), describe_resumption(run)])
     sections = [
-        join_parts("\n", [head, describe_cause(run, now)]),
+        join_parts("\n", [head, describe_cause(run, now), describe_end_by_month(run, now)]),
         join_parts("\n", list_training_lines(explanation, now)),
         join_parts("\n", [describe_money_line(run, now), describe_step_shares(explanation.step_shares)]),
         describe_log(explanation),
@@ -235,7 +236,8 @@ def describe_log(explanation: RunExplanation) -> Markup:
     failure = failure_views.find_failure(run, log) if run.is_finished else explanation.logged_error
     if failure or run.is_finished:
         error = failure_views.render_failure_error(run, failure) or render_phrase(NO_ERROR_KNOWN)
-        return join_parts("\n", [mrkdwn(":scroll: {}", error), failure_views.render_failure_advice(run, failure)])
+        advice = failure_views.render_failure_advice(run, failure, explanation.findings)
+        return join_parts("\n", [mrkdwn(":scroll: {}", error), advice])
     line_count = len(log.split("\n"))
     lines = render_plural("{count} line", "{count} lines", line_count)
     return render_phrase(NO_ERROR_IN_LOG, lines=lines) if log else render_phrase("I have not read its log yet.")

@@ -1,12 +1,15 @@
 """Description of a failed run: its first error, the likely cause, the remedy, what is lost. Pure."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.failure import FailureKind, FailureSummary, RetryEffect
+from bot.core.model.finding import Finding
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
+from bot.core.model.training_framework import Remedy
 from bot.core.rules.failure_causes import CAUSES_BY_KIND
 from bot.core.rules.failure_diagnosis import diagnose
 from bot.core.rules.relaunch import takes_setting
@@ -88,11 +91,14 @@ def render_failure_location(failure: FailureSummary) -> Markup:
     return join_markup_list([node, rank, process])
 
 
-def render_failure_advice(run: Run, failure: FailureSummary | None) -> Markup:
+def render_failure_advice(run: Run, failure: FailureSummary | None, advised: Sequence[Finding] = ()) -> Markup:
     """Return the likely cause, the remedy, and whether a retry helps; empty where no kind is known.
 
     Of a program that ended with an exit code alone, it is said that its log names no cause. Of a setup that failed for
     no known cause, it is said how to try its commands.
+
+    Args:
+        advised: the findings that are shown beside it, the first of them with its advice, which is not repeated.
     """
     setup_advice = render_phrase(SETUP_ADVICE) if run.reason is Reason.SETUP_FAILED else Markup()
     if failure is None and run.detail and run.reason is not None and run.reason.is_explained_by_log:
@@ -104,10 +110,19 @@ def render_failure_advice(run: Run, failure: FailureSummary | None) -> Markup:
     return join_markup_sentences(
         render_phrase(cause.sentence),
         render_phrase(RAISED_IN, place=code(failure.place)) if failure.place else Markup(),
-        render_advice(run, Phrase(remedy.sentence, run=run.id)),
+        Markup() if advised and advised[0].name == remedy.finding else render_remedy(run, remedy),
         render_phrase(NAMED_SETTINGS, settings=join_markup_list(map(code, settings))) if settings else Markup(),
         render_phrase(RETRY_PHRASES[cause.retry]),
     )
+
+
+def render_remedy(run: Run, remedy: Remedy) -> Markup:
+    """Return what to try: the advice of the open finding of the same cause, which knows the steps, or else that of the
+    failure. The two could contradict each other: only the finding knows whether a checkpoint can be sound.
+    """
+    findings = (finding for finding in run.training.health.open_findings if finding.name == remedy.finding)
+    finding = next(findings, None)
+    return render_advice(run, finding.advice if finding else Phrase(remedy.sentence, run=run.id))
 
 
 def list_named_settings(failure: FailureSummary) -> list[str]:

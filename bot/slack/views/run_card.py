@@ -11,7 +11,7 @@ from bot.core.rules.forecast import build_forecast
 from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.approval_views import build_approval_blocks, is_awaiting_approval
-from bot.slack.views.attention_views import render_attention
+from bot.slack.views.attention_views import describe_end_by_month
 from bot.slack.views.blocks import Block, actions, context, fields_section, section, section_with
 from bot.slack.views.card_buttons import build_menu, card_buttons
 from bot.slack.views.card_title import (
@@ -79,9 +79,7 @@ def build_body(run: Run, now: datetime, log: str, previous: Run | None) -> list[
         return build_approval_blocks(run)
     if run.is_finished:
         return build_ended_blocks(run, now, log, previous)
-    month = check_month(run)
-    end_by_month = [mrkdwn(":moneybag: {}", render_attention(run, month, now))] if month else []
-    lines = [describe_position(run, now), *end_by_month, *render_open_findings(run)]
+    lines = [describe_position(run, now), describe_end_by_month(run, now), *render_open_findings(run)]
     return [
         section(join_parts("\n", lines)),
         fields_section(list_fields(run, now)),

@@ -312,6 +312,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
             "`actor_rollout_ref.actor.optim.clip_grad`."
         ),
         (SettingChange("actor_rollout_ref.actor.optim.lr=5e-7", 0.5),),
+        finding="not-a-number",
     ),
     FailureKind.TEARDOWN: Remedy(
         N_("`/verl artifacts {run}` shows where the model is."),
