@@ -70,6 +70,7 @@ TYPED: dict[str, bool | None] = {
     "budget team": None,
     "budget team 5000": None,
     "budget workspace 5000": None,
+    "budget @person": None,
     "budget @person 5000": None,
     "approve RUN": True,
     "decline RUN": True,
@@ -281,6 +282,10 @@ and approvals: docs/policy.md.
 Typed after `/verl`, or in a message that mentions the bot. Every command but `stop` needs at least `viewer` there.
 
 {table(*typed())}
+
+Dollars are no secret among viewers: `cost`, `budget @person` and reports show what each person, channel and run has
+spent, so that a team sees whose runs use its months. Of a run in a private channel other people see no more than that
+it exists and what it costs.
 
 ## Every button, form and page
 

@@ -100,7 +100,8 @@ TOLERANCE_DOLLARS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class RequesterMonth:
-    """The monthly budget of the person who asks for a launch, in dollars to the cent, as a card shows it.
+    """The monthly budget of the person who asks for a launch, in dollars to the cent, as a card shows it: as of its
+    last material change.
 
     Attributes:
         spent_dollars: what the person has spent in this calendar month; reserved_dollars: what open runs may still

@@ -96,7 +96,8 @@ def compute_month_usage(
 
 
 def record_requester_month(run: Run, ledger: Ledger, policy: Policy, costs: Mapping[str, float], month: str) -> Run:
-    """Return a run that waits for an approver with its requester's monthly budget as it is now; any other run as it is.
+    """Return a run that waits for an approver with its requester's monthly budget as it is now, where that has changed
+    materially; any other run as it is.
 
     Args:
         costs: what each open run has cost so far.
@@ -107,9 +108,26 @@ def record_requester_month(run: Run, ledger: Ledger, policy: Policy, costs: Mapp
     launch = Reservation(run.id, run.requester, run.channel, 0, 0.0, 0.0)
     limit = ledger.get_cap(policy, Scope.PERSON, Measure.DOLLARS_PER_MONTH, launch)
     usage = compute_month_usage(ledger.without_run(run.id), launch.budget_key(Scope.PERSON), Scope.PERSON, costs, month)
-    # To the cent, as people read it: a record is written again only where what its card shows has changed.
     shown = None if limit is None else RequesterMonth(round(usage.spent, 2), round(usage.reserved, 2), limit)
+    if shown and approval.facts.month and not is_material_change(approval.facts.month, shown):
+        return run
     return replace(run, approval=replace(approval, facts=replace(approval.facts, month=shown)))
+
+
+MATERIAL_SHARE = 0.01
+"""Share of a month by which what is spent must change before a card that waits is edited for it."""
+
+
+def is_material_change(before: RequesterMonth, after: RequesterMonth) -> bool:
+    """Return whether an approver would care for a change of a requester's month: another limit, a run that was launched
+    or has ended, or a hundredth of the month. What open runs spend moves from reserved to spent each minute.
+    """
+    moved = abs(after.spent_dollars - before.spent_dollars)
+    in_all = abs(after.spent_dollars + after.reserved_dollars - before.spent_dollars - before.reserved_dollars)
+    # Each amount is rounded to a cent, so their sums may differ by two.
+    return (
+        after.limit_dollars != before.limit_dollars or moved >= MATERIAL_SHARE * after.limit_dollars or in_all > 0.025
+    )
 
 
 def find_reached_thresholds(

@@ -9,13 +9,14 @@ from bot.core.model.ledger import Ledger, Reservation, build_reservation
 from bot.core.model.money import Rate
 from bot.core.model.policy import Caps, Measure, Policy, Scope
 from bot.core.model.run import Run
-from bot.core.model.run_state import RunStatus
+from bot.core.model.run_state import RequesterMonth, RunStatus
 from bot.core.rules.monthly_budget import (
     MonthUsage,
     build_threshold_key,
     compute_month_usage,
     find_budget_overruns,
     find_reached_thresholds,
+    is_material_change,
     list_cap_usage,
     list_open_costs,
 )
@@ -179,3 +180,19 @@ def test_what_a_cluster_outside_has_cost_so_far_counts_toward_the_shares() -> No
     ledger = replace(spent(2.0), reservations=(OUTSIDE,))
     ((threshold,),) = find_reached_thresholds(capped(10.0), ledger, [running()], HOUR, UTC).values()
     assert (threshold.percent, threshold.spent_dollars) == (80, 8.0)
+
+
+@pytest.mark.parametrize(
+    ("after", "is_material"),
+    [
+        pytest.param(RequesterMonth(20.0, 30.0, 100.0), False, id="nothing"),
+        pytest.param(RequesterMonth(20.99, 29.01, 100.0), False, id="an open run spends some cents of its reservation"),
+        pytest.param(RequesterMonth(20.99, 29.02, 100.0), False, id="and both are rounded"),
+        pytest.param(RequesterMonth(21.0, 29.0, 100.0), True, id="a hundredth of the month"),
+        pytest.param(RequesterMonth(20.0, 35.0, 100.0), True, id="a run was launched"),
+        pytest.param(RequesterMonth(20.0, 29.5, 100.0), True, id="a run has ended and spent less"),
+        pytest.param(RequesterMonth(20.0, 30.0, 120.0), True, id="another limit"),
+    ],
+)
+def test_a_card_that_waits_is_edited_for_what_an_approver_cares_for(after: RequesterMonth, is_material: bool) -> None:
+    assert is_material_change(RequesterMonth(20.0, 30.0, 100.0), after) is is_material
