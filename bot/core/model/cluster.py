@@ -119,12 +119,18 @@ class Ambiguity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PendingConfirmation:
-    """An ambiguity that every observation from `since` to `last` has shown; `detail` is what the last one showed."""
+    """An ambiguity that every observation from `since` to `last` has shown; `detail` is what the last one showed.
+
+    Attributes:
+        gaps: number of gaps, each too long to show that the ambiguity lasted, after which an observation showed it
+            again, and none between showed another thing.
+    """
 
     ambiguity: Ambiguity
     since: datetime
     last: datetime
     detail: Text | None = None
+    gaps: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,8 @@ class ReconcileTimings:
         teardown_confirm: between two observations that show a confirmed absence.
         max_observation_gap: the longest time between two observations of the same state for which that state is taken
             to have lasted in between.
+        min_confirming_gaps: number of longer gaps in succession, with the same state after each, for which it is taken
+            to have lasted all the same: a cloud that answers slowly must not keep a run open for ever.
         unhealthy_grace: after which a cluster that stays unhealthy is given up.
         teardown_retry: after which a teardown is requested again.
         max_log_attempts: how often the last lines of the log are requested before the cluster is removed without them;
@@ -221,6 +223,7 @@ class ReconcileTimings:
     max_launch_attempts: int = 3
     teardown_confirm: timedelta = timedelta(seconds=5)
     max_observation_gap: timedelta = timedelta(seconds=45)
+    min_confirming_gaps: int = 2
     unhealthy_grace: timedelta = timedelta(minutes=3)
     teardown_retry: timedelta = timedelta(seconds=60)
     max_log_attempts: int = 3

@@ -202,23 +202,24 @@ def act_once_confirmed(
     action: Action,
     detail: Text | None = None,
 ) -> Action:
-    """Return the action once every observation for that long has shown the ambiguity, this one included.
+    """Return the action once every observation for that long has shown the ambiguity, this one included; or, of a
+    cloud that answers too slowly for that, once it was shown after each of several gaps.
 
     Until then, return the wait for its confirmation.
     """
     pending = run.observed.pending_confirmation
-    # A gap between two observations, or a clock that was set back, proves nothing: the wait begins again.
-    if (
-        pending is None
-        or pending.ambiguity is not ambiguity
-        or now > pending.last + timings.max_observation_gap
-        or now < pending.since
-    ):
+    # A clock that was set back proves nothing.
+    if pending is None or pending.ambiguity is not ambiguity or now < pending.since:
         return AwaitConfirmation(PendingConfirmation(ambiguity, now, now, detail))
+    if now > pending.last + timings.max_observation_gap:
+        # One gap between two observations proves nothing either: the bot may have been away. The wait begins again.
+        gaps = pending.gaps + 1
+        is_confirmed = gaps >= timings.min_confirming_gaps and gaps * timings.max_observation_gap >= wait
+        return action if is_confirmed else AwaitConfirmation(PendingConfirmation(ambiguity, now, now, detail, gaps))
     return (
         action
         if now >= pending.since + wait
-        else AwaitConfirmation(PendingConfirmation(ambiguity, pending.since, now, detail))
+        else AwaitConfirmation(PendingConfirmation(ambiguity, pending.since, now, detail, pending.gaps))
     )
 
 

@@ -264,7 +264,39 @@ CASES = [
         id="gone, twice and confirmed",
     ),
     pytest.param(
-        running(pending_confirmation=ABSENT), LOST, 46, wonder(Ambiguity.ABSENT, 46, 46), id="nobody looked in between"
+        running(pending_confirmation=ABSENT),
+        LOST,
+        46,
+        AwaitConfirmation(PendingConfirmation(Ambiguity.ABSENT, at(46), at(46), gaps=1)),
+        id="nobody looked in between",
+    ),
+    pytest.param(
+        running(pending_confirmation=PendingConfirmation(Ambiguity.ABSENT, at(46), at(46), gaps=1)),
+        LOST,
+        92,
+        BeginTeardown(Reason.CLUSTER_LOST),
+        id="gone at each of three looks that are far apart",
+    ),
+    pytest.param(
+        running(pending_confirmation=PendingConfirmation(Ambiguity.ABSENT, at(46), at(46), gaps=1)),
+        LOST,
+        47,
+        AwaitConfirmation(PendingConfirmation(Ambiguity.ABSENT, at(46), at(47), gaps=1)),
+        id="gone at two looks after one gap",
+    ),
+    pytest.param(
+        running(pending_confirmation=PendingConfirmation(Ambiguity.ABSENT, at(92), at(92), gaps=1)),
+        LOST,
+        46,
+        wonder(Ambiguity.ABSENT, 46, 46),
+        id="gone after a gap, and the clock was set back",
+    ),
+    pytest.param(
+        running(pending_confirmation=PendingConfirmation(Ambiguity.JOBLESS, at(46), at(46), gaps=1)),
+        LOST,
+        92,
+        wonder(Ambiguity.ABSENT, 92, 92),
+        id="another doubt after a gap",
     ),
     pytest.param(
         running(pending_confirmation=ABSENT), up(), 40, RecordObservation(up()), id="a dropped record that is back"
