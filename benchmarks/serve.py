@@ -44,7 +44,11 @@ def serve_bare(settings: Settings) -> None:
     client = build_web_client(settings.slack_bot_token, settings.slack_api_url)
     identity = BotIdentity(client)
     app = App(
-        process_before_response=True, client=client, authorize=lambda **_: identity.resolve(), signing_secret="unused"
+        name="bare",
+        process_before_response=True,
+        client=client,
+        authorize=lambda **_: identity.resolve(),
+        signing_secret="unused",
     )
 
     def only_acknowledge(ack: Ack) -> None:

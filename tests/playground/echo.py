@@ -70,6 +70,7 @@ class Echo:
         self.answers: list[Json] = []
         self.received: list[Json] = []
         self.app = App(
+            name="echo",
             process_before_response=True,
             client=self.web,
             authorize=lambda **_: identity.resolve(),

@@ -23,7 +23,11 @@ run: |
 _metadata:
   verlbot:
     title: A reward of the team's
+    description: Prints what each node has of the team's code.
     code: true
+    metrics: []
+    lease_hours: 1
+    budget_dollars: 1
     parameters:
       nodes: {type: integer, minimum: 1, maximum: 2, sets: num_nodes, meaning: number of machines}
 """
