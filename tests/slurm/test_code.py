@@ -97,7 +97,7 @@ def told(live: OnSlurm, line: str, before: int) -> str:
 
 
 def assert_every_node_had(live: OnSlurm, run_id: str, name: str) -> None:
-    live.ana.says(f"/verl logs {run_id} 20")
+    live.ana.says(f"/verl logs {run_id} lines=20")
     for rank in range(2):
         line = f"node {rank} has the {name} reward"
         live.ana.can_see(line, SECONDS)
