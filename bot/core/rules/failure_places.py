@@ -71,6 +71,12 @@ INTERFACE_ERROR = re.compile(
 """Matches what Python says of two parts of a program that do not know each other's names: as a rule, libraries of two
 versions. Plain values and settings are left out."""
 
+VERSION_DEMAND = re.compile(r"\b[A-Za-z][\w-]{1,40}(?:(?:>=|==|<=|~=)v?\d{1,5}\.\d| (?:>=|<=) v?\d{1,5}\.\d{1,5}\.\d)")
+"""Matches the version of a library that an error asks for, such as `flash-attn>=2.4`."""
+
+MAX_DEMAND_CHARACTERS = 1000
+"""Maximum characters of an error that are searched for it."""
+
 SETTING_ERRORS = ("ValueError", "AssertionError", "NotImplementedError", "RuntimeError", "TypeError")
 """Classes of exceptions that are raised about a setting."""
 
@@ -80,7 +86,7 @@ class TracebackPlace:
     """Where the frames of the traceback that a process is printing are.
 
     Attributes:
-        outer: the places among all frames, the newest last; innermost: the place of the newest frame.
+        outer: the places among all frames, the newest last; innermost: those of the newest frame.
         areas: the parts of the framework among all frames, the newest last.
         own_frame: the newest frame that is neither Python's nor of a library that merely passes an error on; empty for
             none.
@@ -88,7 +94,7 @@ class TracebackPlace:
     """
 
     outer: list[FailurePlace] = field(default_factory=list)
-    innermost: FailurePlace | None = None
+    innermost: list[FailurePlace] = field(default_factory=list)
     areas: list[FailurePlace] = field(default_factory=list)
     own_frame: str = ""
     has_frames: bool = False
@@ -97,47 +103,50 @@ class TracebackPlace:
         """Record a line of the traceback: a frame, its code, or what Ray prints of the task."""
         is_frame = line.lstrip().startswith(FRAME)
         if is_frame:
-            self.innermost = None
+            self.innermost = []
             if is_own_frame(line):
                 self.own_frame = line
             if not self.has_frames and line.rstrip().endswith("in <module>"):
                 self.has_frames = True
                 return
             self.has_frames = self.has_frames or not any(part in line for part in MAIN_FRAMES)
-        add_newest(self.outer, find_place(PLACES, line, is_innermost=False))
-        add_newest(self.areas, find_place(AREAS, line, is_innermost=False))
-        self.innermost = find_place(PLACES, line, is_innermost=True) or self.innermost
+        add_newest(self.outer, find_places(PLACES, line, is_innermost=False))
+        add_newest(self.areas, find_places(AREAS, line, is_innermost=False))
+        self.innermost = find_places(PLACES, line, is_innermost=True) or self.innermost
 
     def refine(self, kind: FailureKind, error: str) -> FailureKind:
         """Return the kind of an error by the place where it was raised, and by what it names."""
-        for place in (*reversed(self.outer), *([self.innermost] if self.innermost else [])):
-            if kind in place.kinds and is_error_of(error, place.errors):
-                return place.kinds[kind]
+        places = (*reversed(self.outer), *self.innermost)
+        exact = next((one.kinds[kind] for one in places if kind in one.kinds and is_error_of(error, one.errors)), None)
         is_library = bool(self.own_frame) and not is_user_code(self.own_frame)
-        if is_library and kind in (*UNKNOWN_CAUSES, FailureKind.CONFIG_KEY) and INTERFACE_ERROR.match(error):
+        is_interface = kind in (*UNKNOWN_CAUSES, FailureKind.CONFIG_KEY) and INTERFACE_ERROR.match(error) is not None
+        if is_library and is_interface and exact is not FailureKind.REWARD_CODE:
             return FailureKind.LIBRARY_MISMATCH
+        if exact:
+            return exact
         if kind not in UNKNOWN_CAUSES or error.startswith("ray.exceptions."):
             return kind
+        if VERSION_DEMAND.search(error[:MAX_DEMAND_CHARACTERS]):
+            return FailureKind.LIBRARY_MISMATCH
         if error.startswith(SETTING_ERRORS) and FRAMEWORK.failures.find_settings(error, self.own_frame):
             return FailureKind.CONFIG_VALUE
         return self._find_area(kind, error)
 
     def _find_area(self, kind: FailureKind, error: str) -> FailureKind:
         """Return the kind that the part of the program gives to an error that says nothing else of its cause."""
-        own = find_place(AREAS, self.own_frame, is_innermost=True) if self.own_frame else None
-        for area in (*reversed(self.areas), *([own] if own else [])):
+        own = find_places(AREAS, self.own_frame, is_innermost=True)[:1]
+        for area in (*reversed(self.areas), *own):
             if kind in area.kinds and is_error_of(error, area.errors):
                 return area.kinds[kind]
         is_users = bool(self.own_frame) and is_user_code(self.own_frame) and kind is not FailureKind.ASSERTION
         return FailureKind.USER_CODE if is_users else kind
 
 
-def add_newest(places: list[FailurePlace], place: FailurePlace | None) -> None:
-    """Add a place, or move it to the end of those that are known."""
-    if place is not None:
-        if place in places:
-            places.remove(place)
-        places.append(place)
+def add_newest(places: list[FailurePlace], newest: Sequence[FailurePlace]) -> None:
+    """Add places, or move them to the end of those that are known: the first of them comes last."""
+    if newest:
+        places[:] = [place for place in places if place not in newest]
+        places.extend(reversed(newest))
 
 
 def is_own_frame(frame: str) -> bool:
@@ -160,7 +169,7 @@ def is_user_code(frame: str) -> bool:
     """
     match = FRAME_PARTS.match(frame)
     is_installed = match is None or any(part in match[1] for part in INSTALLED)
-    return not is_installed and find_place(AREAS, frame, is_innermost=True) is None
+    return not is_installed and not find_places(AREAS, frame, is_innermost=True)
 
 
 def describe_place(frame: str) -> str:
@@ -186,13 +195,10 @@ def is_error_of(error: str, texts: str) -> bool:
     return not texts or any(contains_in_order(error.lower(), text) for text in texts.split(" | "))
 
 
-def find_place(rows: PlaceRows, line: str, is_innermost: bool) -> FailurePlace | None:
-    """Return the place that a line of a traceback names, of those that count there; None for no such place."""
-    return next(
-        (
-            place
-            for texts, place in rows
-            if place.is_innermost is is_innermost and any(contains_in_order(line, text) for text in texts)
-        ),
-        None,
-    )
+def find_places(rows: PlaceRows, line: str, is_innermost: bool) -> list[FailurePlace]:
+    """Return the places that a line of a traceback names, of those that count there."""
+    return [
+        place
+        for texts, place in rows
+        if place.is_innermost is is_innermost and any(contains_in_order(line, text) for text in texts)
+    ]

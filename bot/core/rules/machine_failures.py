@@ -122,7 +122,8 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.DEVICE_ASSERT,
-        "device-side assert triggered | assertion `srcindex < | assertion `t >= 0 | assertion `-sizes[i] <= index | "
+        "device-side assert triggered | index out of range in self | assertion `srcindex < | "
+        "assertion `t >= 0 | assertion `-sizes[i] <= index | "
         "assertion `index out of bounds | assertion `idx_dim >= 0 | assertion `ind >= 0",
         in_any_line=True,
     ),
@@ -189,7 +190,7 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.UNSCHEDULABLE,
-        "timed out waiting for placement group | placementgroupschedulingerror | "
+        "timed out waiting for placement group | placement group … timed out | placementgroupschedulingerror | "
         "unable to create step … requested node configuration",
         in_any_line=True,
     ),
@@ -200,7 +201,7 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.RENDEZVOUS,
-        "clients joined | wait timeout after … keys: | client socket has timed out after | "
+        "clients joined | store->get( … timeout | wait timeout after … keys: | client socket has timed out after | "
         "rendezvoustimeouterror | rendezvousconnectionerror | failed to connect to any network addresses | "
         "diststoreerror: socket timeout | diststoreerror: timed out",
         in_any_line=True,

@@ -30,7 +30,8 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.DEVICE_MISMATCH,
-        "to be on the same device | and weight type … should be the same | expected device … but got device",
+        "to be on the same device | on the compute device | and weight type … should be the same | "
+        "expected device … but got device",
     ),
     FailureTexts(
         FailureKind.NAN_LOSS,
@@ -65,6 +66,8 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "chunkedencodingerror | incompleteread | readtimeout | connecttimeout | read timed out | "
         "connection timed out | max retries exceeded | temporary failure in name resolution | "
         "name or service not known | failed to resolve | could not resolve host | gaierror | sslerror | "
+        "exceptions.timeout | timeoutexception | httpstatuserror | urlopen error | clientresponseerror | "
+        "deadline exceeded | deadline_exceeded | service unavailable | bad gateway | gateway timeout | "
         "unexpected_eof_while_reading | we couldn't connect to 'https:// | localentrynotfounderror | "
         "unable to access 'https:// | rpc failed; curl | early eof",
     ),
@@ -90,17 +93,20 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.MODEL_UNSUPPORTED,
-        "does not recognize this architecture | model architectures … are not supported | "
+        "does not recognize this architecture | has no … implementation | "
+        "unsupported model | model type … is not | model … is not supported | model … not supported yet | "
+        "architecture … is not supported | model architectures … are not supported | "
         "unrecognized model in | unrecognized configuration class | has no vllm implementation | "
         "failed to be inspected",
     ),
     FailureTexts(
         FailureKind.CHAT_TEMPLATE,
-        "chat_template is not set | cannot use chat template | jinja2.exceptions.",
+        "chat_template is not set | no chat template | cannot use chat template | jinja2.exceptions.",
     ),
     FailureTexts(
         FailureKind.GPU_UNSUPPORTED,
-        "flashattention only supports ampere | only supported on gpus with compute capability | "
+        "flashattention only supports ampere | compute capability | bfloat16 is only supported | "
+        "does not support bfloat16 | only supported on gpus with compute capability | "
         "not supported on this gpu",
     ),
     FailureTexts(
@@ -174,7 +180,7 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     FailureTexts(
         FailureKind.DATA_INVALID,
         "dataloader is empty | got num_samples=0 | parquet magic bytes | arrowinvalid | datasetgenerationerror | "
-        "dataset is empty | jsondecodeerror",
+        "dataset is empty | jsondecodeerror | pyarrow.lib. | pandas.errors. | polars.exceptions.",
     ),
     FailureTexts(
         FailureKind.CHECKPOINT_MISSING,
@@ -217,7 +223,8 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.LIBRARY_MISMATCH,
-        "undefined symbol | module 'vllm … has no attribute | module 'transformers … has no attribute | "
+        "undefined symbol | internal assert failed | module 'vllm … has no attribute | "
+        "module 'transformers … has no attribute | "
         "module 'flash_attn … has no attribute | module 'sglang … has no attribute | cannot import name | "
         "version `glibc | cannot open shared object file | binary incompatibility | "
         "is not compatible with this build | compiled using numpy 1.x | "
@@ -258,7 +265,7 @@ LAST_TEXTS: Sequence[FailureTexts] = (
         "access denied | an error occurred (403) | an error occurred (forbidden) | not authorized to perform | "
         "does not have storage. | insufficient permission | authorizationpermissionmismatch | expiredtoken | "
         "invalidaccesskeyid | signaturedoesnotmatch | nocredentialserror | unable to locate credentials | "
-        "defaultcredentialserror",
+        "defaultcredentialserror | authenticationerror | unauthorized | invalid api key",
     ),
     FailureTexts(
         FailureKind.PERMISSION_DENIED,
@@ -288,6 +295,7 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.CONFIG_VALUE,
+        "validationerror | yaml.scanner. | yaml.parser. | argumenterror | "
         "validation error for | validation errors for | is greater than max_lora_rank | "
         "valueerror … must be one of | valueerror … should be one of | valueerror … expected one of | "
         "valueerror … invalid value for | valueerror … must be positive | valueerror … must be greater than | "

@@ -46,6 +46,9 @@ LINES = [
     (FailureKind.PROCESS_LIMIT, "RuntimeError: can't start new thread"),
     (FailureKind.MOUNT_LOST, "OSError: [Errno 116] Stale file handle"),
     (FailureKind.PACKAGES_LOCKED, "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 81 (apt)"),
+    (FailureKind.UNSCHEDULABLE, "TimeoutError: Placement group creation timed out after 60 seconds."),
+    (FailureKind.DEVICE_ASSERT, "IndexError: index out of range in self"),
+    (FailureKind.RENDEZVOUS, "RuntimeError: no id yet, but store->get('3') got error: Socket Timeout"),
     (FailureKind.UNSCHEDULABLE, "TimeoutError: Timed out waiting for placement group to be ready after 1800s"),
     (FailureKind.NCCL_TIMEOUT, "[PG 0 Rank 3] Terminating the process, due to ProcessGroupNCCL watchdog hang."),
     (

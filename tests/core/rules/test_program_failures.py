@@ -6,6 +6,16 @@ from bot.core.model.failure import FailureKind
 from bot.core.rules.failure_search import classify_failure
 
 ERRORS = [
+    (FailureKind.DEVICE_MISMATCH, "AssertionError: Expects weight to be on the compute device cuda:1, was on cpu"),
+    (FailureKind.MODEL_UNSUPPORTED, "ValueError: AcmeForCausalLM has no Acme implementation, and the other one fails"),
+    (FailureKind.MODEL_UNSUPPORTED, "ValueError: Unsupported model acme_moe for now"),
+    (FailureKind.CHAT_TEMPLATE, "ValueError: No chat template is set for this tokenizer."),
+    (FailureKind.GPU_UNSUPPORTED, "ValueError: Bfloat16 is only supported on newer GPUs. Use half instead."),
+    (FailureKind.DATA_INVALID, "pyarrow.lib.ArrowTypeError: Expected bytes, got a 'list' object"),
+    (FailureKind.NETWORK, "httpx.HTTPStatusError: Server error '502 Bad Gateway' for url 'http://judge:80/v1'"),
+    (FailureKind.PERMISSION_DENIED, "openai.AuthenticationError: the key is wrong"),
+    (FailureKind.CONFIG_VALUE, "yaml.scanner.ScannerError: mapping values are not allowed here"),
+    (FailureKind.LIBRARY_MISMATCH, 'RuntimeError: pool.empty() INTERNAL ASSERT FAILED at "x.cpp":12, please report'),
     (
         FailureKind.DEVICE_MISMATCH,
         "RuntimeError: Expected all tensors to be on the same device, but found at least two devices, cuda:3 and cpu!",

@@ -29,7 +29,7 @@ OUTER_AREAS = (
         "in _launch_subprocesses | in launch_subprocesses | in init_device_graphs | in init_cuda_graphs | "
         "in initialize_dummy | in init_memory_pool | in init_attention_backend | in init_torch_distributed | "
         "in run_server | in _init_inference_engine | in init_engine | in _init_engine | in init_standalone | "
-        "in init_hybrid | in _initialize_llm_servers",
+        "in init_hybrid | in _initialize_llm_servers | = EngineCoreProc( | self.inference_engine = | self._engine = ",
         say(FailureKind.ROLLOUT_SETUP),
     ),
     FailurePlace(
@@ -64,7 +64,8 @@ OWN_AREAS = (
     FailurePlace(
         "/verl/models/ | /transformers/models/ | /transformers/modeling_ | /transformers/integrations/ | "
         "/transformers_modules/ | /liger_kernel/ | /flash_attn | /peft/ | /fla/ | /xformers/ | /deepspeed/ | "
-        "/verl/utils/ulysses | /transformers/",
+        "/verl/utils/ulysses | /verl/utils/kernel/ | /verl/utils/experimental/ | /verl/utils/torch_functional | "
+        "/verl/utils/attention | /transformers/",
         say(FailureKind.MODEL_CODE),
         is_innermost=True,
     ),

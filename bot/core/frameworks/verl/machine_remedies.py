@@ -143,7 +143,10 @@ MACHINE_REMEDIES: Mapping[FailureKind, Remedy] = {
         N_("Compare `trainer.n_gpus_per_node` with the GPUs of a node, and check `nvidia-smi` in the recipe's image."),
     ),
     FailureKind.DEVICE_MISMATCH: Remedy(
-        N_("Move both tensors to the same device in the code that the traceback names."),
+        N_(
+            "Move both tensors to the same device in the code that the traceback names. If it is verl's, keep no "
+            "weights in main memory: `actor_rollout_ref.actor.fsdp_config.param_offload=False`."
+        ),
     ),
     FailureKind.NODE_LOST: Remedy(
         N_("Launch it again or resume it; `managed=true` lets SkyPilot replace lost machines by itself."),

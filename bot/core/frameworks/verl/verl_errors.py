@@ -88,7 +88,7 @@ CAUSES = (
     ),
     FailureTexts(
         FailureKind.REWARD_CODE,
-        "compute_score timed out",
+        "compute_score timed out | len(sample_scores)",
     ),
     FailureTexts(
         FailureKind.CONFIG_KEY,
@@ -115,11 +115,16 @@ CONSEQUENCES = (
 GPU_KINDS = (FailureKind.GPU_MEMORY, FailureKind.ROLLOUT_MEMORY)
 SERVER_KINDS = (FailureKind.NETWORK, FailureKind.ROLLOUT_HANG)
 REWARD_CODE_KINDS = (FailureKind.TENSOR_SHAPE, FailureKind.CONFIG_VALUE)
+REWARD_FRAMES = (
+    " in compute_score | self.compute_score( | /reward_score/ | reward_fn( | compute_reward( | "
+    "/reward_loop/ | get_custom_reward_fn | ::RewardLoopWorker | ::RewardManagerWorker"
+)
 PLACES = (
+    # A reward function with other arguments than verl's
+    FailurePlace(REWARD_FRAMES, {FailureKind.CONFIG_KEY: FailureKind.REWARD_CODE}, errors="^typeerror"),
     # Where verl calls the reward function, in the reward managers of all versions and in its own graders
     FailurePlace(
-        " in compute_score | self.compute_score( | /reward_score/ | reward_fn( | compute_reward( | "
-        "/reward_loop/ | get_custom_reward_fn | ::RewardLoopWorker | ::RewardManagerWorker",
+        REWARD_FRAMES,
         {
             **dict.fromkeys((*UNKNOWN_CAUSES, *REWARD_CODE_KINDS), FailureKind.REWARD_CODE),
             **dict.fromkeys(SERVER_KINDS, FailureKind.REWARD_SERVER),
@@ -147,6 +152,7 @@ PLACES = (
         "in set_optimizer_state_dict | in set_model_state_dict",
         dict.fromkeys((*UNKNOWN_CAUSES, FailureKind.TENSOR_SHAPE), FailureKind.CHECKPOINT_MISMATCH),
     ),
+    FailurePlace(" in apply_chat_template", dict.fromkeys(UNKNOWN_CAUSES, FailureKind.CHAT_TEMPLATE)),
     FailurePlace(
         "/vllm/lora/ | /srt/lora/ | in add_lora",
         dict.fromkeys((*UNKNOWN_CAUSES, FailureKind.TENSOR_SHAPE), FailureKind.LORA_UNSUPPORTED),
@@ -166,6 +172,9 @@ PLACES = (
         " in load_weights | _load_w13 | _load_w2 | weight_loader",
         dict.fromkeys((*UNKNOWN_CAUSES, FailureKind.TENSOR_SHAPE), FailureKind.MODEL_UNSUPPORTED),
     ),
+    # What verl makes of the extra values that a reward function returned
+    FailurePlace(" in process_validation_metrics", dict.fromkeys(UNKNOWN_CAUSES, FailureKind.REWARD_CODE)),
+    FailurePlace("/verl/utils/seqlen_balancing.py", {FailureKind.ASSERTION: FailureKind.BATCH_SIZE}, is_innermost=True),
     FailurePlace("/verl/utils/dataset/", {FailureKind.CODE_ERROR: FailureKind.DATA_INVALID}),
     FailurePlace("update_critic | compute_values", dict.fromkeys(GPU_KINDS, FailureKind.CRITIC_MEMORY)),
     FailurePlace("compute_log_prob | compute_ref_log_prob", dict.fromkeys(GPU_KINDS, FailureKind.LOG_PROB_MEMORY)),

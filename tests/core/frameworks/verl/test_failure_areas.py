@@ -84,6 +84,37 @@ AREAS = {
         "TypeError: ActorConfig.__init__() got an unexpected keyword argument 'rate'",
         K.CONFIG_KEY,
     ),
+    "the version of a library": (
+        [FIT, ("verl/utils/acme.py", "f")],
+        "AssertionError: please make sure acme-attn>=2.4 is there",
+        K.LIBRARY_MISMATCH,
+    ),
+    "a number that is too small": ([FIT, ("verl/utils/acme.py", "f")], "AssertionError: rate >= 2.4", K.FRAMEWORK_CODE),
+    "a checkpoint that the code has no function for": (
+        [FIT, ("verl/trainer/ppo/ray_trainer.py", "_load_checkpoint")],
+        "AttributeError: 'AcmeGroup' object has no attribute 'load_checkpoint'",
+        K.LIBRARY_MISMATCH,
+    ),
+    "a reward function with other arguments": (
+        [FIT, ("verl/experimental/reward_loop/naive.py", "run_single")],
+        "TypeError: judge() got an unexpected keyword argument 'extra_info'",
+        K.REWARD_CODE,
+    ),
+    "values of a reward function that have no score": (
+        [FIT, ("verl/trainer/ppo/metric_utils.py", "process_validation_metrics")],
+        "TypeError: unsupported operand",
+        K.REWARD_CODE,
+    ),
+    "too few sequences for the groups": (
+        [FIT, ("verl/utils/seqlen_balancing.py", "split")],
+        "AssertionError: items:[1] < parts:[2]",
+        K.BATCH_SIZE,
+    ),
+    "a template that rejects a prompt": (
+        [FIT, ("transformers/processing_utils.py", "apply_chat_template")],
+        "TypeError: no string",
+        K.CHAT_TEMPLATE,
+    ),
     "a setting by its name": ([FIT, ("vllm/a.py", "f")], "ValueError: max_num_seqs is 0", K.CONFIG_VALUE),
     "Ray's own error": ([FIT], "ray.exceptions.RaySystemError: System error: broken", K.EXCEPTION),
 }
