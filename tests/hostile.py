@@ -105,7 +105,7 @@ class Maker:
             TypeError: of this type none can be made; `Special` is where to say how.
         """
         for known in (name, kind):
-            if isinstance(known, typing.Hashable) and known in self._special:
+            if known in self._special:
                 return self._special[known](self)
         if kind in self._simple:
             return self._simple[kind]()

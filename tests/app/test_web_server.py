@@ -14,6 +14,8 @@ from bot.app.web_server import Endpoint, GuardedProtocol, PortLimits, WebServer,
 from bot.errors import UserError
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 LIMITS = PortLimits(body_bytes=1000, seconds=0.3, connections=8, linger_seconds=0.1)
 SECONDS = 5.0
 """After which a socket that is still open has been held open; far beyond the limits."""

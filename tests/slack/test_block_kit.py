@@ -31,6 +31,8 @@ from tests.slack_types import (
 )
 from tests.story import Bot
 
+pytestmark = pytest.mark.slow
+
 Json = dict[str, Any]
 
 SHOWN_METHODS = {"chat.postMessage", "chat.update", "chat.postEphemeral", "views.open", "views.update", "views.publish"}

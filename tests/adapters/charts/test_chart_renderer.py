@@ -10,6 +10,8 @@ from bot.core.rules.chart_data import Chart, ChartLine, render_labels
 from bot.i18n import render, use_language
 from bot.phrase import Phrase
 
+pytestmark = pytest.mark.slow
+
 
 def figure(lines: int = 1, seed: int = 1, steps: int = 200) -> Chart:
     source = random.Random(seed)
@@ -40,7 +42,6 @@ def near(wanted: str, found: set[tuple[int, int, int]]) -> bool:
     return any(all(abs(a - b) <= 6 for a, b in zip(parts, one, strict=True)) for one in found)
 
 
-@pytest.mark.slow
 def test_a_picture_is_as_wide_as_a_phone_shows_and_small_enough_to_load_there() -> None:
     from bot.adapters.charts.chart_renderer import render_chart
 

@@ -16,6 +16,8 @@ from bot.adapters.opentelemetry.trace_sender import ReportingExporter, TraceSend
 from bot.runtime.telemetry import OperationKind, OperationRecord, Outcome, Span
 from tests.adapters.opentelemetry.collector import collecting
 
+pytestmark = pytest.mark.slow
+
 TRACE, SPAN, PARENT = "5f3c0f6f0b6e4d0f9f5f1c2d3e4a5b6c", "8f2e4c6a0b1d3f5e", "0b1d3f5e8f2e4c6a"
 
 

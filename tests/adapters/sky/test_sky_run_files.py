@@ -14,6 +14,8 @@ from bot.core.model.rollout import RunFolder, SampleBatch, SampleOrder, SampleRe
 from bot.errors import Unavailable
 from tests.adapters.beds import NO_SSH
 
+pytestmark = pytest.mark.slow
+
 GREETS = 'echo "Welcome to node $1"; ' + NO_SSH
 
 

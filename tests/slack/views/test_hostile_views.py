@@ -49,8 +49,8 @@ from tests.hostile import HOSTILE, Maker, Special, refuse_unsafe, refuse_unseen
 from tests.slack.views.test_report_views import VALIDATED
 from tests.slack.views.test_run_thread import NOW, PACED, RUNS, waiting_for_approval
 
-FEW, MANY, PLENTY = range(3), range(3, 60), range(3, 300)
-"""Seeds: those of each run, of the longer runs, and those among which a rare state of a run is looked for."""
+ONE, FEW, MANY, PLENTY = range(1), range(1, 3), range(3, 60), range(3, 300)
+"""Seeds: of every check, of each run, of the longer runs, and those among which a rare state is looked for."""
 
 TRUSTED = {
     "mrkdwn": "makes markup of text and of our own phrases: tests/slack/views/test_mrkdwn*.py",
@@ -315,7 +315,13 @@ def refuse_unsafe_result(made: Any) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(BUILDERS) - set(EXCLUDED)))
 @pytest.mark.parametrize(
-    "seeds", [FEW, pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.thorough])], ids=["few", "many"]
+    "seeds",
+    [
+        ONE,
+        pytest.param(FEW, marks=pytest.mark.slow),
+        pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.thorough]),
+    ],
+    ids=["one", "few", "many"],
 )
 def test_nothing_from_outside_is_live_in_what_slack_gets(name: str, seeds: range) -> None:
     for seed in seeds:
