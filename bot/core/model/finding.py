@@ -139,6 +139,7 @@ class HealthRules:
         gap_chi2_high: chi-squared divergence of the two per token.
         gap_sample_size_low: effective share of the samples under importance weights.
         gap_weight_high: mean importance weight, or its inverse.
+        gap_rejected_share: share of tokens that rejection sampling leaves out (ours: no document sets a bound).
         gap_veto_share: share of sequences that a catastrophic token rules out (these five: the guide to verl's
             rollout correction).
         stale_versions_note, stale_versions_warning: mean number of versions of the weights between an answer and the
@@ -175,6 +176,7 @@ class HealthRules:
             last 40 steps carries it to cut_warning within so many more: rldoctor's run reaches 0.1 after 200 steps.
         length_shrunk_share: share of the mean response length at the start, if the reward has not risen meanwhile.
         length_gone_share, length_gone_tokens: the same whatever the reward; the two logs end at 0.6.
+        zero_rate_steps: steps in a row with a learning rate of 0; a warm-up from 0 has one.
         aborted_note, aborted_warning: share of responses without a single token.
         failed_rollout_steps: steps of the last five in which rollouts raised an error.
         padded_note, padded_warning: share of the samples of the last five steps that verl made up.
@@ -239,6 +241,7 @@ class HealthRules:
     gap_chi2_high: float = 1.0
     gap_sample_size_low: float = 0.3
     gap_weight_high: float = 2.0
+    gap_rejected_share: float = 0.5
     gap_veto_share: float = 0.1
     stale_versions_note: float = 2.0
     stale_versions_warning: float = 4.0
@@ -264,6 +267,7 @@ class HealthRules:
     length_shrunk_share: float = 0.25
     length_gone_share: float = 0.1
     length_gone_tokens: float = 8.0
+    zero_rate_steps: int = 10
     aborted_note: float = 0.05
     aborted_warning: float = 0.1
     failed_rollout_steps: int = 4

@@ -81,6 +81,7 @@ def list_advice() -> dict[str, str]:
 
 
 PARTIAL = {
+    "zero-learning-rate 0": "Check `optim.lr`, `optim.lr_warmup_steps_ratio`.",
     "model_code": "Set `model.use_remove_padding=False`, `engine.ulysses_sequence_parallel_size=1`.",
     "not-a-number 1": "Try another value of `engine.dtype`. Set `model.use_remove_padding=True`.",
     "reward-collapse 0": "Lower `optim.lr`.",
@@ -132,4 +133,5 @@ def test_advice_to_trust_the_authors_of_a_model_keeps_its_condition() -> None:
 def test_advice_on_the_learning_rate_says_which_way_to_change_it_by_the_parameter_of_the_recipe(name: str) -> None:
     run = running(takes_overrides=False, option_parameters=(RATE,))
     shown = render_advice(run, Phrase(list_advice()[name], run=run.id))
-    assert re.match("Check" if name == "gradient-vanished 0" else r"Lower|(?i:.*with a lower )`learning_rate`", shown)
+    is_checked = name in ("gradient-vanished 0", "zero-learning-rate 0")
+    assert re.match("Check" if is_checked else r"Lower|(?i:.*with a lower )`learning_rate`", shown)

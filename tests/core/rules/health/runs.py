@@ -170,6 +170,12 @@ SICK: Mapping[str, tuple[str, Callable[[int], list[StepMetrics]], int]] = {
         faded(100, "rollout_corr/rollout_is_eff_sample_size", 0.9, -0.03, 0.02),
         100,
     ),
+    "tokens that rejection sampling leaves out": (
+        "rollout-mismatch",
+        faded(100, "rollout_corr/rollout_rs_masked_fraction", 0.02, 0.03, 0.95),
+        100,
+    ),
+    "a learning rate that falls to 0": ("zero-learning-rate", fixed(100, modern, actor__lr=0.0), 100),
     "stale samples": ("stale-samples", stale, 100),
     "answers of old weights": (
         "stale-samples",

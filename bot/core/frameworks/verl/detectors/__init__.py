@@ -9,6 +9,11 @@ from bot.core.frameworks.verl.detectors.gradient import (
     detect_not_a_number,
     detect_vanished_gradient,
 )
+from bot.core.frameworks.verl.detectors.learning_rate import (
+    LEARNING_RATE,
+    ZERO_RATE_ADVICE,
+    detect_zero_learning_rate,
+)
 from bot.core.frameworks.verl.detectors.lost_rollouts import (
     FAILED_ROLLOUTS_ADVICE,
     PADDING_ADVICE,
@@ -170,6 +175,7 @@ DETECTORS = (
             "gap_chi2_high",
             "gap_sample_size_low",
             "gap_weight_high",
+            "gap_rejected_share",
             "gap_veto_share",
         ),
         advice=(ROLLOUT_GAP_ADVICE,),
@@ -214,6 +220,16 @@ DETECTORS = (
         thresholds=("vanished_gradient_share", "zero_gradient_share"),
         advice=(VANISHED_GRADIENT_ADVICE,),
         metrics=GRADIENT,
+    ),
+    Detector(
+        "zero-learning-rate",
+        "https://verl.readthedocs.io/en/latest/examples/config.html",
+        detect_zero_learning_rate,
+        persist_steps=1,
+        sign="the learning rate is 0, so that no step changes the model",
+        thresholds=("zero_rate_steps",),
+        advice=(ZERO_RATE_ADVICE,),
+        metrics=LEARNING_RATE,
     ),
     Detector(
         "saturated-groups",

@@ -77,6 +77,7 @@ GAP_SIGNS = (
     GapSign(list_gap_keys("chi2_token"), lambda rules: rules.gap_chi2_high, compare_above),
     GapSign(SAMPLE_SIZE, lambda rules: rules.gap_sample_size_low, compare_below),
     GapSign(list_gap_keys("rollout_is_mean"), lambda rules: rules.gap_weight_high, compare_weight),
+    GapSign(list_gap_keys("rollout_rs_masked_fraction"), lambda rules: rules.gap_rejected_share, compare_above),
     GapSign(list_gap_keys("rollout_is_veto_fraction"), lambda rules: rules.gap_veto_share, compare_above),
 )
 """The mean difference comes first: verl's FAQ looks at it before all others."""
