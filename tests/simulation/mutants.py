@@ -137,6 +137,12 @@ MUTANTS = (
         {"bot.adapters.sky.sdk_clusters.launch": launch_without_look},
     ),
     Mutant(
+        "a launch that comes second is withdrawn",
+        "no run is launched twice",
+        (Step("second bot"), QUICK, Step("pause at", ("sky.launch", 90)), LAUNCH, WAIT),
+        {"bot.adapters.sky.sdk_clusters.keep_first_launch": lambda _, request_id: request_id},
+    ),
+    Mutant(
         "a lost record of a launch is noticed",
         "no cluster is left",
         (QUICK, LAUNCH, SNAPSHOT, WAIT, ROLL_BACK, STOP, *MINUTES),
@@ -251,6 +257,12 @@ MUTANTS = (
         "each end is posted once",
         (*UP, SNAPSHOT, STOP, *MINUTES, ROLL_BACK, *MINUTES),
         {"bot.app.store_watch.find_store_change": never},
+    ),
+    Mutant(
+        "a store that was set back twice is noticed twice",
+        "each end is posted once",
+        (*UP, SNAPSHOT, STOP, *MINUTES, ROLL_BACK, STOP, *MINUTES, ROLL_BACK, STOP, *MINUTES),
+        {"bot.slack.outbound.doubtful_messages.DoubtfulMessages._start_again": never},
     ),
     Mutant(
         "a repeated delivery launches nothing",

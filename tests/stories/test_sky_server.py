@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -183,6 +183,24 @@ def test_a_request_that_is_forgotten_leaves_a_cluster_that_is_found_by_its_name(
     seen = cloud.observe([X])["verl-x"]
     assert (seen.cluster, seen.job) == (ClusterState.UP, JobState.RUNNING)
     assert cloud.launch(ORDER) == ""
+    assert server.world.launched == {"verl-x": 1}
+
+
+def test_a_launch_that_comes_after_the_launch_of_another_leader_is_withdrawn(
+    cloud: SkyCloud, server: SkyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This leader is paused just before its request, and the one that takes over launches meanwhile."""
+    launch = server.world.launch
+
+    def launch_after_another(cluster: str, task: dict[str, Any]) -> sky_world.Ask:
+        launch(cluster, task)
+        return launch(cluster, task)
+
+    monkeypatch.setattr(server.world, "launch", launch_after_another)
+    request_id = cloud.launch(ORDER)
+    shown(lambda: cloud.observe([X])["verl-x"].job is JobState.RUNNING)
+    first, second = (ask for ask in server.world.asks if ask.name == "sky.launch")
+    assert (request_id, first.status, second.status) == (first.id, "SUCCEEDED", "CANCELLED")
     assert server.world.launched == {"verl-x": 1}
 
 

@@ -211,6 +211,24 @@ def test_an_older_store_sends_no_message_again(bot: Bot, redis: Redis) -> None:
     assert len(stamps(bot) - before) == 1
 
 
+def test_a_store_that_is_set_back_twice_to_one_state_sends_no_message_again(bot: Bot, redis: Redis) -> None:
+    """The second time it has lost what was sent after the first, for which the bot had looked in vain before."""
+    run_id = bot.running()
+    put_back = copy_of(redis)
+    bot.ticks(2, seconds=10)
+    put_back()
+    bot.ticks(3, seconds=10)
+    bot.cloud.finish(f"verl-{run_id}", JobState.SUCCEEDED)
+    bot.ticks(12, seconds=10)
+    assert bot.run(run_id).status == "ended"
+    before = stamps(bot)
+    put_back()
+    bot.ticks(12, seconds=10)
+    assert bot.run(run_id).status == "ended"
+    assert times(bot, SET_BACK) == 2
+    assert len(stamps(bot) - before) == 1
+
+
 def test_a_card_is_edited_again_after_its_store_was_lost(bot: Bot, redis: Redis) -> None:
     run_id = bot.running()
     card = bot.run(run_id).messages.sent["card"].ts

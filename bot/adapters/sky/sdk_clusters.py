@@ -13,6 +13,7 @@ from bot.adapters.sky.sdk_client import is_no_answer, sdk_without_retries, trans
 from bot.adapters.sky.sky_records import ClusterRecord, ClusterSnapshot, JobRecord, LaunchRecord, ServerInfo
 from bot.core.model.cluster import AutostopSetting, ClusterState, JobState, RequestState
 from bot.core.model.recipe import Task
+from bot.errors import Unavailable
 from bot.phrase import Phrase, Text
 
 REQUEST_FIELDS = ["request_id", "name", "status", "cluster_name", "created_at", "user_id"]
@@ -124,7 +125,31 @@ def launch(cluster: str, task: Task) -> str:
             return ""
     valid_task = validate_task(task)
     with translate_errors():
-        return str(sdk.launch(valid_task, cluster_name=cluster))
+        # The check of the task takes seconds, and another bot may have launched meanwhile.
+        if earlier := newest_by_cluster(find_requests(cluster, finished=True, name=LAUNCH_REQUEST)).get(cluster):
+            return str(earlier.request_id)
+        request_id = str(sdk.launch(valid_task, cluster_name=cluster))
+    return keep_first_launch(cluster, request_id)
+
+
+def keep_first_launch(cluster: str, request_id: str) -> str:
+    """Return the id of the first launch request of a name, after the cancellation of this one if it is a later one.
+
+    A leader that is paused between its look and its request does not know that another has taken over and launched: no
+    check before the request can exclude that. Where SkyPilot does not answer, a job of the second request is cancelled
+    later; see `list_jobs`.
+    """
+    try:
+        with translate_errors():
+            launches = find_requests(cluster, finished=True, name=LAUNCH_REQUEST)
+            order = sorted(launches, key=lambda request: (request.created_at, request.request_id))
+            if not order or order[0].request_id == request_id:
+                return request_id
+            sdk = sdk_without_retries()
+            sdk.get(sdk.api_cancel([request_id], silent=True))
+            return str(order[0].request_id)
+    except Unavailable:
+        return request_id
 
 
 def is_foreign(labels: Mapping[str, str], task: Task) -> bool:

@@ -64,6 +64,7 @@ class DoubtfulMessages:
         self._max_lateness = max_lateness
         self._read_identity = read_identity
         self._looked_for: dict[str, set[str]] = {}
+        self._store_id = ""
 
     def verify(self, conversation: Conversation, step: MessageCheck) -> timedelta:
         """Look whether a message of unknown fate has arrived. Where the bot cannot see that, send it again, unless it
@@ -111,6 +112,7 @@ class DoubtfulMessages:
         that has changed the record, or must wait; None where the messages are to be sent.
         """
         identity, now = self._read_identity(), self._now()
+        self._start_again(identity)
         recorded_at = conversation.recorded_at or now
         looked_for = self._looked_for.get(conversation.name, ())
         keys = [message.key for message in messages if message.key not in looked_for]
@@ -144,6 +146,14 @@ class DoubtfulMessages:
         log.info("%s: %s are in Slack already", conversation.name, ", ".join(recovered))
         conversation.record.confirm(self._builder.link(recovered, conversation), conversation.channel)
         return IMMEDIATELY
+
+    def _start_again(self, identity: StoreIdentity) -> None:
+        """Forget which messages were looked for if the store has changed since: it may have lost the records of what
+        was sent after those looks, even if the same state of it has come back before.
+        """
+        if identity.id != self._store_id:
+            self._looked_for.clear()
+            self._store_id = identity.id
 
     def forget(self, name: str) -> None:
         """Forget which messages of a record were looked for: all are sent."""
