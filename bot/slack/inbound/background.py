@@ -170,8 +170,10 @@ def respond_by_url(respond: Respond, thread: str | None = None, fallback: Respon
 
     Args:
         thread: the thread of the button; without it, Slack shows the answer in the channel.
-        fallback: sends the answer where the URL takes none: it is used up after five answers or half an hour.
+        fallback: sends the answer where the URL takes none: it is used up after five answers or half an hour. Also the
+            last attempt is the fallback's: an answer may come twice, which is better than no answer.
     """
+    failures: list[Exception] = []
     place = {"thread_ts": thread} if thread else {}
 
     def send_answer(answer: Answer) -> None:
@@ -185,6 +187,11 @@ def respond_by_url(respond: Respond, thread: str | None = None, fallback: Respon
         except SlackRejected as error:
             # A sender of tables or charts shows in another way what Slack takes for malformed.
             if fallback is None or error.code in MALFORMED_CODES:
+                raise
+            fallback(answer)
+        except (SlackRateLimited, SlackUncertain) as error:
+            failures.append(error)
+            if fallback is None or len(failures) < MAX_DELIVERY_ATTEMPTS:
                 raise
             fallback(answer)
 

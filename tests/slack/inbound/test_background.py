@@ -3,6 +3,8 @@ from datetime import timedelta
 from threading import Event
 
 import pytest
+from slack_bolt import Respond
+from slack_sdk.webhook import WebhookResponse
 
 from bot.app.rate_limits import InteractivePriority
 from bot.errors import Unavailable, UserError
@@ -14,6 +16,7 @@ from bot.slack.inbound.background import (
     check_response,
     deliver,
     fits_acknowledgement,
+    respond_by_url,
 )
 from bot.slack.outbound.web_client import SlackRateLimited, SlackRejected, SlackUncertain
 from bot.slack.views.message import Answer, build_text_answer
@@ -23,6 +26,17 @@ from tests.waiting import SECONDS, eventually
 
 def text(words: str) -> Answer:
     return build_text_answer(escape(words))
+
+
+class AnsweringRespond(Respond):
+    """A response URL with these statuses, in this order."""
+
+    def __init__(self, statuses: tuple[int, ...]) -> None:
+        super().__init__(response_url="http://127.0.0.1:9/nowhere")
+        self.left = list(statuses)
+
+    def __call__(self, *_: object, **__: object) -> WebhookResponse:
+        return WebhookResponse(url="", status_code=self.left.pop(0), body="", headers={})
 
 
 def raising(error: Exception) -> Callable[[], Answer]:
@@ -59,6 +73,25 @@ def test_a_reply_is_made_again_where_slack_asks_to_wait(monkeypatch: pytest.Monk
 
     deliver(text("x"), reply)
     assert waits == [7, 1]
+
+
+@pytest.mark.parametrize("statuses", [(503, 503, 503), (429, 503, 503), (503, 429, 429)])
+def test_the_last_try_of_an_answer_that_its_url_does_not_take_is_another_way(
+    monkeypatch: pytest.MonkeyPatch, statuses: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(module, "pause", lambda _: None)
+    respond = AnsweringRespond(statuses)
+    told: list[Answer] = []
+    deliver(text("x"), respond_by_url(respond, fallback=told.append))
+    assert (told, respond.left) == ([text("x")], [])
+
+
+def test_an_answer_that_its_url_takes_at_last_comes_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "pause", lambda _: None)
+    respond = AnsweringRespond((503, 503, 200))
+    told: list[Answer] = []
+    deliver(text("x"), respond_by_url(respond, fallback=told.append))
+    assert (told, respond.left) == ([], [])
 
 
 def test_a_reply_that_slack_refuses_is_not_repeated() -> None:
