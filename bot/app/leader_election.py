@@ -24,6 +24,7 @@ class LeaderElection:
         owner: the name of this bot among those on its store.
         lease: how long a leader that is silent remains the leader.
         check_store: called by a leader before it acts: a changed store is noticed before anything is done by it.
+        follow_store: called by each other process, which may know of a change that the leader cannot notice.
         on_takeover: called when this process leads after it did not: what the former leader left is due now.
         leads: the last answer, for monitors, whose question renews nothing; None before the first.
     """
@@ -33,6 +34,7 @@ class LeaderElection:
     lease: timedelta
     check_store: Callable[[], object] = lambda: None
     on_takeover: Callable[[], None] = lambda: None
+    follow_store: Callable[[], object] = lambda: None
     leads: bool | None = None
 
     @property
@@ -51,6 +53,8 @@ class LeaderElection:
             if self.store.acquire_leadership(self.owner, self.lease):
                 self.check_store()
                 leads = True
+            else:
+                self.follow_store()
         finally:
             self.leads = leads
         if leads and before is False:

@@ -114,16 +114,31 @@ class StoreWatch:
             Unavailable: the store does not answer.
         """
         self._record_time()
+        current = self._compare(is_leader=True)
+        if current.unreported:
+            current = self._report(current.unreported, current)
+        return current
+
+    def follow(self) -> None:
+        """Compare the store while another process leads, which may be on a machine that did not know the store, and
+        notices no change. What is found is recorded, and reported by the leader.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        self._compare(is_leader=False)
+
+    def _compare(self, is_leader: bool) -> StoreIdentity:
+        """Return the identity of the store: a new one if it has changed, or if a leader finds none."""
         known = self.known or self.memory.read()
         current = self.store.get_identity()
         change = find_store_change(known, current)
-        if change or not current.id:
+        if change or (is_leader and not current.id):
             new = current.replace_by(uuid4().hex, known, change, self.now())
             current = self.store.replace_identity(current.id, new)
-        self.known = current
-        self._remember(current)
-        if current.unreported:
-            current = self._report(current.unreported, current)
+        if current.id:
+            self.known = current
+            self._remember(current)
         return current
 
     def _record_time(self) -> None:

@@ -129,13 +129,13 @@ def assemble(outside: Outside) -> Bot:
     store_watch = StoreWatch(
         store, outside.store_memory, announcer, now, lambda: scheduler.wake(SWEEP), outside.clock.catch_up
     )
-
     is_leader = LeaderElection(
         store,
         outside.owner_name,
         timedelta(seconds=settings.leader_lease_seconds),
         store_watch.check,
         lambda: scheduler.wake_all(LEADER_JOBS),
+        store_watch.follow,
     )
     interactive_priority = InteractivePriority()
     chart_publisher = ChartPublisher(slack, outside.chart_renderer, now)

@@ -19,8 +19,14 @@ class Candidate:
         self.store = RedisStore(redis)
         self.checks: list[str] = []
         self.takeovers: list[str] = []
+        self.follows: list[str] = []
         self.election = LeaderElection(
-            self.store, owner, LEASE, lambda: self.checks.append(owner), lambda: self.takeovers.append(owner)
+            self.store,
+            owner,
+            LEASE,
+            lambda: self.checks.append(owner),
+            lambda: self.takeovers.append(owner),
+            lambda: self.follows.append(owner),
         )
 
 
@@ -39,6 +45,7 @@ def test_one_of_two_leads_and_checks_the_store(first: Candidate, second: Candida
     assert not second.election()
     assert (first.election.leads, second.election.leads) == (True, False)
     assert (first.checks, second.checks) == (["first"], [])
+    assert (first.follows, second.follows) == ([], ["second"])
 
 
 def test_a_bot_that_leads_from_its_start_on_has_taken_nothing_over(first: Candidate) -> None:

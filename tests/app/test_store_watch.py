@@ -112,6 +112,42 @@ def test_a_standby_that_has_missed_a_change_notices_the_next_one(redis: Redis, t
     assert ["My database is empty" in report for report in reports(store)] == [True]
 
 
+@pytest.mark.parametrize("is_new", [False, True], ids=["it knew an older state", "it knew no state"])
+def test_a_change_that_the_leader_cannot_notice_is_noticed_by_another_process(
+    redis: Redis, tmp_path: Path, is_new: bool
+) -> None:
+    """The store is set back, and the bot that leads next has just started on another machine."""
+    store = RedisStore(redis)
+    follower, memory = watch(store, tmp_path / "follower"), tmp_path / "leader"
+    follower.check()
+    if not is_new:
+        watch(store, memory).check()
+    kept = {key: redis.dump(key) or b"" for key in redis.keys("*")}
+    store.acquire_leadership("another", timedelta(seconds=10))
+    follower.follow()
+    assert reports(store) == []
+    redis.flushall()
+    for key, value in kept.items():
+        redis.restore(key, 0, value)
+    leader = watch(store, memory)
+    leader.check()
+    assert reports(store) == []
+    follower.follow()
+    follower.follow()
+    assert reports(store) == []
+    identity = leader.check()
+    leader.check()
+    (report,) = reports(store)
+    assert "My database was set back to an older state" in report
+    assert identity.is_in_doubt(NOON)
+
+
+def test_a_process_that_follows_gives_an_empty_store_no_identity(redis: Redis, tmp_path: Path) -> None:
+    store = RedisStore(redis)
+    watch(store, tmp_path / "follower").follow()
+    assert store.get_identity().id == ""
+
+
 def test_messages_are_in_doubt_for_an_hour_from_the_report(redis: Redis, tmp_path: Path) -> None:
     store = RedisStore(redis)
     watching = watch(store, tmp_path / "memory")

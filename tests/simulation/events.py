@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from bot.core.model.store_identity import find_store_change
 from slack_playground.faults import Fault, Trouble
 from tests.doubles.sky_world import LIVE_JOBS, Pace
 from tests.simulation.steps import Value
@@ -194,13 +195,25 @@ def roll_back(life: "Schedule") -> None:
     kept, runs = life.snapshot
     life.outside.counts["store set back"] += 1
     life.account.store_was_set_back = True
-    if not any(robot.alive and robot.host.memory.identity for robot in life.robots.values()):
-        life.account.set_back_unseen = True
     if life.world.away is not None:  # neither the store nor the server that answers has heard of these
         life.account.cut_off |= {name.removeprefix("verl-") for name in life.world.away.clusters}
     life.account.lost_with_it |= set(life.list_runs()) - runs
     life.bed.restore(kept)
+    if may_be_unseen(life):
+        life.account.set_back_unseen = True
     life._trouble(600)
+
+
+def may_be_unseen(life: "Schedule") -> bool:
+    """Return whether no bot runs that knew the store, or one starts just now on a machine that did not know its newest
+    state, so that it may lead and send messages before another has noticed the change.
+    """
+    robots = life.robots.values()
+    if not any(robot.alive and robot.knows_store for robot in robots):
+        return True
+    current = life.bot.store.get_identity()
+    starting = [one for one in robots if not one.alive and life.is_due(one.host.name)]
+    return any(find_store_change(one.host.memory.identity, current) is None for one in starting)
 
 
 def store_refuses(life: "Schedule", seconds: Value) -> None:

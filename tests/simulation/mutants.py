@@ -118,6 +118,7 @@ SUCCEEDS = Step("job ends", (0, "SUCCEEDED"))
 MINUTES = (Step("wait", (60,)),) * 4
 SNAPSHOT, ROLL_BACK = Step("snapshot"), Step("roll back")
 UP = (QUICK, LAUNCH, WAIT)
+KILLED = (Step("kill", (0, 60)), Step("wait", (2,)))
 LOST_POST = Step("slack", ("chat.postMessage", "lost", 1))
 
 DECIDE, DOUBTFUL = "bot.core.rules.decide", "bot.slack.outbound.doubtful_messages"
@@ -263,6 +264,12 @@ MUTANTS = (
         "each end is posted once",
         (*UP, SNAPSHOT, STOP, *MINUTES, ROLL_BACK, STOP, *MINUTES, ROLL_BACK, STOP, *MINUTES),
         {"bot.slack.outbound.doubtful_messages.DoubtfulMessages._start_again": never},
+    ),
+    Mutant(
+        "a bot that does not lead compares the store too",
+        "each end is posted once",
+        (*UP, Step("second bot"), WAIT, SNAPSHOT, STOP, *MINUTES, *KILLED, ROLL_BACK, *MINUTES),
+        {"bot.app.store_watch.StoreWatch.follow": never},
     ),
     Mutant(
         "a repeated delivery launches nothing",

@@ -147,6 +147,10 @@ class Outside:
         if self.process is not None:
             self.process.reach(self.counts)
 
+    def is_store_answering(self) -> bool:
+        """Return whether the store answers now."""
+        return self.time >= max(self.store_trouble.refuses_until, self.store_trouble.hangs_until)
+
     def reach_store(self, is_transaction: bool) -> bool:
         """Note that the running process sends something to the store. Return whether the link breaks after it.
 

@@ -234,7 +234,13 @@ class TurnScheduler:
 
 
 class Robot:
-    """One life of a bot on a host."""
+    """One life of a bot on a host.
+
+    Attributes:
+        knows_store: whether it had a turn in which the store answered.
+    """
+
+    knows_store = False
 
     def __init__(
         self,
@@ -334,10 +340,12 @@ class Robot:
 
     def turn(self) -> None:
         """Run every job that is due, and those that they wake."""
+        can_read = self.outside.is_store_answering()
         try:
             with self.outside.running(self.process):
                 self.downloads.drain()
                 self.scheduler.run_due()
+            self.knows_store = self.knows_store or can_read
         except Killed:
             self.end()
 

@@ -260,6 +260,10 @@ class Schedule:
             if not robot.alive and self.outside.time >= self.down_until.get(name, 0.0):
                 self._start(name)
 
+    def is_due(self, name: str) -> bool:
+        """Return whether a bot that was killed starts again before the next turn of the others."""
+        return self.down_until.get(name, 0.0) <= self.outside.time + TURN_SECONDS
+
     def _kill(self, calls: Value, down: Value) -> None:
         name = next(iter(self.robots))
         self.robots[name].process.fatal = int(calls)
