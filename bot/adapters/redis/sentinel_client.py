@@ -1,9 +1,12 @@
 """A client of a Redis that Sentinels watch: they say which server is the primary now, also after a failover."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.connection import SSLConnection, parse_url
+from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from bot.config.sentinel_url import SENTINEL_URL, parse_sentinels
@@ -23,7 +26,7 @@ def create_sentinel_client(url: str, options: dict[str, Any]) -> Redis:
     if match is None:
         raise ValueError("the URL names no Sentinels")
     plain = f"redis{match['tls']}://{match['user'] or ''}localhost/{match['db'] or 0}{match['query'] or ''}"
-    own: dict[str, Any] = parse_url(plain)  # type: ignore[no-untyped-call]  # nor for this
+    own: dict[str, Any] = parse_url(plain)  # type: ignore[no-untyped-call]  # redis-py has no types
     del own["host"]
     if own.pop("connection_class", None) is SSLConnection:
         own["ssl"] = True
@@ -34,7 +37,16 @@ def create_sentinel_client(url: str, options: dict[str, Any]) -> Redis:
     has_own_password = "sentinel_password=" in (match["query"] or "")
     if "username" not in own and "password" in own and not has_own_password:
         named["password"] = own["password"]
-    sentinel = Sentinel(  # type: ignore[no-untyped-call]  # redis-py has no types for it
-        parse_sentinels(match["hosts"]), sentinel_kwargs=shared | named, **connection
-    )
+    hosts = parse_sentinels(match["hosts"])
+    asked = shared | share_time(options, len(hosts)) | named
+    sentinel = Sentinel(hosts, sentinel_kwargs=asked, **connection)  # type: ignore[no-untyped-call]  # nor for this
     return cast(Redis, sentinel.master_for(match["service"], db=database))  # type: ignore[no-untyped-call]  # nor here
+
+
+def share_time(options: Mapping[str, Any], hosts: int) -> dict[str, Any]:
+    """Return the options of a connection to one of several Sentinels, which are asked one after the other.
+
+    Together they take no longer than a server may, and none is asked twice: the caller's retry asks all of them again.
+    """
+    share = {key: options[key] / hosts for key in ("socket_timeout", "socket_connect_timeout")}
+    return {**share, "retry": Retry(NoBackoff(), 0)}

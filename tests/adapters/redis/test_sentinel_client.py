@@ -1,8 +1,9 @@
 """A store that real Sentinels watch: its primary dies, and the bot goes on with the replica."""
 
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -163,3 +164,29 @@ def test_sentinels_without_a_password_get_none(tmp_path: Path, user: str, query:
         RedisStore(client).add(a_run(), {})
         with Redis(port=port, password=PASSWORD) as redis:
             assert redis.exists("verl:run:ppo-7f3a")
+
+
+def test_silent_sentinels_are_each_asked_once_for_a_share_of_the_time_and_once_more() -> None:
+    with ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        hosts = ",".join(f"127.0.0.1:{one.getsockname()[1]}" for one in silent)
+        client = create_client(f"redis+sentinel://{hosts}/verl", answer_seconds=0.3)
+        stack.callback(close, client)
+        assert isinstance(client.connection_pool, SentinelConnectionPool)
+        for sentinel in client.connection_pool.sentinel_manager.sentinels:
+            asked = sentinel.connection_pool.connection_kwargs
+            assert asked["socket_timeout"] == asked["socket_connect_timeout"] == pytest.approx(0.1)
+        with pytest.raises(Unavailable):
+            check_connection(client)
+        assert [count_waiting(one) for one in silent] == [2, 2, 2]
+
+
+def count_waiting(server: socket.socket) -> int:
+    """Return how many connections wait to be accepted."""
+    server.setblocking(False)
+    count = 0
+    with suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+            count += 1
+    return count
