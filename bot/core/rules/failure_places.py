@@ -77,6 +77,9 @@ VERSION_DEMAND = re.compile(r"\b[A-Za-z][\w-]{1,40}(?:(?:>=|==|<=|~=)v?\d{1,5}\.
 MAX_DEMAND_CHARACTERS = 1000
 """Maximum characters of an error that are searched for it."""
 
+UNNAMED_VALUE = re.compile(r"(?:ValueError|NotImplementedError): (?:Unknown|Unsupported|unknown|unsupported)\b")
+"""Matches an error of a value that may be any: of a setting, of a model, or of the code's own."""
+
 SETTING_ERRORS = ("ValueError", "AssertionError", "NotImplementedError", "RuntimeError", "TypeError")
 """Classes of exceptions that are raised about a setting."""
 
@@ -116,6 +119,9 @@ class TracebackPlace:
 
     def refine(self, kind: FailureKind, error: str) -> FailureKind:
         """Return the kind of an error by the place where it was raised, and by what it names."""
+        if kind is FailureKind.CONFIG_VALUE and UNNAMED_VALUE.match(error):
+            by_place = self.refine(FailureKind.CODE_ERROR, error)
+            return kind if by_place in (FailureKind.CODE_ERROR, FailureKind.USER_CODE) else by_place
         places = (*reversed(self.outer), *self.innermost)
         exact = next((one.kinds[kind] for one in places if kind in one.kinds and is_error_of(error, one.errors)), None)
         is_library = bool(self.own_frame) and not is_user_code(self.own_frame)

@@ -41,7 +41,8 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     FailureTexts(
         FailureKind.MODEL_UNKNOWN,
         "repositorynotfounderror | revisionnotfounderror | is not a valid model identifier | "
-        "incorrect path_or_model_id | hfvalidationerror | does not appear to have a file named | "
+        "incorrect path_or_model_id | no supported config format | hfvalidationerror | "
+        "does not appear to have a file named | "
         "entrynotfounderror | no file named … found in directory | can't load tokenizer for | "
         "offlinemodeisenabled",
     ),
@@ -105,7 +106,8 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.GPU_UNSUPPORTED,
-        "flashattention only supports ampere | compute capability | bfloat16 is only supported | "
+        "flashattention only supports ampere | unsupported fa version | compute capability | "
+        "bfloat16 is only supported | "
         "does not support bfloat16 | only supported on gpus with compute capability | "
         "not supported on this gpu",
     ),

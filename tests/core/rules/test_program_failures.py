@@ -6,6 +6,8 @@ from bot.core.model.failure import FailureKind
 from bot.core.rules.failure_search import classify_failure
 
 ERRORS = [
+    (FailureKind.GPU_UNSUPPORTED, "ValueError: Unsupported FA version: None"),
+    (FailureKind.MODEL_UNKNOWN, "ValueError: No supported config format found in acme/llama-4b"),
     (FailureKind.DEVICE_MISMATCH, "AssertionError: Expects weight to be on the compute device cuda:1, was on cpu"),
     (FailureKind.MODEL_UNSUPPORTED, "ValueError: AcmeForCausalLM has no Acme implementation, and the other one fails"),
     (FailureKind.MODEL_UNSUPPORTED, "ValueError: Unsupported model acme_moe for now"),

@@ -115,6 +115,21 @@ AREAS = {
         "TypeError: no string",
         K.CHAT_TEMPLATE,
     ),
+    "a value that is unsupported, of weights": (
+        [FIT, ("mbridge/core/bridge.py", "load_weights")],
+        "NotImplementedError: Unsupported parameter name: layers.0.acme",
+        K.MODEL_UNSUPPORTED,
+    ),
+    "a value that is unsupported, of the engine": (
+        [FIT, ("vllm/v1/core/sched.py", "step")],
+        "ValueError: Unknown mode 7",
+        K.ROLLOUT_CODE,
+    ),
+    "a value that is unsupported, of a team's code": (
+        [("/root/mine/train.py", "main")],
+        "ValueError: Unknown mode 7",
+        K.CONFIG_VALUE,
+    ),
     "a setting by its name": ([FIT, ("vllm/a.py", "f")], "ValueError: max_num_seqs is 0", K.CONFIG_VALUE),
     "Ray's own error": ([FIT], "ray.exceptions.RaySystemError: System error: broken", K.EXCEPTION),
 }
