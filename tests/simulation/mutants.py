@@ -13,6 +13,7 @@ from bot.core.frameworks import FRAMEWORK
 from bot.core.model.orphan import Ownership
 from bot.core.rules.actions import Close
 from bot.core.rules.waiting_runs import decide_waiting
+from bot.slack.inbound.background import respond_by_url
 from bot.slack.outbound.run_notifier import RunNotifier
 from tests.simulation.steps import Step
 
@@ -44,6 +45,11 @@ def tear_down_without_cancel(cluster: str) -> None:
     """Request a removal, and leave a launch under way alone."""
     with translate_errors():
         sdk_without_retries().down(cluster)
+
+
+def respond_without_fallback(respond: Any, thread: str | None = None, **_: Any) -> Any:
+    """Return a responder that knows no other way than its URL."""
+    return respond_by_url(respond, thread)
 
 
 def begin_without_record(record: Any, _: Any) -> bool:
@@ -293,7 +299,13 @@ MUTANTS = (
         "an answer is sent again",
         "each request is answered",
         (QUICK, LAUNCH, Step("slack", ("response_url", "limited", 1)), Step("ask", ("U0ANA", "cost"))),
-        {"bot.slack.inbound.background.MAX_DELIVERY_ATTEMPTS": 1},
+        {"bot.slack.inbound.background.deliver": lambda answer, responder: responder(answer)},
+    ),
+    Mutant(
+        "the last try of an answer goes another way",
+        "each request is answered",
+        (QUICK, LAUNCH, Step("slack", ("response_url", "broken", 3)), Step("ask", ("U0ANA", "cost"))),
+        {"bot.slack.inbound.background.respond_by_url": respond_without_fallback},
     ),
     Mutant(
         "what a run has cost is recorded",
