@@ -43,6 +43,7 @@ from bot.core.rules.monthly_budget import (
     record_final_spending,
     record_requester_month,
     record_thresholds,
+    show_requester_month,
     sum_external_spending,
     sum_spending,
 )
@@ -227,6 +228,14 @@ class MonthlyBudgetService:
         ledger, now = self.store.get_ledger(), self.now()
         month, runs = format_month(now, self.timezone), self.store.list_open_runs()
         return list_cap_usage(self.read_policy(), ledger, runs, user, channel, now, month)
+
+    def show_requester_months(self, runs: Sequence[Run]) -> list[Run]:
+        """Return runs that wait for an approver with their requesters' monthly budgets to the cent, for a page that
+        shows the same months beside them. Nothing is recorded.
+        """
+        ledger, now = self.store.get_ledger(), self.now()
+        costs, month = list_open_costs(self.store.list_open_runs(), now), format_month(now, self.timezone)
+        return [show_requester_month(run, ledger, self.read_policy(), costs, month) for run in runs]
 
     def set_monthly_budget(self, command: SetMonthlyBudget, caller: Requester) -> float:
         """Record the monthly budget of a channel, a person or the workspace, in dollars.

@@ -190,6 +190,7 @@ class RunService:
             self.refuse(Act.READ, caller)
             raise
         self.refuse(act, caller, target)
+        gone = gone and not (target.is_finished and not target.observed.memory.is_lost)  # there is nothing to confirm
         if gone and not target.observed.memory.is_lost:
             message = Phrase(
                 "SkyPilot remembers {run}, so I can check its machines without your confirmation.", run=f"`{target.id}`"

@@ -162,6 +162,19 @@ def test_an_approval_over_a_spent_month_names_the_amounts_and_how_to_raise_it(bo
     assert "is approved and launching" in bot.say("approve smoke-0002", user=LEA)
 
 
+def test_home_shows_the_month_of_a_request_to_the_cent_at_any_time(bot: Bot) -> None:
+    bot.policy = replace(POLICY, person=Caps(dollars_per_month=1000), approve_above_dollars=25)
+    bot.running("launch smoke nodes=2 budget=20")
+    bot.say("launch smoke nodes=2 lease=24 budget=60")
+    for _ in range(3):
+        bot.tick(60)
+        bot.check_monthly_budgets()
+        waiting = bot.opens_page(LEA)
+        assert amount(rf"has spent {AMOUNT} of \$1000", waiting.replace(",", "")) == amount(
+            rf"Workspace · .*?{AMOUNT} spent", waiting
+        )
+
+
 @pytest.mark.parametrize(
     ("month", "advice"),
     [

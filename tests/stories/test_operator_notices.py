@@ -152,6 +152,19 @@ def test_what_skypilot_shows_is_not_gone_by_a_persons_word(bot: Bot) -> None:
     assert bot.run().status == "running"
 
 
+def test_of_an_ended_run_that_skypilot_has_shown_a_person_need_confirm_nothing(bot: Bot) -> None:
+    bot.running("launch smoke")
+    bot.cloud.removes = False
+    bot.say(f"stop {RUN_ID}")
+    bot.ticks(2)
+    assert "has already ended, and its cluster is being deleted" in bot.say(f"stop {RUN_ID} gone=yes")
+    bot.ticks(2)
+    assert bot.run().status == "stopping", "a person's word deletes no machine that SkyPilot shows"
+    bot.cloud.removes = True
+    bot.ticks(5, seconds=120)
+    assert "No machine of it is running." in bot.say(f"stop {RUN_ID} gone=yes")
+
+
 def without_an_id(bot: Bot) -> None:
     """As a record of an older version, which lost its run to a server that had forgotten."""
 

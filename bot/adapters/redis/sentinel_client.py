@@ -38,8 +38,8 @@ def create_sentinel_client(url: str, options: dict[str, Any]) -> Redis:
     if "username" not in own and "password" in own and not has_own_password:
         named["password"] = own["password"]
     hosts = parse_sentinels(match["hosts"])
-    asked = shared | share_time(options, len(hosts)) | named
-    sentinel = Sentinel(hosts, sentinel_kwargs=asked, **connection)  # type: ignore[no-untyped-call]  # nor for this
+    sentinel_kwargs = shared | share_time(options, len(hosts)) | named
+    sentinel = Sentinel(hosts, sentinel_kwargs=sentinel_kwargs, **connection)  # type: ignore[no-untyped-call]  # nor for this
     return cast(Redis, sentinel.master_for(match["service"], db=database))  # type: ignore[no-untyped-call]  # nor here
 
 

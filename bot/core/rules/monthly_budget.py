@@ -102,6 +102,17 @@ def record_requester_month(run: Run, ledger: Ledger, policy: Policy, costs: Mapp
     Args:
         costs: what each open run has cost so far.
     """
+    shown = show_requester_month(run, ledger, policy, costs, month)
+    before, after = (one.approval.facts.month if one.approval and one.approval.facts else None for one in (run, shown))
+    return shown if before is None or after is None or is_material_change(before, after) else run
+
+
+def show_requester_month(run: Run, ledger: Ledger, policy: Policy, costs: Mapping[str, float], month: str) -> Run:
+    """Return a run that waits for an approver with its requester's monthly budget to the cent; any other as it is.
+
+    Args:
+        costs: what each open run has cost so far.
+    """
     approval = run.approval
     if run.status is not RunStatus.AWAITING_APPROVAL or approval is None or approval.by or approval.facts is None:
         return run
@@ -109,8 +120,6 @@ def record_requester_month(run: Run, ledger: Ledger, policy: Policy, costs: Mapp
     limit = ledger.get_cap(policy, Scope.PERSON, Measure.DOLLARS_PER_MONTH, launch)
     usage = compute_month_usage(ledger.without_run(run.id), launch.budget_key(Scope.PERSON), Scope.PERSON, costs, month)
     shown = None if limit is None else RequesterMonth(round(usage.spent, 2), round(usage.reserved, 2), limit)
-    if shown and approval.facts.month and not is_material_change(approval.facts.month, shown):
-        return run
     return replace(run, approval=replace(approval, facts=replace(approval.facts, month=shown)))
 
 

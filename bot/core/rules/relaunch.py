@@ -14,7 +14,7 @@ from bot.core.model.run_plan import RunPlan
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.training_framework import Framework
 from bot.core.rules.override_checks import find_engine
-from bot.core.rules.save_grace import checkpoint_outlives_cluster
+from bot.core.rules.save_grace import checkpoint_outlives_cluster, may_have_trained
 from bot.core.rules.unknown_checkpoints import is_checkpoint_unknown
 from bot.core.rules.unstarted_runs import is_unstarted
 from bot.errors import UserError
@@ -129,6 +129,10 @@ def explain_absent_checkpoint(run: Run) -> Phrase:
             step=step,
             place=store,
         )
+    if run.checkpoint_rescue.no_checkpoint_at:
+        return Phrase("its cluster had no checkpoint.")
+    if run.training.progress.step is None and step is None and not may_have_trained(run):
+        return Phrase("it ended before its training began, so it has no checkpoint.")
     if not is_checkpoint_unknown(run):
         return Phrase("none of its checkpoints was kept when its cluster was deleted.")
     return Phrase(

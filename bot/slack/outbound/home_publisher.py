@@ -159,7 +159,7 @@ class HomePublisher:
             own_runs,
             queries.redact_for(actor, team_runs),
             queries.redact_for(actor, ended_runs),
-            approvals,
+            self._service.monthly_budgets.show_requester_months(approvals),
             self._list_budgets(actor.user, [*endangered_runs, *own_runs]),
             self._list_schedules(actor),
             actor.user,

@@ -70,7 +70,7 @@ ACTION_PHRASES: Mapping[str, str] = {
     "ask for removal": N_("requested the deletion of its cluster"),
     "set autostop": N_("set its autostop"),
     "put off autostop": N_("postponed its autostop"),
-    "fetch model": N_("began to download its model"),
+    "fetch model": N_("began to look for a checkpoint to download"),
     "alarm": N_("warned that its cluster is still up"),
     "change": N_("changed its record"),
     "forget": N_("deleted its records"),

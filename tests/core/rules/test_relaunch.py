@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bot.core.frameworks import FRAMEWORK
+from bot.core.model.checkpoint import CheckpointRescue
 from bot.core.model.failure import FailureKind, FailureSummary
 from bot.core.model.launch_plan import LaunchPlan, build_launch_plan
 from bot.core.model.progress import Progress
@@ -100,6 +101,22 @@ UNREAD = {"resumes": True, "checkpoints_ephemeral": True, "progress": TRAINED, "
             {"status": RunStatus.ENDED, "log_saved_at": at(60)},
             "none of its checkpoints was kept when its cluster was deleted.",
             id="its log was read to the end",
+        ),
+        pytest.param(
+            {"status": RunStatus.ENDED, "checkpoint_rescue": CheckpointRescue(no_checkpoint_at=at(60))},
+            "its cluster had no checkpoint.",
+            id="its cluster was searched",
+        ),
+        pytest.param(
+            {
+                "status": RunStatus.ENDED,
+                "progress": Progress(),
+                "running_at": None,
+                "job": None,
+                "reason": Reason.LEASE_EXPIRED,
+            },
+            "it ended before its training began, so it has no checkpoint.",
+            id="its lease ended while it was launching",
         ),
         pytest.param(
             {"status": RunStatus.ENDED, "checkpoints_ephemeral": False, "checkpoint_store": "volume m"},
