@@ -7,9 +7,15 @@ from enum import Enum
 from bot.core.model.progress import Progress
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
+from bot.core.rules.health.stall import STALL_NAME
 
 MAX_FORECAST = timedelta(days=365)
 """Maximum remaining time that is forecast. A log that gives more is not precise enough for any date."""
+
+MAX_SILENCE, MAX_SILENT_STEPS = timedelta(minutes=30), 10
+"""Time and steps at the run's pace without a step, both at once, after which no end is forecast: a validation or a
+checkpoint is done by then.
+"""
 
 
 class Horizon(Enum):
@@ -57,9 +63,28 @@ def estimate_end(progress: Progress, now: datetime) -> datetime | Horizon | None
     return max(since + timedelta(seconds=pace), now) + timedelta(seconds=pace * (steps_left - 1))
 
 
+def estimate_run_end(run: Run, now: datetime) -> datetime | Horizon | None:
+    """Return when the last step of a run will be done; None where it does not train, or its steps have stopped."""
+    trains = run.status is RunStatus.RUNNING and not run.is_finished
+    return estimate_end(run.training.progress, now) if trains and not has_stopped_stepping(run, now) else None
+
+
+def has_stopped_stepping(run: Run, now: datetime) -> bool:
+    """Return whether the pace of a run says nothing of its future: it hangs, or no step was seen for too long."""
+    progress = run.training.progress
+    if run.training.health.find_open(STALL_NAME) is not None:
+        return True
+    if not progress.stepped_at:
+        return False
+    silence_seconds = now.timestamp() - progress.stepped_at
+    return silence_seconds > max(MAX_SILENCE.total_seconds(), MAX_SILENT_STEPS * (progress.seconds_per_step or 0.0))
+
+
 def build_forecast(run: Run, now: datetime) -> Forecast | None:
-    """Return the forecast of a run that trains; None before its first steps, and once it has finished."""
-    end = estimate_end(run.training.progress, now) if run.status is RunStatus.RUNNING and not run.is_finished else None
+    """Return the forecast of a run that trains; None before its first steps, while they have stopped, and once it has
+    finished.
+    """
+    end = estimate_run_end(run, now)
     if end is None:
         return None
     spent_dollars, rate = run.cost(now), run.spending.hourly_rate

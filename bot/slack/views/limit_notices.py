@@ -19,7 +19,7 @@ from bot.core.rules.forecast import (
     check_budget_forecast,
     check_budget_spent,
     check_lease_end,
-    estimate_end,
+    estimate_run_end,
     name_budget_mute,
 )
 from bot.phrase import N_
@@ -299,7 +299,7 @@ def describe_lease(run: Run, now: datetime, warning: LeaseEnding | None, end: da
         return join_markup_sentences(render_phrase(LEASE_ENDED, **about), continues)
     if warning:
         left = wording.format_duration(warning.within)
-        needed = describe_time_needed(run, estimate_end(run.training.progress, now), end, now)
+        needed = describe_time_needed(run, estimate_run_end(run, now), end, now)
         stop = continues or render_phrase(STOPS_AT_LEASE_END)
         return join_markup_sentences(render_phrase(LEASE_ENDS, left=left, **about), stop, needed)
     if not run.is_finished:

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.model.finding import Finding, Severity
+from bot.core.model.health_state import HealthState
 from bot.core.model.money import Rate
 from bot.core.model.progress import Progress, StepTime
 from bot.core.model.run_state import Reason
 from bot.core.rules.forecast import Horizon, build_forecast, estimate_end
+from bot.core.rules.health.stall import STALL_NAME
 from tests.builders import NOON, at, running
 
 ON_ITS_WAY = Progress(40, 100, stepped_at=at(2400).timestamp(), step_times=(StepTime(60.0),) * 10)
@@ -55,11 +58,34 @@ def test_without_a_price_there_is_an_end_and_no_cost(rate: Rate | None) -> None:
     assert found.dollars is None
 
 
+@pytest.mark.parametrize(
+    ("pace", "silence_seconds", "is_forecast"),
+    [
+        pytest.param(60.0, 1700, True, id="many steps late, and perhaps in a validation"),
+        pytest.param(60.0, 1900, False, id="half an hour late"),
+        pytest.param(600.0, 5900, True, id="long steps"),
+        pytest.param(600.0, 6100, False, id="ten long steps late"),
+    ],
+)
+def test_a_run_whose_steps_have_stopped_has_no_forecast(pace: float, silence_seconds: int, is_forecast: bool) -> None:
+    progress = replace(ON_ITS_WAY, step_times=(StepTime(pace),) * 10)
+    run = running(progress=progress, rate=Rate(6.0, "x"), budget_dollars=1000.0)
+    assert (build_forecast(run, at(2400 + silence_seconds)) is not None) is is_forecast
+
+
+def test_a_run_that_hangs_has_no_forecast() -> None:
+    stall = Finding(STALL_NAME, Severity.STOP, 40, at(2400).timestamp(), "It hangs.", "", "Look at it.", "")
+    health = HealthState(open_findings=(stall,))
+    run = running(progress=ON_ITS_WAY, rate=Rate(6.0, "x"), budget_dollars=100.0)
+    run = replace(run, training=replace(run.training, health=health))
+    assert build_forecast(run, at(2430)) is None
+
+
 def test_a_run_that_is_over_has_no_forecast() -> None:
     assert build_forecast(running(progress=ON_ITS_WAY).begin_teardown(Reason.STOPPED, None, NOON), at(2400)) is None
 
 
-@given(st.integers(1, 99), st.floats(0.1, 1e4), st.integers(0, 10**6), st.floats(0.01, 1e4))
+@given(st.integers(1, 99), st.floats(0.1, 1e4), st.integers(0, 1800), st.floats(0.01, 1e4))
 def test_the_end_is_never_before_now_and_costs_at_least_what_is_spent(
     step: int, pace: float, later: int, budget: float
 ) -> None:
