@@ -302,16 +302,16 @@ MONTH_SPENT = {
 }
 MONTH_TOO_FULL = {
     Scope.PERSON: N_(
-        "`{run}` would exceed the monthly budget of {person}: it may spend ${more}; of ${cap}, ${spent} is "
-        "spent and ${reserved} is reserved."
+        "`{run}` would exceed the monthly budget of {person}: its budget of ${more} is reserved at its launch; of "
+        "${cap}, ${spent} is spent and ${reserved} is reserved."
     ),
     Scope.TEAM: N_(
-        "`{run}` would exceed the monthly budget of {channel}: it may spend ${more}; of ${cap}, ${spent} is "
-        "spent and ${reserved} is reserved."
+        "`{run}` would exceed the monthly budget of {channel}: its budget of ${more} is reserved at its launch; of "
+        "${cap}, ${spent} is spent and ${reserved} is reserved."
     ),
     Scope.WORKSPACE: N_(
-        "`{run}` would exceed the workspace's monthly budget: it may spend ${more}; of ${cap}, ${spent} is spent "
-        "and ${reserved} is reserved."
+        "`{run}` would exceed the workspace's monthly budget: its budget of ${more} is reserved at its launch; of "
+        "${cap}, ${spent} is spent and ${reserved} is reserved."
     ),
 }
 

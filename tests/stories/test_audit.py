@@ -367,7 +367,7 @@ def test_a_run_that_ended_by_itself_is_not_said_to_have_been_stopped_by_the_bot(
     bot.ticks(8, seconds=30)
     shown = bot.say(f"history {RUN}")
     assert "`verlbot` saw that it failed" in shown
-    assert "stopped it" not in shown
+    assert "to stop it" not in shown
     assert "outcome: failed" in shown
     bot.say("audit what=stop")
     assert "No matching events." in bot.told()
@@ -379,8 +379,8 @@ def test_an_end_by_the_bot_is_found_as_a_stop(under: Made) -> None:
     bot = under(ADMIN_ANA)
     outlive_its_lease(bot)
     bot.say("audit what=stop")
-    assert "`verlbot` stopped it: lease ended" in bot.told()
-    assert "`verlbot` stopped it: lease ended" in bot.say(f"history {RUN}")
+    assert "`verlbot` began to stop it: lease ended" in bot.told()
+    assert "`verlbot` began to stop it: lease ended" in bot.say(f"history {RUN}")
 
 
 def test_a_decline_is_found_by_the_word_that_the_history_shows(under: Made) -> None:

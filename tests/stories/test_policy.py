@@ -444,7 +444,7 @@ def test_an_approval_does_not_override_a_month_that_is_spent(under: Made) -> Non
     bot.say("launch smoke budget=9")
     bot.say("budget team 6", user=LEA)
     refused = bot.say(f"approve {RUN}", user=LEA)
-    assert "would exceed the monthly budget of <#C0TRAIN>: it may spend $9.00; of" in refused
+    assert "would exceed the monthly budget of <#C0TRAIN>: its budget of $9.00 is reserved at its launch; of" in refused
     assert "Type this first, then approve: `/verl budget team 9` in <#C0TRAIN>." in refused
     assert bot.run().status == "awaiting_approval"
     bot.say("budget team 60", user=LEA)

@@ -19,6 +19,7 @@ LAUNCH_ENDS = (Reason.LAUNCH_FAILED, Reason.STOPPED, Reason.CANCELLED_EXTERNALLY
 """Reasons that may end a launch before there is a cluster."""
 
 STOPPED_BEFORE = N_("{person} stopped it before it had machines.")
+STOPPED_LAUNCHING = N_("{person} stopped it while its machines were being launched.")
 
 
 def is_unstarted(run: Run) -> bool:
@@ -42,7 +43,8 @@ def explain_unstarted(run: Run) -> Text:
     if run.reason is Reason.REFUSED:
         return join_sentences(Phrase(OTHER_TASK), detail)
     if run.reason is Reason.STOPPED and stopped_by and stopped_by != DEMO:
-        return join_sentences(Phrase(STOPPED_BEFORE, person=name_person(stopped_by)), detail)
+        phrase = STOPPED_BEFORE if run.launch.first_requested_at is None else STOPPED_LAUNCHING
+        return join_sentences(Phrase(phrase, person=name_person(stopped_by)), detail)
     known = UNSTARTED_PHRASES.get(run.reason, "") if run.reason else ""
     return join_sentences(Phrase(known) if known else "", detail)
 

@@ -75,7 +75,7 @@ def build_end_buttons(run: Run) -> list[Block]:
 def build_menu(run: Run) -> Block | None:
     """Return the menu of a card; None where it would be empty."""
     choices = {f"{COPY_COMMAND} {run.id}": render_phrase("Copy command")}
-    if not run.is_finished and run.launch.first_requested_at is not None:
+    if not run.is_finished and run.launch.first_requested_at is not None and not run.requests.stop_requested_by:
         choices |= {
             f"{CHANGE_LEASE} {run.id}": render_phrase("Extend…"),
             f"{CHANGE_BUDGET} {run.id}": render_phrase("Change budget…"),

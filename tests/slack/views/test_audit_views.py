@@ -25,7 +25,7 @@ def test_an_end_is_in_words_and_names_the_bot_as_actor_only_where_it_was(reason:
         Reason.LEASE_EXPIRED,
         Reason.SICK,
     }
-    assert ("`verlbot` stopped it" in shown) == (reason in bot_stops)
+    assert ("`verlbot` began to stop it" in shown) == (reason in bot_stops)
     assert "_" not in shown.replace("date_short_pretty", "")
     assert "by rule" not in shown
 
