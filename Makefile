@@ -42,7 +42,7 @@ else
 LEFT_OUT := and not long and not thorough
 endif
 
-test: $(READY) page-where-possible  ## what is promised, most of it once, in about seven minutes: before every push
+test: $(READY) page-where-possible  ## what is promised, most of it once, in five to six minutes: before every push
 	$(BIN)/pytest -m "alone and not slurm and not verl $(LEFT_OUT)" $(ALONE)
 	$(BIN)/pytest -m "not alone and not slurm and not verl $(LEFT_OUT)" $(WHOLE) --numprocesses=4 --dist=worksteal
 

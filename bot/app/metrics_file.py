@@ -21,7 +21,7 @@ RETRY_MINUTES = 5
 READS_AT_ONCE = 2
 """Maximum files that are read at once, half of the threads that act: a stop must not wait for them."""
 
-NO_FILE_YET = N_("The training has written no such file yet.")
+NO_FILE = N_("There is no such file.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +75,4 @@ class MetricsFileReader:
     def _read_part(self, run: Run, position: FilePosition) -> FilePart | Text:
         """Return the new part, or that there is no file."""
         part = self.files.read_new_metrics(run.cluster_ref, locate_run_folder(run), run.plan.files.metrics, position)
-        return part if part.position.name else Phrase(NO_FILE_YET)
+        return part if part.position.name else Phrase(NO_FILE)

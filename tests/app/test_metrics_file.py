@@ -94,7 +94,7 @@ def test_a_run_without_a_file_says_so(bot: Bot) -> None:
     launched(bot)
     assert "Metrics:" not in bot.say(f"status {RUN}")
     show(bot, 1)
-    assert "Metrics: from the console. The training has written no such file yet." in bot.say(f"status {RUN}")
+    assert "Metrics: from the console. There is no such file." in bot.say(f"status {RUN}")
 
 
 class Killed(BaseException):
