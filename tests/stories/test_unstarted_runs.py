@@ -5,6 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from bot.core.model.run_requests import RunRequests
+from bot.core.model.run_state import Reason
+from bot.core.rules.unstarted_runs import explain_unstarted, is_unstarted
+from tests.builders import NOON, a_run
 from tests.story import BEN, OPEN, Bot
 
 RUN = "ppo-0001"
@@ -106,3 +110,13 @@ def test_one_that_launches_has_no_samples_yet_and_its_cluster_is_not_asked(bot: 
     answer = bot.say(line)
     assert "`ppo-0001` is launching and has no samples yet." in answer
     assert "The training writes them at the end of each" in answer
+
+
+def test_one_that_was_stopped_while_skypilot_made_its_machines_is_not_said_to_have_had_none() -> None:
+    run = replace(a_run(), requests=RunRequests().stop("U0ANA", NOON))
+    launching = run.record_launch_request(NOON).begin_teardown(Reason.STOPPED, None, NOON)
+    withdrawn = run.begin_teardown(Reason.STOPPED, None, NOON)
+    assert is_unstarted(launching)
+    assert is_unstarted(withdrawn)
+    assert str(explain_unstarted(launching)) == "@U0ANA stopped it while its machines were being launched."
+    assert str(explain_unstarted(withdrawn)) == "@U0ANA stopped it before it had machines."

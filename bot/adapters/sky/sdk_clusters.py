@@ -118,7 +118,7 @@ def launch(cluster: str, task: Task) -> str:
         existing = sdk.get(sdk.status([cluster], all_users=True, **SUMMARY_OPTIONS))
         if any(is_foreign(row["labels"] or {}, task) for row in existing):
             return FOREIGN
-        if earlier := newest_by_cluster(find_requests(cluster, finished=True, name=LAUNCH_REQUEST)).get(cluster):
+        if earlier := find_newest_launch(cluster):
             return str(earlier.request_id)
         # A cluster without a request: SkyPilot has forgotten the launch, and would launch again.
         if existing or cluster in list_known_clusters():
@@ -126,7 +126,7 @@ def launch(cluster: str, task: Task) -> str:
     valid_task = validate_task(task)
     with translate_errors():
         # The check of the task takes seconds, and another bot may have launched meanwhile.
-        if earlier := newest_by_cluster(find_requests(cluster, finished=True, name=LAUNCH_REQUEST)).get(cluster):
+        if earlier := find_newest_launch(cluster):
             return str(earlier.request_id)
         request_id = str(sdk.launch(valid_task, cluster_name=cluster))
     return keep_first_launch(cluster, request_id)
@@ -269,12 +269,17 @@ def newest_by_cluster(requests: Iterable[Any]) -> dict[str, Any]:
     return {request.cluster_name: request for request in sorted(requests, key=lambda request: request.created_at)}
 
 
+def find_newest_launch(cluster: str) -> Any | None:
+    """Return the newest launch request of a cluster's name; None where SkyPilot has none, or has forgotten it."""
+    return newest_by_cluster(find_requests(cluster, finished=True, name=LAUNCH_REQUEST)).get(cluster)
+
+
 def find_last_launch(cluster: str) -> LaunchRecord | None:
     """Return the newest launch request of a cluster, with why it failed.
 
     Returns None where SkyPilot has none, or has forgotten it.
     """
-    latest = newest_by_cluster(find_requests(cluster, finished=True, name=LAUNCH_REQUEST)).get(cluster)
+    latest = find_newest_launch(cluster)
     if latest is None:
         return None
     request = REQUEST_STATES[latest.status]
