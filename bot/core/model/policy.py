@@ -218,8 +218,8 @@ class Policy:
             kind.
         fairness: how much one person may request in a minute.
         confirm_above_dollars: a typed launch with a larger budget needs a confirmation first.
-        approve_above_dollars: a launch that may cost more waits for an approver other than the requester; the launches
-            of one person within a day count together.
+        approve_above_dollars: a launch that may cost more waits for an approver other than the requester; so does
+            one that brings the most that the launches of one person within a day can cost above it.
         approve_above_gpu_hours: likewise; approve_unpriced: whether a launch without a known price waits too.
         approval_timeout_hours: how long it waits.
         lease_warnings_minutes: minutes before the end of a lease at which its run is warned, if the run has lived as

@@ -121,7 +121,8 @@ class LaunchFacts:
         dollars: the larger of its budget and of its hourly rate × its lease.
         gpu_hours: GPU-hours of all its nodes over its whole lease.
         unpriced: whether its price was looked up and none is known.
-        day_dollars: dollars of everything that the same person has launched within a day, this launch included.
+        day_dollars: the most that everything can cost that the same person has launched within a day, this launch
+            included: an ended run counts with its cost.
         month: the person's monthly budget, as the last check showed it; None where none is set.
         max_dollars: the most that it can cost by these limits, which is what an approver is shown; None in records of
             earlier versions.

@@ -13,16 +13,16 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import Approval, ApprovalCause, LaunchFacts, PolicyHit, RunStatus
 from bot.core.rules.limit_changes import find_raising_act
 from bot.errors import Denied
-from bot.phrase import N_, Phrase, Text, join_sentences
+from bot.phrase import N_, Phrase, Text, join_sentences, name_person
 
 LAUNCH_WINDOW = timedelta(days=1)
 """Launches of one person within this time count together."""
 
 
 def weigh_dollars(run: Run) -> float:
-    """Return the dollars that a run is weighed by: its budget, or its rate × its lease where that is more.
+    """Return the dollars that one launch is weighed by: its budget, or its rate × its lease where that is more.
 
-    It can cost at most the smaller of the two (`compute_max_dollars`), which is what an approver is shown.
+    It can cost at most the smaller of the two (`compute_max_dollars_of_run`), which is what an approver is shown.
     """
     hours = run.limits.lease / timedelta(hours=1)
     return max(
@@ -31,18 +31,23 @@ def weigh_dollars(run: Run) -> float:
     )
 
 
+def compute_max_dollars_of_run(run: Run) -> float:
+    """Return the most that a run can cost by its limits, in dollars, as its card says it."""
+    return compute_max_dollars(run.limits.budget_dollars, run.limits.lease, run.spending.hourly_rate)
+
+
 def count_launch_dollars(run: Run) -> float | None:
     """Return how many dollars a launch counts for among its requester's launches.
 
-    That is the most it may cost, or its actual cost once it has ended. None for a run that ended before anything was
-    provisioned: its launch was refused or never approved.
+    That is the most it can cost, as its card says it, or its actual cost once it has ended. None for a run that ended
+    before anything was provisioned: its launch was refused or never approved.
     """
     if run.closed_at is None:
-        return weigh_dollars(run)
+        return compute_max_dollars_of_run(run)
     if run.launch.first_requested_at is None:
         return None
     cost = run.cost(run.closed_at)
-    return weigh_dollars(run) if cost is None else cost
+    return compute_max_dollars_of_run(run) if cost is None else cost
 
 
 def build_recent_launch(run: Run) -> RecentLaunch | None:
@@ -53,15 +58,15 @@ def build_recent_launch(run: Run) -> RecentLaunch | None:
 
 def build_launch_facts(run: Run, ledger: Ledger, now: datetime) -> LaunchFacts:
     """Return what a run may cost, as known now."""
-    dollars = weigh_dollars(run)
+    max_dollars = compute_max_dollars_of_run(run)
     other_dollars = ledger.sum_launch_dollars(run.requester, now - LAUNCH_WINDOW, excluded_run=run.id)
     gpu_hours = count_gpus(run.plan.nodes, run.plan.gpus) * (run.limits.lease / timedelta(hours=1))
     return LaunchFacts(
-        dollars,
+        weigh_dollars(run),
         gpu_hours,
         run.spending.priced_at is not None and run.spending.hourly_rate is None,
-        other_dollars + dollars,
-        max_dollars=compute_max_dollars(run.limits.budget_dollars, run.limits.lease, run.spending.hourly_rate),
+        other_dollars + max_dollars,
+        max_dollars=max_dollars,
     )
 
 
@@ -111,12 +116,17 @@ def update_approval(run: Run, ledger: Ledger, policy: Policy, now: datetime) -> 
 CHANGE_NEEDS_APPROVER: dict[ApprovalCause, str] = {
     ApprovalCause.DOLLARS: N_("It could then cost at most ${possible}; more than ${most} needs another approver."),
     ApprovalCause.DAY: N_(
-        "Its owner's launches within a day would then ask for ${day} together; more than ${most} needs another "
-        "approver."
+        "The launches of {person} within a day could then cost at most ${day} together; more than ${most} needs "
+        "another approver."
     ),
     ApprovalCause.GPU_HOURS: N_("It could then use {hours} GPU-hours; more than {most_hours} need another approver."),
     ApprovalCause.UNPRICED: N_("Its price is unknown, so raising its limits needs another approver."),
 }
+
+YOUR_DAY_NEEDS_APPROVER = N_(
+    "Your launches within a day could then cost at most ${day} together; more than ${most} needs another approver."
+)
+"""The cause `DAY` for the run's owner."""
 
 BUDGET_NEEDS_APPROVER = N_("It could then cost at most ${possible}, but a budget above ${most} needs another approver.")
 LEASE_NEEDS_APPROVER = N_(
@@ -184,7 +194,8 @@ def refuse_unapproved_change(
     if actor.role >= Role.APPROVER and actor.user != before.requester:
         is_launch_decided = before.approval is None or before.approval.granted
         return approvable if is_launch_decided else None
-    numbers = {
+    values: dict[str, Text] = {
+        "person": name_person(before.requester),
         "day": f"{facts.day_dollars:,.2f}",
         "most": f"{policy.approve_above_dollars or 0:,.2f}",
         "possible": f"{facts.approved_dollars:,.2f}",
@@ -195,8 +206,10 @@ def refuse_unapproved_change(
     people = exclude_person(policy.approvers, before.requester)
     dollars_phrase = choose_dollars_phrase(policy, facts, after.limits.budget_dollars)
     phrases = CHANGE_NEEDS_APPROVER | {ApprovalCause.DOLLARS: CHANGE_BEYOND_APPROVAL if approved else dollars_phrase}
+    if actor.user == before.requester:
+        phrases |= {ApprovalCause.DAY: YOUR_DAY_NEEDS_APPROVER}
     raise Denied(
-        join_sentences(*(Phrase(phrases[cause], **numbers) for cause in causes)),
+        join_sentences(*(Phrase(phrases[cause], **values) for cause in causes)),
         "",
         people,
         find_raising_act(before, after),

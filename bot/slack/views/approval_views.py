@@ -53,7 +53,9 @@ APPROVAL_REQUEST = "approval"
 NEEDS_APPROVAL = N_("*{run} needs approval* from {people} before {time}.")
 APPROVAL_CAUSE_PHRASES = {
     ApprovalCause.DOLLARS: N_("Its budget of {budget} needs approval."),
-    ApprovalCause.DAY: N_("The launches of {person} within a day ask for {day} together, which needs approval."),
+    ApprovalCause.DAY: N_(
+        "The launches of {person} within a day can cost at most {day} together, which needs approval."
+    ),
     ApprovalCause.GPU_HOURS: N_("It could use up to {hours} GPU-hours."),
     ApprovalCause.UNPRICED: N_("Its price is unknown, so no budget can stop it."),
 }

@@ -12,7 +12,12 @@ from bot.core.model.people import Role, create_trusted_actor
 from bot.core.model.policy import Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import ApprovalCause, LaunchFacts, RunStatus
-from bot.core.rules.approval_rules import refuse_unapproved_change, update_approval
+from bot.core.rules.approval_rules import (
+    build_launch_facts,
+    build_recent_launch,
+    refuse_unapproved_change,
+    update_approval,
+)
 from tests.builders import NOON, a_run, approvers, at, change_run, refusal_of
 
 ANA, BEN, LEA = "U0ANA", "U0BEN", "U0LEA"
@@ -66,6 +71,23 @@ def test_what_one_person_launches_within_a_day_counts_together(who: str, hours_a
     earlier = RecentLaunch(who, at(-3600 * hours_ago).timestamp(), 45.0)
     found = causes(small(), Ledger(recent_launches={"ppo-0001": earlier}))
     assert found == ((ApprovalCause.DAY,) if counts else ())
+
+
+@pytest.mark.parametrize(
+    ("launch", "dollars"),
+    [
+        pytest.param({"budget_dollars": 5.0, "lease": timedelta(hours=12)}, 5.0, id="its budget"),
+        pytest.param({"budget_dollars": 45.0, "lease": timedelta(hours=1)}, 4.0, id="its lease"),
+        pytest.param({"budget_dollars": 45.0, "rate": None}, 45.0, id="its budget, without a price"),
+    ],
+)
+def test_a_launch_counts_within_a_day_for_the_most_that_it_can_cost(launch: dict[str, Any], dollars: float) -> None:
+    run = small(**launch)
+    earlier = build_recent_launch(run)
+    assert earlier
+    assert earlier.dollars == dollars
+    facts = build_launch_facts(run, Ledger(recent_launches={"ppo-0001": earlier}), NOON)
+    assert facts.day_dollars == 2 * dollars
 
 
 def test_an_approval_covers_what_was_approved_and_no_higher_price() -> None:
@@ -136,8 +158,8 @@ def test_more_time_or_money_needs_whom_a_launch_would_need(
         ),
         pytest.param(
             {"budget_dollars": 20.0},
-            Ledger(recent_launches={"ppo-0001": RecentLaunch(ANA, NOON.timestamp(), 40.0)}),
-            "Its owner's launches within a day would then ask for $60.00 together; more than $50.00 needs another "
+            Ledger(recent_launches={"ppo-0001": RecentLaunch(ANA, NOON.timestamp(), 45.0)}),
+            "Your launches within a day could then cost at most $53.00 together; more than $50.00 needs another "
             "approver.",
             id="a day's launches",
         ),
