@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.app.store_ports import RunReader
 from bot.core.commands.command import Launch
-from bot.core.model.characters import to_half_width
+from bot.core.model.characters import to_plain_hyphens
 from bot.core.model.recipe import RESUME
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
@@ -46,7 +46,7 @@ def find_run(store: RunReader, name: str, can_see: Callable[[Run], bool] = see_n
         UserError: no run fits, or several do; the hint names the candidates.
         UnreadableRecord: its record cannot be read.
     """
-    name = name.strip(SIGNS_AROUND_NAMES) or name
+    name = to_plain_hyphens(name.strip(SIGNS_AROUND_NAMES) or name)
     if RUN_ID.fullmatch(name.lower()) and (exact := store.get(name.lower())):
         return exact
     open_runs = store.list_open_runs()
@@ -69,7 +69,9 @@ def find_run(store: RunReader, name: str, can_see: Callable[[Run], bool] = see_n
     newest_first = [run.id for run in sort_newest_first(runs.values())]
     open_ids = {run.id for run in open_runs}
     ids = sorted(newest_first, key=lambda run_id: run_id not in open_ids)
-    raise unknown_name_error("run", name, ids, Phrase("No run has been launched yet. Start one: `/verl launch smoke`."))
+    names = dict.fromkeys(run.name for run in runs.values() if run.name and can_see(run))
+    none_yet = Phrase("No run has been launched yet. Start one: `/verl launch smoke`.")
+    raise unknown_name_error("run", name, ids, none_yet, other_names=names)
 
 
 def name_resumed_run(launch: Launch, look_up: Callable[[str], Run]) -> Launch:
@@ -112,10 +114,10 @@ def refuse_short_name(run: Run, name: str, user: str) -> None:
 def fold_name(name: str) -> str:
     """Return what two spellings of a name have in common.
 
-    >>> fold_name(" Big  batch "), fold_name("ＢＩＧ batch!")
-    ('big batch', 'big batch')
+    >>> fold_name(" Big  batch "), fold_name("ＢＩＧ batch!"), fold_name("big–batch")
+    ('big batch', 'big batch', 'big-batch')
     """
-    return " ".join(to_half_width(name).casefold().split()).strip(SIGNS_AROUND_NAMES)
+    return " ".join(to_plain_hyphens(name).casefold().split()).strip(SIGNS_AROUND_NAMES)
 
 
 def is_short_for(name: str, run_id: str) -> bool:

@@ -14,6 +14,7 @@ from bot.adapters.files.recipe_library import insert_library, list_versions
 from bot.adapters.files.recipe_schema import BatchRuleYaml, MetadataYaml, ParameterYaml, ResourcesYaml, TaskYaml
 from bot.adapters.files.yaml_reader import check_json_compatible, describe_error, load_yaml
 from bot.core.frameworks import FRAMEWORK
+from bot.core.model.linear_patterns import compile_pattern
 from bot.core.model.parameter import Parameter
 from bot.core.model.recipe import (
     CODE,
@@ -25,7 +26,7 @@ from bot.core.model.recipe import (
     build_common_parameters,
 )
 from bot.core.model.rollout import OutputFiles
-from bot.core.model.typed_text import compile_pattern, format_inline_code, unknown_name_error
+from bot.core.model.typed_text import format_inline_code, unknown_name_error
 from bot.core.rules.health.stall import STALL_NAME
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, Text

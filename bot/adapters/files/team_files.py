@@ -9,8 +9,8 @@ import re2
 import yaml
 
 from bot.adapters.files.yaml_reader import READ_ERRORS, describe_error, read_yaml_as
+from bot.core.model.linear_patterns import describe_re2_error
 from bot.core.model.resources import PriceTable
-from bot.core.model.typed_text import describe_re2_error
 from bot.errors import UserError
 from bot.phrase import Phrase
 from bot.runtime.secret_filter import compile_search

@@ -35,6 +35,7 @@ from bot.core.commands.command import (
 )
 from bot.core.commands.typed_people import match_person, parse_person, refuse_user_group
 from bot.core.model.audit import AuditFilter
+from bot.core.model.characters import to_plain_hyphens
 from bot.core.model.policy import Scope
 from bot.core.model.rollout import MAX_SAMPLES, SampleOrder
 from bot.core.model.run_filter import ME, STATE_TESTS, RunFilter, is_person_id, parse_since
@@ -206,7 +207,7 @@ def build_explain_command(arguments: ParsedArguments) -> Explain:
         UserError: a question that names no run, outside of a run's thread.
     """
     names = arguments.names
-    shaped = RUN_ID_SHAPE.search(" ".join(names))
+    shaped = RUN_ID_SHAPE.search(to_plain_hyphens(" ".join(names)))
     named = shaped[0] if shaped else names[0] if len(names) == 1 else arguments.thread_run
     if not named:
         raise UserError(Phrase("Which run?"), Phrase("Name it: `/verl explain ppo-7f3a`, or ask in its thread."))

@@ -6,6 +6,12 @@ from dataclasses import replace
 from bot.core.commands.aliases import GREETINGS, find_language_of, resolve_command_word
 from bot.core.commands.builders import RUN_ID_SHAPE, SAMPLE_WORDS
 from bot.core.commands.command import Command, ShowHelp, ShowWelcome
+from bot.core.commands.sentence_signs import (
+    SENTENCE_SIGNS,
+    forgives_signs,
+    refuse_question,
+    strip_sentence_signs,
+)
 from bot.core.commands.specs import COMMAND_SPECS, RUN_COMMANDS, CommandSpec
 from bot.core.commands.typed_people import match_person
 from bot.core.masking.masker import SHAPE_MASKER, Masker
@@ -57,6 +63,23 @@ def parse_command(text: str, thread_run: str | None = None, masker: Masker = SHA
         words = words[1:]
     if not words:
         return ShowHelp()
+    bare, signs = strip_sentence_signs(words)
+    if not signs:
+        return parse_words(words, thread_run)
+    command = parse_words(bare, thread_run)
+    if forgives_signs(command):
+        return command
+    refuse_question(signs, bare, command)
+    # What acts stays as it was typed.
+    return parse_words(words, thread_run)
+
+
+def parse_words(words: tuple[str, ...], thread_run: str | None) -> Command:
+    """Return the command of the words of a line.
+
+    Raises:
+        UserError: they are not a valid command.
+    """
     word = resolve_command_word(to_half_width(words[0]))
     if word in GREETINGS:
         return ShowWelcome()
@@ -89,9 +112,9 @@ def unknown_command_error(typed: str) -> UserError:
     """Return the error for a word that is no command. A dangerous command is suggested only for its own letters in
     another order, or for its beginning: one letter changed makes another word of it, as `top` of `stop`.
     """
-    word = typed.lower()
+    word = typed.lower().rstrip(SENTENCE_SIGNS)
     safe = [name for name in COMMAND_SPECS if name not in DANGEROUS_COMMANDS or is_clear_mistake(word, name)]
-    return unknown_name_error("command", typed, safe)
+    return unknown_name_error("command", typed, safe, meant=word)
 
 
 def is_clear_mistake(word: str, name: str) -> bool:
@@ -317,6 +340,8 @@ def surplus_hint(spec: CommandSpec, word: str, names: tuple[str, ...]) -> Text:
         note = quote_word(" ".join(names[1:])[:MAX_HINT_CHARACTERS])
         shown = format_inline_code(f"/verl approve {quote_word(names[0])} note={note}", MAX_HINT_CHARACTERS * 2)
         return Phrase("To approve it with a note, type {command}.", command=shown)
+    if spec.word in (*RUN_COMMANDS, "forget") and RUN_ID_SHAPE.fullmatch("-".join(names)):
+        return Phrase("Type {command}.", command=format_inline_code(f"/verl {spec.word} {'-'.join(names)}"))
     line = f"/verl {spec.word} {quote_word(' '.join(names)[:MAX_HINT_CHARACTERS])}"
     shown = format_inline_code(line, MAX_HINT_CHARACTERS * 2)
     quoted = Phrase("The name of a run goes in quotes where it has spaces: {command}.", command=shown)

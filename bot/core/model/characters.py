@@ -125,14 +125,16 @@ def describe_character(char: str) -> str:
 FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 """The full-width forms of ASCII, from `！` to `～` (Unicode block FF00)."""
 
-HALF_WIDTH_SIGNS = FULL_WIDTH | str.maketrans({"\u3000": " ", "〜": "~", "−": "-", "﹣": "-"})
+HALF_WIDTH_SIGNS = FULL_WIDTH | str.maketrans({"\u3000": " ", "〜": "~", **dict.fromkeys("−﹣‐‑", "-")})
 
 EQUALS_SIGNS = "=＝"
 WORD_SEPARATORS = ",，、;；"
 """Signs that part words as a space does, outside of values. Commas between two digits belong to a number."""
 
-DASHES = "—–―─－−‒"
-"""What keyboards make of `--`; Chinese ones type two of `—`."""
+DASHES = "—–―─－−‒‐‑"
+"""What keyboards make of `-` and `--`; Chinese ones type two of `—`."""
+
+HYPHENS = str.maketrans(dict.fromkeys(DASHES, "-"))
 
 CLOSING_QUOTES = {
     '"': '"',
@@ -158,6 +160,15 @@ def to_half_width(text: str) -> str:
     ('nodes=2', '22:00~07:00', '3²')
     """
     return text.translate(HALF_WIDTH_SIGNS)
+
+
+def to_plain_hyphens(text: str) -> str:
+    r"""Return the text with half-width letters, and each dash as a hyphen: phones and documents replace those of names.
+
+    >>> to_plain_hyphens("ppo\u20117f3a"), to_plain_hyphens("ppo–7f3a")
+    ('ppo-7f3a', 'ppo-7f3a')
+    """
+    return to_half_width(text).translate(HYPHENS)
 
 
 def separates_words(text: str, position: int, in_value: bool) -> bool:

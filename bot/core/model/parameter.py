@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.core.model.linear_patterns import is_full_match
 from bot.core.model.typed_quantities import parse_amount, parse_timespan, suggest_amounts
-from bot.core.model.typed_text import format_inline_code, is_full_match
+from bot.core.model.typed_text import format_inline_code
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, Text, join_alternatives, plural_phrase
 

@@ -1,15 +1,11 @@
 """Text that people type.
 
-A line as words, names that are nearly right, arguments, and patterns matched in linear time.
+A line as words, names that are nearly right, and arguments.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
-
-import re2
 
 from bot.core.model.characters import (
     CLOSING_QUOTES,
@@ -261,7 +257,13 @@ MISSING_OF_OWNER_PHRASES = {
 
 
 def unknown_name_error(
-    noun: str, word: str, valid: Iterable[str], fallback_hint: Text = "", owner: str = ""
+    noun: str,
+    word: str,
+    valid: Iterable[str],
+    fallback_hint: Text = "",
+    owner: str = "",
+    meant: str = "",
+    other_names: Iterable[str] = (),
 ) -> UserError:
     """Return the error for a name that is not one of the valid ones.
 
@@ -269,6 +271,8 @@ def unknown_name_error(
         noun: a key of `MISSING_PHRASES`, or, with `owner`, of `MISSING_OF_OWNER_PHRASES`.
         fallback_hint: the hint where no name is valid.
         owner: what the name would belong to.
+        meant: the word that is compared with the valid names, where it is not the typed one.
+        other_names: valid names that are suggested, but not listed.
 
     >>> str(unknown_name_error("recipe", "pppo", ["grpo", "ppo"]).sentence)
     'There is no recipe `pppo`. Did you mean `ppo`? Valid: `ppo`, `grpo`.'
@@ -276,17 +280,23 @@ def unknown_name_error(
     '`ppo` has no parameter `node`. Did you mean `nodes`? Valid: `nodes`.'
     """
     names = list(dict.fromkeys(valid))
-    near = find_near_names(word, names, 1 if noun in IDENTIFIERS else None)
+    listed = find_near_names(meant or word, names, 1 if noun in IDENTIFIERS else None)
+    near = [*listed, *find_near_names(meant or word, other_names)]
     # Of two ids that are equally near, neither is what was meant.
     if noun in IDENTIFIERS and len(near) > 1:
-        near = []
-    ordered = near + [name for name in names if name not in near]
-    guess = Phrase("Did you mean {name}?", name=format_inline_code(near[0], MAX_NAME_CHARACTERS)) if near else ""
+        listed = near = []
+    ordered = listed + [name for name in names if name not in listed]
+    guess = Phrase("Did you mean {name}?", name=quote_name(near[0])) if near else ""
     missing = Phrase(
         MISSING_OF_OWNER_PHRASES[noun] if owner else MISSING_PHRASES[noun], owner=owner, word=format_inline_code(word)
     )
     place = PLACES_OF_NAMES.get(noun, "").format(owner=owner)
     return UserError(missing, join_sentences(guess, list_valid_names(ordered, place) or fallback_hint))
+
+
+def quote_name(name: str) -> str:
+    """Return a name for a message, as it must be typed."""
+    return format_inline_code(quote_word(name), MAX_NAME_CHARACTERS)
 
 
 def list_valid_names(names: Sequence[str], place: str = "") -> Text:
@@ -359,38 +369,3 @@ def parse_whole_option(arguments: ParsedArguments, key: str, least: int, most: i
         )
         raise UserError(problem, Phrase("Such as `{key}=20`.", key=key))
     return int(text)
-
-
-def is_full_match(pattern: str, text: str) -> bool:
-    """Return whether an expression matches the whole text.
-
-    A text with half a surrogate pair, which is no character, never matches.
-    """
-    try:
-        return compile_pattern(pattern).fullmatch(text) is not None
-    except UnicodeEncodeError:
-        return False
-
-
-@cache
-def compile_pattern(pattern: str) -> Any:
-    """Return a compiled expression.
-
-    Raises:
-        UserError: RE2 cannot compile it. RE2 supports neither look-around nor back references.
-    """
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as error:
-        why = describe_re2_error(error)
-        raise UserError(
-            Phrase("{pattern} is not a valid RE2 expression: {why}.", pattern=format_inline_code(pattern), why=why)
-        ) from error
-
-
-def describe_re2_error(error: re2.error) -> str:
-    """Return the reason that RE2 gives for rejecting an expression."""
-    reason = error.args[0] if error.args else error
-    return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)

@@ -9,7 +9,7 @@ from bot.core.commands.command import COST_SCOPES, RUN_LISTS
 from bot.core.commands.parser import PREFIXES, looks_like_amount
 from bot.core.commands.report_command import SCHEDULE_WORDS
 from bot.core.commands.specs import COMMAND_SPECS
-from bot.core.model.characters import to_half_width
+from bot.core.model.characters import to_plain_hyphens
 from bot.core.model.metrics import DISPLAY_NAMES, TIME_WORD
 from bot.core.model.recipe import NAME
 from bot.core.model.run_filter import STATE_TESTS
@@ -53,7 +53,7 @@ def refuse_unusable_name(name: str, recipes: Collection[str]) -> None:
     Raises:
         UnsuitableSetting: it looks like an id, an amount, a time or a mention, or is a word that commands know.
     """
-    word = " ".join(to_half_width(name).casefold().split())
+    word = " ".join(to_plain_hyphens(name).casefold().split())
     recipe, _, ending = word.rpartition("-")
     is_ending = ID_ENDING.fullmatch(ending) is not None
     if is_ending and (recipe in recipes or (not recipe and any(char.isdecimal() for char in ending))):
