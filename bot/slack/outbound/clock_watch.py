@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-
-import httpx
+from http.client import HTTPException
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from bot.app.operator_notices import Announcer
 from bot.app.process_health import Clock
@@ -30,10 +31,25 @@ def fetch_time(api_url: str) -> float | None:
     if not api_url.startswith("https://"):
         return None
     try:
-        return parse_date_header(httpx.get(f"{api_url}api.test", timeout=TIMEOUT_SECONDS).headers.get("date", ""))
-    except (httpx.HTTPError, ValueError) as error:
+        return parse_date_header(fetch_date_header(f"{api_url}api.test"))
+    except (OSError, HTTPException, ValueError) as error:
         log.warning("Slack does not give its time: %s", error)
         return None
+
+
+def fetch_date_header(url: str) -> str:
+    """Return the date of an answer, of a refusal too; empty without one.
+
+    Raises:
+        OSError: there is no answer.
+        HTTPException: the answer is not HTTP.
+    """
+    try:
+        with urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310  # a setting's address, not a person's
+            return str(answer.headers.get("date", ""))
+    except HTTPError as refusal:
+        with refusal:
+            return refusal.headers.get("date", "")
 
 
 def parse_date_header(date: str) -> float:

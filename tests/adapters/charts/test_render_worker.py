@@ -1,6 +1,5 @@
 """Pictures are drawn in a process of their own, which ends and starts as it is needed."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,16 +47,3 @@ def test_a_painter_whose_process_dies_starts_another_and_one_that_cannot_says_so
     with pytest.raises(Unavailable):
         painter.render(broken)
     painter.stop()
-
-
-@pytest.mark.slow
-@pytest.mark.long
-def test_the_bot_itself_never_loads_matplotlib(painter: ProcessChartRenderer) -> None:
-    import subprocess
-
-    program = (
-        "import bot.bootstrap.container, sys; "
-        "print([name for name in ('matplotlib', 'numpy', 'PIL') if name in sys.modules])"
-    )
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
