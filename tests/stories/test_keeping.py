@@ -314,6 +314,7 @@ def test_where_nobody_knows_whether_there_is_one_the_channel_is_asked(bot: Bot) 
     known = "before I could search it, so I do not know whether it had a checkpoint."
     assert f"@ben chose to delete the cluster of {RUN} {known}" in shown(bot.reads())
     assert known in bot.say(f"artifacts {RUN}")
+    assert "I do not know whether it had a checkpoint, because <@U0BEN> chose to delete" in bot.say(f"resume {RUN}")
     assert "step-?" not in bot.reads()
 
 
@@ -330,6 +331,7 @@ def test_a_search_that_is_given_up_is_said_everywhere_to_have_found_out_nothing(
         assert known in shown(text)
         assert "step-?" not in text
         assert "is lost" not in text
+    assert "I do not know whether it saved a checkpoint" in bot.say(f"resume {RUN}")
 
 
 def test_a_model_that_is_long_on_its_way_is_asked_about(bot: Bot) -> None:
@@ -349,6 +351,7 @@ def test_whoever_does_not_want_the_model_stops_without_it(bot: Bot) -> None:
     bot.ticks(12)
     assert bot.cloud.fetches == []
     assert "@ana chose to discard the step-20 checkpoint." in bot.reads()
+    assert "<@U0ANA> chose to discard its step-20 checkpoint." in bot.say(f"resume {RUN}")
 
 
 def cannot_be_fetched(bot: Bot, line: str = "launch smoke nodes=2 budget=100 lease=3") -> None:

@@ -121,8 +121,8 @@ def test_without_a_checkpoint_that_is_left_no_button_offers_it(bot: Bot) -> None
         pytest.param(
             "launch smoke",
             f"resume {RUN}",
-            "`smoke-0001` can't be resumed: none of its checkpoints was kept when its cluster was deleted.",
-            id="on its disk",
+            "`smoke-0001` can't be resumed: its log shows no checkpoint.",
+            id="no checkpoint",
         ),
         pytest.param("launch smoke volume=m", f"resume {RUN}", "`/verl retry smoke-0001` starts it over", id="none"),
         pytest.param("launch smoke", f"retry {RUN} stepz=3", "no parameter `stepz`", id="an unknown parameter"),

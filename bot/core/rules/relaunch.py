@@ -13,8 +13,9 @@ from bot.core.model.run import Run
 from bot.core.model.run_plan import RunPlan
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.training_framework import Framework
+from bot.core.rules.absent_checkpoints import explain_absent_checkpoint
 from bot.core.rules.override_checks import find_engine
-from bot.core.rules.save_grace import checkpoint_outlives_cluster, may_have_trained
+from bot.core.rules.save_grace import checkpoint_outlives_cluster, needs_rescue
 from bot.core.rules.unknown_checkpoints import is_checkpoint_unknown
 from bot.core.rules.unstarted_runs import is_unstarted
 from bot.errors import UserError
@@ -96,9 +97,14 @@ def refuse_resume(run: Run) -> None:
         )
         copy_hint = Phrase("Copy it into a volume or bucket; `/verl artifacts {run}` shows how.", run=run.id)
         raise resume_error(run, why, copy_hint)
+    step = run.training.progress.checkpoint_step
     wait_hint = Phrase("Try again once its card says that the machines are gone.")
     if is_checkpoint_unknown(run) and run.status is not RunStatus.ENDED:
         raise resume_error(run, Phrase("I do not know yet whether it saved a checkpoint."), wait_hint)
+    if needs_rescue(run) and step is not None and not run.checkpoint_rescue.none_complete_at:
+        why = Phrase("its step-{step} checkpoint is only on the cluster, and I download it from there.", step=step)
+        place_hint = Phrase("`/verl artifacts {run}` shows how to resume from it then.", run=run.id)
+        raise resume_error(run, why, place_hint)
     if not checkpoint_outlives_cluster(run):
         raise resume_error(run, explain_absent_checkpoint(run), retry_hint)
     # A cluster that is not gone may still write into the folder that the resumed run would read and write.
@@ -116,29 +122,6 @@ def refuse_unstarted_resume(run: Run) -> None:
     if is_unstarted(run):
         why = Phrase("it never ran, so it has no checkpoint.")
         raise resume_error(run, why, Phrase("`/verl retry {run}` launches it.", run=run.id))
-
-
-def explain_absent_checkpoint(run: Run) -> Phrase:
-    """Return why no checkpoint of a run is known to outlive its cluster, as its card and `/verl artifacts` say it."""
-    store, step = run.plan.checkpoint_store, run.training.progress.checkpoint_step
-    if store and step is None:
-        return Phrase("its log shows no checkpoint; if there is one, it is in `{place}`.", place=f"{store} › {run.id}")
-    if store and step is not None:
-        return Phrase(
-            "its step-{step} checkpoint was saved outside `{place}`, so no other run finds it.",
-            step=step,
-            place=store,
-        )
-    if run.checkpoint_rescue.no_checkpoint_at:
-        return Phrase("its cluster had no checkpoint.")
-    if run.training.progress.step is None and step is None and not may_have_trained(run):
-        return Phrase("it ended before its training began, so it has no checkpoint.")
-    if not is_checkpoint_unknown(run):
-        return Phrase("none of its checkpoints was kept when its cluster was deleted.")
-    return Phrase(
-        "I do not know whether it saved a checkpoint, because I could not read the log to the end, and the cluster was "
-        "gone before I could look."
-    )
 
 
 def refuse_other_gpus(earlier: Run, plan: LaunchPlan, framework: Framework) -> None:

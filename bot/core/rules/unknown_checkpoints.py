@@ -20,3 +20,12 @@ def is_checkpoint_unknown(run: Run) -> bool:
         and rescue.no_checkpoint_at is None
         and (progress.step is not None or may_have_trained(run))
     )
+
+
+def is_search_given_up(run: Run) -> bool:
+    """Return whether a cluster was searched for a checkpoint that no log has named, and then deleted without a result:
+    a person decided so, or the time was over.
+    """
+    rescue = run.checkpoint_rescue
+    was_discarded = rescue.discard_approved_by is not None and rescue.started_at is not None
+    return run.training.progress.checkpoint is None and (rescue.abandoned_at is not None or was_discarded)

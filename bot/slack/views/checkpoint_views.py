@@ -6,7 +6,7 @@ from bot.core.model.checkpoint import DownloadProgress, TornCheckpoint
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules import save_grace
-from bot.core.rules.unknown_checkpoints import is_checkpoint_unknown
+from bot.core.rules.unknown_checkpoints import is_checkpoint_unknown, is_search_given_up
 from bot.phrase import N_
 from bot.slack.views import wording
 from bot.slack.views.mrkdwn import (
@@ -177,15 +177,6 @@ def describe_model(run: Run) -> Markup:
         )
     location = code(f"{run.plan.checkpoint_store} › {progress.checkpoint[progress.checkpoint.find(run.id) :]}")
     return render_phrase("Model: step {step}, in {place}.", step=progress.checkpoint_step, place=location)
-
-
-def is_search_given_up(run: Run) -> bool:
-    """Return whether a cluster was searched for a checkpoint that no log has named, and then deleted without a result:
-    a person decided so, or the time was over.
-    """
-    rescue = run.checkpoint_rescue
-    was_discarded = rescue.discard_approved_by is not None and rescue.started_at is not None
-    return run.training.progress.checkpoint is None and (rescue.abandoned_at is not None or was_discarded)
 
 
 def describe_unfound_checkpoint(run: Run) -> Markup:

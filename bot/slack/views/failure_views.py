@@ -14,7 +14,7 @@ from bot.core.rules.failure_causes import CAUSES_BY_KIND
 from bot.core.rules.failure_diagnosis import diagnose
 from bot.core.rules.relaunch import takes_setting
 from bot.core.rules.save_grace import compute_loss
-from bot.core.rules.unknown_checkpoints import is_checkpoint_unknown
+from bot.core.rules.unknown_checkpoints import is_checkpoint_unknown, is_search_given_up
 from bot.phrase import N_, Phrase
 from bot.slack.views import checkpoint_views, wording
 from bot.slack.views.advice_views import render_advice
@@ -150,7 +150,7 @@ def render_remaining_checkpoint(run: Run, now: datetime) -> Markup:
     if progress.checkpoint is None:
         model = checkpoint_views.describe_model(run)
         # A recipe without checkpoints has none to lose, and what is unknown may not be lost.
-        if not model or is_checkpoint_unknown(run) or checkpoint_views.is_search_given_up(run):
+        if not model or is_checkpoint_unknown(run) or is_search_given_up(run):
             return model
         phrase = NOTHING_WITHOUT_CHECKPOINT if run.plan.checkpoint_store else NO_CHECKPOINT_LEFT
         return join_markup_sentences(model, render_phrase(phrase, amount=amount))

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 
 from bot.core.frameworks import FRAMEWORK
-from bot.core.model.checkpoint import CheckpointRescue
 from bot.core.model.failure import FailureKind, FailureSummary
 from bot.core.model.launch_plan import LaunchPlan, build_launch_plan
 from bot.core.model.progress import Progress
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.relaunch import refuse_other_gpus, refuse_resume, suggest_relaunch
-from tests.builders import a_recipe, a_run, at, refusal_of, running
+from tests.builders import a_recipe, a_run, refusal_of, running
 
 VERL = "verl.trainer.main_ppo"
 
@@ -84,61 +83,12 @@ def test_a_run_that_never_ran_has_no_checkpoint_that_could_have_been_kept() -> N
     )
 
 
-TRAINED = Progress(20)
-UNREAD = {"resumes": True, "checkpoints_ephemeral": True, "progress": TRAINED, "reason": Reason.DOWNED_EXTERNALLY}
-
-
-@pytest.mark.parametrize(
-    ("changes", "why"),
-    [
-        pytest.param(
-            {"status": RunStatus.ENDED},
-            "I do not know whether it saved a checkpoint, because I could not read the log to the end, and the cluster "
-            "was gone before I could look.",
-            id="its log was not read to the end",
-        ),
-        pytest.param(
-            {"status": RunStatus.ENDED, "log_saved_at": at(60)},
-            "none of its checkpoints was kept when its cluster was deleted.",
-            id="its log was read to the end",
-        ),
-        pytest.param(
-            {"status": RunStatus.ENDED, "checkpoint_rescue": CheckpointRescue(no_checkpoint_at=at(60))},
-            "its cluster had no checkpoint.",
-            id="its cluster was searched",
-        ),
-        pytest.param(
-            {
-                "status": RunStatus.ENDED,
-                "progress": Progress(),
-                "running_at": None,
-                "job": None,
-                "reason": Reason.LEASE_EXPIRED,
-            },
-            "it ended before its training began, so it has no checkpoint.",
-            id="its lease ended while it was launching",
-        ),
-        pytest.param(
-            {"status": RunStatus.ENDED, "checkpoints_ephemeral": False, "checkpoint_store": "volume m"},
-            "its log shows no checkpoint; if there is one, it is in `volume m › ppo-7f3a`.",
-            id="a volume outlives its cluster",
-        ),
-        pytest.param(
-            {
-                "status": RunStatus.ENDED,
-                "checkpoints_ephemeral": False,
-                "checkpoint_store": "volume m",
-                "progress": Progress(20, checkpoint="/other/global_step_20", checkpoint_step=20),
-            },
-            "its step-20 checkpoint was saved outside `volume m`, so no other run finds it.",
-            id="it was saved outside its volume",
-        ),
-    ],
-)
-def test_a_refused_resume_says_no_more_of_a_checkpoint_than_is_known(changes: dict[str, Any], why: str) -> None:
-    refusal = refusal_of(lambda: refuse_resume(running(**UNREAD | changes)))
-    assert refusal
-    assert str(refusal.sentence) == f"`ppo-7f3a` can't be resumed: {why} `/verl retry ppo-7f3a` starts it over."
+UNREAD = {
+    "resumes": True,
+    "checkpoints_ephemeral": True,
+    "progress": Progress(20),
+    "reason": Reason.DOWNED_EXTERNALLY,
+}
 
 
 def test_while_a_log_is_not_read_to_its_end_yet_a_resume_is_to_be_tried_again() -> None:

@@ -11,6 +11,7 @@ from bot.core.model.cluster import JobState
 from bot.core.model.progress import Progress
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
+from bot.core.rules.relaunch import refuse_resume
 from bot.i18n import use_language
 from bot.phrase import ENGLISH, LANGUAGES
 from bot.slack.views import answers, run_thread
@@ -19,7 +20,7 @@ from slack_playground.checks import check_message
 from slack_playground.transcript import written
 from slack_playground.workspace import Message as Posted
 from slack_playground.workspace import seeded
-from tests.builders import at, change_run, running
+from tests.builders import at, change_run, refusal_of, running
 from tests.slack.views.test_run_thread import GOLDEN
 
 FILES = {one: GOLDEN / ("models.txt" if one == ENGLISH else f"models.{one}.txt") for one in LANGUAGES}
@@ -171,6 +172,20 @@ def read_all(language: str) -> str:
                 posted = Posted("1.0", "C0TRAIN", workspace.bot, one.text, list(one.blocks), broadcast=one.broadcast)
                 parts.append("\n".join(written(workspace, posted)) + "\n")
     return "\n".join(parts)
+
+
+NOT_DOWNLOADED = [name for name, run in RUNS.items() if run.is_finished and not run.checkpoint_rescue.is_downloaded]
+
+
+@pytest.mark.parametrize("name", NOT_DOWNLOADED)
+@pytest.mark.parametrize(
+    "known", ["I do not know", "log shows no checkpoint", "had no checkpoint", "chose to", "is only on", "lost"]
+)
+def test_a_refused_resume_says_of_a_checkpoint_what_artifacts_says(name: str, known: str) -> None:
+    refusal = refusal_of(lambda: refuse_resume(change_run(RUNS[name], resumes=True)))
+    assert refusal
+    artifacts = answered(RUNS[name]).text
+    assert (known in str(refusal)) is (known in artifacts), f"{refusal} — {artifacts}"
 
 
 def test_hostile_text_never_breaks_a_message() -> None:
