@@ -194,7 +194,8 @@ class MonthlyBudgetMonitor:
             ledger=ledger,
             policy=self.read_policy(),
             costs=list_open_costs(runs, now),
-            month=format_month(now, self.timezone),
+            now=now,
+            zone=self.timezone,
         )
         for run in runs:
             if show_month(run) != run:
@@ -230,12 +231,12 @@ class MonthlyBudgetService:
         return list_cap_usage(self.read_policy(), ledger, runs, user, channel, now, month)
 
     def show_requester_months(self, runs: Sequence[Run]) -> list[Run]:
-        """Return runs that wait for an approver with their requesters' monthly budgets to the cent, for a page that
-        shows the same months beside them. Nothing is recorded.
+        """Return the runs; of those that wait for an approver, with their requesters' monthly budgets to the cent, as
+        other answers of this moment show the same months. Nothing is recorded.
         """
         ledger, now = self.store.get_ledger(), self.now()
-        costs, month = list_open_costs(self.store.list_open_runs(), now), format_month(now, self.timezone)
-        return [show_requester_month(run, ledger, self.read_policy(), costs, month) for run in runs]
+        costs = list_open_costs(self.store.list_open_runs(), now)
+        return [show_requester_month(run, ledger, self.read_policy(), costs, now, self.timezone) for run in runs]
 
     def set_monthly_budget(self, command: SetMonthlyBudget, caller: Requester) -> float:
         """Record the monthly budget of a channel, a person or the workspace, in dollars.

@@ -40,7 +40,7 @@ from bot.config.settings import Settings
 from bot.core.masking.known_secrets import extract_header_values, extract_passwords
 from bot.core.model.bot_clock import is_same_boot
 from bot.core.model.finding import HealthRules
-from bot.core.model.ledger import Ledger, format_month
+from bot.core.model.ledger import Ledger
 from bot.core.model.policy import Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus, SummaryInterval
@@ -208,7 +208,7 @@ def build_admission_check(
         if admitted.status is not RunStatus.AWAITING_APPROVAL:
             return admitted
         costs = list_open_costs(store.list_open_runs(), moment)
-        return record_requester_month(admitted, ledger, policy(), costs, format_month(moment, here))
+        return record_requester_month(admitted, ledger, policy(), costs, moment, here)
 
     return admit
 

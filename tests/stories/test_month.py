@@ -301,6 +301,27 @@ def test_the_card_of_a_request_follows_the_month_of_its_requester(bot: Bot, lang
         assert shown_month(bot.card("smoke-0002")) == spent
 
 
+def test_the_status_of_a_request_has_the_month_of_now_and_its_card_says_when_its_month_was_so(bot: Bot) -> None:
+    bot.policy = replace(POLICY, person=Caps(dollars_per_month=1000), approve_above_dollars=25)
+    bot.running("launch smoke nodes=2 budget=20")
+    bot.say("launch smoke nodes=2 lease=24 budget=60")
+    bot.ticks(2)
+    bot.check_monthly_budgets()
+    approval = bot.run("smoke-0002").approval
+    assert approval
+    assert approval.facts
+    assert approval.facts.month
+    assert approval.facts.month.at
+    asked_at = int(approval.facts.month.at.timestamp())
+    bot.tick(900)
+    spent = amount(rf"You · .*?{AMOUNT} spent this month", bot.say("budget"))
+    status, card = bot.say("status smoke-0002"), bot.card("smoke-0002")
+    assert shown_month(status) == spent == 1.0
+    assert shown_month(card) == 0.0
+    assert f"as of <!date^{int(bot.moment.timestamp())}" in status
+    assert f"as of <!date^{asked_at}" in card
+
+
 def shown_month(text: str) -> float:
     """What a card or a page says of the month of the person who asks."""
     return amount(rf"<@{ANA}> has spent {AMOUNT} of", text)

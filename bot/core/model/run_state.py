@@ -106,11 +106,13 @@ class RequesterMonth:
     Attributes:
         spent_dollars: what the person has spent in this calendar month; reserved_dollars: what open runs may still
             spend, the launch itself left out; limit_dollars: the most of a month.
+        at: when that was so; None in records of earlier versions.
     """
 
     spent_dollars: float
     reserved_dollars: float
     limit_dollars: float
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,19 +95,23 @@ def compute_month_usage(
     return MonthUsage(spent, reserved)
 
 
-def record_requester_month(run: Run, ledger: Ledger, policy: Policy, costs: Mapping[str, float], month: str) -> Run:
+def record_requester_month(
+    run: Run, ledger: Ledger, policy: Policy, costs: Mapping[str, float], now: datetime, zone: tzinfo
+) -> Run:
     """Return a run that waits for an approver with its requester's monthly budget as it is now, where that has changed
     materially; any other run as it is.
 
     Args:
         costs: what each open run has cost so far.
     """
-    shown = show_requester_month(run, ledger, policy, costs, month)
+    shown = show_requester_month(run, ledger, policy, costs, now, zone)
     before, after = (one.approval.facts.month if one.approval and one.approval.facts else None for one in (run, shown))
     return shown if before is None or after is None or is_material_change(before, after) else run
 
 
-def show_requester_month(run: Run, ledger: Ledger, policy: Policy, costs: Mapping[str, float], month: str) -> Run:
+def show_requester_month(
+    run: Run, ledger: Ledger, policy: Policy, costs: Mapping[str, float], now: datetime, zone: tzinfo
+) -> Run:
     """Return a run that waits for an approver with its requester's monthly budget to the cent; any other as it is.
 
     Args:
@@ -118,8 +122,9 @@ def show_requester_month(run: Run, ledger: Ledger, policy: Policy, costs: Mappin
         return run
     launch = Reservation(run.id, run.requester, run.channel, 0, 0.0, 0.0)
     limit = ledger.get_cap(policy, Scope.PERSON, Measure.DOLLARS_PER_MONTH, launch)
-    usage = compute_month_usage(ledger.without_run(run.id), launch.budget_key(Scope.PERSON), Scope.PERSON, costs, month)
-    shown = None if limit is None else RequesterMonth(round(usage.spent, 2), round(usage.reserved, 2), limit)
+    budget_key, month = launch.budget_key(Scope.PERSON), format_month(now, zone)
+    usage = compute_month_usage(ledger.without_run(run.id), budget_key, Scope.PERSON, costs, month)
+    shown = None if limit is None else RequesterMonth(round(usage.spent, 2), round(usage.reserved, 2), limit, now)
     return replace(run, approval=replace(approval, facts=replace(approval.facts, month=shown)))
 
 

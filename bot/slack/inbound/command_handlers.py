@@ -254,7 +254,8 @@ class Commands:
         queries = self.service.queries
         runs = [queries.find(run_id, requester.actor)] if run_id else queries.list_active(requester.user)
         if len(runs) == 1:
-            return partial(answers.render_status, runs[0], self.service.now())
+            (run,) = self.service.monthly_budgets.show_requester_months(runs)
+            return partial(answers.render_status, run, self.service.now())
         return self.list_commands.list_runs(lambda: runs, "active", requester, responder)
 
     def launch(self, command: Launch, requester: Requester, responder: Responder) -> DeferredAnswer:

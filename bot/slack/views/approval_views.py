@@ -215,7 +215,7 @@ def build_approval_facts(run: Run) -> list[tuple[Markup, Markup]]:
                 " · ", [wording.describe_budget(run.limits.budget_dollars), wording.describe_lease_hours(hours)]
             ),
         ),
-        (render_phrase("This month"), describe_month_use(run)),
+        (render_phrase("This month"), join_parts(" · ", [describe_month_use(run), describe_month_time(run)])),
         (render_phrase("Code"), describe_code(run)),
         (render_phrase("Image"), code(run.plan.image) if run.plan.image else render_phrase("the machine as it is")),
         (
@@ -244,6 +244,12 @@ def describe_month_use(run: Run) -> Markup:
         limit=wording.format_dollars(facts.month.limit_dollars),
         reserved=wording.format_dollars(facts.month.reserved_dollars),
     )
+
+
+def describe_month_time(run: Run) -> Markup:
+    """Return when the requester's month was as the card shows it; empty where that is not known."""
+    month = run.approval.facts.month if run.approval and run.approval.facts else None
+    return render_phrase("as of {time}", time=date(month.at)) if month and month.at else Markup()
 
 
 def build_settings_blocks(run: Run) -> list[Block]:

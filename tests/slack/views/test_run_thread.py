@@ -100,7 +100,7 @@ def ended(reason: Reason, **changes: object) -> Run:
 
 
 def waiting_for_approval() -> Run:
-    facts = LaunchFacts(768.0, 192.0, unpriced=False, day_dollars=768.0, month=RequesterMonth(0.64, 12.0, 800.0))
+    facts = LaunchFacts(768.0, 192.0, unpriced=False, day_dollars=768.0, month=RequesterMonth(0.64, 12.0, 800.0, NOON))
     causes = (ApprovalCause.DOLLARS, ApprovalCause.GPU_HOURS)
     asked = Approval(("U0LEA", "S0LEADS"), at(86_400), "0" * 64, causes, facts)
     return a_run(
