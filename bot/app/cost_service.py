@@ -291,7 +291,7 @@ class MonthlyBudgetService:
             raise Denied(
                 join_sentences(*refusals),
                 explain_how_to_approve((violation for violation, _ in exhausted), run),
-                act=Act.APPROVE,
+                act=exhausted[0][0].rule,
                 on=run.id,
             )
 

@@ -158,6 +158,9 @@ def test_an_approval_over_a_spent_month_names_the_amounts_and_how_to_raise_it(bo
     assert "The monthly budget of <@U0ANA> is used up: $4.06 of $2.00." in refused
     assert "Type this first, then approve: `/verl budget` <@U0ANA> `65`." in refused
     assert bot.run("smoke-0002").status == "awaiting_approval"
+    history = bot.say("history smoke-0002")
+    assert f"<@{LEA}> was refused by a person's monthly budget" in history
+    assert "was not allowed to approve" not in history
     bot.say(f"budget <@{ANA}|ana> 65", user=LEA)
     assert "is approved and launching" in bot.say("approve smoke-0002", user=LEA)
 

@@ -293,7 +293,9 @@ def find_synonyms(event: AuditEvent) -> str:
     """Return other words for the act of an event."""
     if event.what == BOT_ACT_BY_STATUS[RunStatus.STOPPING] and event.rule in STOPPING_REASONS:
         return "stop"
-    return SYNONYMS.get(event.what, "")
+    # A stop that discards the model too is recorded by its graver part.
+    stop = "stop" if event.after.get("stop_requested_by") else ""
+    return f"{SYNONYMS.get(event.what, '')} {stop}"
 
 
 @dataclass(frozen=True, slots=True)

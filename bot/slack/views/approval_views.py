@@ -24,6 +24,7 @@ from bot.slack.views.blocks import (
     fields_section,
     section,
 )
+from bot.slack.views.budget_views import describe_month_time, describe_month_use
 from bot.slack.views.max_cost import describe_max_cost, describe_max_cost_of_run
 from bot.slack.views.message import Attachment, Message
 from bot.slack.views.mrkdwn import (
@@ -230,26 +231,6 @@ def build_approval_facts(run: Run) -> list[tuple[Markup, Markup]]:
 def describe_code(run: Run) -> Markup:
     """Return the commit that the run gets, by all its digits and as a link; empty where it gets none."""
     return link(run.plan.code.page, run.plan.code) if run.plan.code else Markup()
-
-
-def describe_month_use(run: Run) -> Markup:
-    """Return how much of the requester's monthly budget is used; empty where there is no such budget."""
-    facts = run.approval.facts if run.approval else None
-    if facts is None or facts.month is None:
-        return Markup()
-    return render_phrase(
-        "{person} has spent {spent} of {limit}; other runs reserve {reserved}",
-        person=mention(run.requester),
-        spent=wording.format_dollars(facts.month.spent_dollars),
-        limit=wording.format_dollars(facts.month.limit_dollars),
-        reserved=wording.format_dollars(facts.month.reserved_dollars),
-    )
-
-
-def describe_month_time(run: Run) -> Markup:
-    """Return when the requester's month was as the card shows it; empty where that is not known."""
-    month = run.approval.facts.month if run.approval and run.approval.facts else None
-    return render_phrase("as of {time}", time=date(month.at)) if month and month.at else Markup()
 
 
 def build_settings_blocks(run: Run) -> list[Block]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 
 from bot.core.model.audit import BOT, AuditEvent, AuditValue
 from bot.core.model.people import Act
-from bot.core.model.policy import APPROVAL_RULE
+from bot.core.model.policy import APPROVAL_RULE, Measure, Scope, cap_rule
 from bot.core.model.run import Run
 from bot.core.model.run_state import ApprovalCause, Reason
 from bot.core.model.state_names import REASON_STATES
@@ -88,6 +89,11 @@ ACTION_PHRASES: Mapping[str, str] = {
 }
 """The phrase for each action, by its name in the audit."""
 
+STOP_WITH_DISCARD = N_("requested the stop and discarded its model")
+STOP_OF_GONE = N_("requested the stop and confirmed that its machines are gone")
+STOP_AFTER_SAVE = N_("requested the stop once a checkpoint is saved")
+"""The acts of a person who requested a stop in the same moment."""
+
 END_PHRASES: Mapping[Reason, str] = {
     Reason.SUCCEEDED: N_("saw that it succeeded"),
     Reason.FAILED: N_("saw that it failed"),
@@ -132,7 +138,32 @@ REFUSED_ACT_PHRASES: Mapping[str, str] = {
     Act.AUDIT: N_("was not allowed to read the audit"),
     "type a secret": N_("typed what looks like a secret"),
 }
-"""The phrase for each act that a person was refused; the audit names other refusals by their rule."""
+"""The phrase for each act that a person was refused; other refusals are by a limit."""
+
+LIMIT_NAMES: Mapping[str, str] = {
+    cap_rule(Scope.PERSON, Measure.RUNS): N_("a person's limit of runs at once"),
+    cap_rule(Scope.PERSON, Measure.GPUS): N_("a person's limit of GPUs at once"),
+    cap_rule(Scope.PERSON, Measure.DOLLARS_PER_HOUR): N_("a person's limit of dollars an hour"),
+    cap_rule(Scope.PERSON, Measure.DOLLARS_PER_MONTH): N_("a person's monthly budget"),
+    cap_rule(Scope.TEAM, Measure.RUNS): N_("the channel's limit of runs at once"),
+    cap_rule(Scope.TEAM, Measure.GPUS): N_("the channel's limit of GPUs at once"),
+    cap_rule(Scope.TEAM, Measure.DOLLARS_PER_HOUR): N_("the channel's limit of dollars an hour"),
+    cap_rule(Scope.TEAM, Measure.DOLLARS_PER_MONTH): N_("the channel's monthly budget"),
+    cap_rule(Scope.WORKSPACE, Measure.RUNS): N_("the workspace's limit of runs at once"),
+    cap_rule(Scope.WORKSPACE, Measure.GPUS): N_("the workspace's limit of GPUs at once"),
+    cap_rule(Scope.WORKSPACE, Measure.DOLLARS_PER_HOUR): N_("the workspace's limit of dollars an hour"),
+    cap_rule(Scope.WORKSPACE, Measure.DOLLARS_PER_MONTH): N_("the workspace's monthly budget"),
+}
+"""The name of each limit that refuses, by its rule."""
+
+RULE_PHRASES: Mapping[str, str] = {
+    "remove_asked": N_("as a person requested"),
+    "adoption_over": N_("its time was over"),
+    "run_ended": N_("its run has ended"),
+    "unreadable_record": N_("the record of its run cannot be read"),
+    "store_lost": "",
+}
+"""Why the bot acted, by the rule; empty where the act says it."""
 
 FIELD_PHRASES: Mapping[str, str] = {
     "line": N_("command"),
@@ -167,14 +198,13 @@ def render_run_history(run: Run, events: Sequence[AuditEvent], who: str = "") ->
         return build_text_answer(nothing)
     if not events:
         return build_text_answer(render_phrase("No events are recorded for {run}.", run=wording.link_run(run)))
-    left_out = len(events) - MAX_SHOWN_EVENTS
+    closing = choose_closing_phrase(run)
+    groups = group_repeats(events, with_subject=False, closing=closing)
+    left_out = sum(map(len, groups[:-MAX_SHOWN_EVENTS]))
     notes = [
         context(render_plural("{count} earlier event is left out.", "{count} earlier events are left out.", left_out))
     ]
-    closing = choose_closing_phrase(run)
-    lines = section(
-        join_parts("\n", (render_event_line(event, False, closing) for event in events[-MAX_SHOWN_EVENTS:]))
-    )
+    lines = section(join_parts("\n", (render_repeats(group, False, closing) for group in groups[-MAX_SHOWN_EVENTS:])))
     return build_answer(head, [section(head), lines, *(notes if left_out > 0 else [])])
 
 
@@ -188,7 +218,7 @@ def render_events(events: Sequence[AuditEvent]) -> Answer:
             )
         )
     head = render_plural("{count} event, the newest first.", "{count} events, the newest first.", len(events))
-    return build_answer(head, [section(head), section(join_parts("\n", map(render_event_line, events)))])
+    return build_answer(head, [section(head), section(join_parts("\n", map(render_repeats, group_repeats(events))))])
 
 
 def render_file_summary(count: int) -> Markup:
@@ -203,18 +233,32 @@ def choose_closing_phrase(run: Run) -> str:
     return CLOSED_WITHOUT_CLUSTER if is_unstarted(run) else ACTION_PHRASES[SETTLED]
 
 
-def render_event_line(event: AuditEvent, with_subject: bool = True, closing: str = "") -> Markup:
-    """Return an event as one line: time, actor, action, subject and changes.
+def group_repeats(
+    events: Iterable[AuditEvent], with_subject: bool = True, closing: str = ""
+) -> list[Sequence[AuditEvent]]:
+    """Return the events with those together that follow one another and read the same but for their times."""
+    return [tuple(group) for _, group in groupby(events, lambda event: render_event_text(event, with_subject, closing))]
+
+
+def render_repeats(events: Sequence[AuditEvent], with_subject: bool = True, closing: str = "") -> Markup:
+    """Return events that read the same as one line: when the first and the last were, and how many they are."""
+    times = sorted({event.at for event in events})
+    shown_times = [date(at, "{date_short_pretty} {time}") for at in dict.fromkeys((times[0], times[-1]))]
+    text = render_event_text(events[0], with_subject, closing)
+    line = mrkdwn("{} · {}", join_parts(" – ", shown_times), text)
+    return mrkdwn("{} · × {}", line, len(events)) if len(events) > 1 else line
+
+
+def render_event_text(event: AuditEvent, with_subject: bool = True, closing: str = "") -> Markup:
+    """Return an event in words, without its time: actor, action, subject and changes.
 
     Args:
         with_subject: whether to name the subject; a run's own history names it once.
         closing: the phrase for the end of a record; unless given, by the rule of the event.
     """
     actor = code(BOT) if event.who == BOT else mention(event.who)
-    parts = [
-        mrkdwn("{} · {} {}", date(event.at, "{date_short_pretty} {time}"), actor, render_event_action(event, closing))
-    ]
-    parts += [code(event.on)] if event.on and with_subject else []
+    parts = [mrkdwn("{} {}", actor, render_event_action(event, closing))]
+    parts += [render_subject(event.on)] if event.on and with_subject else []
     rule = render_rule(event)
     parts += [rule] if rule else []
     parts += [render_phrase("in {channel}", channel=channel_link(event.channel))] if event.channel else []
@@ -223,22 +267,51 @@ def render_event_line(event: AuditEvent, with_subject: bool = True, closing: str
         for name, value in event.after.items()
         if name in FIELD_PHRASES
     ]
-    parts += [render_phrase("why: {why}", why=escape(event.why))] if event.why else []
+    reason = N_("note: {why}") if event.what == Act.APPROVE else N_("why: {why}")
+    parts += [render_phrase(reason, why=escape(event.why))] if event.why else []
     return join_parts(" · ", parts)
 
 
+def render_subject(subject: str) -> Markup:
+    """Return what an event is about: of a monthly budget, its person or its channel by name."""
+    scope, _, owner = subject.partition(":")
+    match scope:
+        case Scope.PERSON if owner:
+            return mention(owner)
+        case Scope.TEAM if owner:
+            return channel_link(owner)
+        case Scope.WORKSPACE:
+            return render_phrase("the workspace")
+        case _:
+            return code(subject)
+
+
 def render_event_action(event: AuditEvent, closing: str = "") -> Markup:
-    """Return the action of an event in words; see `render_event_line`."""
+    """Return the action of an event in words; see `render_event_text`."""
     if event.what == SETTLED and (closing or event.rule in UNLAUNCHED_REASONS):
         return translate_text(closing or CLOSED_WITHOUT_REQUEST)
     if event.what.startswith(REFUSED_PREFIX):
         act = event.what.removeprefix(REFUSED_PREFIX)
         if act in REFUSED_ACT_PHRASES:
             return translate_text(REFUSED_ACT_PHRASES[act])
-        return render_phrase("was refused: {act}", act=code(act))
+        limit = translate_text(LIMIT_NAMES[act]) if act in LIMIT_NAMES else code(act)
+        return render_phrase("was refused by {limit}", limit=limit)
     if event.what == ENDED and event.rule in END_PHRASES:
         return translate_text(END_PHRASES[Reason(event.rule)])
+    if event.after.get("stop_requested_by") and (act := choose_stop_phrase(event)):
+        return translate_text(act)
     return translate_text(ACTION_PHRASES[event.what]) if event.what in ACTION_PHRASES else code(event.what)
+
+
+def choose_stop_phrase(event: AuditEvent) -> str:
+    """Return what a person did who requested a stop; empty for a plain stop."""
+    match event.what:
+        case "give up model":
+            return STOP_WITH_DISCARD
+        case "confirm gone":
+            return STOP_OF_GONE
+        case _:
+            return STOP_AFTER_SAVE if event.after.get("save_before_stop") else ""
 
 
 def render_rule(event: AuditEvent) -> Markup:
@@ -251,6 +324,8 @@ def render_rule(event: AuditEvent) -> Markup:
         return Markup()
     if event.rule in REASON_STATES:
         return render_phrase("outcome: {outcome}", outcome=translate_text(REASON_STATES[Reason(event.rule)]))
+    if event.rule in RULE_PHRASES:
+        return translate_text(RULE_PHRASES[event.rule])
     return render_phrase("by rule {rule}", rule=code(event.rule))
 
 

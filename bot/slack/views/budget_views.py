@@ -330,3 +330,23 @@ def acknowledge_monthly_budget(command: SetMonthlyBudget, spent_dollars: float) 
         else Markup()
     )
     return build_text_answer(mrkdwn(":moneybag: {}", join_markup_sentences(confirmation, warning)))
+
+
+def describe_month_use(run: Run) -> Markup:
+    """Return how much of the requester's monthly budget is used; empty where there is no such budget."""
+    facts = run.approval.facts if run.approval else None
+    if facts is None or facts.month is None:
+        return Markup()
+    return render_phrase(
+        "{person} has spent {spent} of {limit}; other runs reserve {reserved}",
+        person=mention(run.requester),
+        spent=wording.format_dollars(facts.month.spent_dollars),
+        limit=wording.format_dollars(facts.month.limit_dollars),
+        reserved=wording.format_dollars(facts.month.reserved_dollars),
+    )
+
+
+def describe_month_time(run: Run) -> Markup:
+    """Return when the requester's month was as the card shows it; empty where that is not known."""
+    month = run.approval.facts.month if run.approval and run.approval.facts else None
+    return render_phrase("as of {time}", time=date(month.at)) if month and month.at else Markup()

@@ -19,7 +19,6 @@ from bot.slack.views.approval_views import (
     OPEN_FORM,
     build_approval_buttons,
     build_retry_form_button,
-    describe_month_use,
 )
 from bot.slack.views.attention_views import list_alarm_lines
 from bot.slack.views.blocks import Block, actions, button, context, header, section
@@ -158,7 +157,7 @@ def build_approval_row(run: Run) -> list[Block]:
         wording.describe_machines(run),
         describe_price(run),
         wording.describe_budget(run.limits.budget_dollars),
-        describe_month_use(run),
+        budget_views.describe_month_use(run),
         run.why,
     ]
     return [section(join_parts(" · ", parts)), actions(*build_approval_buttons(run))]
