@@ -53,6 +53,18 @@ class Denied(UserError):
         self.on = on
 
 
+class UnknownName(UserError):
+    """A name is none of the valid ones.
+
+    Args:
+        near: the valid name that is nearly the same; empty where there is none.
+    """
+
+    def __init__(self, message: Text, hint: Text, near: str) -> None:
+        super().__init__(message, hint)
+        self.near = near
+
+
 class AmbiguousRun(UserError):
     """Several runs may be meant.
 

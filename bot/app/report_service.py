@@ -15,7 +15,8 @@ from bot.core.model.ledger import build_ledger_key
 from bot.core.model.report import Report
 from bot.core.model.run import Run
 from bot.core.model.schedule import Daily, format_schedule
-from bot.core.model.typed_text import format_inline_code, list_valid_names, unknown_name_error
+from bot.core.model.typed_text import format_inline_code
+from bot.core.model.valid_names import list_valid_names, unknown_name_error
 from bot.core.rules.costs import calendar_month
 from bot.core.rules.monthly_budget import sum_external_spending
 from bot.core.rules.report_content import DigestContent, build_digest_content, compute_run_content, list_costs

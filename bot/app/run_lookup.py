@@ -10,7 +10,8 @@ from bot.core.model.characters import to_plain_hyphens
 from bot.core.model.recipe import RESUME
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
-from bot.core.model.typed_text import format_inline_code, list_valid_names, unknown_name_error
+from bot.core.model.typed_text import format_inline_code
+from bot.core.model.valid_names import list_valid_names, unknown_name_error
 from bot.errors import AmbiguousRun, UnreadableRecord, UserError
 from bot.phrase import N_, Phrase
 

@@ -30,7 +30,7 @@ from bot.core.model.run_plan import RunPlan, list_option_parameters
 from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
 from bot.core.model.sent_message import RunMessages
-from bot.core.model.typed_text import unknown_name_error
+from bot.core.model.valid_names import unknown_name_error
 from bot.core.rules.chart_data import RunHistory
 from bot.core.rules.launch_checks import list_launch_warnings
 from bot.core.rules.run_names import build_name_refusal

@@ -11,7 +11,7 @@ from bot.app.store_ports import RunReader
 from bot.core.model.run import Run
 from bot.core.model.run_filter import RunFilter, parse_since
 from bot.core.model.run_state import RunStatus
-from bot.core.model.typed_text import unknown_name_error
+from bot.core.model.valid_names import unknown_name_error
 
 
 def search_runs(

@@ -9,7 +9,7 @@ from bot.core.model.checkpoint_paths import locate_checkpoint_folder
 from bot.core.model.rollout import RunFolder, SampleBatch, SampleRequest
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
-from bot.core.model.typed_text import list_valid_names
+from bot.core.model.valid_names import list_valid_names
 from bot.core.rules.unstarted_runs import refuse_unstarted
 from bot.errors import Unavailable, UserError
 from bot.phrase import N_, Phrase, Text

@@ -26,7 +26,8 @@ from bot.core.model.recipe import (
     build_common_parameters,
 )
 from bot.core.model.rollout import OutputFiles
-from bot.core.model.typed_text import format_inline_code, unknown_name_error
+from bot.core.model.typed_text import format_inline_code
+from bot.core.model.valid_names import unknown_name_error
 from bot.core.rules.health.stall import STALL_NAME
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, Text

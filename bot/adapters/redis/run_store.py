@@ -31,7 +31,7 @@ from bot.core.model.recipe import Task
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.model.run_stub import RunStub
-from bot.core.model.typed_text import unknown_name_error
+from bot.core.model.valid_names import unknown_name_error
 from bot.core.rules.admission import AdmissionCheck, admit_all
 from bot.errors import UnreadableRecord
 from bot.phrase import Phrase, Text

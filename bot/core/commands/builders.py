@@ -41,13 +41,8 @@ from bot.core.model.rollout import MAX_SAMPLES, SampleOrder
 from bot.core.model.run_filter import ME, STATE_TESTS, RunFilter, is_person_id, parse_since
 from bot.core.model.state_names import STATE_NAMES, find_states
 from bot.core.model.typed_quantities import parse_amount, parse_budget, parse_timespan
-from bot.core.model.typed_text import (
-    ParsedArguments,
-    format_inline_code,
-    list_valid_names,
-    parse_whole_option,
-    unknown_name_error,
-)
+from bot.core.model.typed_text import ParsedArguments, format_inline_code, parse_whole_option
+from bot.core.model.valid_names import list_valid_names, unknown_name_error
 from bot.errors import UserError
 from bot.phrase import LANGUAGES, Phrase
 

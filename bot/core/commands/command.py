@@ -2,15 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.core.commands.report_command import (
-    AddReport,
-    ChangeReport,
-    ListReports,
-    RemoveReport,
-    ReportCommand,
-    SetSummaryInterval,
-    ShowReport,
-)
+from bot.core.commands.report_command import ReportCommand
 from bot.core.model.audit import AuditFilter
 from bot.core.model.policy import Scope
 from bot.core.model.rollout import SampleOrder
@@ -253,18 +245,28 @@ class SetMonthlyBudget:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Approve another person's launch that waits for an approval, with a note."""
+    """Approve another person's launch that waits for an approval, with a note.
+
+    Attributes:
+        thread_run: the run in whose thread another word was typed in place of a run; empty for none.
+    """
 
     run: str
     note: str = ""
+    thread_run: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Decline another person's launch that waits for an approval, with a reason."""
+    """Decline another person's launch that waits for an approval, with a reason.
+
+    Attributes:
+        otherwise: what is meant, in the thread of a run, where the first word is no run, but begins the reason.
+    """
 
     run: str
     why: str = ""
+    otherwise: "Refuse | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,37 +359,3 @@ Command = (
     | ShowHelp
     | ShowWelcome
 )
-
-
-def is_read_only(command: Command) -> bool:
-    """Return whether the command is only a question: it records, opens and starts nothing."""
-    match command:
-        case Launch(dry_run=dry_run):
-            return dry_run
-        case ShowLogs(follow=follow):
-            return not follow
-        case SetLanguage(language):
-            return language is None
-        case ShowStatus() | ListRuns() | ShowCost() | ShowBudgets() | ShowChart() | CompareRuns() | ShowArtifacts():
-            return True
-        case ListReports() | ShowReport() | ListRecipes() | DescribeRecipe() | ShowHelp():
-            return True
-        case ShowSamples():  # the thread of the run gets them
-            return False
-        case ShowHistory() | ShowAudit() | ShowRunBudget() | ShowWelcome() | Explain():
-            return True
-        case (
-            OpenLaunchForm()
-            | Forget()
-            | Stop()
-            | Retry()
-            | Resume()
-            | Extend()
-            | SetBudget()
-            | SetMonthlyBudget()
-            | Approve()
-            | Refuse()
-        ):
-            return False
-        case AddReport() | ChangeReport() | RemoveReport() | SetSummaryInterval():
-            return False

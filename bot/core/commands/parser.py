@@ -6,29 +6,26 @@ from dataclasses import replace
 from bot.core.commands.aliases import GREETINGS, find_language_of, resolve_command_word
 from bot.core.commands.builders import RUN_ID_SHAPE, SAMPLE_WORDS
 from bot.core.commands.command import Command, ShowHelp, ShowWelcome
-from bot.core.commands.sentence_signs import (
-    SENTENCE_SIGNS,
-    forgives_signs,
-    refuse_question,
-    strip_sentence_signs,
-)
+from bot.core.commands.free_text import FREE_TEXT_SETTINGS, is_flag, join_sentences_of
+from bot.core.commands.sentence_signs import forgives_signs, refuse_question, strip_sentence_signs
 from bot.core.commands.specs import COMMAND_SPECS, RUN_COMMANDS, CommandSpec
 from bot.core.commands.typed_people import match_person
+from bot.core.commands.unknown_commands import refuse_sentence, shell_command_error, unknown_command_error
 from bot.core.masking.masker import SHAPE_MASKER, Masker
 from bot.core.model import typed_text
 from bot.core.model.characters import to_half_width
 from bot.core.model.metrics import is_metric_word
-from bot.core.model.near_names import MIN_PREFIX_CHARACTERS
 from bot.core.model.recipe import BUDGET
 from bot.core.model.typed_quantities import parse_amount, parse_timespan
 from bot.core.model.typed_text import (
     ParsedArguments,
+    TypedLine,
     describe_override_refusal,
     format_inline_code,
     quote_word,
     show_typed_names,
-    unknown_name_error,
 )
+from bot.core.model.valid_names import unknown_name_error
 from bot.errors import Denied, UserError
 from bot.phrase import N_, Phrase, Text, join_sentences, name_person
 
@@ -55,106 +52,54 @@ def parse_command(text: str, thread_run: str | None = None, masker: Masker = SHA
             of it is in the error.
     """
     refuse_secret(text, masker)  # first, because other errors show a part of the line
-    words = typed_text.split_words(text)
-    line = " ".join(words)
-    for variant in (*words, line, to_half_width(line)):  # without the quotes and signs that may hide a secret
+    line = typed_text.read_line(text)
+    joined = " ".join(line.words)
+    for variant in (*line.words, joined, to_half_width(joined)):  # without the quotes and signs that may hide a secret
         refuse_secret(variant, masker)
-    if len(words) > 1 and words[0].lower() in PREFIXES:
-        words = words[1:]
-    if not words:
+    if len(line.words) > 1 and line.words[0].lower() in PREFIXES:
+        line = line.drop_first_word()
+    if not line.words:
         return ShowHelp()
-    bare, signs = strip_sentence_signs(words)
+    bare, signs = strip_sentence_signs(line.words)
     if not signs:
-        return parse_words(words, thread_run)
-    command = parse_words(bare, thread_run)
+        return parse_line(line, thread_run)
+    command = parse_line(replace(line, words=bare), thread_run)
     if forgives_signs(command):
         return command
-    refuse_question(signs, bare, command)
+    refuse_question(signs, bare, command, thread_run)
     # What acts stays as it was typed.
-    return parse_words(words, thread_run)
+    return parse_line(line, thread_run)
 
 
-def parse_words(words: tuple[str, ...], thread_run: str | None) -> Command:
+def parse_line(line: TypedLine, thread_run: str | None) -> Command:
     """Return the command of the words of a line.
 
     Raises:
         UserError: they are not a valid command.
     """
+    words = line.words
     word = resolve_command_word(to_half_width(words[0]))
     if word in GREETINGS:
         return ShowWelcome()
     spec = COMMAND_SPECS.get(word)
     if spec is None:
-        raise unknown_command_error(words[0])
+        raise unknown_command_error(words, thread_run)
     if len(words) == 1 and word == "help":
         return ShowHelp(None, find_language_of(words[0]))
     if len(words) == 1 and spec.default is not None and not (thread_run and word == "compare"):
         return spec.default
-    arguments = sort_words(join_last_text(words[1:], spec), spec)
+    if words[0].lower() != word:
+        refuse_sentence(words, spec, thread_run)
+    arguments = sort_words(join_sentences_of(line, spec), spec)
+    arguments = replace(arguments, text=line.take_text(1, len(words)))
     return spec.build(check_arguments(arguments, spec, thread_run))
 
 
-PREFIXES = ("/verl", "verl")
+PREFIXES = ("/verl", "verl", "/verlbot", "verlbot", "@verlbot")
 """What people type before a command out of habit, where it is not needed."""
-
-FREE_TEXT_SETTINGS = ("grep", "name", "note", "reason", "what", "why")
-"""Settings whose values are kept as they were typed."""
 
 TIME_SETTINGS = ("lease", "since")
 """Settings whose values may have a unit after a space: `lease=2 hours`."""
-
-
-DANGEROUS_COMMANDS = ("stop", "forget")
-"""Commands that end or delete something: suggested for a clear typing mistake of them only."""
-
-
-def unknown_command_error(typed: str) -> UserError:
-    """Return the error for a word that is no command. A dangerous command is suggested only for its own letters in
-    another order, or for its beginning: one letter changed makes another word of it, as `top` of `stop`.
-    """
-    word = typed.lower().rstrip(SENTENCE_SIGNS)
-    safe = [name for name in COMMAND_SPECS if name not in DANGEROUS_COMMANDS or is_clear_mistake(word, name)]
-    return unknown_name_error("command", typed, safe, meant=word)
-
-
-def is_clear_mistake(word: str, name: str) -> bool:
-    """Return whether a word has a command's letters in another order, or some of them doubled, or is its beginning.
-
-    >>> [is_clear_mistake(word, "stop") for word in ("sotp", "stopp", "sto", "top", "step", "shop")]
-    [True, True, True, False, False, False]
-    """
-    is_beginning = len(word) >= MIN_PREFIX_CHARACTERS and name.startswith(word)
-    doubled = re.sub(r"(.)\1+", r"\1", word)
-    return is_beginning or sorted(word) == sorted(name) or doubled == re.sub(r"(.)\1+", r"\1", name)
-
-
-LAST_TEXT_SETTINGS = ("name", "note", "reason", "why")
-"""Settings whose value may be a sentence without quotes, where nothing but words follows."""
-
-
-def join_last_text(words: tuple[str, ...], spec: CommandSpec) -> tuple[str, ...]:
-    """Return the words with a setting's sentence as one: `why=too big for today`, to the end of the line, or to the
-    next setting.
-
-    >>> join_last_text(("ppo-7f3a", "why=too", "big"), COMMAND_SPECS["decline"])
-    ('ppo-7f3a', 'why=too big')
-    >>> join_last_text(("ppo", "why=too", "big", "nodes=2"), COMMAND_SPECS["launch"])
-    ('ppo', 'why=too big', 'nodes=2')
-    """
-    for place, word in enumerate(words):
-        key, equals, value = word.partition("=")
-        if equals and value and to_half_width(key).lower() in LAST_TEXT_SETTINGS and " " not in value:
-            rest = words[place + 1 :]
-            takes_it = spec.takes_settings or to_half_width(key).lower() in (*spec.options, *spec.option_aliases)
-            if takes_it and rest and not any("=" in other or is_flag(other) for other in rest):
-                return (*words[:place], " ".join(words[place:]))
-            end = next((at for at, other in enumerate(rest) if "=" in other or is_flag(other)), len(rest))
-            named = [other for other in words[:place] if "=" not in other and not is_flag(other)]
-            # Between two settings: only where all names of the command come before it.
-            if takes_it and end and spec.required and len(named) >= len(spec.required):
-                text = " ".join(words[place : place + 1 + end])
-                return (*words[:place], text, *join_last_text(rest[end:], spec))
-    return words
 
 
 def refuse_secret(text: str, masker: Masker = SHAPE_MASKER) -> None:
@@ -189,15 +134,6 @@ def sort_words(words: tuple[str, ...], spec: CommandSpec) -> ParsedArguments:
             names.append(key)
     refuse_repeated(parameters)
     return ParsedArguments(tuple(names), tuple(parameters), tuple(overrides), frozenset(flags))
-
-
-def is_flag(word: str) -> bool:
-    """Return whether a word is written as a flag; a negative number is none.
-
-    >>> is_flag("--yes"), is_flag("-n"), is_flag("-1"), is_flag("--")
-    (True, True, False, False)
-    """
-    return word.startswith("-") and word.strip("-") != "" and re.match(r"-[$\d.]", word, re.ASCII) is None
 
 
 def continues_time(before: str, word: str) -> bool:
@@ -261,15 +197,19 @@ def check_arguments(arguments: ParsedArguments, spec: CommandSpec, thread_run: s
             Phrase(QUESTIONS_BY_NAME[find_missing_name(names, spec)]),
             Phrase("Type `/verl {usage}`, such as `/verl {example}`.", usage=spec.usage, example=spec.example),
         )
+    if spec.word == "recipes" and names and names[0].lower() == "check":
+        raise shell_command_error("check")
     if len(names) > spec.max_names:
         surplus_word = names[int(spec.max_names)]
         surplus = Phrase("I didn't understand {word}.", word=format_inline_code(surplus_word))
+        if spec.word == "approve" and RUN_ID_SHAPE.fullmatch(surplus_word) is None:
+            raise UserError(surplus, suggest_note(arguments, thread_run))
         raise UserError(surplus, surplus_hint(spec, surplus_word, names))
     if not spec.takes_settings:
         refuse_settings(arguments, spec)
     if spec.word in RUN_COMMANDS and spec.word not in ("budget", "cost"):
-        # Behind the run, `decline` takes a reason, which may name people.
-        refuse_person(names[:1] if spec.word == "decline" else names, spec)
+        # A reason may begin with a person, where the run is left out.
+        refuse_person(() if spec.word == "decline" and thread_run else names, spec)
     return replace(arguments, names=names, thread_run=thread_run, omits_run=fills_in_run)
 
 
@@ -331,15 +271,36 @@ MAX_HINT_CHARACTERS = 80
 """Maximum characters of a typed name that a hint repeats."""
 
 
+def suggest_note(arguments: ParsedArguments, thread_run: str | None) -> Text:
+    """Return how to approve a launch with the words that were typed as a note. In the thread of a run they may all be
+    its note.
+    """
+    named, text = arguments.names[0], arguments.text
+    if thread_run is None or RUN_ID_SHAPE.fullmatch(named):
+        text = text.removeprefix(named)
+    run = named if thread_run is None or RUN_ID_SHAPE.fullmatch(named) else thread_run
+    return hint_note(quote_word(run), text.strip(SIGNS_BEFORE_NOTE))
+
+
+def hint_note(run: str, note: str) -> Text:
+    """Return how to approve a launch, without a note and with one."""
+    line = f"/verl approve {run}"
+    noted = f"{line} note={quote_word(note[:MAX_HINT_CHARACTERS])}"
+    return Phrase(
+        "To approve it, type {command}; with a note, {noted}.",
+        command=format_inline_code(line, MAX_HINT_CHARACTERS),
+        noted=format_inline_code(noted, MAX_HINT_CHARACTERS * 2),
+    )
+
+
+SIGNS_BEFORE_NOTE = " ,，:：-—–"
+
+
 def surplus_hint(spec: CommandSpec, word: str, names: tuple[str, ...]) -> Text:
     """Return what to type in place of a word too many: the typed words as one name, where they may be a run's."""
     if word.lower() in spec.flags:
         return Phrase("Did you mean {name}?", name=format_inline_code(f"--{word.lower()}"))
     settings = Phrase("Settings are written `key=value`, and values with spaces in quotes.")
-    if spec.word == "approve" and RUN_ID_SHAPE.fullmatch(word) is None:
-        note = quote_word(" ".join(names[1:])[:MAX_HINT_CHARACTERS])
-        shown = format_inline_code(f"/verl approve {quote_word(names[0])} note={note}", MAX_HINT_CHARACTERS * 2)
-        return Phrase("To approve it with a note, type {command}.", command=shown)
     if spec.word in (*RUN_COMMANDS, "forget") and RUN_ID_SHAPE.fullmatch("-".join(names)):
         return Phrase("Type {command}.", command=format_inline_code(f"/verl {spec.word} {'-'.join(names)}"))
     line = f"/verl {spec.word} {quote_word(' '.join(names)[:MAX_HINT_CHARACTERS])}"

@@ -15,7 +15,8 @@ from bot.core.model.schedule import (
     parse_schedule,
 )
 from bot.core.model.typed_quantities import parse_timespan
-from bot.core.model.typed_text import ParsedArguments, format_inline_code, unknown_name_error
+from bot.core.model.typed_text import ParsedArguments, format_inline_code
+from bot.core.model.valid_names import unknown_name_error
 from bot.errors import UserError
 from bot.phrase import N_, Phrase, join_sentences
 

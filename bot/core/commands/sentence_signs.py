@@ -1,15 +1,7 @@
 """Signs that people end a sentence with, on a command that only reads, and on one that acts."""
 
-from bot.core.commands.command import (
-    Command,
-    OpenLaunchForm,
-    Refuse,
-    SetLanguage,
-    ShowLogs,
-    ShowSamples,
-    ShowWelcome,
-    is_read_only,
-)
+from bot.core.commands.command import Command, OpenLaunchForm, Refuse, SetLanguage, ShowLogs, ShowSamples, ShowWelcome
+from bot.core.commands.read_only import is_read_only
 from bot.core.model.typed_text import format_inline_code, join_words
 from bot.errors import UserError
 from bot.phrase import Phrase
@@ -41,16 +33,20 @@ def forgives_signs(command: Command) -> bool:
     return is_read_only(command) or isinstance(command, ShowLogs | ShowSamples | SetLanguage | ShowWelcome)
 
 
-def refuse_question(signs: str, words: tuple[str, ...], command: Command) -> None:
+def refuse_question(signs: str, words: tuple[str, ...], command: Command, thread_run: str | None) -> None:
     """Raise UserError for an act that is typed as a question: `stop one?` may ask whether to.
 
     Args:
         words: without the signs; command: what they mean.
     """
-    if not isinstance(command, OpenLaunchForm | Refuse) and set(QUESTION_MARKS) & set(signs):
-        line = format_inline_code(f"/verl {join_words(words)}", MAX_SHOWN_CHARACTERS)
-        problem = Phrase("That reads like a question, so I changed nothing.")
-        raise UserError(problem, Phrase("To do it, type {command}.", command=line))
+    if isinstance(command, OpenLaunchForm | Refuse) or not set(QUESTION_MARKS) & set(signs):
+        return
+    # In a thread the run may have been left out; the line with it works everywhere.
+    if thread_run and getattr(command, "run", "") == thread_run and thread_run not in words:
+        words = (words[0], thread_run, *words[1:])
+    line = format_inline_code(f"/verl {join_words(words)}", MAX_SHOWN_CHARACTERS)
+    problem = Phrase("That reads like a question, so I changed nothing.")
+    raise UserError(problem, Phrase("To do it, type {command}.", command=line))
 
 
 MAX_SHOWN_CHARACTERS = 160

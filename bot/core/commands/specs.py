@@ -43,7 +43,8 @@ from bot.core.commands.command import (
     ShowStatus,
 )
 from bot.core.commands.report_command import build_report_command
-from bot.core.model.typed_text import ParsedArguments, show_typed_names, unknown_name_error
+from bot.core.model.typed_text import ParsedArguments, show_typed_names
+from bot.core.model.valid_names import unknown_name_error
 from bot.phrase import LANGUAGES, N_
 
 
@@ -117,13 +118,22 @@ def build_help_command(arguments: ParsedArguments) -> ShowHelp:
 
 def build_approve_command(arguments: ParsedArguments) -> Approve:
     """Return the approval of a launch. Words behind the run are no note: `approve RUN not yet` must approve nothing."""
-    return Approve(arguments.names[0], show_typed_names(arguments.get_option("note") or ""))
+    note = show_typed_names(arguments.get_option("note") or "")
+    return Approve(arguments.names[0], note, (arguments.thread_run or "") if names_other_run(arguments) else "")
 
 
 def build_decline_command(arguments: ParsedArguments) -> Refuse:
     """Return the refusal of a launch, with the reason that was typed, as `why=` or as words behind the run."""
-    words = (*arguments.names[1:], arguments.get_option("why") or "")
-    return Refuse(arguments.names[0], show_typed_names(" ".join(filter(None, words))))
+    why = show_typed_names(arguments.get_option("why") or "")
+    if arguments.thread_run and names_other_run(arguments):
+        reason = Refuse(arguments.thread_run, show_typed_names(arguments.text))
+        return Refuse(arguments.names[0], why, reason)
+    return Refuse(arguments.names[0], why)
+
+
+def names_other_run(arguments: ParsedArguments) -> bool:
+    """Return whether the first word is not the run of the thread, and may be no run at all."""
+    return not arguments.omits_run and arguments.names[0].lower() != arguments.thread_run
 
 
 RUN_COMMANDS = (
@@ -297,8 +307,6 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
             'decline ppo-7f3a why="use the small recipe first"',
             build_decline_command,
             required=("RUN",),
-            takes_more=True,
-            names="RUN",
             options={"why": "TEXT"},
             option_aliases={"reason": "why", "note": "why"},
         ),

@@ -36,7 +36,8 @@ from bot.core.model.recipe import (
 )
 from bot.core.model.resources import list_resources
 from bot.core.model.training_framework import Framework
-from bot.core.model.typed_text import describe_override_refusal, list_valid_names
+from bot.core.model.typed_text import describe_override_refusal
+from bot.core.model.valid_names import list_valid_names
 from bot.errors import UserError
 from bot.phrase import Phrase
 

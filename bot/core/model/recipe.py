@@ -11,7 +11,7 @@ from bot.core.model.finding import FindingAction
 from bot.core.model.managed_job import RENT_WORD
 from bot.core.model.parameter import Parameter, ParameterKind
 from bot.core.model.rollout import OutputFiles
-from bot.core.model.typed_text import unknown_name_error
+from bot.core.model.valid_names import unknown_name_error
 from bot.phrase import N_
 
 Task = Mapping[str, Any]

@@ -1,10 +1,10 @@
 """Text that people type.
 
-A line as words, names that are nearly right, and arguments.
+A line as words, and its arguments.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.core.model.characters import (
@@ -17,9 +17,8 @@ from bot.core.model.characters import (
     separates_words,
     to_single_line,
 )
-from bot.core.model.near_names import find_near_names
 from bot.errors import UserError
-from bot.phrase import N_, Phrase, Text, join_list, join_sentences
+from bot.phrase import Phrase, Text
 
 MAX_LINE_CHARACTERS = 8_000
 """Maximum characters of a line; twice what Slack lets a person type."""
@@ -30,6 +29,52 @@ STRAIGHT_QUOTES = str.maketrans("“”‘’", "\"\"''")
 CLOSING_BRACKETS = {"[": "]", "{": "}", "(": ")"}
 PLAIN_WORD = re.compile(rf"[^\s\\＝{re.escape(''.join({*CLOSING_QUOTES, *DASHES, *WORD_SEPARATORS} - {','}))}]+")
 """A word without any sign that the parser reads as another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypedLine:
+    """A line with its words.
+
+    Attributes:
+        starts: where each word begins in the text.
+    """
+
+    text: str
+    words: tuple[str, ...]
+    starts: tuple[int, ...]
+
+    def take_text(self, first: int, end: int) -> str:
+        """Return what was typed from the word `first` to the word `end`, on one line.
+
+        >>> read_line("decline one, 'too  dear', or not").take_text(2, 4)
+        "'too dear', or"
+        """
+        if first >= min(end, len(self.starts)):
+            return ""
+        stop = self.starts[end] if end < len(self.starts) else len(self.text)
+        return " ".join(self.text[self.starts[first] : stop].replace("\\\n", " ").split())
+
+    def drop_first_word(self) -> "TypedLine":
+        """Return the line without its first word."""
+        return TypedLine(self.text, self.words[1:], self.starts[1:])
+
+
+def read_line(text: str) -> TypedLine:
+    """Return a line with its words.
+
+    Raises:
+        UserError: as for `split_words`.
+    """
+    text = text.replace("\r\n", "\n")
+    refuse_unusable_line(text)
+    ends = find_bracket_ends(text)
+    words, starts, position = [], [], 0
+    while (position := skip_space(text, position)) < len(text):
+        starts.append(position)
+        word, position = take_word(text, position, ends)
+        refuse_broken_word(word)
+        words.append(word)
+    return TypedLine(text, tuple(words), tuple(starts))
 
 
 def split_words(text: str) -> tuple[str, ...]:
@@ -44,15 +89,7 @@ def split_words(text: str) -> tuple[str, ...]:
         UserError: a quote is opened and not closed, the line is too long, or the line contains an invisible character,
             or a word that continues on the next line.
     """
-    text = text.replace("\r\n", "\n")
-    refuse_unusable_line(text)
-    ends = find_bracket_ends(text)
-    words, position = [], 0
-    while (position := skip_space(text, position)) < len(text):
-        word, position = take_word(text, position, ends)
-        refuse_broken_word(word)
-        words.append(word)
-    return tuple(words)
+    return read_line(text).words
 
 
 def join_words(words: tuple[str, ...]) -> str:
@@ -219,106 +256,6 @@ def format_inline_code(text: str, max_characters: int = 40) -> str:
     return f"`{flat}`" if len(flat) <= max_characters else f"`{flat[: max_characters - 1]}…`"
 
 
-MAX_NAMES = 8
-"""Maximum valid names that an error lists; it counts the rest."""
-
-MAX_NAME_CHARACTERS = 120
-"""Maximum characters of a listed name: keys of metrics are long, and people type no longer ones."""
-
-IDENTIFIERS = ("run", "report")
-"""What is named by ids: two ids that share half of their characters have nothing to do with each other."""
-
-PLACES_OF_NAMES = {
-    "command": "/verl help",
-    "parameter": "/verl describe {owner}",
-    "recipe": "/verl recipes",
-    "run": "/verl list all",
-}
-"""The command that lists all names of a kind."""
-
-MISSING_PHRASES = {
-    "choice": N_("There is no choice {word}."),
-    "command": N_("There is no command {word}."),
-    "language": N_("There is no language {word}."),
-    "list": N_("There is no list {word}."),
-    "recipe": N_("There is no recipe {word}."),
-    "report": N_("There is no report {word}."),
-    "run": N_("There is no run {word}."),
-}
-MISSING_OF_OWNER_PHRASES = {
-    "finding": N_("`{owner}` names an unknown finding: {word}."),
-    "flag": N_("`{owner}` has no flag {word}."),
-    "metric": N_("`{owner}` has no metric {word}."),
-    "node": N_("`{owner}` has no node {word}."),
-    "option": N_("`{owner}` has no option {word}."),
-    "parameter": N_("`{owner}` has no parameter {word}."),
-}
-"""By what is missing. These are whole sentences, because a noun changes the words around it in most languages."""
-
-
-def unknown_name_error(
-    noun: str,
-    word: str,
-    valid: Iterable[str],
-    fallback_hint: Text = "",
-    owner: str = "",
-    meant: str = "",
-    other_names: Iterable[str] = (),
-) -> UserError:
-    """Return the error for a name that is not one of the valid ones.
-
-    Args:
-        noun: a key of `MISSING_PHRASES`, or, with `owner`, of `MISSING_OF_OWNER_PHRASES`.
-        fallback_hint: the hint where no name is valid.
-        owner: what the name would belong to.
-        meant: the word that is compared with the valid names, where it is not the typed one.
-        other_names: valid names that are suggested, but not listed.
-
-    >>> str(unknown_name_error("recipe", "pppo", ["grpo", "ppo"]).sentence)
-    'There is no recipe `pppo`. Did you mean `ppo`? Valid: `ppo`, `grpo`.'
-    >>> str(unknown_name_error("parameter", "node", ["nodes"], owner="ppo").sentence)
-    '`ppo` has no parameter `node`. Did you mean `nodes`? Valid: `nodes`.'
-    """
-    names = list(dict.fromkeys(valid))
-    listed = find_near_names(meant or word, names, 1 if noun in IDENTIFIERS else None)
-    near = [*listed, *find_near_names(meant or word, other_names)]
-    # Of two ids that are equally near, neither is what was meant.
-    if noun in IDENTIFIERS and len(near) > 1:
-        listed = near = []
-    ordered = listed + [name for name in names if name not in listed]
-    guess = Phrase("Did you mean {name}?", name=quote_name(near[0])) if near else ""
-    missing = Phrase(
-        MISSING_OF_OWNER_PHRASES[noun] if owner else MISSING_PHRASES[noun], owner=owner, word=format_inline_code(word)
-    )
-    place = PLACES_OF_NAMES.get(noun, "").format(owner=owner)
-    return UserError(missing, join_sentences(guess, list_valid_names(ordered, place) or fallback_hint))
-
-
-def quote_name(name: str) -> str:
-    """Return a name for a message, as it must be typed."""
-    return format_inline_code(quote_word(name), MAX_NAME_CHARACTERS)
-
-
-def list_valid_names(names: Sequence[str], place: str = "") -> Text:
-    """Return the valid names as a sentence; empty where there are none.
-
-    Args:
-        place: the command that lists them all; empty for none.
-
-    >>> str(list_valid_names([str(number) for number in range(20)], "/verl list all"))
-    'Valid: `0`, `1`, `2`, `3`, `4`, `5`, `6`, `7`, and 12 more: `/verl list all`.'
-    """
-    if not names:
-        return ""
-    shown_names = join_list(format_inline_code(name, MAX_NAME_CHARACTERS) for name in names[:MAX_NAMES])
-    more = len(names) - MAX_NAMES
-    if more > 0 and place:
-        return Phrase("Valid: {names}, and {count} more: `{command}`.", names=shown_names, count=more, command=place)
-    if more > 0:
-        return Phrase("Valid: {names} and {count} more.", names=shown_names, count=more)
-    return Phrase("Valid: {names}.", names=shown_names)
-
-
 def describe_override_refusal(name: str, override: str) -> Text:
     """Return why a recipe or command refuses a Hydra override."""
     return Phrase(
@@ -331,6 +268,7 @@ class ParsedArguments:
     """The arguments after a command's name.
 
     Attributes:
+        text: what was typed behind the command.
         thread_run: the run whose thread they were typed in, or None.
         omits_run: whether that run's name was left out, and is filled in.
     """
@@ -339,6 +277,7 @@ class ParsedArguments:
     parameters: tuple[tuple[str, str], ...] = ()
     overrides: tuple[str, ...] = ()
     flags: frozenset[str] = frozenset()
+    text: str = ""
     thread_run: str | None = None
     omits_run: bool = False
 

@@ -8,7 +8,7 @@ from bot.core.model.history import TIME_KEY, MetricsHistory
 from bot.core.model.metrics import DISPLAY_NAMES, METRIC_NAMES, STEP_PART_NAMES, TIME_WORD, MetricWord, StepPart
 from bot.core.model.run import Run
 from bot.core.model.training_framework import MetricKeys
-from bot.core.model.typed_text import unknown_name_error
+from bot.core.model.valid_names import unknown_name_error
 from bot.core.rules.chart_axis import AXIS_LABELS, DOLLAR_AXIS, STEP_AXIS
 from bot.core.rules.downsample import Point, interpolate
 from bot.errors import UserError

@@ -13,6 +13,7 @@ from bot.app.run_explainer import explain_run
 from bot.app.run_lookup import name_resumed_run
 from bot.app.run_queries import LaunchPreview, Requester
 from bot.app.run_service import RunService
+from bot.app.thread_decisions import resolve_decision
 from bot.core.commands.command import (
     WORKSPACE_LANGUAGE,
     Approve,
@@ -114,6 +115,7 @@ class Commands:
         if not isinstance(command, Stop):
             self.service.refuse(Act.READ, requester)
             command = self.people.resolve(command, requester)
+            command = resolve_decision(command, lambda name: self.service.queries.look_up(name, requester.actor))
         match command:
             case Launch():
                 return self.launch(command, requester, responder)

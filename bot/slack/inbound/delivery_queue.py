@@ -15,8 +15,9 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from bot.app.pending_launches import LAUNCH
 from bot.app.ports import Now
 from bot.app.store_ports import DeliveryStore
-from bot.core.commands.command import OpenLaunchForm, is_read_only
+from bot.core.commands.command import OpenLaunchForm
 from bot.core.commands.parser import parse_command
+from bot.core.commands.read_only import is_read_only
 from bot.errors import Unavailable, UserError
 from bot.runtime.secret_filter import GENERAL_FILTER, SecretFilter
 from bot.slack.inbound.background import BackgroundReplies, respond_to_command
