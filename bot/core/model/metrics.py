@@ -154,7 +154,7 @@ def are_bounded(values: Iterable[float]) -> bool:
     """Return whether all numbers are within the range of float32."""
     for value in values:
         if not (
-            SMALLEST_FLOAT32 <= value <= LARGEST_FLOAT32 or -LARGEST_FLOAT32 <= value <= -SMALLEST_FLOAT32 or value == 0
+            SMALLEST_FLOAT32 <= value <= LARGEST_FLOAT32 or value == 0 or -LARGEST_FLOAT32 <= value <= -SMALLEST_FLOAT32
         ) and isfinite(value):
             return False
     return True

@@ -87,7 +87,10 @@ class LineScanner:
 
     def _find_line_start(self, index: int) -> int:
         """Return where the line begins that a place of the text is in."""
-        last_end = max(self._text.rfind("\n", self._at, index), self._text.rfind("\r", self._at, index))
+        last_end = self._text.rfind("\n", self._at, index)
+        # The next one after an earlier line is known, and most logs have none for long stretches.
+        if self._carriage_return < index:
+            last_end = max(last_end, self._text.rfind("\r", self._at, index))
         return max(last_end + 1, self._at)
 
     def _read_line_from(self, start: int) -> str:

@@ -47,7 +47,8 @@ class StepLayout:
 
     @classmethod
     def from_parts(cls, parts: Sequence[str]) -> Self | None:
-        """Return the layout of a line; None where a part has no key of verl's, or a number of numpy's has no end.
+        """Return the layout of a line; None where a part has no key of verl's, or its value is neither plain nor
+        numpy's.
 
         >>> StepLayout.from_parts(["a/b:0.5", "c:np.float64(1e-06)"]).heads
         ('a/b:', 'c:np.float64(')
@@ -56,8 +57,8 @@ class StepLayout:
         keys, heads, tails = [], [], []
         for part in parts:
             key, _, value = part.rpartition(":")
-            prefix = next((prefix for prefix in NUMPY_PREFIXES if value.startswith(prefix)), "")
-            if not is_clean_key(key) or (prefix and not value.endswith(")")):
+            prefix = value[: value.find("(") + 1]
+            if not is_clean_key(key) or (prefix and not (prefix in NUMPY_PREFIXES and value.endswith(")"))):
                 return None
             keys.append(key)
             heads.append(f"{key}:{prefix}")
