@@ -104,3 +104,15 @@ def test_a_record_is_deleted_by_its_name(bot: Bot) -> None:
     bot.say("stop mine-first")
     bot.ticks(8, 600)
     assert "I deleted the records of `smoke-0001`." in answer(bot, "forget mine-first")
+
+
+def test_the_log_of_a_launch_that_needs_approval_is_not_followed(asked: Bot) -> None:
+    assert "Type `/verl logs ppo-0002 follow` once it runs." in answer(asked, "logs ppo-0002 follow")
+    assert asked.run("ppo-0002").requests.follow is None
+
+
+def test_the_log_of_a_run_that_has_not_started_is_followed_once_it_prints(bot: Bot) -> None:
+    bot.say("launch smoke")
+    assert "It has not started yet; its lines come once it prints some." in answer(bot, "logs smoke-0001 follow")
+    bot.ticks(2)
+    assert "not started" not in answer(bot, "logs smoke-0001 follow")

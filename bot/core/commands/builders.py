@@ -9,38 +9,28 @@ from bot.core.commands.command import (
     COMPARE_AXES,
     COST_SCOPES,
     DEFAULT_SAMPLES,
-    FOLLOW_FLAG,
-    MAX_LEASE_HOURS,
     PICTURE_FLAG,
-    RAW_FLAG,
     RUN_LISTS,
     WORKSPACE_LANGUAGE,
     CompareRuns,
     Explain,
-    Extend,
     Launch,
     ListRuns,
-    SetBudget,
     SetLanguage,
-    SetMonthlyBudget,
     ShowAudit,
-    ShowBudgets,
     ShowChart,
     ShowCost,
     ShowHistory,
-    ShowLogs,
-    ShowRunBudget,
     ShowSamples,
     Stop,
 )
-from bot.core.commands.typed_people import match_person, parse_person, refuse_user_group
+from bot.core.commands.typed_people import match_person, parse_person
 from bot.core.model.audit import AuditFilter
 from bot.core.model.characters import to_plain_hyphens
-from bot.core.model.policy import Scope
 from bot.core.model.rollout import MAX_SAMPLES, SampleOrder
-from bot.core.model.run_filter import ME, STATE_TESTS, RunFilter, is_person_id, parse_since
+from bot.core.model.run_filter import STATE_TESTS, RunFilter, is_person_id, parse_since
 from bot.core.model.state_names import STATE_NAMES, find_states
-from bot.core.model.typed_quantities import parse_amount, parse_budget, parse_timespan
+from bot.core.model.typed_quantities import parse_timespan
 from bot.core.model.typed_text import ParsedArguments, format_inline_code, parse_whole_option
 from bot.core.model.valid_names import list_valid_names, unknown_name_error
 from bot.errors import UserError
@@ -156,19 +146,6 @@ def build_cost_command(arguments: ParsedArguments) -> ShowCost:
     return ShowCost(name.lower() if name.lower() in COST_SCOPES else name)
 
 
-def build_logs_command(arguments: ParsedArguments) -> ShowLogs:
-    return ShowLogs(
-        arguments.names[0],
-        lines=parse_whole_option(arguments, "lines", 1, MAX_LOG_LINES)
-        if arguments.get_option("lines") is not None
-        else None,
-        grep=arguments.get_option("grep") or None,
-        node=parse_whole_option(arguments, "node", 0, 999) if arguments.get_option("node") is not None else None,
-        follow=FOLLOW_FLAG in arguments.flags,
-        raw=RAW_FLAG in arguments.flags,
-    )
-
-
 def build_samples_command(arguments: ParsedArguments) -> ShowSamples:
     """Return the command for samples: one word for the order, and `validation`, in any order.
 
@@ -236,30 +213,6 @@ def parse_yes_no(arguments: ParsedArguments, key: str) -> bool | None:
     return values[word]
 
 
-MAX_HOURS_WITHOUT_UNIT = 12
-"""The largest number that means hours where a person names no unit; a larger one may as well mean minutes."""
-
-MAX_NUMBER_DIGITS = 10
-"""Maximum digits of a number whose unit is asked for; a longer one is no time at all."""
-
-
-def build_extend_command(arguments: ParsedArguments) -> Extend:
-    """Return the command for a span as people write it: `2h`, `90 minutes`, `1d`; a small number alone means hours.
-
-    Raises:
-        UserError: the text is no such span, it is too long, or its number may mean minutes or hours.
-    """
-    text = " ".join(arguments.names[1:])
-    if text.isdecimal() and len(text) < MAX_NUMBER_DIGITS and int(text) > MAX_HOURS_WITHOUT_UNIT:
-        choices = Phrase("Type `extend {run} {count}m` or `extend {run} {count}h`.", run=arguments.names[0], count=text)
-        raise UserError(Phrase("`{count}` may mean minutes or hours.", count=text), choices)
-    timespan = parse_timespan(text, "h")
-    if timespan is None or not timedelta() < timespan <= timedelta(hours=MAX_LEASE_HOURS):
-        valid = Phrase("Give a time such as `2h`, `90m` or `1d`, at most {most} days.", most=MAX_LEASE_HOURS // 24)
-        raise UserError(Phrase("A lease cannot be extended by {value}.", value=format_inline_code(text)), valid)
-    return Extend(arguments.names[0], timespan.total_seconds() / 3600)
-
-
 def build_audit_command(arguments: ParsedArguments) -> ShowAudit:
     """Return the command for an audit of a span and of a person.
 
@@ -277,42 +230,6 @@ def build_audit_command(arguments: ParsedArguments) -> ShowAudit:
             Phrase("Give hours or days: `12h`, `7d`."),
         )
     return ShowAudit(AuditFilter(since, parse_person(arguments), arguments.get_option("what") or ""))
-
-
-BUDGET_SCOPES = {"team": Scope.TEAM, "workspace": Scope.WORKSPACE}
-
-
-def build_budget_command(
-    arguments: ParsedArguments,
-) -> SetBudget | SetMonthlyBudget | ShowBudgets | ShowRunBudget:
-    """Return the command for a run's budget, or for a month's: the channel's, the workspace's, or a person's.
-
-    Without dollars, the command shows the budget. A person is written as Slack writes a mention: `<@U0ANA|ana>`.
-
-    Raises:
-        UserError: there is no such person, or the amount is none.
-    """
-    name, *amount = join_budget_name(arguments.names)
-    refuse_user_group(name)
-    mentioned, is_typed = match_person(name), name.startswith("@") or name.lower() == ME
-    person = mentioned[1] if mentioned else name.lower() if is_typed else ""
-    scope = Scope.PERSON if person else BUDGET_SCOPES.get(name.lower())
-    if not amount:
-        return ShowBudgets(scope, person) if scope else ShowRunBudget(name)
-    dollars = parse_budget(" ".join(amount))
-    return SetMonthlyBudget(scope, dollars, person) if scope else SetBudget(name, dollars)
-
-
-def join_budget_name(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words with a name of several words before an amount as one: `budget ana roth 30`.
-
-    >>> join_budget_name(("ana", "roth", "30")), join_budget_name(("ppo-7f3a", "1", "000"))
-    (('ana roth', '30'), ('ppo-7f3a', '1', '000'))
-    """
-    *words, last = names
-    if len(words) > 1 and parse_amount(last) is not None and not any(char.isdecimal() for char in "".join(words[1:])):
-        return (" ".join(words), last)
-    return names
 
 
 def build_plot_command(arguments: ParsedArguments) -> ShowChart:

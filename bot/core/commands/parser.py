@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from bot.core.commands.aliases import GREETINGS, find_language_of, resolve_command_word
 from bot.core.commands.builders import RUN_ID_SHAPE, SAMPLE_WORDS
-from bot.core.commands.command import Command, ShowHelp, ShowWelcome
+from bot.core.commands.command import FOLLOW_FLAG, Command, ShowHelp, ShowWelcome
 from bot.core.commands.free_text import FREE_TEXT_SETTINGS, is_flag, join_sentences_of
+from bot.core.commands.limit_builders import refuse_equals_sign, simplify_time
+from bot.core.commands.log_builder import begins_log_option
 from bot.core.commands.sentence_signs import forgives_signs, refuse_question, strip_sentence_signs
 from bot.core.commands.specs import COMMAND_SPECS, RUN_COMMANDS, CommandSpec
 from bot.core.commands.typed_people import match_person
@@ -25,7 +27,7 @@ from bot.core.model.typed_text import (
     quote_word,
     show_typed_names,
 )
-from bot.core.model.valid_names import unknown_name_error
+from bot.core.model.valid_names import MISSING_OF_OWNER_PHRASES, unknown_name_error
 from bot.errors import Denied, UserError
 from bot.phrase import N_, Phrase, Text, join_sentences, name_person
 
@@ -88,6 +90,8 @@ def parse_line(line: TypedLine, thread_run: str | None) -> Command:
         return ShowHelp(None, find_language_of(words[0]))
     if len(words) == 1 and spec.default is not None and not (thread_run and word == "compare"):
         return spec.default
+    if word in ("budget", "extend"):
+        refuse_equals_sign(words, thread_run)
     if words[0].lower() != word:
         refuse_sentence(words, spec, thread_run)
     arguments = sort_words(join_sentences_of(line, spec), spec)
@@ -119,7 +123,8 @@ def sort_words(words: tuple[str, ...], spec: CommandSpec) -> ParsedArguments:
         key = to_half_width(typed_key)
         refuse_space_around_equals(word)
         if is_flag(word):
-            flags.append(word.removeprefix("--"))
+            is_short = word == "-f" and FOLLOW_FLAG in spec.flags
+            flags.append(FOLLOW_FLAG if is_short else word.removeprefix("--"))
         elif is_override(key, bool(equals)):
             overrides.append(f"{key}{equals}{value}")
         elif equals:
@@ -184,6 +189,7 @@ def check_arguments(arguments: ParsedArguments, spec: CommandSpec, thread_run: s
     """
     for flag in sorted(arguments.flags):
         if flag not in spec.flags:
+            refuse_dashed_setting(flag, spec)
             valid = [f"--{flag}" for flag in spec.flags]
             raise unknown_name_error(
                 "flag", flag if flag.startswith("-") else f"--{flag}", valid, usage_hint(spec), owner=spec.word
@@ -211,6 +217,15 @@ def check_arguments(arguments: ParsedArguments, spec: CommandSpec, thread_run: s
         # A reason may begin with a person, where the run is left out.
         refuse_person(() if spec.word == "decline" and thread_run else names, spec)
     return replace(arguments, names=names, thread_run=thread_run, omits_run=fills_in_run)
+
+
+def refuse_dashed_setting(flag: str, spec: CommandSpec) -> None:
+    """Raise UserError for a setting that is written as programs take it: `--nodes=2`, `--lines 50`."""
+    key, equals, value = flag.partition("=")
+    if key in spec.options or (spec.takes_settings and equals):
+        problem = Phrase(MISSING_OF_OWNER_PHRASES["flag"], owner=spec.word, word=format_inline_code(f"--{flag}"))
+        written = format_inline_code(f"{key}={value or spec.options.get(key, '')}")
+        raise UserError(problem, Phrase("Write it without dashes: {setting}.", setting=written))
 
 
 def refuse_person(names: tuple[str, ...], spec: CommandSpec) -> None:
@@ -248,9 +263,11 @@ def omits_run(names: tuple[str, ...], spec: CommandSpec) -> bool:
         return False
     match spec.word:
         case "extend":
-            return not names or parse_timespan(" ".join(names), "h") is not None
+            return not names or parse_timespan(simplify_time(" ".join(names)), "h") is not None
         case "budget":
             return len(names) > 0 and looks_like_amount(names[0])
+        case "logs":
+            return not names or begins_log_option(names[0])
         case "samples":
             return not names or names[0].lower() in SAMPLE_WORDS
         case "compare":

@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 from bot.core.commands.aliases import find_language_of, resolve_command_word
 from bot.core.commands.builders import (
     build_audit_command,
-    build_budget_command,
     build_compare_command,
     build_cost_command,
     build_explain_command,
-    build_extend_command,
     build_history_command,
     build_launch_command,
     build_list_command,
-    build_logs_command,
     build_plot_command,
     build_samples_command,
     build_set_language_command,
@@ -42,6 +39,8 @@ from bot.core.commands.command import (
     ShowHelp,
     ShowStatus,
 )
+from bot.core.commands.limit_builders import build_budget_command, build_extend_command
+from bot.core.commands.log_builder import build_logs_command
 from bot.core.commands.report_command import build_report_command
 from bot.core.model.typed_text import ParsedArguments, show_typed_names
 from bot.core.model.valid_names import unknown_name_error
@@ -196,6 +195,7 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
             "logs ppo-7f3a lines=50 grep=error",
             build_logs_command,
             required=("RUN",),
+            takes_more=True,
             options={"lines": "N", "grep": "TEXT", "node": "K"},
             flags=(FOLLOW_FLAG, RAW_FLAG),
         ),

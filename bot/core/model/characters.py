@@ -129,7 +129,8 @@ HALF_WIDTH_SIGNS = FULL_WIDTH | str.maketrans({"\u3000": " ", "〜": "~", **dict
 
 EQUALS_SIGNS = "=＝"
 WORD_SEPARATORS = ",，、;；"
-"""Signs that part words as a space does, outside of values. Commas between two digits belong to a number."""
+"""Signs that part words as a space does, outside of values. Commas behind a digit belong to a number before
+another one, and before a dash: `1,000`, `50,-`."""
 
 DASHES = "—–―─－−‒‐‑"
 """What keyboards make of `-` and `--`; Chinese ones type two of `—`."""
@@ -186,8 +187,8 @@ def separates_words(text: str, position: int, in_value: bool) -> bool:
         return False
     if in_value:
         return not text[position].isascii() and begins_setting(text, position + 1)
-    around = text[max(position - 1, 0) : position] + text[position + 1 : position + 2]
-    return not (len(around) == 2 and to_half_width(around).isdecimal())
+    around = to_half_width(text[max(position - 1, 0) : position] + text[position + 1 : position + 2])
+    return not (len(around) == 2 and around[0].isdecimal() and (around[1].isdecimal() or around[1] in DASHES + "-"))
 
 
 MAX_KEY_CHARACTERS = 100

@@ -22,6 +22,15 @@ GROUPED_AMOUNT = re.compile(r"(\d{1,3}(?:[.,' ]\d{3}){1,4})(?:[.,](\d{1,2}))?|(\
 
 DOLLAR_SIGNS = "$ "
 
+WORDS_AROUND_AMOUNTS = re.compile(
+    r"^(?:up to|to|about|~|us\$|usd)\s*|\s*(?:[.,]?[-–—]|[.!,])$|\s*(?:us\$|usd|dollars?|bucks|美元|美金|刀)[.!]?$",
+    re.IGNORECASE,
+)
+"""What people write around an amount: none of it changes the number."""
+
+THOUSANDS = re.compile(r"(\d{1,4}(?:[.,]\d{1,2})?) ?k", re.IGNORECASE | re.ASCII)
+RELATIVE_AMOUNT = re.compile(r"\+.*|by .*|another .*|.* more", re.IGNORECASE)
+
 MAX_DOLLARS = 9_999_999
 """Maximum dollars of a monthly budget."""
 
@@ -47,8 +56,12 @@ def list_readings(text: str) -> list[str]:
 
     >>> [list_readings(text) for text in ("3.500", "3,50", "1.234,56", "1 000", "3€", "soon")]
     [['3.50', '3500'], ['3.50'], ['1234.56'], ['1000'], [], []]
+    >>> [list_readings(text) for text in ("50,-", "50 USD", "$1.5k", "2K", "50.", "50刀")]
+    [['50'], ['50'], ['1500'], ['2000'], ['50'], ['50']]
     """
-    amount = to_half_width(text).strip(DOLLAR_SIGNS)
+    amount = WORDS_AROUND_AMOUNTS.sub("", to_half_width(text).strip()).strip(DOLLAR_SIGNS)
+    if thousands := THOUSANDS.fullmatch(amount):
+        return [f"{float(thousands[1].replace(',', '.')) * 1000:.0f}"]
     if re.fullmatch(r"\d{1,12}", amount, re.ASCII):
         return [amount]
     match = GROUPED_AMOUNT.fullmatch(amount)
@@ -66,6 +79,8 @@ def list_readings(text: str) -> list[str]:
 def suggest_amounts(text: str) -> Phrase:
     """Return how to write an amount: each that the text may mean."""
     readings = list_readings(text)
+    if RELATIVE_AMOUNT.fullmatch(text.strip()):
+        return Phrase("Write the whole amount, not what is added to it, such as `3.50`.")
     if not readings:
         return Phrase(HOW_TO_WRITE_AMOUNTS)
     return Phrase(

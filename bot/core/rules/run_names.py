@@ -4,8 +4,10 @@ import re
 from collections.abc import Collection
 
 from bot.core.commands.aliases import CHINESE_ALIASES, ENGLISH_ALIASES, GREETINGS
-from bot.core.commands.builders import BUDGET_SCOPES, SAMPLE_WORDS
+from bot.core.commands.builders import SAMPLE_WORDS
 from bot.core.commands.command import COST_SCOPES, RUN_LISTS
+from bot.core.commands.limit_builders import BUDGET_SCOPES
+from bot.core.commands.log_builder import NUMBER_WORDS, SEARCH_WORDS
 from bot.core.commands.parser import PREFIXES, looks_like_amount
 from bot.core.commands.report_command import SCHEDULE_WORDS
 from bot.core.commands.specs import COMMAND_SPECS
@@ -30,6 +32,8 @@ COMMAND_WORDS = frozenset(
         *STATE_TESTS,
         *BUDGET_SCOPES,
         *SAMPLE_WORDS,
+        *NUMBER_WORDS,
+        *SEARCH_WORDS,
         *SCHEDULE_WORDS,
         *(metric.lower() for metric in DISPLAY_NAMES),
         TIME_WORD,

@@ -70,8 +70,11 @@ def refuse_follow(run: Run) -> None:
     """Refuse to follow a log that does not grow any more.
 
     Raises:
-        UserError: the run has ended.
+        UserError: the run has ended, or needs approval: nothing is printed until an approver answers.
     """
+    if run.status is RunStatus.AWAITING_APPROVAL:
+        message = Phrase("`{run}` has not started: it needs approval.", run=run.id)
+        raise UserError(message, Phrase("Type `/verl logs {run} follow` once it runs.", run=run.id))
     if is_unstarted(run):
         refuse_unstarted(run)
     if run.is_finished:

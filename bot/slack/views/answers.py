@@ -258,7 +258,9 @@ def acknowledge_follow(run: Run) -> Answer:
             run=wording.link_run(run),
             time=date(run.requests.follow.until),
         )
-    return build_text_answer(mrkdwn(":scroll: {}", following))
+    waits = run.running_at is None and not run.was_shown
+    later = render_phrase("It has not started yet; its lines come once it prints some.") if waits else Markup()
+    return build_text_answer(mrkdwn(":scroll: {}", join_markup_sentences(following, later)))
 
 
 def render_status(run: Run, now: datetime) -> Answer:
