@@ -1,5 +1,6 @@
 """All measurements, or those that are named: `python -m benchmarks [answer] [flight] [reconnect] [tick] [sky] …`."""
 
+import argparse
 import sys
 
 from benchmarks import (
@@ -42,7 +43,12 @@ MEASUREMENTS = {
 
 
 def main() -> None:
-    for name in sys.argv[1:] or MEASUREMENTS:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Print ratios against named baselines.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all of them by default: {', '.join(MEASUREMENTS)}")
+    names = parser.parse_args().names
+    if unknown := [name for name in names if name not in MEASUREMENTS]:
+        parser.error(f"there is no {unknown[0]!r}; there are {', '.join(MEASUREMENTS)}")
+    for name in names or MEASUREMENTS:
         print(f"\n== {name}: {sys.modules[f'benchmarks.{name}'].__doc__}")
         MEASUREMENTS[name]()
 

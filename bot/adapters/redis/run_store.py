@@ -122,7 +122,7 @@ class RunRecords:
                 return RunAddition(earlier_run, is_recorded=True)
             if tx.exists(key) or tx.sismember(RUN_IDS, new_run.id):
                 return RunAddition(new_run, is_id_used=True)
-            return RunAddition(new_run, ledger_store.read_ledger(tx))
+            return RunAddition(new_run, ledger_store.read_ledger(tx) if admit else NO_LEDGER)
 
         def build(addition: RunAddition) -> RunAddition:
             if addition.is_recorded or addition.is_id_used:

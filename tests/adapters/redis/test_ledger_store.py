@@ -30,7 +30,7 @@ def admit(policy: Policy) -> Callable[[Run, Ledger], Run]:
 def test_what_a_run_holds_is_there_with_it_and_goes_with_its_end(store: RedisStore) -> None:
     run = launching()
     store.add(run, TASK)
-    recent = {run.id: RecentLaunch(run.requester, run.created_at.timestamp(), 100.0)}
+    recent = {run.id: RecentLaunch(run.requester, run.created_at.timestamp(), 48.0)}
     assert store.get_ledger() == Ledger((build_reservation(run),), recent_launches=recent)  # type: ignore[arg-type]  # it is open
     store.update(run.id, lambda run: run.change_limit(RunLimit.BUDGET, 250.0, "U0ANA", at(9)))
     assert [one.dollars for one in store.get_ledger().reservations] == [250.0]
