@@ -1,5 +1,5 @@
-"""What Slack's own types say of each payload that reaches the double, in every test: slack_sdk's models at once, and
-TypeScript's `@slack/types` once at the end of a session, for each shape.
+"""What Slack's own types say of each payload that reaches the double, in every test: slack_sdk's models of each one
+that differs in a letter, and TypeScript's `@slack/types` of each shape, once at the end of a session.
 """
 
 import importlib.util
@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from slack_sdk.errors import SlackObjectFormationError
+from slack_sdk.models.attachments import BlockAttachment
 from slack_sdk.models.blocks import Block
+from slack_sdk.models.metadata import Metadata
 from slack_sdk.models.views import View
 
 Json = dict[str, Any]
@@ -36,7 +38,7 @@ UNKNOWN_TO_SLACKS_TYPES = {"data_visualization"}
 """Blocks that neither slack_sdk 3.48 nor `@slack/types` 3.2 describe, though Slack documents them. The playground's own
 rules, which follow Slack's documents, check them."""
 
-TYPES = {"block": "KnownBlock", "attachment": "MessageAttachment", "view": "View"}
+TYPES = {"block": "KnownBlock", "attachment": "MessageAttachment", "metadata": "MessageMetadata", "view": "View"}
 """Slack's type in TypeScript for each kind of payload."""
 
 LITERAL_KEYS = frozenset({"type", "style", "align", "include", "status"})
@@ -81,7 +83,7 @@ def reduce_to_shape(value: Any, key: str = "") -> Any:
 
 
 class PayloadRecord:
-    """The payloads that the double has taken in a session, each shape once.
+    """The payloads that the double has taken in a session, and their shapes, each once.
 
     Attributes:
         test: id of the test that runs, empty for one of the double itself, which sends what the bot does not.
@@ -92,19 +94,20 @@ class PayloadRecord:
         self.test = ""
         self.problems: list[str] = []
         self._tests_by_shape: dict[tuple[str, str], str] = {}
+        self._taken: set[tuple[str, str]] = set()
 
     def inspect(self, kind: str, payload: Json) -> Iterator[tuple[str, str]]:
         """Yield what slack_sdk finds in a payload, as a rule of the double's; remember its shape."""
-        if not (self.test and is_known(payload)):
+        written = (kind, json.dumps(payload, sort_keys=True))
+        if not (self.test and is_known(payload)) or written in self._taken:
             return
-        shape = (kind, json.dumps(reduce_to_shape(payload), sort_keys=True))
-        is_new = shape not in self._tests_by_shape
-        if is_new:
-            self._tests_by_shape[shape] = self.test
-        if is_new and (problem := find_model_problem(kind, payload)):
-            del self._tests_by_shape[shape]  # the next test that sends it is refused too
+        if problem := find_model_problem(kind, payload):
             self.problems.append(problem)
             yield problem, ""
+            return
+        self._taken.add(written)
+        shape = json.dumps(reduce_to_shape(payload), sort_keys=True)
+        self._tests_by_shape.setdefault((kind, shape), self.test)
 
     def dump(self) -> list[list[str]]:
         """Return the shapes with the first test of each, for another process."""
@@ -138,15 +141,32 @@ class PayloadRecord:
 def find_model_problem(kind: str, payload: Json) -> str:
     """Return what slack_sdk's models say against a payload; empty if they take it and drop nothing."""
     try:
-        if kind == "view":
-            View(**payload).validate_json()
-        elif kind == "block":
-            parsed = Block.parse(payload)
-            if parsed is None or parsed.to_dict() != payload:
-                return f"slack_sdk reads this otherwise than it was sent: {json.dumps(payload)[:2000]}"
+        if read_by_models(kind, payload) == payload:
+            return ""
+        said = "slack_sdk reads this otherwise than it was sent"
     except (SlackObjectFormationError, TypeError) as error:
-        return f"slack_sdk refuses this: {error}: {json.dumps(payload)[:2000]}"
-    return ""
+        said = f"slack_sdk refuses this: {error}"
+    return f"{said}: {json.dumps(payload)[:2000]}"
+
+
+def read_by_models(kind: str, payload: Json) -> Json | None:
+    """Return a payload as slack_sdk's model of its kind holds it; None for a block of no kind that it knows.
+
+    Raises:
+        SlackObjectFormationError: a value breaks a limit of the model.
+        TypeError: the model has no such field, or a field is missing.
+    """
+    match kind:
+        case "attachment":
+            BlockAttachment(**payload).validate_json()
+            return payload
+        case "metadata":
+            return Metadata(**payload).to_dict()
+        case "view":
+            return View(**payload).to_dict()
+        case _:
+            parsed = Block.parse(payload)
+            return parsed.to_dict() if parsed else None
 
 
 NO_COMPILER = "no compiler for Slack's TypeScript types: `make page` brings it from npm"

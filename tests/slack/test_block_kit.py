@@ -11,7 +11,7 @@ from slack_sdk.models.views import View
 from bot.core.model.cluster import JobState
 from bot.i18n import use_language
 from bot.phrase import LANGUAGES
-from slack_playground.checks import check_blocks, check_content, check_view
+from slack_playground.checks import check_blocks, check_content, check_metadata, check_view
 from slack_playground.checks.surfaces import ADDED_RULES
 from slack_playground.transcript import written
 from slack_playground.web_api import call
@@ -165,6 +165,7 @@ WRONG: dict[str, tuple[str, Json]] = {
         },
     ),
     "a form without a title": ("view", {"type": "modal", "blocks": []}),
+    "metadata with a list of texts": ("metadata", {"event_type": "run", "event_payload": {"keys": ["card"]}}),
 }
 
 
@@ -186,21 +187,47 @@ def test_what_a_session_has_seen_is_named_with_its_test() -> None:
     assert found.startswith("tests/test_x.py::test_z: error TS")
 
 
-def test_a_payload_that_slack_sdk_does_not_take_is_refused_in_each_test_that_sends_it() -> None:
+TOO_LONG = {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3_001}}
+
+REFUSED_BY_MODELS: dict[str, tuple[str, Json]] = {
+    "a key that the model drops": ("block", {"type": "divider", "colour": "red"}),
+    "a text beyond a limit": ("block", TOO_LONG),
+    "a title beyond its limit": (
+        "view",
+        {"type": "modal", "title": {"type": "plain_text", "text": "x" * 25}, "blocks": [{"type": "divider"}]},
+    ),
+    "an attachment with older fields": ("attachment", {"blocks": [{"type": "divider"}], "footer": "x"}),
+    "metadata of no type": ("metadata", {"event_payload": {"keys": "card"}}),
+}
+
+
+@pytest.mark.parametrize(("kind", "payload"), REFUSED_BY_MODELS.values(), ids=REFUSED_BY_MODELS)
+def test_a_payload_that_slack_sdk_does_not_take_is_refused_in_each_test_that_sends_it(kind: str, payload: Json) -> None:
     record = PayloadRecord()
     record.test = "tests/test_x.py::test_y"
-    wrong = {"type": "section", "text": {"type": "mrkdwn", "text": "x"}, "colour": "red"}
     for _ in range(2):
-        ((problem, _),) = record.inspect("block", wrong)
-        assert "otherwise than it was sent" in problem
+        ((problem, _),) = record.inspect(kind, payload)
+        assert problem.startswith("slack_sdk r")
     assert len(record.problems) == 2
+    assert record.is_empty
 
 
-def test_the_double_asks_the_models_about_each_message_attachment_and_view() -> None:
+def test_the_models_see_each_payload_not_only_the_first_of_its_shape() -> None:
+    record = PayloadRecord()
+    record.test = "tests/test_x.py::test_y"
+    short = {"type": "section", "text": {"type": "mrkdwn", "text": "x"}}
+    assert reduce_to_shape(short) == reduce_to_shape(TOO_LONG)
+    assert list(record.inspect("block", short)) == []
+    assert len(list(record.inspect("block", TOO_LONG))) == 1
+
+
+def test_the_double_asks_the_models_about_each_message_attachment_view_and_metadata() -> None:
     """Each story has it: tests/conftest.py adds it to the double's rules."""
     assert PAYLOADS.inspect in ADDED_RULES
+    name = "of-this-test"
     section = {"type": "section", "text": {"type": "plain_text", "text": "x", "emoji": False}, "block_id": "b"}
     check_content({"attachments": [{"color": "#ff0000", "blocks": [section], "fallback": "x"}]})
     check_view({"type": "home", "blocks": [section], "private_metadata": "x"}, "home")
-    seen = {(kind, json.loads(shape)["type"] if kind != "attachment" else "") for kind, shape, _ in PAYLOADS.dump()}
-    assert {("block", "section"), ("attachment", ""), ("view", "home")} <= seen
+    check_metadata({"event_type": name, "event_payload": {name: "x"}})
+    assert {kind for kind, _, _ in PAYLOADS.dump()} == {"block", "attachment", "view", "metadata"}
+    assert any(name in shape for kind, shape, _ in PAYLOADS.dump() if kind == "metadata")

@@ -22,7 +22,6 @@ from bot.slack.inbound.fair_queue import FairPool, PoolFull
 from bot.slack.outbound.refusals import (
     MALFORMED_CODES,
     NO_PERMISSION_CODES,
-    PRIVATE_ANSWER_CODES,
     REPLY_CODES,
     Refusal,
     classify_refusal,
@@ -146,6 +145,17 @@ class BackgroundReplies:
 
 
 def deliver(answer: Answer, responder: Responder) -> None:
+    """Deliver an answer; as text alone where Slack takes its blocks for malformed."""
+    try:
+        deliver_patiently(answer, responder)
+    except SlackRejected as error:
+        if error.code not in MALFORMED_CODES:
+            raise
+        log.error("Slack refuses an answer as %s; it goes without blocks", error.code)
+        deliver_patiently(without_blocks(answer), responder)
+
+
+def deliver_patiently(answer: Answer, responder: Responder) -> None:
     """Deliver an answer; retry if Slack rate limits the call or does not answer."""
     for tries_left in reversed(range(MAX_DELIVERY_ATTEMPTS)):
         try:
@@ -231,7 +241,7 @@ def check_response(status: int, headers: Any, body: str = "") -> None:
 def respond_in_thread(client: WebClient, channel: str, thread: str | None, user: str = "") -> Responder:
     """Return a responder that everyone sees, under the message with the command; without a thread, below it.
 
-    Where Slack has closed the thread, the answer goes to the channel; where it has closed that, to the person alone.
+    Where Slack has closed the thread, the answer goes to the channel; where it refuses that too, to the person alone.
     """
 
     def send_answer(answer: Answer, thread_ts: str | None = thread) -> None:
@@ -249,7 +259,8 @@ def respond_in_thread(client: WebClient, channel: str, thread: str | None, user:
                     raise
                 send_answer(answer, None)
         except SlackRejected as error:
-            if not user or error.code not in PRIVATE_ANSWER_CODES:
+            # Text alone may still come here, and a bot without its rights can write to no person.
+            if not user or error.code in MALFORMED_CODES | NO_PERMISSION_CODES:
                 raise
             post_direct_message(client, user, answer)
 

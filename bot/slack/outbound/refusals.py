@@ -69,15 +69,6 @@ MALFORMED_CODES = {
 }
 """Codes for mistakes of the bot's own."""
 
-PRIVATE_ANSWER_CODES = {
-    *GONE_CHANNEL_CODES,
-    *CLOSED_CHANNEL_CODES,
-    *CLOSED_TOP_LEVEL_CODES,
-    *CLOSED_THREAD_CODES,
-    "user_not_in_channel",
-}
-"""Codes for a place where a person cannot get an ephemeral answer. chat.postEphemeral needs both in the channel."""
-
 
 class Refusal(Enum):
     """What a refusal means for the message."""

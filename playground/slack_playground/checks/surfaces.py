@@ -72,8 +72,8 @@ def check_attachments(attachments: Any) -> None:
 
 
 ADDED_RULES: list[Callable[[str, Json], Iterator[Problem]]] = []
-"""Rules beside the playground's own, each about a kind (`block`, `attachment` or `view`) and a payload of it. They hold
-for every workspace of this process, and see what the playground's own rules take."""
+"""Rules beside the playground's own, each about a kind (`block`, `attachment`, `metadata` or `view`) and a payload of
+it. They hold for every workspace of this process, and see what the playground's own rules take."""
 
 
 def problems_by_added_rules(kind: str, payload: Json, where: str) -> Iterator[Problem]:
@@ -153,6 +153,8 @@ def check_metadata(metadata: Any) -> None:
     )
     if not sound:
         raise Refusal("invalid_metadata_format")
+    if problems := list(problems_by_added_rules("metadata", metadata, "/metadata")):
+        raise Refusal.over("invalid_metadata_format", problems)
     if len(json.dumps(metadata)) > METADATA_BYTES:
         raise Refusal("metadata_too_large")
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -184,6 +184,29 @@ def test_a_card_whose_edits_are_refused_shows_the_newest_state_in_one_more_card_
     (shown,) = [message for key, message in list_messages(bot) if message.ts == newest.messages.sent["card"].ts]
     assert "stop" in shown.text
     assert len([key for key, _ in list_messages(bot) if key == "card"]) <= 2
+
+
+@pytest.mark.long
+@for_each_code
+def test_a_notice_of_a_cluster_whose_edits_are_refused_shows_the_newest_state_in_one_more_at_most(
+    bot: Bot, code: str
+) -> None:
+    add_cluster(bot.store, TRAINING, "one")
+    speak(bot, seconds=5)
+    bot.slack.faults({"method": "chat.update", "trouble": "refused", "error": code, "times": None, "channel": TRAINING})
+    bot.store.change_orphan("one", lambda orphan: replace(orphan, left_alone_by=LEA) if orphan else None)
+    for _ in range(4):
+        before = len(bot.slack.record("call"))
+        speak(bot, seconds=55, step=5)
+        assert count_refusals(bot, "chat.update", before) <= 13
+        bot.moment += timedelta(seconds=5)
+    recover(bot)
+    sent = bot.store.get_orphans()["one"].sent_message
+    assert sent is not None
+    shown = [message for key, message in list_messages(bot) if key == "orphan"]
+    assert len(shown) <= (2 if code in GONE_CHANNEL_CODES | UNEDITABLE_CODES else 1)
+    (newest,) = [message for message in shown if message.ts == sent.ts]
+    assert f"<@{LEA}> chose to keep it" in newest.text
 
 
 NOTICES: dict[str, dict[str, Any]] = {"budget": {"budget_dollars": 8.0}, "lease": {"lease": timedelta(hours=2)}}
