@@ -65,8 +65,25 @@ def test_a_sick_training_is_explained_by_its_findings_with_their_numbers(bot: Bo
     (finding,) = bot.run().training.health.open_findings
     answer = explained(bot)
     assert str(finding.what) in answer
-    assert f"{finding.evidence} Since step 9." in answer
-    assert "Lower `learning_rate`." in answer, "smoke takes no settings of verl"
+    assert f"{finding.evidence} Lower `learning_rate`." in answer, "smoke takes no settings of verl"
+    assert "at step 9." in answer
+    assert "Since step" not in answer, "the evidence names the step"
+    assert f"At its end: *{finding.what}*" not in answer
+    bot.say(f"stop {RUN}")
+    bot.ticks(12, seconds=10)
+    assert f"At its end: *{finding.what}*" in explained(bot)
+
+
+def test_a_training_that_hung_until_its_stop_is_not_advised_to_look_at_its_processes(bot: Bot) -> None:
+    bot.running(LINE)
+    trains(bot, range(1, 29))
+    bot.ticks(60, seconds=60)
+    assert "py-spy" in explained(bot)
+    bot.say(f"stop {RUN}")
+    bot.ticks(12, seconds=10)
+    answer = explained(bot)
+    assert "At its end: *The log has gone silent: the training hangs.*" in answer
+    assert "py-spy" not in answer
 
 
 @pytest.mark.parametrize("job", [None, JobState.FAILED], ids=["running", "failed"])

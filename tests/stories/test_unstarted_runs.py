@@ -120,3 +120,23 @@ def test_one_that_was_stopped_while_skypilot_made_its_machines_is_not_said_to_ha
     assert is_unstarted(withdrawn)
     assert str(explain_unstarted(launching)) == "@U0ANA stopped it while its machines were being launched."
     assert str(explain_unstarted(withdrawn)) == "@U0ANA stopped it before it had machines."
+
+
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [
+        pytest.param(
+            let_wait, f"The approval request of `{RUN}` has expired: no approver decided in time.", id="expired"
+        ),
+        pytest.param(withdraw, f"`{RUN}` never started. <@U0ANA> stopped it before it had machines.", id="withdrawn"),
+    ],
+)
+@pytest.mark.parametrize("act", ["approve", "decline"])
+def test_a_decision_that_comes_too_late_is_told_how_the_request_ended(
+    bot: Bot, end: Callable[[Bot], None], why: str, act: str
+) -> None:
+    end(bot)
+    bot.ticks(8, 10)
+    assert f"{why} To launch it again, its owner types `/verl retry {RUN}`." in bot.say(f"{act} {RUN}", user=BEN)
+    assert f"{why} Launch it again: `/verl retry {RUN}`." in bot.say(f"{act} {RUN}")
+    assert "ppo-0002" in bot.say(f"retry {RUN}")

@@ -7,10 +7,11 @@ from bot.core.commands import report_command as reports
 from bot.core.model.people import COSTS_OR_ENDS, Act, Actor, PersonKind, Role, exclude_person
 from bot.core.model.policy import Policy
 from bot.core.model.run import Run
-from bot.core.model.run_state import MAX_NOTE_CHARACTERS, Approval, RunStatus
+from bot.core.model.run_state import MAX_NOTE_CHARACTERS, Approval, Reason, RunStatus
 from bot.core.model.run_stub import RunStub
+from bot.core.rules.unstarted_runs import explain_unstarted, is_unstarted
 from bot.errors import Denied, LaunchDecided, UserError
-from bot.phrase import N_, Phrase, name_person
+from bot.phrase import N_, Phrase, join_sentences, name_person
 
 NO_ACCESS_BY_KIND: Mapping[PersonKind, str] = {
     PersonKind.STRANGER: N_("I only answer members of my own workspace; you are in another one."),
@@ -168,15 +169,26 @@ def check_may_approve(policy: Policy, run: Run, actor: Actor, granted: bool | No
     """
     refuse_decided(run, actor.user, granted)
     if run.approval is None or (run.status is not RunStatus.AWAITING_APPROVAL and not run.approval.by):
-        raise UserError(
-            Phrase("{run} isn't waiting for approval.", run=f"`{run.id}`"),
-            Phrase("`/verl list` shows the runs that are."),
-        )
+        raise describe_closed_request(run, actor)
     if actor.user == run.requester:
         people = exclude_person(policy.approvers, actor.user)
         raise Denied(Phrase("You can't approve or decline your own launch."), "", people, Act.APPROVE, run.id)
     refuse_act(policy, Act.APPROVE, actor, run)
     refuse_stopped_launch(run)
+
+
+def describe_closed_request(run: Run, actor: Actor) -> UserError:
+    """Return the error for a decision on a run that waits for none: how its request ended, and what to type."""
+    if not is_unstarted(run):
+        none = Phrase("{run} isn't waiting for approval.", run=f"`{run.id}`")
+        return UserError(none, Phrase("`/verl list` shows the runs that are."))
+    message = join_sentences(Phrase("`{run}` never started.", run=run.id), explain_unstarted(run))
+    if run.reason is Reason.NOT_APPROVED:
+        message = Phrase("The approval request of {run} has expired: no approver decided in time.", run=f"`{run.id}`")
+    hint = Phrase("To launch it again, its owner types `/verl retry {run}`.", run=run.id)
+    if actor.user == run.requester:
+        hint = Phrase("Launch it again: `/verl retry {run}`.", run=run.id)
+    return UserError(message, hint)
 
 
 def refuse_unnamed_stop(stub: RunStub, actor: Actor) -> None:

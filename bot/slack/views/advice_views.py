@@ -36,6 +36,8 @@ def render_advice(run: Run, advice: Text) -> Markup:
     """
     if isinstance(advice, str):
         return escape(advice)
+    if run.is_finished and advice.key == FRAMEWORK.stall_advice.silent_log:  # it asks the processes that hang
+        return Markup()
     lacking = list_lacking_settings(run, advice)
     is_for_gpus = not run.plan.gpus and advice.key == FRAMEWORK.stall_advice.silent_log
     general = FRAMEWORK.general_advice.get(advice.key)

@@ -241,7 +241,11 @@ def group_repeats(
 
 
 def render_repeats(events: Sequence[AuditEvent], with_subject: bool = True, closing: str = "") -> Markup:
-    """Return events that read the same as one line: when the first and the last were, and how many they are."""
+    """Return events that read the same as one line: when the first and the last were, and how many they are; empty for
+    none.
+    """
+    if not events:
+        return Markup()
     times = sorted({event.at for event in events})
     shown_times = [date(at, "{date_short_pretty} {time}") for at in dict.fromkeys((times[0], times[-1]))]
     text = render_event_text(events[0], with_subject, closing)

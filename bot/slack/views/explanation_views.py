@@ -1,5 +1,6 @@
 """The answer to *why is this run as it is*: ten lines at most, each with what it rests on. Pure."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -193,15 +194,19 @@ def list_finding_lines(run: Run, findings: Sequence[Finding]) -> list[Markup]:
     more = len(findings) - SHOWN_FINDINGS
     rest = [render_plural("{count} more finding", "{count} more findings", more)] if more > 0 else []
     gravest, *others = findings[:SHOWN_FINDINGS]
-    advised = join_markup_sentences(describe_finding(gravest), render_advice(run, gravest.advice))
-    return [advised, *map(describe_finding, others), *rest]
+    advised = join_markup_sentences(describe_finding(run, gravest), render_advice(run, gravest.advice))
+    return [advised, *(describe_finding(run, finding) for finding in others), *rest]
 
 
-def describe_finding(finding: Finding) -> Markup:
-    """Return one finding with its numbers and its first step."""
-    since = render_phrase("Since step {step}.", step=finding.since_step)
-    what = mrkdwn("{} *{}*", emoji(SEVERITY_ICONS[finding.severity]), finding.what)
-    return join_markup_sentences(what, escape(finding.evidence), since)
+def describe_finding(run: Run, finding: Finding) -> Markup:
+    """Return one finding with its numbers, and its first step where they do not name it; of a run that has ended, as
+    what was so at its end.
+    """
+    icon, evidence = emoji(SEVERITY_ICONS[finding.severity]), str(finding.evidence)
+    is_named = not finding.since_step or re.search(rf"\bstep {finding.since_step}\b", evidence)
+    since = Markup() if is_named else render_phrase("Since step {step}.", step=finding.since_step)
+    head = join_parts(" ", [icon, render_phrase("At its end:") if run.is_finished else ""])
+    return join_markup_sentences(mrkdwn("{} *{}*", head, finding.what), escape(finding.evidence), since)
 
 
 def describe_money_line(run: Run, now: datetime) -> Markup:
