@@ -34,7 +34,7 @@ class LaunchPlanner:
         find_run: returns a run that the person may see.
         repositories: say which commit a branch is. code_host_url: the web address of their host.
         admit: returns a run with the approval that it needs, or raises a UserError where a cap has no room for it; its
-            second argument is whether the person may raise monthly budgets.
+            second argument is the person who reads that.
     """
 
     recipes: RecipeSource
@@ -42,7 +42,7 @@ class LaunchPlanner:
     now: Now
     repositories: CodeRepositories
     read_policy: Callable[[], Policy] = lambda: UNRESTRICTED
-    admit: Callable[[Run, bool], Run] = lambda run, may_raise: run
+    admit: Callable[[Run, Actor], Run] = lambda run, reader: run
     find_run: Callable[[str, Actor], Run | None] = lambda name, actor: None
     code_host_url: str = GITHUB_URL
 
@@ -196,7 +196,7 @@ class LaunchPlanner:
         refuse_act(self.policy, Act.LAUNCH, caller.actor)
         self.refuse_out_of_bounds(launch_plan, caller)
         run = new_run(launch_plan, caller, self.now(), self.policy)
-        return self.admit(run.record_price(rate, self.now()) if rate else run, caller.actor.may_raise_months)
+        return self.admit(run.record_price(rate, self.now()) if rate else run, caller.actor)
 
     def plan_supported(self, recipe: Recipe, launch_command: command.Launch, run_id: str) -> LaunchPlan:
         """Return the plan of a launch.

@@ -113,7 +113,7 @@ class RunService:
         # Within the launch's transaction: a command that Slack delivers twice makes one run, whose name is no other's.
         def admit(run: Run, ledger: Ledger) -> Run:
             self.queries.refuse_name_in_use(run.name, caller.actor)
-            return self.admit(run, ledger, caller.actor.may_raise_months)
+            return self.admit(run, ledger, caller.actor)
 
         return self._show_and_wake(self.launch_recorder.record(launch_command, caller, origin, admit))
 
@@ -301,7 +301,7 @@ class RunService:
 
         # A lower budget exceeds no cap, but it changes what an approver of a launch that waits is shown.
         update = partial(update_approval, policy=self.policy, now=self.now())
-        admit = partial(self.admit, may_raise=caller.actor.may_raise_months) if is_increase else update
+        admit = partial(self.admit, reader=caller.actor) if is_increase else update
         return self._show_and_wake(self.store.update(run.id, change, admit))
 
     def decide_approval(

@@ -194,7 +194,7 @@ def assemble(outside: Outside) -> Bot:
         now,
         outside.repositories,
         read_policy,
-        lambda run, may_raise: admit(run, store.get_ledger(), may_raise),
+        lambda run, reader: admit(run, store.get_ledger(), reader),
         queries.find,
         settings.code_host_url,
     )

@@ -41,6 +41,7 @@ from bot.core.masking.known_secrets import extract_header_values, extract_passwo
 from bot.core.model.bot_clock import is_same_boot
 from bot.core.model.finding import HealthRules
 from bot.core.model.ledger import Ledger
+from bot.core.model.people import Actor
 from bot.core.model.policy import Policy
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus, SummaryInterval
@@ -202,9 +203,9 @@ def build_admission_check(
     """
     here = load_zone(settings.timezone)
 
-    def admit(run: Run, ledger: Ledger, may_raise: bool = False) -> Run:
+    def admit(run: Run, ledger: Ledger, reader: Actor | None = None) -> Run:
         disk.check_launch()
-        admitted = admit_run(run, ledger, policy(), moment := now(), here, may_raise)
+        admitted = admit_run(run, ledger, policy(), moment := now(), here, reader)
         if admitted.status is not RunStatus.AWAITING_APPROVAL:
             return admitted
         costs = list_open_costs(store.list_open_runs(), moment)

@@ -257,6 +257,9 @@ def test_an_approver_who_raises_a_budget_hears_whose_caps_are_in_the_way(bot: Bo
     bot.policy = replace(
         POLICY, approve_above_dollars=None, person=Caps(dollars_per_month=12), team=Caps(dollars_per_month=12)
     )
+    own = bot.say("budget smoke-0001 20")
+    assert "This would bring your runs this month to $20.00; your limit is $12.00." in own
+    assert "This would bring the runs of <#C0TRAIN> this month to $20.00; the limit is $12.00." in own
     refused = bot.say("budget smoke-0001 20", user=LEA, channel=RANDOM)
     assert "This would bring the runs of <@U0ANA> this month to $20.00; the limit is $12.00." in refused
     assert "This would bring the runs of <#C0TRAIN> this month to $20.00; the limit is $12.00." in refused

@@ -1,6 +1,7 @@
 """More money or time that another approver gives: it is the new approved number, with its approver."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -174,3 +175,20 @@ def test_a_launch_that_waits_is_not_extended(bot: Bot, user: str) -> None:
     bot.ticks(2)
     assert (bot.run().limits, bot.run().approval) == (before.limits, before.approval)
     assert "extended the lease" not in bot.reads()
+
+
+def test_a_change_that_makes_a_waiting_launch_need_no_approval_says_that_it_launches(bot: Bot) -> None:
+    launch_waiting(bot, "launch smoke nodes=2 budget=80 lease=5")
+    bot.policy = replace(POLICY, approve_above_dollars=100)  # what was asked for stays asked for, until it changes
+    bot.ticks(2)
+    assert bot.run().status is RunStatus.AWAITING_APPROVAL
+    raised = bot.say(f"budget {RUN} 90")
+    assert "is now $90.00. It needs no approval now, so it launches." in raised
+    bot.ticks(2)
+    assert bot.run().status is RunStatus.RUNNING
+    assert "so it launches" not in bot.say(f"budget {RUN} 95")
+
+
+def test_a_change_of_a_launch_that_still_waits_says_nothing_of_its_launch(bot: Bot) -> None:
+    launch_waiting(bot)
+    assert bot.say(f"budget {RUN} 70").endswith("is now $70.00.")

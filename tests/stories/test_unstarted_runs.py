@@ -9,7 +9,7 @@ from bot.core.model.run_requests import RunRequests
 from bot.core.model.run_state import Reason
 from bot.core.rules.unstarted_runs import explain_unstarted, is_unstarted
 from tests.builders import NOON, a_run
-from tests.story import BEN, OPEN, Bot
+from tests.story import ANA, BEN, OPEN, Bot
 
 RUN = "ppo-0001"
 DAY = 86_400.0
@@ -140,3 +140,16 @@ def test_a_decision_that_comes_too_late_is_told_how_the_request_ended(
     assert f"{why} To launch it again, its owner types `/verl retry {RUN}`." in bot.say(f"{act} {RUN}", user=BEN)
     assert f"{why} Launch it again: `/verl retry {RUN}`." in bot.say(f"{act} {RUN}")
     assert "ppo-0002" in bot.say(f"retry {RUN}")
+
+
+def test_a_request_that_is_withdrawn_asks_nobody_for_an_approval_any_more(bot: Bot) -> None:
+    wait_for_approval(bot)
+    assert "It needs approval from" in bot.opens_page(ANA)
+    assert "[Approve]" in bot.reads()
+    bot.say(f"stop {RUN}")  # the next tick is still to come
+    for text in (bot.opens_page(ANA), bot.opens_page(BEN), bot.say(f"explain {RUN}") or bot.told()):
+        assert "will not be launched · stop requested by <@U0ANA>" in text
+        assert "approv" not in text.lower()
+    status = bot.say(f"status {RUN}")
+    assert f"{RUN} will not be launched* · stop requested by <@U0ANA>" in status
+    assert "approv" not in status.lower()

@@ -172,6 +172,10 @@ def update_budget_overruns(
     return (*updated, *(overrun for rule, overrun in current.items() if rule not in open_rules))
 
 
+MAX_NAMED_RUNS = 5
+"""Maximum other runs that a notice of a monthly budget names."""
+
+
 @dataclass(frozen=True, slots=True)
 class BudgetThreshold:
     """A threshold of a monthly budget that is reached.
@@ -179,6 +183,7 @@ class BudgetThreshold:
     Attributes:
         month: `2026-11`; budget_key: whose budget, as the ledger names it: `team:C0TRAIN`.
         percent: the highest threshold that is reported; spent_dollars, limit_dollars: as of when it was reached.
+        other_runs: ids of other runs that drew on the budget then, `MAX_NAMED_RUNS` at most; other_count: how many.
         is_final: whether the dollars are those at the end of the run that has reported it.
     """
 
@@ -188,6 +193,12 @@ class BudgetThreshold:
     spent_dollars: float
     limit_dollars: float
     is_final: bool = False
+    other_runs: tuple[str, ...] = ()
+    other_count: int = 0
+
+    def with_others(self, run_ids: Sequence[str]) -> Self:
+        """Return the threshold with the other runs that draw on the budget."""
+        return replace(self, other_runs=tuple(run_ids[:MAX_NAMED_RUNS]), other_count=len(run_ids))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from datetime import datetime, tzinfo
 from typing import Protocol
 
 from bot.core.model.ledger import Ledger, Reservation, build_reservation, format_month
-from bot.core.model.people import exclude_person
+from bot.core.model.people import Actor, exclude_person
 from bot.core.model.policy import Measure, Policy, Scope
 from bot.core.model.run import Run
 from bot.core.model.run_state import PolicyHit
@@ -25,18 +25,18 @@ AdmissionCheck = Callable[[Run, Ledger], Run]
 class Admission(Protocol):
     """The same check for a person who reads its refusal."""
 
-    def __call__(self, run: Run, ledger: Ledger, may_raise: bool = False) -> Run:
+    def __call__(self, run: Run, ledger: Ledger, reader: Actor | None = None) -> Run:
         """Return the run to record.
 
         Args:
-            may_raise: whether the person who reads a refusal may raise monthly budgets.
+            reader: the person who reads a refusal; None where all do who read why the run ended.
 
         Raises:
             UserError: the run would exceed a cap.
         """
 
 
-def admit_all(run: Run, ledger: Ledger, may_raise: bool = False) -> Run:  # an Admission
+def admit_all(run: Run, ledger: Ledger, reader: Actor | None = None) -> Run:  # an Admission
     """Return the run as it is, checked against no cap."""
     return run
 
@@ -156,11 +156,13 @@ def find_cap_violations(policy: Policy, ledger: Ledger, run_reservation: Reserva
     return violations
 
 
-def admit_run(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzinfo, may_raise: bool = False) -> Run:
+def admit_run(
+    run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzinfo, reader: Actor | None = None
+) -> Run:
     """Return the run with the approval that it needs, and with the report-only caps that would have refused it.
 
     Args:
-        may_raise: whether the person who reads a refusal may raise a monthly budget: an approver may, of herself too.
+        reader: the person who reads a refusal; None for all. An approver may raise a monthly budget, her own too.
 
     Raises:
         UserError: the run would exceed a cap; the message says what to do instead.
@@ -172,10 +174,17 @@ def admit_run(run: Run, ledger: Ledger, policy: Policy, now: datetime, zone: tzi
     enforced = [violation for violation in violations if not policy.is_report_only(violation.rule)]
     # All caps in one refusal, so that the person does not correct one after the other.
     if enforced:
-        # A recorded run is checked again for another person's budget, or for all who read why it ended.
+        # A recorded run is checked again for a larger budget, or for all who read why it ended.
         is_launch = all(reservation.run_id != run.id for reservation in ledger.reservations)
+        is_own = reader is not None and reader.user == run.requester
+        may_raise = reader is not None and reader.may_raise_months
         sentences = join_sentences(
-            *(violation.sentence if is_launch else violation.describe_to_others(run) for violation in enforced)
+            *(
+                violation.sentence
+                if is_launch or (is_own and violation.scope is Scope.PERSON)
+                else violation.describe_to_others(run)
+                for violation in enforced
+            )
         )
         raise Denied(
             sentences,

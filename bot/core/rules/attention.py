@@ -53,6 +53,8 @@ def check_approval(run: Run) -> Attention | None:
     """Return that a launch needs approval, with when the request expires."""
     if run.status is not RunStatus.AWAITING_APPROVAL or run.approval is None or run.approval.by is not None:
         return None
+    if run.requests.stop_requested_by:  # no approver may decide on it
+        return None
     return Attention(AttentionReason.NEEDS_APPROVAL, run.approval.until)
 
 

@@ -166,6 +166,7 @@ def find_reached_thresholds(
         is_new = percent > ledger.notified_percents.get(build_threshold_key(month, budget_key, cap), 0)
         if is_new or find_reported_cap(reporter, budget_key, month) not in (None, cap):
             reached = BudgetThreshold(month, budget_key, percent, spent_dollars, cap)
+            reached = reached.with_others(list_drawing_runs(group.runs, reporter.id))
             thresholds.setdefault(reporter.id, []).append(reached)
     return thresholds
 
@@ -191,9 +192,14 @@ def record_final_spending(run: Run, ledger: Ledger, open_runs: Sequence[Run], no
             return item
         others = groups[item.budget_key].runs if item.budget_key in groups else []
         spent_dollars = sum_spending(ledger, item.budget_key, others, now, month)
-        return replace(item, spent_dollars=spent_dollars, is_final=True)
+        return replace(item, spent_dollars=spent_dollars, is_final=True).with_others(list_drawing_runs(others, run.id))
 
     return replace(run, spending=replace(run.spending, budget_thresholds=tuple(map(finish, reported))))
+
+
+def list_drawing_runs(runs: Iterable[Run], reporter: str) -> list[str]:
+    """Return the ids of the runs of a monthly budget that have machines, in order, without the run that reports it."""
+    return sorted(run.id for run in runs if run.id != reporter and not run.is_waiting)
 
 
 def choose_reporter(runs: Sequence[Run], budget_key: str, month: str, now: datetime) -> Run:

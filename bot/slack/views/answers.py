@@ -16,7 +16,7 @@ from bot.errors import AmbiguousRun, LaunchDecided, Unavailable, UnreadableRecor
 from bot.phrase import N_
 from bot.runtime.failure_isolation import render_or_fallback
 from bot.slack.views import checkpoint_views, run_card, wording
-from bot.slack.views.approval_views import EMPTY_FORM, OPEN_FORM
+from bot.slack.views.approval_views import APPROVAL_REQUEST, EMPTY_FORM, OPEN_FORM
 from bot.slack.views.blocks import MAX_CODE_BLOCK_CHARACTERS, actions, button, code_block, context, section
 from bot.slack.views.error_details import render_choices, render_decision
 from bot.slack.views.message import Answer, build_answer, build_text_answer
@@ -233,7 +233,9 @@ def acknowledge_budget(run: Run, is_changed: bool = True) -> Answer:
         run=wording.link_run(run),
         budget=wording.format_dollars(run.limits.budget_dollars),
     )
-    return build_text_answer(mrkdwn(":moneybag: {}", now))
+    is_freed = run.approval is None and run.is_waiting and APPROVAL_REQUEST in run.messages.sent
+    launches = render_phrase("It needs no approval now, so it launches.") if is_freed else Markup()
+    return build_text_answer(mrkdwn(":moneybag: {}", join_markup_sentences(now, launches)))
 
 
 def acknowledge_approval_decision(run: Run) -> Answer:

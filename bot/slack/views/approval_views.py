@@ -83,8 +83,9 @@ MAX_SETTING_CHARACTERS = 500
 
 
 def is_awaiting_approval(run: Run) -> bool:
-    """Return whether the run waits for an approver's decision."""
-    return run.status is RunStatus.AWAITING_APPROVAL and run.approval is not None and run.approval.by is None
+    """Return whether the run waits for an approver's decision; one that a person has withdrawn waits for none."""
+    is_open = run.approval is not None and run.approval.by is None
+    return is_open and run.status is RunStatus.AWAITING_APPROVAL and not run.requests.stop_requested_by
 
 
 def build_approval_messages(run: Run) -> list[Message]:

@@ -33,13 +33,16 @@ THRESHOLD_REACHED = {
     Scope.TEAM: N_("*This channel has used {percent}% of its monthly budget* ({spent} of {most})."),
     Scope.WORKSPACE: N_("*The workspace has used {percent}% of its monthly budget* ({spent} of {most})."),
 }
-DRAWS_ON_BUDGET = N_("{run} draws on it.")
+DRAWS_ON_BUDGET, DRAW_ON_BUDGET = N_("{run} draws on it."), N_("{runs} draw on it.")
+MORE_DRAW_ON_BUDGET = N_("{runs} and {count} more draw on it.")
 THRESHOLD_WAS_REACHED = {
     Scope.PERSON: N_("*{percent}% of {person}'s monthly budget was used* ({spent} of {most})."),
     Scope.TEAM: N_("*This channel had used {percent}% of its monthly budget* ({spent} of {most})."),
     Scope.WORKSPACE: N_("*The workspace had used {percent}% of its monthly budget* ({spent} of {most})."),
 }
 DREW_ON_BUDGET = N_("{run} drew on it until it ended.")
+OTHERS_ON_BUDGET = N_("Other runs then: {runs}.")
+MORE_OTHERS_ON_BUDGET = N_("Other runs then: {runs} and {count} more.")
 NO_NEW_LAUNCHES = N_("New launches are blocked. See each run's thread for when it will stop.")
 BUDGET_EXHAUSTED = {
     Scope.PERSON: N_("*Monthly budget of {person} used up* ({spent} of {most})."),
@@ -179,7 +182,7 @@ def build_threshold_message(run: Run, threshold: BudgetThreshold) -> Message:
     has_ended = run.status is RunStatus.ENDED
     headlines = THRESHOLD_WAS_REACHED if has_ended else THRESHOLD_REACHED
     headline = render_phrase(headlines[scope], percent=percent, person=mention(owner), **dollars)
-    draws = render_phrase(DREW_ON_BUDGET if has_ended else DRAWS_ON_BUDGET, run=wording.link_run(run))
+    draws = describe_drawing_runs(run, threshold)
     consequence = (
         render_phrase(NO_NEW_LAUNCHES)
         if threshold.percent >= 100 and not run.is_finished
@@ -189,6 +192,20 @@ def build_threshold_message(run: Run, threshold: BudgetThreshold) -> Message:
     key = f"monthly-budget-{threshold.budget_key.replace(':', '-')}-{threshold.month}"
     state = f"{threshold.percent} {threshold.limit_dollars:g}{' ended' if has_ended else ''}"
     return Message(key, sentence, (section(sentence),), urgent=state, is_edited=True, broadcast=True)
+
+
+def describe_drawing_runs(run: Run, threshold: BudgetThreshold) -> Markup:
+    """Return which runs draw on a monthly budget: the one that reports it, and the others with it."""
+    own, others = wording.link_run(run), [code(run_id) for run_id in threshold.other_runs]
+    more = threshold.other_count - len(others)
+    if run.status is RunStatus.ENDED:
+        phrase = MORE_OTHERS_ON_BUDGET if more > 0 else OTHERS_ON_BUDGET
+        rest = render_phrase(phrase, runs=join_markup_list(others), count=more) if others else Markup()
+        return join_markup_sentences(render_phrase(DREW_ON_BUDGET, run=own), rest)
+    if not others:
+        return render_phrase(DRAWS_ON_BUDGET, run=own)
+    phrase = MORE_DRAW_ON_BUDGET if more > 0 else DRAW_ON_BUDGET
+    return render_phrase(phrase, runs=join_markup_list([own, *others]), count=more)
 
 
 ALL_BUDGETS = ShowBudgets()

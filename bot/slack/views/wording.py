@@ -99,8 +99,9 @@ def describe_state(run: Run) -> Markup:
         icon, reason_label = OUTCOME_LABELS[run.reason].icon, render_phrase(OUTCOME_LABELS[run.reason].state)
         parts = [reason_label] if run.status is RunStatus.ENDED else [reason_label, render_phrase("still billing")]
     elif run.requests.stop_requested_by:
+        is_withdrawn = run.launch.first_requested_at is None
         parts = [
-            status_label,
+            render_phrase("will not be launched") if is_withdrawn else status_label,
             render_phrase("stop requested by {person}", person=mention(run.requests.stop_requested_by)),
         ]
         parts += [render_phrase("saving first")] if run.checkpoint_rescue.save_grace else []

@@ -62,6 +62,13 @@ def test_a_share_is_reported_by_the_costliest_run() -> None:
     assert [threshold.spent_dollars for threshold in found["ppo-0001"]] == [13.0]
 
 
+def test_a_share_is_reported_with_the_other_runs_that_have_machines() -> None:
+    others = [running(id="ppo-0002"), running(id="ppo-0001"), a_run(id="ppo-0003")]
+    costly = running(id="ppo-0009", rate=Rate(9.0, "demo price"))
+    ((threshold,),) = find_reached_thresholds(capped(10.0), Ledger(), [*others, costly], HOUR, UTC).values()
+    assert (threshold.other_runs, threshold.other_count) == (("ppo-0001", "ppo-0002"), 2)
+
+
 def test_without_a_cap_there_is_no_share() -> None:
     assert find_reached_thresholds(Policy(), spent(900.0), [running()], HOUR, UTC) == {}
 

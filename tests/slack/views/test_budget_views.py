@@ -175,6 +175,26 @@ def test_the_threshold_of_an_ended_run_is_in_the_past(key: str) -> None:
     assert before.urgent != after.urgent
 
 
+@pytest.mark.parametrize(
+    ("count", "live", "ended"),
+    [
+        pytest.param(1, "`ppo-7f3a`, `run-0` draw on it.", "Other runs then: `run-0`.", id="one other"),
+        pytest.param(
+            7,
+            "`ppo-7f3a`, `run-0`, `run-1`, `run-2`, `run-3`, `run-4` and 2 more draw on it.",
+            "Other runs then: `run-0`, `run-1`, `run-2`, `run-3`, `run-4` and 2 more.",
+            id="too many to name",
+        ),
+    ],
+)
+def test_a_notice_of_a_month_names_each_run_that_draws_on_it(count: int, live: str, ended: str) -> None:
+    threshold = reached(80).with_others([f"run-{number}" for number in range(count)])
+    run = running(budget_thresholds=(threshold,))
+    over = replace(run.begin_teardown(Reason.STOPPED, None, at(60)), status=RunStatus.ENDED)
+    assert live in messages_of(run)[0].text
+    assert f"`ppo-7f3a` drew on it until it ended. {ended}" in messages_of(over)[0].text
+
+
 def test_a_rule_that_only_reports_is_no_message_about_an_end() -> None:
     assert messages_of(running(budget_overruns=(replace(OVERRUN, is_report_only=True),))) == []
 

@@ -229,7 +229,7 @@ RUNS = {
     "running, months nearly spent": running()
     .record_budget_threshold(BudgetThreshold("2026-01", "person:U0ANA", 50, 1000.0, 2000.0))
     .record_budget_threshold(BudgetThreshold("2026-01", "team:C0TRAIN", 80, 8123.4, 10000.0))
-    .record_budget_threshold(BudgetThreshold("2026-01", "workspace", 100, 50010.0, 50000.0)),
+    .record_budget_threshold(BudgetThreshold("2026-01", "workspace", 100, 50010.0, 50000.0).with_others(["grpo-1a2b"])),
     "running, a month spent": running(budget_overruns=(OVERDRAWN,)),
     "running, a month spent and made good": running(budget_overruns=(replace(OVERDRAWN, resolved_at=at(5000)),)),
     **{f"ended, {reason}": ended(reason) for reason in Reason},
