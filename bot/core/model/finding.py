@@ -155,6 +155,17 @@ class HealthRules:
             0.009).
         spike_ratio: ratio to the median, and beyond four standard deviations of the logarithm.
         spike_count, spike_steps: so many spikes within so many steps; the two logs have one each.
+        critic_explained_low: explained variance of the returns, below which a constant predicts better (by its
+            definition, and the documentation of Stable-Baselines3's logger).
+        critic_explained_fall: and so much below the best of the kept steps: a critic that has not learned yet is below
+            0 too. No document sets a bound, so that this one is ours.
+        critic_loss_rise: in logs without it: multiple of the lowest loss, if a constant has less (Popoviciu's
+            inequality); the two logs scatter by 2 (ours).
+        gradient_clip: `actor_rollout_ref.actor.optim.clip_grad`; verl's default, unless the task sets another.
+        clipped_note, clipped_warning: multiple of the clip, exceeded in 19 of 20 steps: Pascanu et al. advise a clip of
+            half the usual norm or more, but the two logs have a third and a quarter of it, and succeeded. No document
+            sets a bound on the norm, so that both are ours.
+        clipped_steps: of the last so many steps.
         vanished_gradient_share: share of the gradient at the start.
         zero_gradient_share: share of steps whose gradient is exactly 0.
         dead_groups_note, dead_groups_warning: share of groups whose answers all score alike, which teach nothing:
@@ -254,6 +265,13 @@ class HealthRules:
     spike_ratio: float = 10.0
     spike_count: int = 3
     spike_steps: int = 200
+    critic_explained_low: float = 0.0
+    critic_explained_fall: float = 0.3
+    critic_loss_rise: float = 3.0
+    gradient_clip: float = 1.0
+    clipped_note: float = 10.0
+    clipped_warning: float = 50.0
+    clipped_steps: int = 20
     vanished_gradient_share: float = 0.02
     zero_gradient_share: float = 0.5
     dead_groups_note: float = 0.5

@@ -91,6 +91,7 @@ PARTIAL = {
     "rollout-mismatch 0": "Try another value of `engine.dtype`.",
     "clip-saturation 0": "Lower `optim.lr`. Raise `data.train_batch_size`.",
     "gradient-spikes 0": "Lower `optim.clip_grad`, `optim.lr`.",
+    "gradient-clipped 0": "Raise `optim.clip_grad`.",
     "gradient-vanished 0": "Check `optim.lr`.",
     "length-growth 0": "Lower `data.max_length`.",
     "lost-rollouts 1": "Try another value of `data.train_batch_size`.",

@@ -10,6 +10,9 @@ from bot.core.model.training_framework import SettingChange
 HALF_LEARNING_RATE = SettingChange("actor_rollout_ref.actor.optim.lr=5e-7", 0.5)
 """Half of what the run itself sets; verl's own default is 1e-6."""
 
+HALF_CRITIC_RATE = SettingChange("critic.optim.lr=5e-6", 0.5)
+"""Half of what the run itself sets; verl's own default is 1e-5."""
+
 WIDER_CLIPPING = SettingChange("actor_rollout_ref.actor.clip_ratio_high=0.28")
 """The upper bound with which DAPO (arXiv 2503.14476) keeps the entropy; verl's default is 0.2."""
 
@@ -25,5 +28,6 @@ FINDING_CHANGES: Mapping[str, tuple[SettingChange, ...]] = {
     "entropy-rise": (HALF_LEARNING_RATE, NO_ENTROPY_BONUS),
     "clip-saturation": (HALF_LEARNING_RATE,),
     "gradient-spikes": (HALF_LEARNING_RATE,),
+    "critic-diverges": (HALF_CRITIC_RATE,),
     "memory-growth": (NO_LOADER_WORKERS,),
 }

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.core.model.finding import HealthRules
+from bot.core.model.parameter import parse_number
 from bot.core.model.recipe import Task
 from bot.core.model.training_framework import StallAdvice
 from bot.phrase import N_
@@ -33,6 +34,9 @@ STALL_ADVICE = StallAdvice(SILENT_LOG_ADVICE, BUSY_LOG_ADVICE, NO_FIRST_STEP_ADV
 
 GROUP_SIZE_SETTING = re.compile(r"\bactor_rollout_ref\.rollout\.n=[\"'{$]*+(\w{1,64})")
 BATCH_SETTING = re.compile(r"\bdata\.train_batch_size=[\"'{$]*+(\w{1,64})")
+CLIP_SETTING = re.compile(r"\bactor_rollout_ref\.actor\.(?:optim\.clip_grad|grad_clip)=[\"'{$]*+([\w.]{1,64})")
+"""verl calls it `grad_clip` up to 0.6."""
+
 ESTIMATOR_SETTING = re.compile(r"\balgorithm\.adv_estimator=[\"']?(\w+)")
 TOOLS_SETTING = re.compile(r"\brollout\.multi_turn\.(?:function_tool_path|tool_config_path)=[\"']?([^\s\"']*)")
 GROUPED_ESTIMATORS = ("grpo", "rloo", "reinforce_plus_plus_baseline")
@@ -64,6 +68,7 @@ def adapt_rules(task: Task, rules: HealthRules) -> HealthRules:
         expects_tools=find_last_value(TOOLS_SETTING, script) not in EMPTY_VALUES,
         batch_prompts=find_last_number(BATCH_SETTING, script, task) or None,
         host_memory_gigabytes=find_memory(task),
+        gradient_clip=find_clip(script, task, rules.gradient_clip),
     )
 
 
@@ -72,6 +77,21 @@ def find_last_number(pattern: re.Pattern[str], script: str, task: Task) -> int |
     name = find_last_value(pattern, script)
     value = str((task.get("envs") or {}).get(name, name))
     return int(value) if len(value) <= MAX_GROUP_SIZE_DIGITS and value.isdecimal() else None
+
+
+def find_clip(script: str, task: Task, usual: float) -> float:
+    """Return the norm to which gradients are clipped; 0 where none is, and the usual one where no setting is known.
+
+    >>> setting = "actor_rollout_ref.actor.optim.clip_grad"
+    >>> [find_clip(f"{setting}={value}", {"envs": {"CLIP": "2"}}, 1.0) for value in ("0.5", '"$CLIP"', "null", "$X")]
+    [0.5, 2.0, 0.0, 1.0]
+    """
+    name = find_last_value(CLIP_SETTING, script)
+    value = str((task.get("envs") or {}).get(name, name))
+    if name and value in EMPTY_VALUES:
+        return 0.0
+    number = parse_number(value)
+    return usual if number is None else float(number)
 
 
 def find_memory(task: Task) -> float | None:

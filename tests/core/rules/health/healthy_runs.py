@@ -178,7 +178,7 @@ def small(seed: int) -> list[StepMetrics]:
 def modern(seed: int) -> list[StepMetrics]:
     """verl 0.9 with all its numbers: a small gap of rollout and training, fresh samples, memory that fills caches, and
     now and then a rollout that fails."""
-    random, failing = Random(seed + 1000), Random(seed + 3000)
+    random, failing, scattering = Random(seed + 1000), Random(seed + 3000), Random(seed + 4000)
 
     def values(at: int) -> dict[str, float]:
         return {
@@ -188,6 +188,7 @@ def modern(seed: int) -> list[StepMetrics]:
             "rollout_corr/kl": random.gauss(0.0005, 0.0005),
             "rollout_corr/rollout_rs_masked_fraction": 0.01 + at % 7 * 0.004,
             "actor/lr": 1e-6,
+            "critic/vf_explained_var": 0.5 - 0.5 * exp(-at / 40) - 8.0 * exp(-at / 5) + scattering.gauss(0, 0.1),
             "rollout_corr/chi2_token": random.gauss(0.002, 0.002),
             "response/aborted_ratio": max(random.gauss(0.0, 0.003), 0.0),
             "actor/perf/cpu_memory_used_gb": 180.0 + 25.0 * (1 - exp(-at / 12)) + random.gauss(0, 1.5) + at % 20 * 0.3,
@@ -252,6 +253,8 @@ HEALTHY_BY_DETECTOR: Mapping[str, str] = {
     "entropy-collapse": ALL_METRICS,
     "clip-saturation": ALL_METRICS,
     "gradient-spikes": ALL_METRICS,
+    "critic-diverges": MODERN,
+    "gradient-clipped": ALL_METRICS,
     "gradient-vanished": ALL_METRICS,
     "zero-learning-rate": MODERN,
     "saturated-groups": ALL_METRICS,

@@ -149,6 +149,15 @@ def shrinking(seed: int) -> list[StepMetrics]:
     return changed(Shape().rows(seed), 100, change)
 
 
+def value_loss_grows(seed: int) -> list[StepMetrics]:
+    """A critic of an old verl, which logs no explained variance, beside returns between 0 and 1."""
+    returns = {"critic/returns/min": 0.0, "critic/returns/max": 1.0}
+    growing = changed(
+        Shape().rows(seed), 100, lambda row: {"critic/vf_loss": min(0.05 * 1.15 ** (row.step - 101), 9.0)}
+    )
+    return changed(growing, 0, lambda _: returns)
+
+
 SICK: Mapping[str, tuple[str, Callable[[int], list[StepMetrics]], int]] = {
     "NaN for good": ("not-a-number", lost(120), 120),
     "NaN from the first step": ("not-a-number", lost(0), 0),
@@ -190,6 +199,9 @@ SICK: Mapping[str, tuple[str, Callable[[int], list[StepMetrics]], int]] = {
     "rollouts that fail": ("lost-rollouts", fixed(100, modern, log__failed_rollouts=4.0, log__padded_share=0.12), 100),
     "batches that do not divide": ("lost-rollouts", fixed(0, modern, log__padded_share=0.5), 0),
     "all cut from the first step": ("truncation", all_cut, 0),
+    "a critic that diverges": ("critic-diverges", faded(100, "critic/vf_explained_var", 0.5, -0.05, -6.0), 100),
+    "a critic that diverges, told by its loss": ("critic-diverges", value_loss_grows, 100),
+    "a gradient always clipped": ("gradient-clipped", faded(100, "actor/grad_norm", 15.0, 5.0, 300.0), 100),
     "no variance": ("no-variance", no_difference, 120),
     "no variance over several arms": ("no-variance", several_arms, 0),
     "memory that grows": ("memory-growth", faded(100, "actor/perf/cpu_memory_used_gb", 205.0, 2.5), 100),

@@ -1,10 +1,13 @@
 """All detectors, the gravest first, each with the source of its advice."""
 
+from bot.core.frameworks.verl.detectors.critic import CRITIC, CRITIC_ADVICE, detect_diverging_critic
 from bot.core.frameworks.verl.detectors.gradient import (
+    CLIPPED_GRADIENT_ADVICE,
     GRADIENT_SPIKES_ADVICE,
     NEVER_FINITE_ADVICE,
     NOT_FINITE_ADVICE,
     VANISHED_GRADIENT_ADVICE,
+    detect_clipped_gradient,
     detect_gradient_spikes,
     detect_not_a_number,
     detect_vanished_gradient,
@@ -199,6 +202,26 @@ DETECTORS = (
         sign="the gradient norm spikes repeatedly",
         thresholds=("spike_ratio", "spike_count", "spike_steps"),
         advice=(GRADIENT_SPIKES_ADVICE,),
+        metrics=GRADIENT,
+    ),
+    Detector(
+        "critic-diverges",
+        "https://stable-baselines3.readthedocs.io/en/master/common/logger.html",
+        detect_diverging_critic,
+        persist_steps=10,
+        sign="the critic's values predicted the returns, and now do so worse than a constant",
+        thresholds=("critic_explained_low", "critic_explained_fall", "critic_loss_rise"),
+        advice=(CRITIC_ADVICE,),
+        metrics=CRITIC,
+    ),
+    Detector(
+        "gradient-clipped",
+        "https://arxiv.org/abs/1211.5063",
+        detect_clipped_gradient,
+        persist_steps=10,
+        sign="the gradient norm is always many times what verl clips it to",
+        thresholds=("gradient_clip", "clipped_note", "clipped_warning", "clipped_steps"),
+        advice=(CLIPPED_GRADIENT_ADVICE,),
         metrics=GRADIENT,
     ),
     Detector(

@@ -1,4 +1,4 @@
-"""Detectors of sick gradients: not a number, spikes, and vanished."""
+"""Detectors of sick gradients: not a number, spikes, always clipped, and vanished."""
 
 from collections.abc import Sequence
 from math import exp, isfinite, log
@@ -39,6 +39,11 @@ GRADIENT_SPIKES_ADVICE = N_(
     "Lower `actor_rollout_ref.actor.optim.clip_grad` or `actor_rollout_ref.actor.optim.lr`, and read the answers of"
     " those steps (`trainer.rollout_data_dir`): a few prompts or an extreme reward are the usual cause."
 )
+CLIPPED_GRADIENT_ADVICE = N_(
+    "Check the scale of the loss and of the advantages (`actor_rollout_ref.actor.loss_agg_mode`,"
+    " `algorithm.norm_adv_by_std_in_grpo`). If the gradient is as large as it should be, raise"
+    " `actor_rollout_ref.actor.optim.clip_grad`."
+)
 VANISHED_GRADIENT_ADVICE = N_(
     "Check whether all answers to a prompt score the same; if so, resample until they differ "
     "(`algorithm.filter_groups.enable=True`). Or check whether "
@@ -50,7 +55,7 @@ NAN_EXPLAINS = (
     "reward-collapse", "kl-blow-up", "entropy-collapse", "entropy-rise", "clip-saturation", "gradient-spikes",
     "gradient-vanished", "no-variance", "saturated-groups", "hopeless-groups", "reward-parts", "validation-falls",
     "length-growth", "length-collapse", "aborted-responses", "truncation", "silent-tools", "plateau",
-    "rollout-mismatch",
+    "rollout-mismatch", "critic-diverges", "gradient-clipped",
 )  # fmt: skip
 """Whatever a training does whose weights are not numbers follows from that."""
 
@@ -166,4 +171,34 @@ def detect_vanished_gradient(window: RowWindow) -> Measurement | None:
         ),
         Phrase(VANISHED_GRADIENT_ADVICE),
         explains=("plateau",),
+    )
+
+
+def detect_clipped_gradient(window: RowWindow) -> Measurement | None:
+    """Measure how far above the clip the gradient norm always is; unknown where nothing is clipped.
+
+    One step in twenty may be below: a batch whose answers all score the same has no gradient.
+    """
+    rules = window.rules
+    norms, clip = sorted(window.get_values(GRADIENT, rules.clipped_steps)), rules.gradient_clip
+    if window.newest.find_first(GRADIENT) is None or len(norms) < rules.clipped_steps or clip <= 0:
+        return None
+    least = norms[len(norms) // 20]
+    level = least / (rules.clipped_note * clip)
+    if level < 1:
+        return Measurement(level)
+    return Measurement(
+        level,
+        Severity.WARNING if least >= rules.clipped_warning * clip else Severity.NOTE,
+        Phrase("The gradient is always far above the clip: every step has the same size, whatever its batch says."),
+        Phrase(
+            "{share} of the last {steps} gradient norms are {least} or more (median {usual}); verl scales them down to"
+            " {clip}.",
+            share=format_percent(1 - (len(norms) // 20) / len(norms)),
+            steps=len(norms),
+            least=format_number(least),
+            usual=format_number(median(norms)),
+            clip=format_number(clip),
+        ),
+        Phrase(CLIPPED_GRADIENT_ADVICE),
     )

@@ -1,15 +1,16 @@
-"""Sick gradients: not a number, spikes, and vanished."""
+"""Sick gradients: not a number, spikes, always clipped, and vanished."""
 
 from math import inf, nan
 
 import pytest
 
 from bot.core.frameworks.verl.detectors.gradient import (
+    detect_clipped_gradient,
     detect_gradient_spikes,
     detect_not_a_number,
     detect_vanished_gradient,
 )
-from bot.core.model.finding import Severity
+from bot.core.model.finding import HealthRules, Severity
 from tests.core.frameworks.verl.detectors.windows import constant, series, verdict, window
 
 NORM = "actor/grad_norm"
@@ -70,3 +71,24 @@ def test_a_gradient_that_leaps_three_times_is_found(norms: list[float], found: S
 )
 def test_a_gradient_that_vanishes_is_found(norms: list[float], start: dict[str, float], found: Severity | str) -> None:
     assert verdict(detect_vanished_gradient(window(series(NORM, norms), start))) == found
+
+
+@pytest.mark.parametrize(
+    ("norms", "clip", "found"),
+    [
+        pytest.param([60.0] * 20, 1.0, Severity.WARNING, id="sixty times the clip"),
+        pytest.param([12.0] * 20, 1.0, Severity.NOTE, id="twelve times"),
+        pytest.param([4.2] * 50, 1.0, "healthy", id="four times, as in public logs"),
+        pytest.param([60.0] * 19 + [0.0], 1.0, Severity.WARNING, id="one batch without a gradient"),
+        pytest.param([60.0] * 18 + [0.5] * 2, 1.0, "healthy", id="not always"),
+        pytest.param([12.0] * 50, 10.0, "healthy", id="a clip of ten"),
+        pytest.param([60.0] * 19, 1.0, "unknown", id="too few steps"),
+        pytest.param([60.0] * 50, 0.0, "unknown", id="nothing is clipped"),
+        pytest.param([nan] * 60, 1.0, "unknown", id="not a number"),
+    ],
+)
+def test_a_gradient_is_far_above_the_clip_only_if_it_always_is(
+    norms: list[float], clip: float, found: Severity | str
+) -> None:
+    rules = HealthRules(gradient_clip=clip)
+    assert verdict(detect_clipped_gradient(window(series(NORM, norms), rules=rules))) == found
