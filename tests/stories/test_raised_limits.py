@@ -192,3 +192,30 @@ def test_a_change_that_makes_a_waiting_launch_need_no_approval_says_that_it_laun
 def test_a_change_of_a_launch_that_still_waits_says_nothing_of_its_launch(bot: Bot) -> None:
     launch_waiting(bot)
     assert bot.say(f"budget {RUN} 70").endswith("is now $70.00.")
+
+
+def test_requests_of_one_day_name_the_same_dollars_of_that_day(bot: Bot) -> None:
+    for _ in range(3):
+        bot.say("launch smoke nodes=2 budget=35 lease=14")
+        bot.ticks(2)
+    assert [bot.run(f"smoke-000{number}").status for number in (1, 2, 3)] == [
+        RunStatus.RUNNING,
+        RunStatus.AWAITING_APPROVAL,
+        RunStatus.AWAITING_APPROVAL,
+    ]
+    said = f"The launches of <@{ANA}> within a day can cost at most $105.00 together"
+    assert said in bot.say("status smoke-0003")
+    assert said in bot.say("status smoke-0002")
+    bot.tick(60)
+    bot.check_monthly_budgets()
+    assert said in bot.card("smoke-0002")
+    bot.say("stop smoke-0003")
+    bot.ticks(3)
+    bot.tick(60)
+    bot.check_monthly_budgets()
+    assert said.replace("105", "70") in bot.card("smoke-0002")
+    bot.say("stop smoke-0001")
+    bot.ticks(8, seconds=10)
+    bot.tick(60)
+    bot.check_monthly_budgets()
+    assert said.replace("105", "70") in bot.card("smoke-0002"), "what was asked for, once no day asks for it"

@@ -9,7 +9,8 @@ from bot.core.model.ledger import Ledger, Reservation, build_ledger_key, build_r
 from bot.core.model.money import BudgetOverrun, BudgetThreshold, compute_max_dollars
 from bot.core.model.policy import Measure, Policy, Scope, cap_rule
 from bot.core.model.run import Run
-from bot.core.model.run_state import RequesterMonth, RunStatus
+from bot.core.model.run_state import TOLERANCE_DOLLARS, Approval, ApprovalCause, RequesterMonth, RunStatus
+from bot.core.rules.approval_rules import build_launch_facts
 
 THRESHOLD_PERCENTS = (50, 80, 100)
 """Percents of a month's dollars at which people are notified."""
@@ -98,21 +99,26 @@ def compute_month_usage(
 def record_requester_month(
     run: Run, ledger: Ledger, policy: Policy, costs: Mapping[str, float], now: datetime, zone: tzinfo
 ) -> Run:
-    """Return a run that waits for an approver with its requester's monthly budget as it is now, where that has changed
-    materially; any other run as it is.
+    """Return a run that waits for an approver with its requester's monthly budget and launches of a day as they are
+    now, where either has changed materially; any other run as it is.
 
     Args:
         costs: what each open run has cost so far.
     """
     shown = show_requester_month(run, ledger, policy, costs, now, zone)
-    before, after = (one.approval.facts.month if one.approval and one.approval.facts else None for one in (run, shown))
-    return shown if before is None or after is None or is_material_change(before, after) else run
+    before, after = (one.approval.facts if one.approval else None for one in (run, shown))
+    if before is None or after is None:
+        return run
+    is_other_day = abs(after.day_dollars - before.day_dollars) > TOLERANCE_DOLLARS
+    is_other_month = before.month is None or after.month is None or is_material_change(before.month, after.month)
+    return shown if is_other_day or is_other_month else run
 
 
 def show_requester_month(
     run: Run, ledger: Ledger, policy: Policy, costs: Mapping[str, float], now: datetime, zone: tzinfo
 ) -> Run:
-    """Return a run that waits for an approver with its requester's monthly budget to the cent; any other as it is.
+    """Return a run that waits for an approver with its requester's monthly budget to the cent, and what the launches of
+    a day can cost where they are why it waits; any other as it is.
 
     Args:
         costs: what each open run has cost so far.
@@ -125,7 +131,18 @@ def show_requester_month(
     budget_key, month = launch.budget_key(Scope.PERSON), format_month(now, zone)
     usage = compute_month_usage(ledger.without_run(run.id), budget_key, Scope.PERSON, costs, month)
     shown = None if limit is None else RequesterMonth(round(usage.spent, 2), round(usage.reserved, 2), limit, now)
-    return replace(run, approval=replace(approval, facts=replace(approval.facts, month=shown)))
+    facts = replace(approval.facts, month=shown, day_dollars=find_day_dollars(run, approval, ledger, policy, now))
+    return replace(run, approval=replace(approval, facts=facts))
+
+
+def find_day_dollars(run: Run, approval: Approval, ledger: Ledger, policy: Policy, now: datetime) -> float:
+    """Return the most that the launches of a day can cost now, where they are why a launch waits; otherwise, and once
+    they alone would ask for no approval any more, what the request says.
+    """
+    requested_dollars = approval.facts.day_dollars if approval.facts else 0.0
+    dollars, limit = build_launch_facts(run, ledger, now).day_dollars, policy.approve_above_dollars
+    is_cause = ApprovalCause.DAY in approval.causes and limit is not None and dollars > limit
+    return dollars if is_cause else requested_dollars
 
 
 MATERIAL_SHARE = 0.01
