@@ -212,7 +212,7 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         RetryEffect.UNKNOWN,
     ),
     FailureKind.TOOL_SERVER: FailureCause(
-        N_("A server of tools, such as a search or an environment, did not answer or refused."),
+        N_("A tool server, such as a search or an environment, did not answer or refused."),
         RetryEffect.UNKNOWN,
     ),
     FailureKind.AGENT_SETUP: FailureCause(

@@ -49,13 +49,13 @@ BUDGET_EXHAUSTED = {
     Scope.TEAM: N_("*Monthly budget of this channel used up* ({spent} of {most})."),
     Scope.WORKSPACE: N_("*Monthly budget of the workspace used up* ({spent} of {most})."),
 }
-RUN_ENDS = N_("{run} will save if it can and stop at {time}, unless an approver raises the limit: {commands}")
+RUN_ENDS = N_("{run} will save if it can and stop at {time}, unless an approver raises the limit: {commands}.")
 RUN_ENDS_BY_SEVERAL = N_(
-    "{run} will save if it can and stop at {time}, unless an approver raises all used-up limits: {commands}"
+    "{run} will save if it can and stop at {time}, unless an approver raises all used-up limits: {commands}."
 )
-KEEPING_ENDS = N_("The kept cluster of {run} is removed at {time}, unless an approver raises the limit: {commands}")
+KEEPING_ENDS = N_("The kept cluster of {run} is removed at {time}, unless an approver raises the limit: {commands}.")
 KEEPING_ENDS_BY_SEVERAL = N_(
-    "The kept cluster of {run} is removed at {time}, unless an approver raises all used-up limits: {commands}"
+    "The kept cluster of {run} is removed at {time}, unless an approver raises all used-up limits: {commands}."
 )
 RUN_STOPPED = N_("{run} was stopped for it.")
 RUN_ENDED = N_("{run} has ended.")

@@ -41,7 +41,7 @@ AUTOSTOP_UNSUPPORTED = N_("I cannot set it here, so SkyPilot will not remove the
 TEARDOWN_OVERDUE = N_("*{cluster} is still up* {time} after {run} ended.")
 TEARDOWN_OVERDUE_WITH_RATE = N_("*{cluster} is still up* {time} after {run} ended, and costs {rate}.")
 TEARDOWN_RETRY = N_("I keep asking SkyPilot to delete it.")
-MANUAL_TEARDOWN = N_("To delete it by hand: {command}")
+MANUAL_TEARDOWN = N_("To delete it by hand: {command}.")
 
 
 def build_cluster_alerts(run: Run) -> list[Message]:

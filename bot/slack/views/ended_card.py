@@ -167,7 +167,7 @@ def describe_comparison(run: Run, previous: Run | None, now: datetime) -> Markup
     return join_markup_list([wording.link_run(previous), *differences]) if differences else Markup()
 
 
-BEST_VALIDATIONS = N_("best validation {value}, before {earlier}: {change}")
+BEST_VALIDATIONS = N_("best validation {earlier} → {value}: {change}")
 
 
 def list_differences(run: Run, previous: Run, now: datetime) -> list[Markup]:

@@ -27,7 +27,7 @@ BEFORE = with_validations(running(id="ppo-1a2b", name="small batch"), 0.58, 0.4)
 
 def test_a_comparison_names_the_other_run_and_the_best_of_both_with_their_steps() -> None:
     shown = describe_comparison(NOW, BEFORE, at(60))
-    assert "best validation 0.60 (step 40), before 0.58 (step 20): +0.02" in shown
+    assert "best validation 0.58 (step 20) → 0.60 (step 40): +0.02" in shown
     assert shown.startswith("`ppo-1a2b`")
     assert "small batch" in shown
 

@@ -137,7 +137,7 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
         N_(
             "Check that the server in the line runs, that its address, key and quota are right, and that every node "
             "reaches it; then launch it again or resume it. Let the reward function "
-            "(`reward.custom_reward_function.path`) try again, and ask less at once (`reward.num_workers`)."
+            "(`reward.custom_reward_function.path`) try again, and send fewer requests at once (`reward.num_workers`)."
         ),
     ),
     FailureKind.TOOL_SERVER: Remedy(
