@@ -97,6 +97,30 @@ def test_chinese_leaves_room_around_code_and_emphasis() -> None:
     assert [text for text in texts if touched.search(re.sub(r"\{[^{}]*\}", "x", text))] == []
 
 
+OLD_CHINESE_WORDS = {
+    "消息串": "消息列",
+    "移除": "删除",
+    "历时": "用时",
+    "托管任务": "托管作业",
+    "看管": "管理",
+    "取回": "下载",
+    "租约": "租期",
+    "接续": "继续",
+    "回溯": "traceback",
+    "杀死": "终止",
+    "主内存": "内存",
+    "云厂商": "云服务商",
+    "您": "你",
+}
+"""Words that once stood beside those of the glossary in docs/languages.md, and the one that each thing has."""
+
+
+def test_chinese_has_one_word_for_each_thing() -> None:
+    texts = [text for message in entries("zh-CN") for text in translated(message)]
+    assert [(old, text) for text in texts for old in OLD_CHINESE_WORDS if old in text] == []
+    assert all(any(word in text for text in texts) for word in OLD_CHINESE_WORDS.values())
+
+
 def test_a_phrase_is_said_in_the_language_that_is_spoken_and_then_in_the_one_before() -> None:
     with use_language("zh-CN"):
         assert translate("{count} h", count=2) == "2 小时"
