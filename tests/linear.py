@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 import re
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -38,6 +38,9 @@ MOST_SAMPLES, MOST_TOKENS, MOST_CHARACTERS = 3, 8, 8
 
 ANCHORED = ("slack_playground.elements.FORMS",)
 """Patterns that are matched against whole texts alone, in ways that `is_searched` does not see."""
+
+IMPORT = re.compile(r"^from ([\w.]+) import (?:\(([^)]*)\)|(.*))$", re.MULTILINE)
+INLINE = re.compile(r"\bre\.[a-z]+\(")
 
 SEARCHES = ("search", "sub", "subn", "findall", "finditer", "split")
 """Methods that begin at every place of a text."""
@@ -134,8 +137,23 @@ def is_searched(module: str, name: str) -> bool:
     """Return whether a pattern of this name is used otherwise than at a text's beginning, in its module or beyond."""
     if f"{module}.{name}" in ANCHORED:
         return False
-    imported = re.compile(rf"from {re.escape(module)} import [^\n]*\b{re.escape(name)}\b")
-    return any(name in searched(where) for where, text in sources().items() if where == module or imported.search(text))
+    return any(name in searched(where) for where in (module, *importers().get((module, name), ())))
+
+
+@cache
+def importers() -> Mapping[tuple[str, str], Sequence[str]]:
+    """Return the modules that import a name of a module, by both."""
+    found = defaultdict(list)
+    for where, text in sources().items():
+        for module, one_line, in_brackets in IMPORT.findall(text):
+            for name in re.findall(r"\w+", one_line or in_brackets):
+                found[module, name].append(where)
+    return found
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(sources()[module])
 
 
 @cache
@@ -143,7 +161,7 @@ def searched(module: str) -> frozenset[str]:
     """Return the names that a module uses otherwise than by `match` and `fullmatch`."""
     loaded: list[str] = []
     anchored: list[str] = []
-    for node in ast.walk(ast.parse(sources()[module])):
+    for node in ast.walk(tree(module)):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             loaded.append(node.id)
         elif (
@@ -155,8 +173,8 @@ def searched(module: str) -> frozenset[str]:
 
 def inline(module: ModuleType) -> Iterator[Use]:
     """Yield the patterns that are written where they are used."""
-    source = sources().get(module.__name__, "")
-    for node in ast.walk(ast.parse(source)) if "import re\n" in source else ():
+    calls = INLINE.search(sources().get(module.__name__, ""))
+    for node in ast.walk(tree(module.__name__)) if calls else ():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and is_re(node.func.value):
             written = literal(node.args[0]) if node.args else None
             if written is not None and node.func.attr != "compile" and node.func.attr != "escape":

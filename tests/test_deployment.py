@@ -14,7 +14,6 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import psutil
 import pytest
 import yaml
@@ -40,6 +39,8 @@ def compose() -> dict[str, Any]:
 
 def test_the_compose_file_is_valid_by_the_compose_schema(compose: dict[str, Any]) -> None:
     """check-jsonschema carries the schema; its own program needs a newer click than SkyPilot allows."""
+    import jsonschema  # 2 s, of all tests' start
+
     found = distribution("check-jsonschema").locate_file("check_jsonschema/builtin_schemas/vendor/compose-spec.json")
     schema = json.loads(Path(str(found)).read_text())
     jsonschema.validate(compose, schema)

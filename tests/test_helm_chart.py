@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -48,6 +47,8 @@ def rendered(values: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
 
 @pytest.mark.parametrize("values", [{}, TWO, OWN_REDIS], ids=["as it is", "two bots", "a Redis elsewhere"])
 def test_every_object_is_valid_by_kubernetes_own_schema(values: dict[str, Any]) -> None:
+    import kubernetes_validate  # 2 s, of all tests' start
+
     objects = rendered(values)
     assert ("Deployment", "verlbot") in objects
     for one in objects.values():
