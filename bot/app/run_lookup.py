@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from bot.app.store_ports import RunReader
+from bot.core.commands.builders import RUN_ID_SHAPE
 from bot.core.commands.command import Launch
 from bot.core.model.characters import to_plain_hyphens
 from bot.core.model.recipe import RESUME
@@ -12,7 +13,7 @@ from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.model.typed_text import format_inline_code
 from bot.core.model.valid_names import list_valid_names, unknown_name_error
-from bot.errors import AmbiguousRun, UnreadableRecord, UserError
+from bot.errors import AmbiguousRun, UnknownName, UnreadableRecord, UserError
 from bot.phrase import N_, Phrase
 
 REMEMBERED_RUNS = 200
@@ -80,6 +81,9 @@ def name_resumed_run(launch: Launch, look_up: Callable[[str], Run]) -> Launch:
 
     Args:
         look_up: returns the run that a name means, or raises UserError.
+
+    Raises:
+        UserError: it is nearly the name of a run, and cannot be the id of one that the bot has forgotten.
     """
     typed = dict(launch.parameters).get(RESUME.name, "")
     name, slash, checkpoint = typed.partition("/")
@@ -87,11 +91,23 @@ def name_resumed_run(launch: Launch, look_up: Callable[[str], Run]) -> Launch:
         return launch
     try:
         value = f"{look_up(name).id}{slash}{checkpoint}"
-    except UserError:
+    except UserError as error:
+        if isinstance(error, UnknownName) and is_mistyped(name, error.near):
+            raise
         # Of a run that the bot does not know, the recipe speaks on the machines.
         return launch
     parameters = tuple((key, value if key == RESUME.name else other) for key, other in launch.parameters)
     return replace(launch, parameters=parameters)
+
+
+def is_mistyped(name: str, near: str) -> bool:
+    """Return whether a name that is nearly another one is a typing mistake, and no id of an older run.
+
+    >>> is_mistyped("smoek-7f3a", "smoke-7f3a"), is_mistyped("thrre", "three"), is_mistyped("ppo-7f3b", "ppo-7f3a")
+    (True, True, False)
+    """
+    ending = name.rpartition("-")[2]
+    return near != "" and (RUN_ID_SHAPE.fullmatch(name) is None or near.endswith(f"-{ending}"))
 
 
 def has_name(run: Run, name: str) -> bool:

@@ -38,7 +38,7 @@ def test_a_name_is_the_same_with_another_dash(bot: Bot, named: str, typed: str) 
 
 
 def test_a_run_to_resume_from_is_found_by_another_dash(bot: Bot) -> None:
-    bot.say("launch ppo volume=models")
+    bot.running("launch ppo volume=models")
     bot.say(f"launch ppo volume=models resume_from=ppo{NON_BREAKING}0001/global_step_40")
     assert "resume_from=ppo-0001/global_step_40" in bot.run("ppo-0002").command_line
 

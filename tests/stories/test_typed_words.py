@@ -93,7 +93,7 @@ def test_in_a_thread_too(bot: Bot) -> None:
     [("first", "ppo-0001"), ("0001/global_step_40", "ppo-0001/global_step_40"), ("other", "other")],
 )
 def test_a_run_to_resume_from_is_taken_by_its_name(bot: Bot, typed: str, id_with_step: str) -> None:
-    bot.say("launch ppo name=first volume=models")
+    bot.running("launch ppo name=first volume=models")
     bot.say(f"launch ppo volume=models resume_from={typed}")
     assert f"resume_from={id_with_step}" in bot.run("ppo-0002").command_line
 

@@ -16,6 +16,8 @@ from bot.core.commands.command import (
     Explain,
     Launch,
     ListRuns,
+    Resume,
+    Retry,
     SetLanguage,
     ShowAudit,
     ShowChart,
@@ -65,6 +67,10 @@ def build_launch_command(arguments: ParsedArguments) -> Launch:
         "dry-run" in arguments.flags,
         "yes" in arguments.flags,
     )
+
+
+def build_relaunch_command(kind: type[Retry] | type[Resume], arguments: ParsedArguments) -> Retry | Resume:
+    return kind(arguments.names[0], arguments.parameters, arguments.overrides, "dry-run" in arguments.flags)
 
 
 def build_list_command(arguments: ParsedArguments) -> ListRuns:

@@ -178,20 +178,30 @@ class ShowArtifacts:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Launch a finished run once more; settings given here replace its own."""
+    """Launch a finished run once more; settings given here replace its own.
+
+    Attributes:
+        dry_run: whether only what would be started is shown.
+    """
 
     run: str
     parameters: tuple[tuple[str, str], ...] = ()
     overrides: tuple[str, ...] = ()
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Launch a finished run once more, from its newest checkpoint; settings given here replace its own."""
+    """Launch a finished run once more, from its newest checkpoint; settings given here replace its own.
+
+    Attributes:
+        dry_run: whether only what would be started is shown.
+    """
 
     run: str
     parameters: tuple[tuple[str, str], ...] = ()
     overrides: tuple[str, ...] = ()
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ from bot.core.commands.report_command import (
 def is_read_only(command: Command) -> bool:
     """Return whether the command is only a question: it records, opens and starts nothing."""
     match command:
-        case Launch(dry_run=dry_run):
+        case Launch(dry_run=dry_run) | Retry(dry_run=dry_run) | Resume(dry_run=dry_run):
             return dry_run
         case ShowLogs(follow=follow):
             return not follow
@@ -59,18 +59,7 @@ def is_read_only(command: Command) -> bool:
             return False
         case ShowHistory() | ShowAudit() | ShowRunBudget() | ShowWelcome() | Explain():
             return True
-        case (
-            OpenLaunchForm()
-            | Forget()
-            | Stop()
-            | Retry()
-            | Resume()
-            | Extend()
-            | SetBudget()
-            | SetMonthlyBudget()
-            | Approve()
-            | Refuse()
-        ):
+        case OpenLaunchForm() | Forget() | Stop() | Extend() | SetBudget() | SetMonthlyBudget() | Approve() | Refuse():
             return False
         case AddReport() | ChangeReport() | RemoveReport() | SetSummaryInterval():
             return False

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from bot.core.commands.aliases import find_language_of, resolve_command_word
 from bot.core.commands.builders import (
@@ -14,6 +15,7 @@ from bot.core.commands.builders import (
     build_launch_command,
     build_list_command,
     build_plot_command,
+    build_relaunch_command,
     build_samples_command,
     build_set_language_command,
     build_stop_command,
@@ -258,18 +260,23 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
         ),
         CommandSpec(
             "retry",
-            N_("Run again, optionally with changed settings."),
+            N_("Run again, optionally with changed settings. `--dry-run` shows what would start."),
             "retry ppo-7f3a nodes=4",
-            lambda arguments: Retry(arguments.names[0], arguments.parameters, arguments.overrides),
+            partial(build_relaunch_command, Retry),
             required=("RUN",),
+            flags=("dry-run",),
             takes_settings=True,
         ),
         CommandSpec(
             "resume",
-            N_("Run again from the newest checkpoint in the run's volume or bucket."),
+            N_(
+                "Run again from the newest checkpoint in the run's volume or bucket. `--dry-run` shows what would "
+                "start."
+            ),
             "resume ppo-7f3a",
-            lambda arguments: Resume(arguments.names[0], arguments.parameters, arguments.overrides),
+            partial(build_relaunch_command, Resume),
             required=("RUN",),
+            flags=("dry-run",),
             takes_settings=True,
         ),
         CommandSpec(

@@ -7,19 +7,20 @@ from bot.core.commands.command import Launch, Resume, Retry
 from bot.core.commands.parser import parse_command
 from bot.core.frameworks import FRAMEWORK
 from bot.core.model.launch_plan import LaunchPlan
-from bot.core.model.recipe import RESUME
+from bot.core.model.recipe import NAME, RESUME
 from bot.core.model.resources import find_node_gpus
 from bot.core.model.run import Run
 from bot.core.model.run_plan import RunPlan
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.model.training_framework import Framework
+from bot.core.model.typed_text import join_words, split_words
 from bot.core.rules.absent_checkpoints import explain_absent_checkpoint
 from bot.core.rules.override_checks import find_engine
 from bot.core.rules.save_grace import checkpoint_outlives_cluster, needs_rescue
 from bot.core.rules.unknown_checkpoints import is_checkpoint_unknown
-from bot.core.rules.unstarted_runs import is_unstarted
+from bot.core.rules.unstarted_runs import describe_wait, is_unstarted
 from bot.errors import UserError
-from bot.phrase import Phrase, Text
+from bot.phrase import Phrase, Text, join_sentences
 
 Relaunch = Retry | Resume
 
@@ -30,15 +31,7 @@ def relaunch(run: Run, command: Relaunch) -> Launch:
     Raises:
         UserError: the run is not finished, or there is no checkpoint to resume from.
     """
-    if not run.is_finished:
-        raise UserError(
-            Phrase("`{run}` has not ended.", run=run.id),
-            Phrase(
-                "Stop it first: `/verl stop {run}`. Or launch another one: `/verl {line}`.",
-                run=run.id,
-                line=run.command_line,
-            ),
-        )
+    refuse_unfinished(run)
     before = parse_command(run.command_line)
     if not isinstance(before, Launch):  # every run was recorded with a launch command
         raise UserError(Phrase("`{run}` cannot be launched again.", run=run.id), Phrase("Type `/verl launch`."))
@@ -48,6 +41,24 @@ def relaunch(run: Run, command: Relaunch) -> Launch:
         case Resume():
             refuse_resume(run)
             return with_settings(before, ((RESUME.name, run.id), *command.parameters), command.overrides)
+
+
+def refuse_unfinished(run: Run) -> None:
+    """Raise UserError for a run that has not ended, or not started.
+
+    Raises:
+        UserError: it has not; the hint says how to launch another one like it.
+    """
+    if run.is_finished:
+        return
+    # The name stays this run's as long as it is active.
+    line = join_words(tuple(word for word in split_words(run.command_line) if not word.startswith(f"{NAME.name}=")))
+    another = Phrase("Launch another one: `/verl {line}`.", line=line)
+    if run.launch.first_requested_at is None:
+        waits = Phrase("`/verl status {run}` shows what it waits for.", run=run.id)
+        raise UserError(describe_wait(run), join_sentences(waits, another))
+    stop = Phrase("Stop it first: `/verl stop {run}`.", run=run.id)
+    raise UserError(Phrase("`{run}` has not ended.", run=run.id), join_sentences(stop, another))
 
 
 def suggest_relaunch(run: Run) -> Launch | None:
@@ -114,11 +125,15 @@ def refuse_resume(run: Run) -> None:
 
 
 def refuse_unstarted_resume(run: Run) -> None:
-    """Raise an error for a run that ended before it had machines: there is no checkpoint in any place.
+    """Raise an error for a run without machines, which never ran or has not started: there is no checkpoint in any
+    place.
 
     Raises:
-        UserError: it never ran.
+        UserError: it never ran, or has not started.
     """
+    if run.launch.first_requested_at is None and not run.is_finished:
+        hint = Phrase("It has no checkpoint yet: launch without `resume_from=`, or wait for one.")
+        raise UserError(describe_wait(run), hint)
     if is_unstarted(run):
         why = Phrase("it never ran, so it has no checkpoint.")
         raise resume_error(run, why, Phrase("`/verl retry {run}` launches it.", run=run.id))

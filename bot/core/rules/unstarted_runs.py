@@ -61,9 +61,14 @@ def refuse_unstarted(run: Run) -> None:
             join_sentences(never, explain_unstarted(run)), Phrase("Launch it again: `/verl retry {run}`.", run=run.id)
         )
     if run.launch.first_requested_at is None:
-        waiting = N_("`{run}` has not started: it needs approval.")
-        phrase = waiting if run.status is RunStatus.AWAITING_APPROVAL else N_("`{run}` has not started.")
-        raise UserError(Phrase(phrase, run=run.id), Phrase("`/verl status {run}` shows what it waits for.", run=run.id))
+        raise UserError(describe_wait(run), Phrase("`/verl status {run}` shows what it waits for.", run=run.id))
+
+
+def describe_wait(run: Run) -> Phrase:
+    """Return that a run has not started, and whether it needs approval."""
+    waiting = N_("`{run}` has not started: it needs approval.")
+    phrase = waiting if run.status is RunStatus.AWAITING_APPROVAL else N_("`{run}` has not started.")
+    return Phrase(phrase, run=run.id)
 
 
 def refuse_follow(run: Run) -> None:
@@ -73,8 +78,7 @@ def refuse_follow(run: Run) -> None:
         UserError: the run has ended, or needs approval: nothing is printed until an approver answers.
     """
     if run.status is RunStatus.AWAITING_APPROVAL:
-        message = Phrase("`{run}` has not started: it needs approval.", run=run.id)
-        raise UserError(message, Phrase("Type `/verl logs {run} follow` once it runs.", run=run.id))
+        raise UserError(describe_wait(run), Phrase("Type `/verl logs {run} follow` once it runs.", run=run.id))
     if is_unstarted(run):
         refuse_unstarted(run)
     if run.is_finished:

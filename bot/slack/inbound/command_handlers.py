@@ -278,6 +278,9 @@ class Commands:
 
     def relaunch(self, command: Relaunch, requester: Requester, responder: Responder) -> DeferredAnswer:
         """Relaunch a run, with a confirmation if it is expensive; the buttons have shown one already."""
+        if command.dry_run:
+            launch = self.service.to_launch_command(command, requester)
+            return self.preview_launch(launch, render_launch_preview, requester, responder)
         self.service.refuse(Act.LAUNCH, requester)
         launch = self.service.to_launch_command(command, requester)
         if self.service.launch_planner.needs_confirmation(launch):
@@ -366,6 +369,6 @@ def awaits_stop_notice(run_id: str, service: RunService) -> bool:
 
 def has_private_answer(command: Command) -> bool:
     """Return whether the answer concerns the person alone."""
-    if isinstance(command, Launch):
+    if isinstance(command, Launch | Retry | Resume):
         return not command.dry_run
-    return isinstance(command, SetLanguage | Retry | Resume | ShowAudit | Forget)
+    return isinstance(command, SetLanguage | ShowAudit | Forget)
