@@ -21,7 +21,7 @@ ENGLISH_ALIASES: Mapping[str, str] = {
     **dict.fromkeys(("budgets",), "budget"),
     **dict.fromkeys(("accept", "agree"), "approve"),
     **dict.fromkeys(("refuse", "deny", "reject"), "decline"),
-    **dict.fromkeys(("costs", "spend", "spending"), "cost"),
+    **dict.fromkeys(("costs", "spend", "spending", "spent"), "cost"),
     **dict.fromkeys(("reports", "schedule", "board"), "report"),
     **dict.fromkeys(("recipe",), "recipes"),
     **dict.fromkeys(("lang",), "language"),

@@ -36,7 +36,7 @@ from bot.core.model.typed_quantities import parse_timespan
 from bot.core.model.typed_text import ParsedArguments, format_inline_code, parse_whole_option
 from bot.core.model.valid_names import list_valid_names, unknown_name_error
 from bot.errors import UserError
-from bot.phrase import LANGUAGES, Phrase
+from bot.phrase import LANGUAGES, N_, Phrase
 
 MAX_LOG_LINES = 10_000
 """Maximum log lines that one command may request."""
@@ -75,7 +75,9 @@ def build_relaunch_command(kind: type[Retry] | type[Resume], arguments: ParsedAr
 
 def build_list_command(arguments: ParsedArguments) -> ListRuns:
     refuse_person_as_list(arguments.names)
-    words, criteria = [name.lower() for name in arguments.names], parse_run_filter(arguments)
+    typed = [name.lower() for name in arguments.names]
+    words = ["mine" if word == "my" else word for word in typed if word not in ("run", "runs", "jobs")]
+    criteria = parse_run_filter(arguments)
     # A name of two words without quotes: `who=ben carter`.
     if words and criteria.who and not is_person_id(criteria.who) and words[0] not in (*RUN_LISTS, *STATE_TESTS):
         criteria, words = replace(criteria, who=f"{criteria.who} {words[0]}"), words[1:]
@@ -144,12 +146,53 @@ def build_history_command(arguments: ParsedArguments) -> ShowHistory:
     return ShowHistory(run, who)
 
 
+WORDS_OF_COST = ("this", "of", "for", "the", "by")
+WORDS_FOR_ALL = ("all", "workspace", "everyone", "total")
+OTHER_TIMES = ("last", "today", "yesterday", "week", "year")
+
+HOW_TO_ASK_COSTS = N_(
+    "Type `/verl cost mine`, `/verl cost team`, `/verl cost month` or `/verl cost RUN`; `/verl list all since=7d` "
+    "lists the runs of a time with their costs."
+)
+
+
 def build_cost_command(arguments: ParsedArguments) -> ShowCost:
-    name, person = arguments.get_name(0) or COST_SCOPES[0], parse_person(arguments)
+    words = [word for word in arguments.names if word.lower() not in WORDS_OF_COST]
+    name, person = words[0] if words else COST_SCOPES[0], parse_person(arguments)
+    # The scopes are of this month: `cost team this month`.
+    is_month_named = len(words) == 2 and name.lower() in COST_SCOPES and words[1].lower() == "month"
+    if len(words) > 1 and not is_month_named:
+        unclear = Phrase("I didn't understand {word}.", word=format_inline_code(words[1]))
+        raise UserError(unclear, Phrase(HOW_TO_ASK_COSTS))
+    if name.lower() in OTHER_TIMES or parse_timespan(name) is not None:
+        raise UserError(Phrase("Costs are shown for this month or for a run."), Phrase(HOW_TO_ASK_COSTS))
+    name = "month" if name.lower() in WORDS_FOR_ALL else name
     if person or name.startswith(("@", "<@")):
         mentioned = match_person(name)
         return ShowCost("", person or (mentioned[1] if mentioned else name.lower()))
     return ShowCost(name.lower() if name.lower() in COST_SCOPES else name)
+
+
+def read_sample_numbers(arguments: ParsedArguments) -> ParsedArguments:
+    """Return the arguments with `step 3` and `n 5` as settings.
+
+    Raises:
+        UserError: a number alone may be a step or a count.
+    """
+    run, *words = arguments.names
+    parameters, names, place = list(arguments.parameters), [run], 0
+    while place < len(words):
+        word, following = words[place].lower(), words[place + 1 : place + 2]
+        if word in ("step", "n") and following and following[0].isdecimal():
+            parameters.append((word, following[0]))
+            place += 2
+            continue
+        if word.isdecimal():
+            which = Phrase("Type `step={number}` for the samples of a step, or `n={number}` for so many.", number=word)
+            raise UserError(Phrase("I didn't understand {word}.", word=format_inline_code(word)), which)
+        names.append(words[place])
+        place += 1
+    return replace(arguments, names=tuple(names), parameters=tuple(parameters))
 
 
 def build_samples_command(arguments: ParsedArguments) -> ShowSamples:
@@ -158,6 +201,7 @@ def build_samples_command(arguments: ParsedArguments) -> ShowSamples:
     Raises:
         UserError: a word is neither, or two orders are given.
     """
+    arguments = read_sample_numbers(arguments)
     words = [word.lower() for word in arguments.names[1:]]
     orders = [word for word in dict.fromkeys(words) if word != VALIDATION_WORD]
     if orders and orders[0] not in list(SampleOrder):
@@ -246,6 +290,9 @@ def build_plot_command(arguments: ParsedArguments) -> ShowChart:
     return ShowChart(run, metrics, picture=PICTURE_FLAG in arguments.flags)
 
 
+WORDS_BETWEEN_RUNS = ("and", "vs", "vs.", "versus", "with", "to", "&", "和", "与")
+
+
 def build_compare_command(arguments: ParsedArguments) -> CompareRuns:
     by = (arguments.get_option("by") or COMPARE_AXES[0]).lower()
     if by not in COMPARE_AXES:
@@ -253,9 +300,11 @@ def build_compare_command(arguments: ParsedArguments) -> CompareRuns:
             Phrase("`{name}` cannot be {value}.", name="by", value=format_inline_code(by)),
             list_valid_names(list(COMPARE_AXES)),
         )
-    if len(arguments.names) > 2:
+    names = [name for name in arguments.names if name.lower() not in WORDS_BETWEEN_RUNS]
+    if len(names) > 2:
         raise UserError(Phrase("`compare` takes two runs."), Phrase("Type `/verl compare A B`."))
-    return CompareRuns(arguments.get_name(0) or "", arguments.get_name(1) or "", by)
+    first, second = [*names, "", ""][:2]
+    return CompareRuns(first, second, by)
 
 
 def build_set_language_command(arguments: ParsedArguments) -> SetLanguage:

@@ -17,6 +17,7 @@ from bot.core.masking.masker import SHAPE_MASKER, Masker
 from bot.core.model import typed_text
 from bot.core.model.characters import to_half_width
 from bot.core.model.metrics import is_metric_word
+from bot.core.model.near_names import find_near_names
 from bot.core.model.recipe import BUDGET
 from bot.core.model.typed_quantities import parse_amount, parse_timespan
 from bot.core.model.typed_text import (
@@ -54,7 +55,7 @@ def parse_command(text: str, thread_run: str | None = None, masker: Masker = SHA
             of it is in the error.
     """
     refuse_secret(text, masker)  # first, because other errors show a part of the line
-    line = typed_text.read_line(text)
+    line = typed_text.read_line(strip_back_ticks(text))
     joined = " ".join(line.words)
     for variant in (*line.words, joined, to_half_width(joined)):  # without the quotes and signs that may hide a secret
         refuse_secret(variant, masker)
@@ -65,12 +66,25 @@ def parse_command(text: str, thread_run: str | None = None, masker: Masker = SHA
     bare, signs = strip_sentence_signs(line.words)
     if not signs:
         return parse_line(line, thread_run)
-    command = parse_line(replace(line, words=bare), thread_run)
+    try:
+        command = parse_line(replace(line, words=bare), thread_run)
+    except UserError:  # the error for the whole line shows what was typed
+        return parse_line(line, thread_run)
     if forgives_signs(command):
         return command
     refuse_question(signs, bare, command, thread_run)
     # What acts stays as it was typed.
     return parse_line(line, thread_run)
+
+
+def strip_back_ticks(text: str) -> str:
+    """Return a line without the back-ticks around all of it, which are copied with a command.
+
+    >>> strip_back_ticks("`status one`"), strip_back_ticks("status `one`")
+    ('status one', 'status `one`')
+    """
+    bare = text.strip()
+    return bare.strip("`") if bare.startswith("`") and bare.endswith("`") else text
 
 
 def parse_line(line: TypedLine, thread_run: str | None) -> Command:
@@ -222,9 +236,10 @@ def check_arguments(arguments: ParsedArguments, spec: CommandSpec, thread_run: s
 def refuse_dashed_setting(flag: str, spec: CommandSpec) -> None:
     """Raise UserError for a setting that is written as programs take it: `--nodes=2`, `--lines 50`."""
     key, equals, value = flag.partition("=")
-    if key in spec.options or (spec.takes_settings and equals):
+    is_setting = spec.takes_settings and (equals or (len(key) > 1 and not find_near_names(key, spec.flags)))
+    if not flag.startswith("-") and (key in spec.options or is_setting):
         problem = Phrase(MISSING_OF_OWNER_PHRASES["flag"], owner=spec.word, word=format_inline_code(f"--{flag}"))
-        written = format_inline_code(f"{key}={value or spec.options.get(key, '')}")
+        written = format_inline_code(f"{key}={value or spec.options.get(key, 'VALUE')}")
         raise UserError(problem, Phrase("Write it without dashes: {setting}.", setting=written))
 
 
@@ -318,6 +333,8 @@ def surplus_hint(spec: CommandSpec, word: str, names: tuple[str, ...]) -> Text:
     if word.lower() in spec.flags:
         return Phrase("Did you mean {name}?", name=format_inline_code(f"--{word.lower()}"))
     settings = Phrase("Settings are written `key=value`, and values with spaces in quotes.")
+    if spec.takes_settings and (setting := guess_setting(word, names)):
+        return Phrase("Write it as {setting}.", setting=format_inline_code(setting))
     if spec.word in (*RUN_COMMANDS, "forget") and RUN_ID_SHAPE.fullmatch("-".join(names)):
         return Phrase("Type {command}.", command=format_inline_code(f"/verl {spec.word} {'-'.join(names)}"))
     line = f"/verl {spec.word} {quote_word(' '.join(names)[:MAX_HINT_CHARACTERS])}"
@@ -326,6 +343,19 @@ def surplus_hint(spec: CommandSpec, word: str, names: tuple[str, ...]) -> Text:
     may_have_spaces = spec.word in (*RUN_COMMANDS, "forget") and RUN_ID_SHAPE.fullmatch(names[0]) is None
     spaces: Text = quoted if may_have_spaces else ""
     return join_sentences(usage_hint(spec), settings if spec.takes_settings else spaces)
+
+
+def guess_setting(word: str, names: tuple[str, ...]) -> str:
+    """Return a setting that is typed with a colon or a space as it must be typed; empty where there is none.
+
+    >>> guess_setting("nodes:2", ("ppo", "nodes:2")), guess_setting("nodes", ("ppo", "nodes", "2"))
+    ('nodes=2', 'nodes=2')
+    """
+    key, colon, value = word.partition(":")
+    if not colon:
+        value = next(iter(names[names.index(word) + 1 :]), "")
+    is_value = value and (colon or value[0].isdecimal())
+    return f"{key}={value}" if is_value and re.fullmatch(r"[a-z][a-z_]*", key) else ""
 
 
 def usage_hint(spec: CommandSpec) -> Text:

@@ -9,6 +9,9 @@ from bot.phrase import Phrase
 SENTENCE_SIGNS = ".!?…:~。！？：～"
 """Signs behind a word that no command, run, metric or list ends with."""
 
+POLITE_WORDS = ("please", "pls", "plz", "thanks", "thx", "谢谢")
+"""Words behind a command that ask for nothing."""
+
 QUESTION_MARKS = "?？"
 
 
@@ -18,14 +21,15 @@ def strip_sentence_signs(words: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
 
     >>> strip_sentence_signs(("status?",)), strip_sentence_signs(("logs", "one", "!")), strip_sentence_signs(("?",))
     ((('status',), '?'), (('logs', 'one'), '!'), (('?',), ''))
-    >>> strip_sentence_signs(("logs", "one", "grep=why?"))
-    (('logs', 'one', 'grep=why?'), '')
+    >>> strip_sentence_signs(("logs", "one", "grep=why?")), strip_sentence_signs(("logs", "one", "please"))
+    ((('logs', 'one', 'grep=why?'), ''), (('logs', 'one'), 'please'))
     """
     first, *rest = words
+    thanks = rest.pop() if rest and rest[-1].lower().rstrip(SENTENCE_SIGNS) in POLITE_WORDS else ""
     last = rest[-1] if rest and "=" not in rest[-1] else ""
     bare_first, bare_last = first.rstrip(SENTENCE_SIGNS) or first, last.rstrip(SENTENCE_SIGNS)
     others = [*rest[:-1], *([bare_last] if bare_last else [])] if last else rest
-    return (bare_first, *others), first[len(bare_first) :] + last[len(bare_last) :]
+    return (bare_first, *others), first[len(bare_first) :] + last[len(bare_last) :] + thanks
 
 
 def forgives_signs(command: Command) -> bool:

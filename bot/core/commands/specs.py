@@ -326,6 +326,7 @@ COMMAND_SPECS: dict[str, CommandSpec] = {
             "cost ppo-7f3a",
             build_cost_command,
             optional="mine|team|RUN|month",
+            takes_more=True,
             options={"who": "@PERSON"},
         ),
         CommandSpec(
