@@ -253,7 +253,7 @@ def test_the_note_of_an_approval_is_shown_with_it_and_in_the_history(under: Made
     assert "@ben has approved the launch of smoke-0001, which can cost at most $9.00: looks fine to me" in bot.reads()
     shown = bot.say(f"history {RUN}")
     assert "<@U0BEN> approved the launch" in shown
-    assert "why: looks fine to me" in shown
+    assert "note: looks fine to me" in shown
     assert "You have already approved `smoke-0001`" in bot.say(f"approve {RUN} note=twice", user=BEN)
 
 
@@ -261,7 +261,7 @@ def test_words_behind_an_approval_are_refused_with_what_to_type(under: Made) -> 
     bot = under(APPROVING)
     bot.say("launch smoke budget=9")
     answer = bot.say(f"approve {RUN} not yet", user=BEN)
-    assert f'To approve it with a note, type `/verl approve {RUN} note="not yet"`.' in answer
+    assert f'with a note, `/verl approve {RUN} note="not yet"`.' in answer
     assert bot.run().approval.by is None  # type: ignore[union-attr]
     assert "Type `/verl approve RUN [note=TEXT]`" in bot.say(f"approve {RUN} smoke-0002", user=BEN)
 

@@ -10,7 +10,14 @@ from bot.core.model.orphan import ADOPTION_TIME, ListedCluster
 from bot.core.model.people import Act, Actor, Role, exclude_person
 from bot.core.model.policy import APPROVAL_RULE, BUDGET_RULE, LEASE_RULE, Policy
 from bot.core.model.run import Run
-from bot.core.model.run_state import Approval, ApprovalCause, LaunchFacts, PolicyHit, RunStatus
+from bot.core.model.run_state import (
+    TOLERANCE_DOLLARS,
+    Approval,
+    ApprovalCause,
+    LaunchFacts,
+    PolicyHit,
+    RunStatus,
+)
 from bot.core.rules.limit_changes import find_raising_act
 from bot.errors import Denied
 from bot.phrase import N_, Phrase, Text, join_sentences, name_person
@@ -189,6 +196,9 @@ def refuse_unapproved_change(
     if policy.is_report_only(APPROVAL_RULE) or (approved and facts.is_within(approved)):
         return None
     causes = find_change_causes(policy, facts, approved)
+    # A budget above what the lease can cost lets the launches of a day cost no more than before.
+    if facts.max_dollars is not None and facts.max_dollars <= compute_max_dollars_of_run(before) + TOLERANCE_DOLLARS:
+        causes = tuple(cause for cause in causes if cause is not ApprovalCause.DAY)
     if not causes:
         return None
     if actor.role >= Role.APPROVER and actor.user != before.requester:

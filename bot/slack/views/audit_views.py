@@ -271,9 +271,15 @@ def render_event_text(event: AuditEvent, with_subject: bool = True, closing: str
         for name, value in event.after.items()
         if name in FIELD_PHRASES
     ]
-    reason = N_("note: {why}") if event.what == Act.APPROVE else N_("why: {why}")
-    parts += [render_phrase(reason, why=escape(event.why))] if event.why else []
+    parts += [render_phrase(choose_reason_phrase(event), why=escape(event.why))] if event.why else []
     return join_parts(" · ", parts)
+
+
+def choose_reason_phrase(event: AuditEvent) -> str:
+    """Return what the text of an event is: the note of an approval, my answer to a refused person, or a reason."""
+    if event.what.startswith(REFUSED_PREFIX):
+        return N_("my answer: {why}")
+    return N_("note: {why}") if event.what == Act.APPROVE else N_("why: {why}")
 
 
 def render_subject(subject: str) -> Markup:

@@ -157,9 +157,9 @@ def test_more_time_or_money_needs_whom_a_launch_would_need(
             id="no price",
         ),
         pytest.param(
-            {"budget_dollars": 20.0},
+            {"lease": timedelta(hours=3)},
             Ledger(recent_launches={"ppo-0001": RecentLaunch(ANA, NOON.timestamp(), 45.0)}),
-            "Your launches within a day could then cost at most $53.00 together; more than $50.00 needs another "
+            "Your launches within a day could then cost at most $55.00 together; more than $50.00 needs another "
             "approver.",
             id="a day's launches",
         ),
@@ -174,6 +174,23 @@ def test_a_refusal_of_more_names_the_most_that_the_run_could_then_cost(
     owner = create_trusted_actor(ANA, Role.LAUNCHER)
     refused = refusal_of(lambda: refuse_unapproved_change(before, after, ledger, policy, owner, NOON))
     assert str(refused) == sentence
+
+
+@pytest.mark.parametrize(
+    ("more", "is_refused"),
+    [
+        pytest.param({"budget_dollars": 20.0}, False, id="a budget that its lease cannot use up"),
+        pytest.param({"lease": timedelta(hours=2, minutes=1)}, True, id="a longer lease"),
+    ],
+)
+def test_launches_of_a_day_need_no_approver_for_a_change_that_lets_none_cost_more(
+    more: dict[str, Any], is_refused: bool
+) -> None:
+    ledger = Ledger(recent_launches={"ppo-0001": RecentLaunch(ANA, NOON.timestamp(), 49.0)})
+    owner = create_trusted_actor(ANA, Role.LAUNCHER)
+    before, after = small(), small(**more)  # eight dollars by its lease
+    refused = refusal_of(lambda: refuse_unapproved_change(before, after, ledger, POLICY, owner, NOON))
+    assert ("Your launches within a day" in str(refused)) is is_refused
 
 
 @pytest.mark.parametrize("rule", ["budget", "lease"])

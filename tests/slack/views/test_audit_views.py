@@ -127,8 +127,15 @@ def test_a_refusal_by_a_limit_names_the_limit_in_words(scope: Scope, measure: Me
     assert "_" not in shown
 
 
-@pytest.mark.parametrize(("what", "said"), [("approve", "note: too dear"), ("refuse", "why: too dear")])
-def test_the_words_of_an_approver_are_a_note_or_a_reason(what: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("approve", "note: too dear"),
+        ("refuse", "why: too dear"),
+        ("refused: approve", "my answer: too dear"),  # it speaks to the person who was refused
+    ],
+)
+def test_a_text_is_a_note_a_reason_or_an_answer(what: str, said: str) -> None:
     assert render_event_text(AuditEvent(at=NOON, who="U0LEA", what=what, on="ppo-1", why="too dear")).endswith(said)
 
 
