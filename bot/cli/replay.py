@@ -18,10 +18,11 @@ from bot.app.health_monitor import WINDOW_ROWS, HealthMonitor
 from bot.cli.replayed_failure import list_failure_lines, read_failure, to_failure_object
 from bot.core.frameworks import FRAMEWORK, LogParser
 from bot.core.model.cluster_requests import LaunchRequests
-from bot.core.model.failure import FailureSummary
+from bot.core.model.failure import FailureKind, FailureSummary
 from bot.core.model.history import merge_rows
 from bot.core.model.metrics import LogEvent, StepMetrics
 from bot.core.model.money import Rate, Spending
+from bot.core.model.progress import Progress
 from bot.core.model.run import Run
 from bot.core.model.run_limits import RunLimits
 from bot.core.model.run_plan import RunPlan
@@ -81,7 +82,7 @@ def replay(path: Path, dollars_per_hour: float | None, nodes: int, as_json: bool
         with path.open("rb") as file:
             replayed = replay_events(read_events(file), build_run(path.stem, dollars_per_hour, nodes))
             steps = print_json(replayed) if as_json else print_table(replayed)
-        failure = read_failure(path, nodes)
+        failure = read_failure(path, nodes) or (None if steps else find_idle_end(path))
     except OSError as error:
         raise UserError(
             f"{path} cannot be read: {error.strerror}.", "Give a log of verl, or the JSON lines of its file logger."
@@ -92,6 +93,17 @@ def replay(path: Path, dollars_per_hour: float | None, nodes: int, as_json: bool
         like = "A step is a line such as `step:1 - critic/rewards/mean:0.5 - …`."
         raise UserError(f"{path} has no step of a verl training.", like)
     return 0
+
+
+def find_idle_end(path: Path) -> FailureSummary | None:
+    """Return that a training resumed and ended without a step; None for any other log.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        progress = Progress().record_events(read_events(file), KEYS)
+    return FailureSummary("", FailureKind.NOTHING_TRAINED) if progress.has_only_resumed else None
 
 
 def print_failure(name: str, failure: FailureSummary, as_json: bool) -> None:

@@ -49,7 +49,8 @@ def find_bare_exit(text: str) -> FailureSummary | None:
 def list_failure_lines(name: str, failure: FailureSummary) -> Iterator[str]:
     """Yield the error, its cause, what to change and whether a retry helps, each in a line."""
     place = "" if failure.node is None else f" (node {failure.node})"
-    yield f"Why it died{place}: {failure.error}"
+    if failure.error:
+        yield f"Why it died{place}: {failure.error}"
     if failure.place:
         yield f"  {Phrase(RAISED_IN, place=failure.place)}"
     yield from (f"  {sentence}" for sentence in describe_kind(name, failure).values())

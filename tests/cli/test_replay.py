@@ -163,3 +163,14 @@ def test_for_programs_the_cause_of_death_is_the_last_object(tmp_path: Path, caps
     assert step["step"] == 3
     assert (failure["kind"], failure["retry"]) == ("gpu_memory", "does_not_help")
     assert failure["remedy"].startswith("Lower `actor_rollout_ref.")
+
+
+def test_of_a_training_that_resumed_and_made_no_step_it_is_said_that_it_trained_nothing(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bar = "Training Progress:  50%|█████     | 60/120 [00:00<?, ?it/s]"
+    log.write_text(f"Total training steps: 120\nResuming from /c/global_step_60\n{bar}\n")
+    assert main(["replay", str(log), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["failure"]["kind"] == "nothing_trained"
+    assert main(["replay", str(log)]) == 0
+    assert "It trained nothing" in capsys.readouterr().out

@@ -136,7 +136,6 @@ class TrainingTotals:
         >>> totals.steps, totals.seconds, totals.last_step
         (1, 60.0, 1)
         """
-        # A training may report one step on several lines.
         if step == self.last_step:
             return self
         return replace(self, steps=self.steps + 1, seconds=self.seconds + seconds, last_step=step)
@@ -246,6 +245,11 @@ class Progress:
     def curve(self) -> Sparkline:
         """Return the curve by which the training is judged: of the reward, or of the loss where it has no reward."""
         return self.rewards if self.rewards.points else self.losses
+
+    @property
+    def has_only_resumed(self) -> bool:
+        """Return whether the training resumed and has reported no step since."""
+        return self.resumed_step is not None and self.step == self.resumed_step and not self.training_totals.steps
 
     @property
     def last_step(self) -> int | None:

@@ -357,7 +357,8 @@ class ErrorSearch:
         if self.error is error and error.kind in HUB_KINDS:
             process.unnamed_error, process.lines_to_name = error, MAX_LINES_TO_NAME
         elif self.error is error and INTRODUCTION.search(error.message.rstrip()):
-            process.unnamed_error, process.lines_to_name = error, 1
+            # gRPC prints a status, and below it the details.
+            process.unnamed_error, process.lines_to_name = error, 1 + ("RPC that terminated with" in error.message)
 
     def _complete_message(self, process: ProcessLogState, text: str) -> None:
         """Add a line to the message of an error whose reason or name it has."""
@@ -366,13 +367,13 @@ class ErrorSearch:
             return
         process.lines_to_name -= 1
         is_hub = error.kind in HUB_KINDS
-        if not is_hub or "://" in text:
-            self._replace_message(process, error, f"{error.message.rstrip()} {text.strip()}")
-        if process.lines_to_name <= 0 or not is_hub or "://" in text:
-            process.unnamed_error = None
+        has_name = is_hub and "://" in text
+        if not is_hub or has_name:
+            error = self._replace_message(process, error, f"{error.message.rstrip()} {text.strip()}")
+        process.unnamed_error = None if process.lines_to_name <= 0 or has_name else error
 
-    def _replace_message(self, process: ProcessLogState, error: LoggedError, message: str) -> None:
-        """Give an error its whole message, and the kind that the whole message shows."""
+    def _replace_message(self, process: ProcessLogState, error: LoggedError, message: str) -> LoggedError:
+        """Give an error its whole message, and the kind that the whole message shows; return it."""
         verdict = classify_failure(message)
         is_vague = error.kind in VAGUE_CAUSES or error.kind is FailureKind.CONFIG_VALUE
         kind = verdict[0] if verdict and is_vague else error.kind
@@ -381,6 +382,7 @@ class ErrorSearch:
             self.error = whole
         if process.root_error is error:
             process.root_error = whole
+        return whole
 
     @property
     def first_error(self) -> LoggedError | None:

@@ -216,6 +216,16 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
         in_any_line=True,
     ),
     FailureTexts(
+        FailureKind.PACKAGES_MANAGED,
+        "externally-managed-environment | is externally managed",
+        in_any_line=True,
+    ),
+    FailureTexts(
+        FailureKind.MESSAGE_SIZE,
+        "message larger than max ( | message exceeds maximum size",
+        in_any_line=True,
+    ),
+    FailureTexts(
         FailureKind.BUILD_FAILED,
         "subprocess-exited-with-error | metadata-generation-failed | failed-wheel-build-for-install | "
         "legacy-install-failure | failed building wheel for | could not build wheels | "

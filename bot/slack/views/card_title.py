@@ -142,7 +142,9 @@ def list_outcome_parts(run: Run, now: datetime) -> list[Markup]:
         return []
     took = wording.format_duration(run.compute_billed_duration(now))
     steps = run.training.progress.step if run.reason is Reason.SUCCEEDED else None
-    if steps is not None and run.training.progress.steps_left:
+    if steps is not None and run.training.progress.has_only_resumed:
+        time_text = render_phrase("trained nothing in {time}", time=took)
+    elif steps is not None and run.training.progress.steps_left:
         # A trainer may end without an error before its last step, as where its rollouts have ended with one.
         time_text = render_phrase(
             "{step} of {last_step} steps in {time}", step=steps, last_step=run.training.progress.last_step, time=took

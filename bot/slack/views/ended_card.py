@@ -243,7 +243,10 @@ def end_message(run: Run, now: datetime, log: str) -> Message | None:
         return None
     head = join_parts(" · ", [render_title(run, now), mention_launcher(run)])
     failure = failure_views.find_failure(run, log)
-    why = failure_views.render_failure_error(run, failure) if run.reason.is_error else describe_detail(run)
+    if run.training.progress.has_only_resumed and run.reason is Reason.SUCCEEDED:
+        why = failure_views.render_failure_advice(run, failure)
+    else:
+        why = failure_views.render_failure_error(run, failure) if run.reason.is_error else describe_detail(run)
     chart = build_progress_chart(run) if run.reason is Reason.SUCCEEDED else None
     chart_block = build_native_chart(chart) if chart else None
     blocks = [

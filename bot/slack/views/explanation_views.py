@@ -236,13 +236,14 @@ def is_ended_by_program(run: Run) -> bool:
 def describe_log(explanation: RunExplanation) -> Markup:
     """Return the error that the log shows, its cause and what to change; or that it shows none."""
     run, log = explanation.run, explanation.log
-    if run.running_at is None or (run.is_finished and not is_ended_by_program(run)):
-        return Markup()
     failure = failure_views.find_failure(run, log) if run.is_finished else explanation.logged_error
+    if run.running_at is None or (run.is_finished and not is_ended_by_program(run) and failure is None):
+        return Markup()
     if failure or run.is_finished:
-        error = failure_views.render_failure_error(run, failure) or render_phrase(NO_ERROR_KNOWN)
+        unknown = Markup() if failure else render_phrase(NO_ERROR_KNOWN)
+        error = failure_views.render_failure_error(run, failure) or unknown
         advice = failure_views.render_failure_advice(run, failure, explanation.findings)
-        return join_parts("\n", [mrkdwn(":scroll: {}", error), advice])
+        return mrkdwn(":scroll: {}", join_parts("\n", [error, advice]))
     line_count = len(log.split("\n"))
     lines = render_plural("{count} line", "{count} lines", line_count)
     return render_phrase(NO_ERROR_IN_LOG, lines=lines) if log else render_phrase("I have not read its log yet.")

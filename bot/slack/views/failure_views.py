@@ -57,6 +57,8 @@ CHECKPOINT_MAY_BE_PARTIAL = N_("The run ended while it was being written, so it 
 def find_failure(run: Run, log: str) -> FailureSummary | None:
     """Return why a run failed, if its log shows it; from the saved log lines if the end of the log
     could not be read."""
+    if run.reason is Reason.SUCCEEDED and run.training.progress.has_only_resumed:
+        return FailureSummary("", FailureKind.NOTHING_TRAINED)
     if run.reason is None or not run.reason.is_explained_by_log:
         return None
     return run.failure or diagnose("\n".join([log, str(run.detail or "")]), run.plan.nodes)
@@ -68,7 +70,7 @@ SIGNAL_DEATH = re.compile(r"\bSIG[A-Z]+\b|\b(?:134|137|139|143)\b")
 
 def render_failure_error(run: Run, failure: FailureSummary | None) -> Markup:
     """Return the error and where it occurred, or the run's own detail if its log has no error."""
-    if failure is None or (run.detail and not failure.excerpt):
+    if failure is None or not failure.error or (run.detail and not failure.excerpt):
         return escape(run.detail or "")
     # The error in the log may come from another process than the killed one, so the signal is shown first.
     signal_detail = run.detail if run.detail and SIGNAL_DEATH.search(str(run.detail)) else ""

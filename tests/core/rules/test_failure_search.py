@@ -119,7 +119,16 @@ CUT_LINE = """\
 2026-11-29T10:00:00.1Z stderr P (WorkerDict pid=7) RuntimeError: size
 2026-11-29T10:00:00.2Z stderr F  mismatch for lm_head.weight"""
 
+RPC = """\
+(TaskRunner pid=8) Traceback (most recent call last):
+(TaskRunner pid=8)   File "/v/verl/single_controller/ray/base.py", line 48, in func
+(TaskRunner pid=8) grpc.aio._call.AioRpcError: <AioRpcError of RPC that terminated with:
+(TaskRunner pid=8) \tstatus = StatusCode.RESOURCE_EXHAUSTED
+(TaskRunner pid=8) \tdetails = "Sent message larger than max (612366543 vs. 536870912)"
+(TaskRunner pid=8) >"""
+
 STORIES = {
+    "details of gRPC below its status": (RPC, FailureKind.MESSAGE_SIZE, "(612366543 vs. 536870912)"),
     "a column that the data lack": (DATASET, FailureKind.DATA_INVALID, "'question'"),
     "weights that an engine has no place for": (WEIGHTS, FailureKind.MODEL_UNSUPPORTED, "experts.0.gate_proj"),
     "memory in an engine's worker": (ENGINE_MEMORY, FailureKind.ROLLOUT_MEMORY, "CUDA out of memory"),

@@ -45,6 +45,16 @@ LINES = [
     (FailureKind.PROCESS_LIMIT, "OSError: [Errno 24] Too many open files"),
     (FailureKind.PROCESS_LIMIT, "RuntimeError: can't start new thread"),
     (FailureKind.MOUNT_LOST, "OSError: [Errno 116] Stale file handle"),
+    (FailureKind.PACKAGES_MANAGED, "error: externally-managed-environment"),
+    (
+        FailureKind.PACKAGES_MANAGED,
+        "error: The interpreter at /usr is externally managed, and indicates the following:",
+    ),
+    (FailureKind.MESSAGE_SIZE, 'details = "Sent message larger than max (612366543 vs. 536870912)"'),
+    (
+        FailureKind.MESSAGE_SIZE,
+        "ray.exceptions.RaySystemError: System error: Received message larger than max (1077826540 vs. 536870912)",
+    ),
     (FailureKind.PACKAGES_LOCKED, "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 81 (apt)"),
     (FailureKind.UNSCHEDULABLE, "TimeoutError: Placement group creation timed out after 60 seconds."),
     (FailureKind.DEVICE_ASSERT, "IndexError: index out of range in self"),

@@ -99,6 +99,7 @@ PARTIAL = {
     "stall 1": "Check `data.max_length`.",
     "gpu_memory": "Lower `data.max_token_len_per_gpu`, `data.micro_batch_size_per_gpu`.",
     "cache_blocks": "Lower `data.max_length`.",
+    "message_size": "Lower `data.train_batch_size`, `data.max_length`.",
     "object_store_full": "Lower `data.train_batch_size`, `data.max_length`.",
     "rollout_hang": "Lower `data.max_length`.",
     "process_limit": "Lower `data.num_workers`.",

@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from bot.core.frameworks import FRAMEWORK
-from bot.core.model.metrics import StepMetrics
+from bot.core.model.metrics import StepMetrics, TotalSteps, TrainingResumed
 from bot.core.model.progress import Progress
 from bot.core.model.run import Run
-from bot.slack.views.ended_card import describe_comparison, describe_last_and_best_validation
+from bot.core.model.run_state import Reason, RunStatus
+from bot.slack.views.ended_card import describe_comparison, describe_last_and_best_validation, end_message
+from bot.slack.views.run_card import card
 from tests.builders import at, running
 
 VALIDATION = "val-core/gsm8k/reward/mean@1"
@@ -41,3 +43,22 @@ def test_a_comparison_names_the_other_run_and_the_best_of_both_with_their_steps(
 )
 def test_the_best_validation_has_its_step(run: Run, shown: str) -> None:
     assert describe_last_and_best_validation(run) == shown
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_idle"),
+    [
+        pytest.param([], True, id="no step"),
+        pytest.param([StepMetrics(61, {"critic/score/mean": 0.5})], False, id="one step"),
+    ],
+)
+def test_a_run_that_succeeds_without_a_step_after_its_checkpoint_trained_nothing(
+    rows: list[StepMetrics], is_idle: bool
+) -> None:
+    resumed = Progress().record_events([TotalSteps(120), TrainingResumed(60), *rows], FRAMEWORK.keys)
+    run = running(status=RunStatus.ENDED, reason=Reason.SUCCEEDED, closed_at=at(60), progress=resumed)
+    notice = end_message(run, at(60), "")
+    assert notice is not None
+    for text in (str(card(run, at(60)).blocks), str(notice.blocks)):
+        assert ("trained nothing" in text) is is_idle
+        assert ("/verl retry ppo-7f3a trainer.total_epochs=" in text) is is_idle

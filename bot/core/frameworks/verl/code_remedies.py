@@ -72,6 +72,13 @@ CODE_REMEDIES: Mapping[FailureKind, Remedy] = {
             "`actor_rollout_ref.actor.policy_loss.loss_mode` go together, and that no answer or mask is empty."
         ),
     ),
+    FailureKind.REFERENCE_CHECKPOINT: Remedy(
+        N_(
+            "Install the verl version that the program was written for in the recipe's `setup`. Or let it copy the "
+            "weights of the actor in another way: verl refuses this load since its worker for the actor, the rollout "
+            "and the reference checks its role."
+        ),
+    ),
     FailureKind.MERGE_FAILED: Remedy(
         N_(
             "Convert it with the verl and the number of shards that wrote it (`python -m verl.model_merger merge`); or "

@@ -32,6 +32,9 @@ GENERAL_REMEDIES: Mapping[FailureKind, str] = {
     FailureKind.NODE_MEMORY: MORE_MEMORY,
     FailureKind.KILLED: MORE_MEMORY,
     FailureKind.OBJECT_STORE_FULL: MORE_MEMORY,
+    FailureKind.MESSAGE_SIZE: N_(
+        "Use smaller batches, or set a larger `RAY_max_grpc_message_size` (in bytes) among the `envs` of the recipe."
+    ),
     FailureKind.SHARED_MEMORY: N_(
         "Give the container more shared memory (`--shm-size`, on Kubernetes an `emptyDir` of medium `Memory`)."
     ),
@@ -94,6 +97,7 @@ GENERAL_REMEDIES: Mapping[FailureKind, str] = {
     FailureKind.REMOTE_CODE: N_("If you trust its authors, allow its code to run; otherwise use another model."),
     FailureKind.CHAT_TEMPLATE: N_("Use an instruction-tuned model."),
     FailureKind.WANDB: N_("Check the bot's `WANDB_API_KEY`."),
+    FailureKind.NOTHING_TRAINED: N_("Train more epochs, or start from a checkpoint within an epoch."),
     FailureKind.CHECKPOINT_MISSING: OTHER_STEP,
     FailureKind.CHECKPOINT_MISMATCH: OTHER_STEP,
     FailureKind.CHECKPOINT_CORRUPT: OTHER_STEP,

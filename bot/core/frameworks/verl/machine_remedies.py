@@ -98,6 +98,12 @@ MACHINE_REMEDIES: Mapping[FailureKind, Remedy] = {
             "`envs` of the recipe name an interface that every node has."
         ),
     ),
+    FailureKind.MESSAGE_SIZE: Remedy(
+        N_(
+            "Lower `data.train_batch_size`, `actor_rollout_ref.rollout.n` or `data.max_response_length`; images in a "
+            "batch count too. Or set a larger `RAY_max_grpc_message_size` (in bytes) among the `envs` of the recipe."
+        ),
+    ),
     FailureKind.RENDEZVOUS: Remedy(
         N_("Launch it again on fresh machines; if it happens again, check that the nodes reach one another's ports."),
     ),

@@ -300,6 +300,12 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     FailureKind.PACKAGES_LOCKED: Remedy(
         N_("Launch it again, and let the recipe's `setup` wait: `apt-get -o DPkg::Lock::Timeout=600 install …`."),
     ),
+    FailureKind.PACKAGES_MANAGED: Remedy(
+        N_(
+            "Make an environment in the recipe's `setup` (`python3 -m venv ~/venv`, then `~/venv/bin/pip install …`), "
+            "and use its Python in `run` too; or use the recipe's own image."
+        ),
+    ),
     FailureKind.BUILD_FAILED: Remedy(
         N_(
             "Install torch first and the package with `--no-build-isolation`, choose a ready wheel for "
@@ -313,6 +319,13 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
         ),
         (SettingChange("actor_rollout_ref.actor.optim.lr=5e-7", 0.5),),
         finding="not-a-number",
+    ),
+    FailureKind.NOTHING_TRAINED: Remedy(
+        N_(
+            "Raise `trainer.total_epochs` by one or more (`/verl retry {run} trainer.total_epochs=…`): verl then "
+            "trains the epoch after the skipped one. Or start from a checkpoint within an epoch: "
+            "`/verl retry {run} resume_from=RUN/global_step_N`."
+        ),
     ),
     FailureKind.TEARDOWN: Remedy(
         N_("`/verl artifacts {run}` shows where the model is."),

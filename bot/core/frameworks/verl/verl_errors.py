@@ -77,6 +77,10 @@ CAUSES = (
         "keyerror: 'extra_info' | keyerror: 'raw_prompt' | dataloader is empty!",
     ),
     FailureTexts(
+        FailureKind.REFERENCE_CHECKPOINT,
+        "checkpoint loading is only supported for actor or",
+    ),
+    FailureTexts(
         FailureKind.CHECKPOINT_MISSING,
         "filenotfounderror … global_step_ | no such file or directory … global_step_ | "
         "past a valid checkpoint path | must specify the global_steps | resume_from_path … does not exist | "
