@@ -335,13 +335,14 @@ def surplus_hint(spec: CommandSpec, word: str, names: tuple[str, ...]) -> Text:
     settings = Phrase("Settings are written `key=value`, and values with spaces in quotes.")
     if spec.takes_settings and (setting := guess_setting(word, names)):
         return Phrase("Write it as {setting}.", setting=format_inline_code(setting))
-    if spec.word in (*RUN_COMMANDS, "forget") and RUN_ID_SHAPE.fullmatch("-".join(names)):
+    names_run = spec.word in (*RUN_COMMANDS, "forget")
+    is_run_alone = RUN_ID_SHAPE.fullmatch(names[0]) is not None
+    if names_run and not is_run_alone and RUN_ID_SHAPE.fullmatch("-".join(names)):
         return Phrase("Type {command}.", command=format_inline_code(f"/verl {spec.word} {'-'.join(names)}"))
     line = f"/verl {spec.word} {quote_word(' '.join(names)[:MAX_HINT_CHARACTERS])}"
     shown = format_inline_code(line, MAX_HINT_CHARACTERS * 2)
     quoted = Phrase("The name of a run goes in quotes where it has spaces: {command}.", command=shown)
-    may_have_spaces = spec.word in (*RUN_COMMANDS, "forget") and RUN_ID_SHAPE.fullmatch(names[0]) is None
-    spaces: Text = quoted if may_have_spaces else ""
+    spaces: Text = quoted if names_run and not is_run_alone else ""
     return join_sentences(usage_hint(spec), settings if spec.takes_settings else spaces)
 
 
