@@ -56,8 +56,8 @@ CHINESE_ALIASES: Mapping[str, str] = {
     **dict.fromkeys(("帮助", "命令", "？"), "help"),
 }
 
-GREETINGS = ("hello", "hi", "hey", "你好", "您好")
-"""What people say first: the answer is what the bot can do, in few lines."""
+GREETINGS = ("hello", "hi", "hey", "thanks", "你好", "您好", "谢谢")
+"""What people say first, or last: the answer is what the bot can do, in few lines."""
 
 LANGUAGE_ALIASES: Mapping[str, str] = {
     **dict.fromkeys(("zh", "chinese", "中文", "简体中文", "汉语", "zh-hans", "zh-hans-cn"), CHINESE),

@@ -73,10 +73,14 @@ def build_relaunch_command(kind: type[Retry] | type[Resume], arguments: ParsedAr
     return kind(arguments.names[0], arguments.parameters, arguments.overrides, "dry-run" in arguments.flags)
 
 
+LIST_WORDS = {"my": "mine", "我的": "mine", "全部": "all", "所有": "all"}
+"""Other words for a list of runs."""
+
+
 def build_list_command(arguments: ParsedArguments) -> ListRuns:
     refuse_person_as_list(arguments.names)
     typed = [name.lower() for name in arguments.names]
-    words = ["mine" if word == "my" else word for word in typed if word not in ("run", "runs", "jobs")]
+    words = [LIST_WORDS.get(word, word) for word in typed if word not in ("run", "runs", "jobs", "任务")]
     criteria = parse_run_filter(arguments)
     # A name of two words without quotes: `who=ben carter`.
     if words and criteria.who and not is_person_id(criteria.who) and words[0] not in (*RUN_LISTS, *STATE_TESTS):
@@ -147,7 +151,13 @@ def build_history_command(arguments: ParsedArguments) -> ShowHistory:
 
 
 WORDS_OF_COST = ("this", "of", "for", "the", "by")
-WORDS_FOR_ALL = ("all", "workspace", "everyone", "total")
+COST_WORDS = {
+    **dict.fromkeys(("all", "workspace", "everyone", "total", "本月", "全部"), "month"),
+    **dict.fromkeys(("团队", "频道", "channel"), "team"),
+    **dict.fromkeys(("我的", "my", "me"), "mine"),
+}
+"""Other words for what costs."""
+
 OTHER_TIMES = ("last", "today", "yesterday", "week", "year")
 
 HOW_TO_ASK_COSTS = N_(
@@ -166,7 +176,7 @@ def build_cost_command(arguments: ParsedArguments) -> ShowCost:
         raise UserError(unclear, Phrase(HOW_TO_ASK_COSTS))
     if name.lower() in OTHER_TIMES or parse_timespan(name) is not None:
         raise UserError(Phrase("Costs are shown for this month or for a run."), Phrase(HOW_TO_ASK_COSTS))
-    name = "month" if name.lower() in WORDS_FOR_ALL else name
+    name = COST_WORDS.get(name.lower(), name)
     if person or name.startswith(("@", "<@")):
         mentioned = match_person(name)
         return ShowCost("", person or (mentioned[1] if mentioned else name.lower()))

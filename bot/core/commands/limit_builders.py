@@ -44,7 +44,7 @@ def build_extend_command(arguments: ParsedArguments) -> Extend:
     return Extend(run, timespan.total_seconds() / 3600)
 
 
-WORDS_AROUND_TIMES = re.compile(r"^(?:by|for|another|\+)\s*|\s*(?:more|longer|please|pls|[.!,])+$")
+WORDS_AROUND_TIMES = re.compile(r"^(?:by|for|another|\+)\s*|\s*(?:more|longer|please|pls|[.!,。])+$")
 HALF_HOUR = re.compile(r"(?:a )?half (?:an )?hour|半(?:个)?小时")
 
 

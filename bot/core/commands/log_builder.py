@@ -11,7 +11,15 @@ from bot.phrase import Phrase
 MAX_LOG_LINES = 10_000
 """Maximum log lines that one command may request."""
 
-NUMBER_WORDS = {"lines": "lines", "line": "lines", "last": "lines", "tail": "lines", "node": "node", "行": "lines"}
+NUMBER_WORDS = {
+    "lines": "lines",
+    "line": "lines",
+    "last": "lines",
+    "tail": "lines",
+    "node": "node",
+    "最后": "lines",
+    "最近": "lines",
+}
 """Words before a number, by the option that they mean."""
 
 UNIT_WORDS = ("lines", "line", "行")

@@ -332,6 +332,8 @@ def surplus_hint(spec: CommandSpec, word: str, names: tuple[str, ...]) -> Text:
     """Return what to type in place of a word too many: the typed words as one name, where they may be a run's."""
     if word.lower() in spec.flags:
         return Phrase("Did you mean {name}?", name=format_inline_code(f"--{word.lower()}"))
+    if spec.word == "recipes":
+        return Phrase("Type {command}.", command=format_inline_code(f"/verl describe {quote_word(word)}"))
     settings = Phrase("Settings are written `key=value`, and values with spaces in quotes.")
     if spec.takes_settings and (setting := guess_setting(word, names)):
         return Phrase("Write it as {setting}.", setting=format_inline_code(setting))
@@ -351,12 +353,20 @@ def guess_setting(word: str, names: tuple[str, ...]) -> str:
 
     >>> guess_setting("nodes:2", ("ppo", "nodes:2")), guess_setting("nodes", ("ppo", "nodes", "2"))
     ('nodes=2', 'nodes=2')
+    >>> guess_setting("on", ("ppo", "on", "2", "nodes")), guess_setting("again", ("ppo", "again"))
+    ('nodes=2', '')
     """
     key, colon, value = word.partition(":")
-    if not colon:
-        value = next(iter(names[names.index(word) + 1 :]), "")
+    following = (*names[names.index(word) + 1 :], "", "")
+    if word in PREPOSITIONS:
+        value, key = following[:2]
+    elif not colon:
+        value = following[0]
     is_value = value and (colon or value[0].isdecimal())
     return f"{key}={value}" if is_value and re.fullmatch(r"[a-z][a-z_]*", key) else ""
+
+
+PREPOSITIONS = ("on", "with", "for", "in", "at", "to", "using")
 
 
 def usage_hint(spec: CommandSpec) -> Text:

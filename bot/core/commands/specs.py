@@ -109,7 +109,7 @@ def build_help_command(arguments: ParsedArguments) -> ShowHelp:
         UserError: there is no such command.
     """
     typed = arguments.get_name(0)
-    if typed is None:
+    if typed is None or typed.lower() in ("me", "all"):
         return ShowHelp()
     word = resolve_command_word(typed)
     if word not in COMMAND_SPECS:

@@ -24,6 +24,17 @@ ANSWERS: Mapping[str, str] = {
 }
 """What people answer to a request for an approval, and the command that says it. Only that command decides."""
 
+GUESSES: Mapping[str, str] = {
+    **dict.fromkeys(("progress", "watch", "monitor"), "status"),
+    **dict.fromkeys(("download", "fetch", "models", "weights"), "artifacts"),
+    **dict.fromkeys(("metric", "metrics", "curve", "curves"), "plot"),
+    **dict.fromkeys(("error", "errors"), "logs"),
+    **dict.fromkeys(("notify", "subscribe"), "report"),
+    **dict.fromkeys(("pending", "approvals", "gpu", "gpus"), "list"),
+    **dict.fromkeys(("version", "settings", "config"), "help"),
+}
+"""What people guess that a command is called, and the command that shows it. They are suggested, and not taken."""
+
 SHELL_COMMANDS: Mapping[str, str] = {
     "doctor": "verlbot doctor",
     "manifest": "verlbot manifest",
@@ -48,7 +59,7 @@ def unknown_command_error(words: tuple[str, ...], thread_run: str | None) -> Use
     if word in SHELL_COMMANDS:
         return shell_command_error(word)
     safe = [name for name in COMMAND_SPECS if name not in DANGEROUS_COMMANDS or is_clear_mistake(word, name)]
-    error = unknown_name_error("command", typed, safe, meant=ANSWERS.get(word, word))
+    error = unknown_name_error("command", typed, safe, meant={**ANSWERS, **GUESSES}.get(word, word))
     later = None if error.near else find_later_command(words)
     return UserError(error.message, show_command(later, thread_run)) if later else error
 

@@ -23,12 +23,12 @@ GROUPED_AMOUNT = re.compile(r"(\d{1,3}(?:[.,' ]\d{3}){1,4})(?:[.,](\d{1,2}))?|(\
 DOLLAR_SIGNS = "$ "
 
 WORDS_AROUND_AMOUNTS = re.compile(
-    r"^(?:up to|to|about|~|us\$|usd)\s*|\s*(?:[.,]?[-–—]|[.!,])$|\s*(?:us\$|usd|dollars?|bucks|美元|美金|刀)[.!]?$",
+    r"^(?:up to|to|about|~|us\$|usd)\s*|\s*(?:[.,]?[-–—]|[.!,。])$|\s*(?:us\$|usd|dollars?|bucks|美元|美金|刀)[.!]?$",
     re.IGNORECASE,
 )
 """What people write around an amount: none of it changes the number."""
 
-THOUSANDS = re.compile(r"(\d{1,4}(?:[.,]\d{1,2})?) ?k", re.IGNORECASE | re.ASCII)
+THOUSANDS = re.compile(r"(\d{1,4}(?:[.,]\d{1,2})?) ?(?:k|千)", re.IGNORECASE | re.ASCII)
 RELATIVE_AMOUNT = re.compile(r"\+.*|by .*|another .*|.* more", re.IGNORECASE)
 
 MAX_DOLLARS = 9_999_999

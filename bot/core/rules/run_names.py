@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 
 from bot.core.commands.aliases import CHINESE_ALIASES, ENGLISH_ALIASES, GREETINGS
-from bot.core.commands.builders import SAMPLE_WORDS
+from bot.core.commands.builders import COST_WORDS, LIST_WORDS, OTHER_TIMES, SAMPLE_WORDS, WORDS_BETWEEN_RUNS
 from bot.core.commands.command import COST_SCOPES, RUN_LISTS
 from bot.core.commands.limit_builders import BUDGET_SCOPES
 from bot.core.commands.log_builder import NUMBER_WORDS, SEARCH_WORDS
@@ -32,6 +32,10 @@ COMMAND_WORDS = frozenset(
         *STATE_TESTS,
         *BUDGET_SCOPES,
         *SAMPLE_WORDS,
+        *COST_WORDS,
+        *LIST_WORDS,
+        *OTHER_TIMES,
+        *WORDS_BETWEEN_RUNS,
         *NUMBER_WORDS,
         *SEARCH_WORDS,
         *SCHEDULE_WORDS,

@@ -2,7 +2,17 @@
 
 import pytest
 
-from bot.core.commands.command import Command, CompareRuns, ListRuns, ShowCost, ShowSamples, ShowStatus
+from bot.core.commands.command import (
+    Command,
+    CompareRuns,
+    ListRuns,
+    ShowCost,
+    ShowHelp,
+    ShowLogs,
+    ShowSamples,
+    ShowStatus,
+    ShowWelcome,
+)
 from bot.core.commands.parser import parse_command
 from tests.builders import refusal_of
 
@@ -22,6 +32,12 @@ from tests.builders import refusal_of
         ("cost team this month", ShowCost("team")),
         ("cost of one", ShowCost("one")),
         ("cost all", ShowCost("month")),
+        ("费用 本月", ShowCost("month")),
+        ("费用 团队", ShowCost("team")),
+        ("列表 我的", ListRuns("mine")),
+        ("日志 one 最后 20 行", ShowLogs("one", 20)),
+        ("help me", ShowHelp()),
+        ("thanks!", ShowWelcome()),
         ("samples one step 3", ShowSamples("one", 3)),
         ("samples one n 2", ShowSamples("one", count=2)),
     ],
@@ -40,6 +56,12 @@ def test_a_command_that_only_reads_is_understood(line: str, command: Command) ->
         ("cost team tomorrow", "`/verl cost team`", "cost team"),
         ("launch ppo nodes:2", "Write it as `nodes=2`.", "launch ppo nodes=2"),
         ("launch ppo nodes 2", "Write it as `nodes=2`.", "launch ppo nodes=2"),
+        ("train ppo on 2 nodes", "Write it as `nodes=2`.", "launch ppo nodes=2"),
+        ("recipes ppo", "Type `/verl describe ppo`.", "describe ppo"),
+        ("budget one 1千", "Write the amount as `1000`.", "budget one 1000"),
+        ("延长 one 2小时。", "Type `/verl extend one 2小时`.", "extend one 2小时"),
+        ("progress one", "Did you mean `status`?", "status one"),
+        ("metrics one", "Did you mean `plot`?", "plot one"),
         ("launch ppo --name first", "Write it without dashes: `name=VALUE`.", "launch ppo name=VALUE"),
     ],
 )

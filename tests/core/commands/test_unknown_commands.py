@@ -9,7 +9,7 @@ from bot.cli.command_line import build_parser
 from bot.core.commands.aliases import resolve_command_word
 from bot.core.commands.parser import parse_command
 from bot.core.commands.specs import COMMAND_SPECS
-from bot.core.commands.unknown_commands import ANSWERS, SHELL_COMMANDS
+from bot.core.commands.unknown_commands import ANSWERS, GUESSES, SHELL_COMMANDS
 from tests.builders import refusal_of
 
 
@@ -45,6 +45,12 @@ def test_an_answer_of_everyday_decides_nothing_and_is_told_the_command(word: str
 
 def test_no_answer_of_everyday_is_a_command() -> None:
     assert not {resolve_command_word(word) for word in ANSWERS} & set(COMMAND_SPECS)
+
+
+@pytest.mark.parametrize("word", GUESSES)
+def test_a_guess_is_no_command_and_is_told_one(word: str) -> None:
+    assert resolve_command_word(word) not in COMMAND_SPECS
+    assert f"Did you mean `{GUESSES[word]}`?" in say(f"{word} one")
 
 
 def list_shell_commands() -> set[str]:
