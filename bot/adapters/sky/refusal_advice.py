@@ -51,6 +51,10 @@ CAUSE_ADVICE: Mapping[RefusalCause, str] = {
         "Ask {cloud} for more quota, ask for fewer GPUs, or choose another infra. A retry helps only once other "
         "machines of the account are gone."
     ),
+    RefusalCause.REGISTRY_UNREACHABLE: N_(
+        "The machines could not reach the registry of the image: try again, or give an image of a registry that they "
+        "reach with `image=`."
+    ),
     RefusalCause.IMAGE: N_(
         "Check `image=`: its tag must exist, and the machines need credentials for its registry. A retry does not help."
     ),
@@ -139,7 +143,16 @@ KIND_ADVICE: Mapping[str, str] = {
 }
 """Advice for each kind of exception (sky/exceptions.py of 0.14)."""
 
-READ_KINDS = frozenset({"", "RuntimeError", "StorageSpecError", "StorageBucketGetError", "ResourcesUnavailableError"})
+READ_KINDS = frozenset(
+    {
+        "",
+        "RuntimeError",
+        "StorageSpecError",
+        "StorageBucketGetError",
+        "ResourcesUnavailableError",
+        "VolumeNotReadyError",
+    }
+)
 """Kinds whose reason says more than the kind."""
 
 VERSIONS_OF_WHEEL = re.compile(r"skypilot-([\w.]{1,40})-\*\.whl.{1,200}?skypilot-([\w.]{1,40})-py3")

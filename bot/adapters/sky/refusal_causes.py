@@ -17,6 +17,7 @@ class RefusalCause(StrEnum):
     UNPAID = "unpaid"
     NO_QUOTA = "no_quota"
     QUOTA_USED = "quota_used"
+    REGISTRY_UNREACHABLE = "registry_unreachable"
     IMAGE = "image"
     VOLUME_MISSING = "volume_missing"
     VOLUME_MOUNT = "volume_mount"
@@ -76,6 +77,9 @@ PATTERNS: Mapping[RefusalCause, Sequence[str]] = {
         r"MaxSpotInstanceCount",
         r"exceeds? .{0,40}\blimit\b",
     ],
+    RefusalCause.REGISTRY_UNREACHABLE: [
+        r"pull.{0,400}(?:i/o timeout|no such host|connection refused|handshake timeout|deadline exceeded|unreachable)",
+    ],
     RefusalCause.IMAGE: [
         r"ImagePullBackOff",
         r"ErrImagePull",
@@ -93,6 +97,8 @@ PATTERNS: Mapping[RefusalCause, Sequence[str]] = {
         r"FailedMount",
         r"FailedAttachVolume",
         r"PersistentVolumeClaim",
+        r"ProvisioningFailed",
+        r"failed to provision volume",
         r"Multi-Attach",
         r"volume node affinity",
     ],

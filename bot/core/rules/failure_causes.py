@@ -79,7 +79,9 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         N_("Ray could not set up the environment of its workers: its folder is too big, or a package is missing."),
         RetryEffect.DOES_NOT_HELP,
     ),
-    FailureKind.RAY_UNREACHABLE: FailureCause(N_("A node could not reach Ray's head."), RetryEffect.HELPS),
+    FailureKind.RAY_UNREACHABLE: FailureCause(
+        N_("A node could not reach Ray's head, or Ray did not start there."), RetryEffect.HELPS
+    ),
     FailureKind.UNSCHEDULABLE: FailureCause(
         N_("Ray waited for more CPUs or GPUs than the cluster has."), RetryEffect.DOES_NOT_HELP
     ),

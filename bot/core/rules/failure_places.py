@@ -141,7 +141,9 @@ class TracebackPlace:
     def _find_area(self, kind: FailureKind, error: str) -> FailureKind:
         """Return the kind that the part of the program gives to an error that says nothing else of its cause."""
         own = find_places(AREAS, self.own_frame, is_innermost=True)[:1]
-        for area in (*reversed(self.areas), *own):
+        # A program that raises an error itself, outside of any function, has one frame alone.
+        program = find_places(AREAS, self.own_frame, is_innermost=False)[:1]
+        for area in (*reversed(self.areas), *program, *own):
             if kind in area.kinds and is_error_of(error, area.errors):
                 return area.kinds[kind]
         is_users = bool(self.own_frame) and is_user_code(self.own_frame) and kind is not FailureKind.ASSERTION

@@ -48,7 +48,9 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
         "cuda_error_out_of_memory | cudaerror error: 2 (out of memory) | cudaerrormemoryallocation | "
         "cublas_status_alloc_failed | hip out of memory | npu out of memory | xpu out of memory | "
         "cuda failure 2 'out of memory' | cuda failure 'out of memory' | resource_exhausted: out of memory | "
-        "prefill out of memory | decode out of memory",
+        "prefill out of memory | decode out of memory | "
+        # torch asks NVML how much is free, only to say so where memory has run out
+        "nvml_success == r internal assert",
         in_any_line=True,
     ),
     FailureTexts(
@@ -203,7 +205,7 @@ FIRST_TEXTS: Sequence[FailureTexts] = (
         FailureKind.RENDEZVOUS,
         "clients joined | store->get( … timeout | wait timeout after … keys: | client socket has timed out after | "
         "rendezvoustimeouterror | rendezvousconnectionerror | failed to connect to any network addresses | "
-        "diststoreerror: socket timeout | diststoreerror: timed out",
+        "diststoreerror: socket timeout | diststoreerror: timed out | unable to meet other processes at the rendezvous",
         in_any_line=True,
     ),
     FailureTexts(
@@ -291,6 +293,13 @@ CONSEQUENCE_TEXTS: Sequence[FailureTexts] = (
     FailureTexts(
         FailureKind.ROLLOUT_HANG,
         "gettimeouterror",
+    ),
+    # Ray's own servers and the start of its workers
+    FailureTexts(
+        FailureKind.RAY_UNREACHABLE,
+        "unable to register worker with raylet | failed to register worker | have not registered within the timeout | "
+        "raylet exited immediately because one ray agent failed",
+        in_any_line=True,
     ),
     FailureTexts(
         FailureKind.RUNTIME_ENV,

@@ -197,7 +197,8 @@ LAST_TEXTS: Sequence[FailureTexts] = (
     ),
     FailureTexts(
         FailureKind.RUNTIME_ENV,
-        "failed to upload working_dir | package size … exceeds",
+        "failed to upload working_dir | package size … exceeds | installing the runtime_env | "
+        "failed to install pip packages",
     ),
     FailureTexts(
         FailureKind.CONFIG_KEY,

@@ -24,6 +24,8 @@ REASONS = [
         "Operation could not be completed as it results in exceeding approved Total Cores quota.",
         RefusalCause.QUOTA_USED,
     ),
+    ("Failed to pull image x: dial tcp: lookup registry.acme.dev: i/o timeout", RefusalCause.REGISTRY_UNREACHABLE),
+    ("PVC is pending. ProvisioningFailed: VolumeCapabilities is invalid", RefusalCause.VOLUME_MOUNT),
     ("ErrImagePull: rpc error: manifest unknown", RefusalCause.IMAGE),
     ("Failed to pull image: 401 Unauthorized", RefusalCause.IMAGE),
     ("Docker cache volume 'layers' not found.", RefusalCause.VOLUME_MISSING),

@@ -45,6 +45,20 @@ LINES = [
     (FailureKind.PROCESS_LIMIT, "OSError: [Errno 24] Too many open files"),
     (FailureKind.PROCESS_LIMIT, "RuntimeError: can't start new thread"),
     (FailureKind.MOUNT_LOST, "OSError: [Errno 116] Stale file handle"),
+    (FailureKind.GPU_MEMORY, 'RuntimeError: NVML_SUCCESS == r INTERNAL ASSERT FAILED at "x.cpp":838, please report it'),
+    (FailureKind.RENDEZVOUS, "RuntimeError: Unable to meet other processes at the rendezvous store. Check the GPUs."),
+    (
+        FailureKind.RAY_UNREACHABLE,
+        "core_worker.cc:228: Failed to register worker 01ff to Raylet. IOError: no such file",
+    ),
+    (
+        FailureKind.RAY_UNREACHABLE,
+        "worker_pool.cc:586: Some workers of the process(2) have not registered within the timeout.",
+    ),
+    (
+        FailureKind.RAY_UNREACHABLE,
+        "agent_manager.cc:83: The raylet exited immediately because one Ray agent failed, agent_name = dashboard/4.",
+    ),
     (FailureKind.PACKAGES_MANAGED, "error: externally-managed-environment"),
     (
         FailureKind.PACKAGES_MANAGED,

@@ -46,6 +46,12 @@ ERRORS = [
     (FailureKind.PERMISSION_DENIED, "botocore.exceptions.NoCredentialsError: Unable to locate credentials"),
     (FailureKind.PERMISSION_DENIED, "Forbidden: 403 x@acme does not have storage.objects.create access to the bucket"),
     (FailureKind.PERMISSION_DENIED, "fatal: Authentication failed for 'https://git.acme.dev/verl.git/'"),
+    (
+        FailureKind.RUNTIME_ENV,
+        "ValueError: Local directory /tmp/pip/4 for URI pip://4 is missing: it failed while installing the runtime_env",
+    ),
+    (FailureKind.DATA_INVALID, "KeyError: 'pixel_values'"),
+    (FailureKind.CONFIG_VALUE, "AssertionError: max_resp_len must be larger than overlong_buffer.len"),
     (FailureKind.PACKAGE_UNAVAILABLE, "fatal: repository 'https://git.acme.dev/verl.git/' not found"),
     (FailureKind.PACKAGE_UNAVAILABLE, "fatal: Remote branch v9 not found in upstream origin"),
     (FailureKind.HUGGING_FACE, "huggingface_hub.errors.GatedRepoError: 403 Client Error."),

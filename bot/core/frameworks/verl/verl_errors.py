@@ -74,7 +74,8 @@ CAUSES = (
     FailureTexts(
         FailureKind.DATA_INVALID,
         "keyerror: 'prompt' | keyerror: 'data_source' | keyerror: 'reward_model' | keyerror: 'ground_truth' | "
-        "keyerror: 'extra_info' | keyerror: 'raw_prompt' | dataloader is empty!",
+        "keyerror: 'extra_info' | keyerror: 'raw_prompt' | keyerror: 'pixel_values' | keyerror: 'image_grid_thw' | "
+        "keyerror: 'multi_modal_inputs' | dataloader is empty!",
     ),
     FailureTexts(
         FailureKind.REFERENCE_CHECKPOINT,
@@ -100,7 +101,9 @@ CAUSES = (
     ),
     FailureTexts(
         FailureKind.CONFIG_VALUE,
-        "invalid loss_agg_mode | unsupported loss mode | must be one of | assertionerror: config. … must be",
+        "invalid loss_agg_mode | unsupported loss mode | must be one of | assertionerror: config. … must be | "
+        "overlong_buffer | assertionerror: … must be larger than | assertionerror: … must be provided | "
+        "assertionerror: … must be specified",
     ),
 )
 CONSEQUENCES = (

@@ -128,6 +128,14 @@ def test_the_place_of_an_error_is_not_that_of_the_next_one() -> None:
     assert found.kind is FailureKind.USER_CODE
 
 
+def test_a_program_that_raises_an_error_outside_of_any_function_is_a_part_of_the_training_too() -> None:
+    found = diagnose(
+        'Traceback (most recent call last):\n  File "/x/model_merger.py", line 81, in <module>\nAssertionError'
+    )
+    assert found is not None
+    assert found.kind is FailureKind.MERGE_FAILED
+
+
 def test_a_checkpoint_that_verl_loads_into_the_actor_alone_is_no_mismatch() -> None:
     trace = 'Traceback (most recent call last):\n  File "/opt/verl/workers/w.py", line 902, in load_checkpoint'
     found = diagnose(f"{trace}\nAssertionError: Checkpoint loading is only supported for Actor or Rollout, not False")
