@@ -6,9 +6,10 @@ import pytest
 
 from bot.core.model.failure import FailureKind, FailureSummary
 from bot.core.model.finding import Finding
+from bot.core.model.progress import Progress
 from bot.core.model.rollout import FindingSamples, RolloutSample, SampleBatch, SampleOrder, ScoreSpread
 from bot.core.model.run import Run
-from bot.core.model.run_state import ProgressSnapshot, Reason, Summary
+from bot.core.model.run_state import ProgressSnapshot, Reason, RunStatus, Summary
 from bot.core.rules.explanation import RecipeComparison, RunExplanation, RunsValue, StepShares
 from bot.i18n import use_language
 from bot.phrase import ENGLISH, LANGUAGES
@@ -115,6 +116,16 @@ def test_every_answer_is_one_that_slack_takes(language: str) -> None:
 @pytest.mark.parametrize("language", FILES)
 def test_answers_read_as_they_were_read_aloud(language: str) -> None:
     assert read_all(language) == FILES[language].read_text(), "read the difference aloud, then run `make golden`"
+
+
+def test_of_a_resume_without_a_step_it_is_explained_that_it_trained_nothing() -> None:
+    resumed = Progress(60, total_steps=120, resumed_step=60)
+    run = running(status=RunStatus.ENDED, reason=Reason.SUCCEEDED, closed_at=at(60), progress=resumed)
+    shown = str(explain(run))
+    assert "It trained nothing" in shown
+    assert "nothing more is known" not in shown
+    stepped = replace(run, training=replace(run.training, progress=Progress(61, total_steps=120, resumed_step=60)))
+    assert "It trained nothing" not in str(explain(stepped))
 
 
 def test_nothing_is_said_to_be_since_a_summary_before_the_first_one() -> None:

@@ -48,6 +48,22 @@ def test_rules_know_the_batch_and_the_memory_of_a_task() -> None:
     assert (rules.batch_prompts, rules.host_memory_gigabytes) == (256, 128.0)
 
 
+@pytest.mark.parametrize(
+    ("run", "clip"),
+    [
+        pytest.param("", 1.0, id="verl's default"),
+        pytest.param("actor_rollout_ref.actor.grad_clip=0.5", 0.5, id="the name of older versions"),
+        pytest.param(
+            "actor_rollout_ref.actor.optim.clip_grad=1 'actor_rollout_ref.actor.optim.clip_grad=8.0'", 8.0, id="two"
+        ),
+        pytest.param("critic.optim.clip_grad=8.0", 1.0, id="of the critic"),
+        pytest.param("actor_rollout_ref.actor.optim.clip_grad=null", 0.0, id="no clip"),
+    ],
+)
+def test_rules_know_the_norm_to_which_gradients_are_clipped(run: str, clip: float) -> None:
+    assert adapt_rules({"run": run}, HealthRules()).gradient_clip == clip
+
+
 @pytest.mark.parametrize("memory", ["x4", "4x", "", None, "9" * 40, {"gigabytes": 4}])
 def test_memory_that_is_no_number_of_gigabytes_is_unknown(memory: object) -> None:
     assert adapt_rules({"run": "", "resources": {"memory": memory}}, HealthRules()).host_memory_gigabytes is None
