@@ -289,7 +289,8 @@ class ButtonListeners:
     def on_recipe_choice(self, ack: Ack, action: dict[str, Any], body: dict[str, Any]) -> None:
         """Show the fields of the recipe that was chosen in the launch form."""
         self.service.refuse(Act.LAUNCH, self.requesters.build_form_requester(body))
-        self.modals.choose_recipe(body.get("view") or {}, read_required(action, "selected_option", "value"))
+        recipe = read_required(action, "selected_option", "value")
+        self.modals.choose_recipe(body.get("view") or {}, recipe, body["user"]["id"])
         ack()
 
     def on_preview(self, ack: Ack, body: dict[str, Any]) -> None:

@@ -79,11 +79,13 @@ class Modals:
             return LaunchFormValues.from_command(run.command_line, channel)
         return LaunchFormValues.from_launch(suggestion, channel)
 
-    def choose_recipe(self, view: dict[str, Any], recipe: str) -> None:
+    def choose_recipe(self, view: dict[str, Any], recipe: str, user: str) -> None:
         """Show the fields of another recipe; values that were typed for this recipe are not carried along."""
         values = read_values(view)
         empty_values = LaunchFormValues(recipe, values.channel, asks_channel=values.asks_channel)
-        self.background.send(self._build_form(empty_values), make_view_updater(self.client, read_required(view, "id")))
+        self.background.send(
+            self._build_form(empty_values), make_view_updater(self.client, read_required(view, "id"), user)
+        )
 
     def show_preview(self, view: dict[str, Any], requester: Requester) -> None:
         """Show the equivalent command of the form, and its cost.
@@ -91,7 +93,7 @@ class Modals:
         Looking up prices takes a while: a form that shows another recipe by then is left alone.
         """
         values = read_values(view)
-        show = make_view_updater(self.client, read_required(view, "id"), read_required(view, "hash"))
+        show = make_view_updater(self.client, read_required(view, "id"), requester.user, read_required(view, "hash"))
         self.background.answer_later(lambda: self._build_preview(values, requester), show, requester.user)
 
     def submit(self, view: dict[str, Any], requester: Requester) -> dict[str, str]:
@@ -130,7 +132,7 @@ class Modals:
             return log_excerpt.render_log_excerpt(self.service.queries.read_log(run, ShowLogs(run.id)))
 
         def fill_view(view: str) -> None:
-            show = make_view_updater(self.client, view)
+            show = make_view_updater(self.client, view, user)
             try:
                 self.background.answer_later(read_log, show, user)
             except UserError as error:
@@ -236,7 +238,7 @@ def make_view_opener(
 
     Where Slack no longer opens a view, the person gets a message instead.
     """
-    explain_not_opened = with_language_context(answers.explain_unopened_view)
+    explain = with_language_context(answers.explain_view)
 
     def open_view(answer: Answer) -> None:
         with classify_slack_errors():
@@ -244,11 +246,13 @@ def make_view_opener(
         if then:
             then(response["view"]["id"])
 
-    return TriggeredResponder(open_view, lambda: respond_directly(client, user)(explain_not_opened()))
+    return TriggeredResponder(open_view, lambda: respond_directly(client, user)(explain(answers.UNOPENED_VIEW)))
 
 
-def make_view_updater(client: WebClient, view: str, showing: str = "") -> Responder:
+def make_view_updater(client: WebClient, view: str, user: str, showing: str = "") -> Responder:
     """Return a responder that replaces the content of the view with this id.
+
+    Where Slack refuses the new content, the person who sees the view gets a message.
 
     Args:
         showing: Slack's hash of what the view must still show; a view that shows something else is left alone.
@@ -259,8 +263,10 @@ def make_view_updater(client: WebClient, view: str, showing: str = "") -> Respon
             with classify_slack_errors():
                 client.views_update(view_id=view, view=to_view(answer), **({"hash": showing} if showing else {}))
         except SlackRejected as error:
-            if error.code not in VIEW_CHANGED_CODES:
-                raise
-            log.info("a view shows something else by now: %s", error.code)
+            if error.code in VIEW_CHANGED_CODES:
+                log.info("a view shows something else by now: %s", error.code)
+                return
+            log.warning("Slack did not update a view: %s", error.code)
+            respond_directly(client, user)(answers.explain_view(answers.UNCHANGED_VIEW))
 
     return reply

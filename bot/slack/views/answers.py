@@ -77,14 +77,17 @@ def offer_launch_form() -> Answer:
     return build_text_answer(sentence, actions(button(render_phrase("Open the form"), OPEN_FORM, EMPTY_FORM)))
 
 
-def explain_unopened_view() -> Answer:
-    """Return the answer for a form or view that Slack did not open.
+UNOPENED_VIEW = N_("Slack opened no window for that. If you see none, type or press it again.")
+UNCHANGED_VIEW = N_("Slack did not update the window. Close it, and open it again.")
+
+
+def explain_view(sentence: str) -> Answer:
+    """Return the answer for a form or view that Slack did not open or update.
 
     Slack accepts a trigger for three seconds. If its answer to the first attempt is lost, it also refuses the second
     one, although the view is open already.
     """
-    explanation = render_phrase("Slack opened no window for that. If you see none, type or press it again.")
-    return build_text_answer(mrkdwn(":warning: {}", explanation))
+    return build_text_answer(mrkdwn(":warning: {}", render_phrase(sentence)))
 
 
 def render_task(run: Run, yaml: str) -> Answer:

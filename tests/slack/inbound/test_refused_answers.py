@@ -74,3 +74,16 @@ def test_a_form_that_slack_does_not_open_is_asked_for_once_and_explained(bot: Bo
     (answer,) = list_answers(bot)
     assert is_private(answer)
     assert "window" in answer.text
+
+
+@for_each_code
+def test_a_form_that_slack_does_not_update_is_explained(bot: Bot, code: str) -> None:
+    bot.say("launch")
+    refuse_method(bot, code, "views.update")
+    bot.chooses("ppo")
+    assert 1 <= count_refusals(bot, "views.update", 0) <= MAX_TRIES
+    passes = code in RATE_LIMIT_CODES | DOUBTFUL_CODES
+    assert ["window" in answer.text and is_private(answer) for answer in list_answers(bot)] == (
+        [] if passes else [True]
+    )
+    assert ("GSM8K" in str(bot.view())) == passes
