@@ -44,7 +44,8 @@ def build_extend_command(arguments: ParsedArguments) -> Extend:
     return Extend(run, timespan.total_seconds() / 3600)
 
 
-WORDS_AROUND_TIMES = re.compile(r"^(?:by|for|another|\+)\s*|\s*(?:more|longer|please|pls|[.!,。])+$")
+WORDS_AROUND_TIMES = re.compile(r"^(?:by|for|another|\+) ?| (?:more|longer|please|pls)$")
+SIGNS_BEHIND_TIMES = " .,!。"
 HALF_HOUR = re.compile(r"(?:a )?half (?:an )?hour|半(?:个)?小时")
 
 
@@ -70,7 +71,8 @@ def simplify_time(text: str) -> str:
     >>> simplify_time("by 2h."), simplify_time("1,5h"), simplify_time("2h30")
     ('2h', '1.5h', '2h 30m')
     """
-    bare = WORDS_AROUND_TIMES.sub("", to_half_width(text).lower().strip()).strip()
+    bare = " ".join(to_half_width(text).lower().split()).rstrip(SIGNS_BEHIND_TIMES)
+    bare = WORDS_AROUND_TIMES.sub("", bare).rstrip(SIGNS_BEHIND_TIMES)
     with_point = re.sub(r"^(\d+),(\d+)", r"\1.\2", re.sub(r"^(\d+h) ?(\d\d)$", r"\1 \2m", bare))
     return HALF_HOUR.sub("30m", with_point)
 

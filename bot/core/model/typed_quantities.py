@@ -23,9 +23,9 @@ GROUPED_AMOUNT = re.compile(r"(\d{1,3}(?:[.,' ]\d{3}){1,4})(?:[.,](\d{1,2}))?|(\
 DOLLAR_SIGNS = "$ "
 
 WORDS_AROUND_AMOUNTS = re.compile(
-    r"^(?:up to|to|about|~|us\$|usd)\s*|\s*(?:[.,]?[-–—]|[.!,。])$|\s*(?:us\$|usd|dollars?|bucks|美元|美金|刀)[.!]?$",
-    re.IGNORECASE,
+    r"^(?:up to|to|about|~|us\$|usd) ?| ?(?:us\$|usd|dollars?|bucks|美元|美金|刀)$", re.IGNORECASE
 )
+SIGNS_BEHIND_AMOUNTS = " .,!。-–—"
 """What people write around an amount: none of it changes the number."""
 
 THOUSANDS = re.compile(r"(\d{1,4}(?:[.,]\d{1,2})?) ?(?:k|千)", re.IGNORECASE | re.ASCII)
@@ -59,7 +59,8 @@ def list_readings(text: str) -> list[str]:
     >>> [list_readings(text) for text in ("50,-", "50 USD", "$1.5k", "2K", "50.", "50刀")]
     [['50'], ['50'], ['1500'], ['2000'], ['50'], ['50']]
     """
-    amount = WORDS_AROUND_AMOUNTS.sub("", to_half_width(text).strip()).strip(DOLLAR_SIGNS)
+    plain = " ".join(to_half_width(text).split()).rstrip(SIGNS_BEHIND_AMOUNTS)
+    amount = WORDS_AROUND_AMOUNTS.sub("", plain).strip(DOLLAR_SIGNS)
     if thousands := THOUSANDS.fullmatch(amount):
         return [f"{float(thousands[1].replace(',', '.')) * 1000:.0f}"]
     if re.fullmatch(r"\d{1,12}", amount, re.ASCII):
