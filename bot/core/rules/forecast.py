@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from math import ceil
 
+from bot.core.model.money import round_up_dollars
 from bot.core.model.progress import Progress
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
@@ -94,6 +96,33 @@ def build_forecast(run: Run, now: datetime) -> Forecast | None:
     dollars = spent_dollars + rate.dollars_per_hour * time_left.total_seconds() / 3600
     exhausted_at_step = estimate_budget_step(run, now) if dollars > run.limits.budget_dollars else None
     return Forecast(end, None if isinstance(end, Horizon) else dollars, exhausted_at_step)
+
+
+FORECAST_MARGIN = 0.1
+"""Share of the forecast that an advised budget is above it, as later steps may take longer."""
+
+RAISE_FACTOR = 2
+"""An advised budget without a forecast above the present one, as a multiple of it or of the cost."""
+
+MIN_EXTENSION_HOURS = 2
+"""The least hours by which a lease is advised to be extended."""
+
+
+def suggest_budget(run: Run, now: datetime) -> str:
+    """Return the dollars of a budget that is enough as far as is known, to be typed."""
+    forecast = build_forecast(run, now)
+    if forecast and forecast.dollars is not None and forecast.dollars > run.limits.budget_dollars:
+        return round_up_dollars(forecast.dollars * (1 + FORECAST_MARGIN))
+    return f"{RAISE_FACTOR * max(run.cost(now) or 0.0, run.limits.budget_dollars):.2f}".removesuffix(".00")
+
+
+def suggest_extension_hours(run: Run, now: datetime) -> int:
+    """Return the hours by which a lease lasts until after the last step, as far as that is known."""
+    end, lease_end = estimate_run_end(run, now), run.lease_ends_at
+    if not isinstance(end, datetime) or lease_end is None:
+        return MIN_EXTENSION_HOURS
+    missing = end - lease_end + FORECAST_MARGIN * (end - now)
+    return max(MIN_EXTENSION_HOURS, ceil(missing / timedelta(hours=1)))
 
 
 def estimate_budget_step(run: Run, now: datetime) -> int | None:

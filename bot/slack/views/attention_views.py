@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from bot.core.model.money import round_up_dollars
 from bot.core.model.run import Run
 from bot.core.model.run_state import RunStatus
 from bot.core.rules.attention import Attention, AttentionReason, check_month, list_attention
-from bot.core.rules.forecast import build_forecast
+from bot.core.rules.forecast import build_forecast, suggest_budget, suggest_extension_hours
 from bot.phrase import N_
 from bot.runtime.failure_isolation import render_each
 from bot.slack.views import wording
@@ -31,7 +30,7 @@ ATTENTION_PHRASES = {
     AttentionReason.NEEDS_APPROVAL: N_("It needs approval from {people}. The request expires at {time}."),
     AttentionReason.MONTH_USED_UP: N_("A monthly budget is used up, so the run will be stopped at {time}."),
     AttentionReason.LEASE_TOO_SHORT: N_(
-        "The lease ends at {time}, before the {eta}. To extend it: `/verl extend {run} 2h`."
+        "The lease ends at {time}, before the {eta}. To extend it: `/verl extend {run} {hours}h`."
     ),
     AttentionReason.BUDGET_TOO_SMALL: N_(
         "The forecast is {forecast}, the budget {budget}. To raise the budget: `/verl budget {run} {advised}`."
@@ -55,7 +54,8 @@ def render_attention(run: Run, attention: Attention, now: datetime) -> Markup:
         time=date_and_time(attention.at, now) if attention.at else render_phrase("soon"),
         eta=format_eta(forecast.ends_at, now) if forecast else "",
         forecast=wording.format_dollars(dollars) if dollars is not None else render_phrase("more"),
-        advised=round_up_dollars(max(dollars or 0.0, run.limits.budget_dollars)),
+        advised=suggest_budget(run, now),
+        hours=suggest_extension_hours(run, now),
         budget=wording.format_dollars(run.limits.budget_dollars),
     )
 

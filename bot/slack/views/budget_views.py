@@ -9,6 +9,7 @@ from bot.core.model.policy import Measure, Scope
 from bot.core.model.run import Run
 from bot.core.model.run_state import Reason, RunStatus
 from bot.core.rules.cluster_keeping import is_kept
+from bot.core.rules.forecast import suggest_budget
 from bot.core.rules.monthly_budget import CapUsage
 from bot.phrase import N_
 from bot.slack.views import wording
@@ -251,8 +252,7 @@ def render_run_budget(run: Run, now: datetime) -> Answer:
             mrkdwn(":moneybag: {}", render_phrase(BUDGET_OF_UNPRICED_RUN, run=wording.link_run(run), budget=budget))
         )
     usage = render_phrase(BUDGET_OF_RUN, run=wording.link_run(run), spent=wording.format_dollars(cost), budget=budget)
-    advised = f"{2 * max(cost, run.limits.budget_dollars):.2f}".removesuffix(".00")
-    change = render_phrase(HOW_TO_RAISE_BUDGET, command=code(f"/verl budget {run.id} {advised}"))
+    change = render_phrase(HOW_TO_RAISE_BUDGET, command=code(f"/verl budget {run.id} {suggest_budget(run, now)}"))
     sentence = usage if run.is_finished else join_markup_sentences(usage, change)
     return build_text_answer(mrkdwn(":moneybag: {}", sentence))
 

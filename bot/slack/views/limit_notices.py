@@ -21,6 +21,7 @@ from bot.core.rules.forecast import (
     check_lease_end,
     estimate_run_end,
     name_budget_mute,
+    suggest_budget,
 )
 from bot.phrase import N_
 from bot.slack.views import wording
@@ -45,9 +46,6 @@ RAISE_BUDGET, ACCEPT_BUDGET_END, EXTEND = "raise_budget", "accept_budget_end", "
 
 EXTENSIONS_HOURS = (2, 8)
 """Hours by which the buttons of the lease notice extend."""
-
-RAISE_FACTOR = 2
-"""The budget that a button offers, as a multiple of the present one."""
 
 NOTICE_PERIOD_FACTOR = 4
 """Time between two edits of a notice whose warning stays the same, as a multiple of a card's: only its dollars grow."""
@@ -123,10 +121,11 @@ def build_budget_notice(
     """Return the notice at its present warning, with buttons while a person can still decide."""
     text = mrkdwn(":moneybag: {}", describe_budget(run, now, spent, excess, is_accepted, is_enforced))
     is_open = not run.is_finished and bool(spent or excess) and not (spent and spent.percent >= 100)
-    command = code(f"/verl budget {run.id} {RAISE_FACTOR * run.limits.budget_dollars:g}")
+    advised = suggest_budget(run, now)
     blocks = [section(mrkdwn("{} {}", text, mention(run.requester)) if is_open else text)]
     if is_open:
-        buttons = budget_buttons(run, is_accepted or not is_enforced)
+        buttons = budget_buttons(run, advised, is_accepted or not is_enforced)
+        command = code(f"/verl budget {run.id} {advised}")
         blocks += [context(render_phrase(HOW_TO_RAISE, command=command)), actions(*buttons)]
     return Message(
         BUDGET_NOTICE,
@@ -215,15 +214,19 @@ def find_acceptance(run: Run) -> Markup:
     return render_phrase(END_ACCEPTED, person=mention(person)) if person else Markup()
 
 
-def budget_buttons(run: Run, is_accepted: bool) -> list[Block]:
+def budget_buttons(run: Run, advised: str, is_accepted: bool) -> list[Block]:
     """Return the buttons for what people may decide about the budget."""
     accept = button(render_phrase("Let it stop"), ACCEPT_BUDGET_END, f"{run.id} {run.limits.budget_dollars!r}")
-    return [raise_button(run), *save_buttons(run), *([] if is_accepted else [accept])]
+    return [raise_button(run, float(advised)), *save_buttons(run), *([] if is_accepted else [accept])]
 
 
-def raise_button(run: Run) -> Block:
-    """Return the button that raises the budget after a confirmation; it counts only for the budget shown."""
-    before, after = run.limits.budget_dollars, RAISE_FACTOR * run.limits.budget_dollars
+def raise_button(run: Run, after: float) -> Block:
+    """Return the button that raises the budget after a confirmation; it counts only for the budget shown.
+
+    Args:
+        after: dollars of the budget that it offers.
+    """
+    before = run.limits.budget_dollars
     amounts = {"before": wording.format_dollars(before), "after": wording.format_dollars(after)}
     question = render_phrase(RAISE_QUESTION, run=code(run.id), **amounts)
     label = render_phrase("Raise to {dollars}", dollars=amounts["after"])

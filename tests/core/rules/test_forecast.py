@@ -12,7 +12,7 @@ from bot.core.model.health_state import HealthState
 from bot.core.model.money import Rate
 from bot.core.model.progress import Progress, StepTime
 from bot.core.model.run_state import Reason
-from bot.core.rules.forecast import Horizon, build_forecast, estimate_end
+from bot.core.rules.forecast import Horizon, build_forecast, estimate_end, suggest_budget, suggest_extension_hours
 from bot.core.rules.health.stall import STALL_NAME
 from tests.builders import NOON, at, running
 
@@ -47,6 +47,38 @@ def test_where_it_will_be_over_its_budget_it_says_from_which_step() -> None:
     found = build_forecast(running(progress=ON_ITS_WAY, rate=Rate(6.0, "x"), budget_dollars=7.0), at(2400))
     assert found is not None
     assert found.budget_exhausted_at_step == 70  # $3 more are half an hour
+
+
+@pytest.mark.parametrize(
+    ("progress", "budget_dollars", "advised"),
+    [
+        pytest.param(ON_ITS_WAY, 7.0, "12", id="a tenth above the forecast of 10"),
+        pytest.param(ON_ITS_WAY, 2.0, "12", id="where twice the budget is not enough"),
+        pytest.param(ON_ITS_WAY, 12.0, "24", id="twice the budget, where it is enough already"),
+        pytest.param(Progress(), 7.0, "14", id="twice the budget, without a forecast"),
+        pytest.param(Progress(), 1.5, "8", id="twice what is spent, without a forecast"),
+        pytest.param(Progress(), 4.02, "8.04", id="with its cents"),
+    ],
+)
+def test_a_budget_that_is_advised_is_enough(progress: Progress, budget_dollars: float, advised: str) -> None:
+    run = running(progress=progress, rate=Rate(6.0, "x"), budget_dollars=budget_dollars)
+    assert suggest_budget(run, at(2400)) == advised
+
+
+@pytest.mark.parametrize(
+    ("progress", "hours"),
+    [
+        pytest.param(ON_ITS_WAY, 2, id="the lease is long enough"),
+        pytest.param(Progress(), 2, id="without a forecast"),
+        # 2,400 steps of a minute from 0:40 are 40 h, 28.7 more than the lease has left; a tenth of 40 is 4.
+        pytest.param(replace(ON_ITS_WAY, total_steps=2440), 33, id="a tenth longer than the forecast"),
+        pytest.param(replace(ON_ITS_WAY, total_steps=10**9), 2, id="no date is forecast"),
+    ],
+)
+def test_a_lease_that_is_extended_as_advised_lasts_until_the_last_step(progress: Progress, hours: int) -> None:
+    run = running(progress=progress)
+    assert run.limits.lease == timedelta(hours=12)
+    assert suggest_extension_hours(run, at(2400)) == hours
 
 
 @pytest.mark.parametrize(
