@@ -341,7 +341,7 @@ CAUSES_BY_KIND: Mapping[FailureKind, FailureCause] = {
         N_(
             "It trained nothing: it resumed and ended without an error before its first step. Most likely the "
             "checkpoint is of the last step, or of the end of an epoch, where the saved place in the data has no batch "
-            "left, so that verl skips the next epoch."
+            "left, and verl skips the next epoch."
         ),
         RetryEffect.DOES_NOT_HELP,
     ),

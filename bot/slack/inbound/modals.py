@@ -238,7 +238,7 @@ def make_view_opener(
 
     Where Slack no longer opens a view, the person gets a message instead.
     """
-    explain = with_language_context(answers.explain_view)
+    explain = with_language_context(answers.explain_unopened_view)
 
     def open_view(answer: Answer) -> None:
         with classify_slack_errors():
@@ -246,7 +246,7 @@ def make_view_opener(
         if then:
             then(response["view"]["id"])
 
-    return TriggeredResponder(open_view, lambda: respond_directly(client, user)(explain(answers.UNOPENED_VIEW)))
+    return TriggeredResponder(open_view, lambda: respond_directly(client, user)(explain()))
 
 
 def make_view_updater(client: WebClient, view: str, user: str, showing: str = "") -> Responder:
@@ -267,6 +267,6 @@ def make_view_updater(client: WebClient, view: str, user: str, showing: str = ""
                 log.info("a view shows something else by now: %s", error.code)
                 return
             log.warning("Slack did not update a view: %s", error.code)
-            respond_directly(client, user)(answers.explain_view(answers.UNCHANGED_VIEW))
+            respond_directly(client, user)(answers.explain_unchanged_view())
 
     return reply

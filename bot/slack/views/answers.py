@@ -77,17 +77,20 @@ def offer_launch_form() -> Answer:
     return build_text_answer(sentence, actions(button(render_phrase("Open the form"), OPEN_FORM, EMPTY_FORM)))
 
 
-UNOPENED_VIEW = N_("Slack opened no window for that. If you see none, type or press it again.")
-UNCHANGED_VIEW = N_("Slack did not update the window. Close it, and open it again.")
-
-
-def explain_view(sentence: str) -> Answer:
-    """Return the answer for a form or view that Slack did not open or update.
+def explain_unopened_view() -> Answer:
+    """Return the answer for a form or view that Slack did not open.
 
     Slack accepts a trigger for three seconds. If its answer to the first attempt is lost, it also refuses the second
     one, although the view is open already.
     """
-    return build_text_answer(mrkdwn(":warning: {}", render_phrase(sentence)))
+    sentence = render_phrase("Slack opened no window for that. If you see none, type or press it again.")
+    return build_text_answer(mrkdwn(":warning: {}", sentence))
+
+
+def explain_unchanged_view() -> Answer:
+    """Return the answer for a form or view that Slack did not update."""
+    sentence = render_phrase("Slack did not update the window. Close it, and open it again.")
+    return build_text_answer(mrkdwn(":warning: {}", sentence))
 
 
 def render_task(run: Run, yaml: str) -> Answer:

@@ -124,7 +124,7 @@ def build_budget_notice(
     advised = suggest_budget(run, now)
     blocks = [section(mrkdwn("{} {}", text, mention(run.requester)) if is_open else text)]
     if is_open:
-        buttons = budget_buttons(run, advised, is_accepted or not is_enforced)
+        buttons = budget_buttons(run, float(advised), is_accepted or not is_enforced)
         command = code(f"/verl budget {run.id} {advised}")
         blocks += [context(render_phrase(HOW_TO_RAISE, command=command)), actions(*buttons)]
     return Message(
@@ -214,10 +214,10 @@ def find_acceptance(run: Run) -> Markup:
     return render_phrase(END_ACCEPTED, person=mention(person)) if person else Markup()
 
 
-def budget_buttons(run: Run, advised: str, is_accepted: bool) -> list[Block]:
+def budget_buttons(run: Run, advised_dollars: float, is_accepted: bool) -> list[Block]:
     """Return the buttons for what people may decide about the budget."""
     accept = button(render_phrase("Let it stop"), ACCEPT_BUDGET_END, f"{run.id} {run.limits.budget_dollars!r}")
-    return [raise_button(run, float(advised)), *save_buttons(run), *([] if is_accepted else [accept])]
+    return [raise_button(run, advised_dollars), *save_buttons(run), *([] if is_accepted else [accept])]
 
 
 def raise_button(run: Run, after: float) -> Block:
