@@ -17,10 +17,10 @@ STANDARD_LIBRARY = re.compile(r"/lib/python3[\d.]*/|^<")
 """Matches the files of Python itself, where they are not in one of the folders of installed packages."""
 
 PASSED_LIBRARIES = re.compile(
-    r"/(?:torch|ray|single_controller|hydra|omegaconf|tensordict|pydantic|pydantic_core|numpy|pandas|pyarrow|requests|urllib3|httpx|"
+    r"(?<!^/home)/(?:torch|ray|single_controller|hydra|omegaconf|tensordict|pydantic|pydantic_core|numpy|pandas|pyarrow|requests|urllib3|httpx|"
     r"httpcore|aiohttp|openai|jinja2|uvloop|uvicorn|fastapi|starlette|tqdm|dill|multiprocess|accelerate)/"
 )
-"""Matches the files of libraries that raise an error of what another program gave them."""
+"""Matches the files of libraries that raise an error of what another program gave them; `/home/ray` is a home."""
 
 MAX_PLACE_CHARACTERS = 120
 PLACE_FOLDERS = 3

@@ -78,11 +78,7 @@ def offer_launch_form() -> Answer:
 
 
 def explain_unopened_view() -> Answer:
-    """Return the answer for a form or view that Slack did not open.
-
-    Slack accepts a trigger for three seconds. If its answer to the first attempt is lost, it also refuses the second
-    one, although the view is open already.
-    """
+    """Return the answer for a form or view that Slack did not open, or whose opening it did not confirm in time."""
     sentence = render_phrase("Slack opened no window for that. If you see none, type or press it again.")
     return build_text_answer(mrkdwn(":warning: {}", sentence))
 

@@ -78,3 +78,16 @@ def test_the_server_that_a_network_error_is_about_is_named_by_the_error_that_fol
     found = diagnose(f"{root}\n\nThe above exception was the direct cause of the following exception:\n\n{then}")
     assert found is not None
     assert (found.kind, found.error) == (FailureKind.REWARD_SERVER, "openai.APIConnectionError: Connection error.")
+
+
+@pytest.mark.parametrize(
+    ("raises", "place"),
+    [
+        pytest.param("/home/ray/job/judge.py", "home/ray/job/judge.py, line 3, in read", id="a home of that name"),
+        pytest.param(f"{LIBRARIES}/ray/worker.py", "/opt/job/train.py, line 3, in <module>", id="the library"),
+    ],
+)
+def test_the_place_of_an_error_is_the_team_s_own_code_wherever_it_is(raises: str, place: str) -> None:
+    found = diagnose(lay_out([MAIN, f'"{raises}", line 3, in read'], "ValueError: no score"))
+    assert found is not None
+    assert found.place == place

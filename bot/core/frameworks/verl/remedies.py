@@ -130,7 +130,8 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
     FailureKind.REWARD_CODE: Remedy(
         N_(
             "Fix the function (`reward.custom_reward_function.path`) at the line that the traceback names: it must "
-            "return a score for every answer, an empty or malformed one too."
+            "take `data_source`, `solution_str`, `ground_truth` and `extra_info`, and return a score for every answer, "
+            "an empty or malformed one too."
         ),
     ),
     FailureKind.REWARD_SERVER: Remedy(

@@ -66,6 +66,11 @@ CAUSES = (
         FailureKind.CONTEXT_LENGTH,
         "model context length | maximum context length",
     ),
+    # A reward function with other arguments than verl's
+    FailureTexts(
+        FailureKind.REWARD_CODE,
+        "compute_score() got | compute_score() missing | compute_score() takes",
+    ),
     FailureTexts(
         FailureKind.REWARD_FUNCTION,
         "reward function is not implemented | reward function … not found | reward function ' | "
@@ -129,6 +134,8 @@ REWARD_FRAMES = (
 PLACES = (
     # A reward function with other arguments than verl's
     FailurePlace(REWARD_FRAMES, {FailureKind.CONFIG_KEY: FailureKind.REWARD_CODE}, errors="^typeerror"),
+    # A reward function that parses answers, or what a judge says of them
+    FailurePlace(REWARD_FRAMES, {FailureKind.DATA_INVALID: FailureKind.REWARD_CODE}, errors="jsondecodeerror"),
     # Where verl calls the reward function, in the reward managers of all versions and in its own graders
     FailurePlace(
         REWARD_FRAMES,
@@ -173,6 +180,12 @@ PLACES = (
         dict.fromkeys(UNKNOWN_CAUSES, FailureKind.FSDP_SETUP),
         is_innermost=True,
         errors="^valueerror | ^assertionerror | ^notimplementederror | ^runtimeerror | ^exception",
+    ),
+    # The weights of an adapter, or of the layers below it, under names that the engine does not have
+    FailurePlace(
+        " in load_weights",
+        dict.fromkeys(UNKNOWN_CAUSES, FailureKind.LORA_UNSUPPORTED),
+        errors="lora_ | base_layer",
     ),
     # A model's weights in an engine, whose names for them differ from those of the trainer
     FailurePlace(

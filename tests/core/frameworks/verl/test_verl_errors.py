@@ -66,6 +66,9 @@ ERRORS = [
     ),
     (FailureKind.AGENT_SETUP, "ValueError: Unknown tool parser: acme"),
     (FailureKind.REWARD_CODE, "TimeoutError: compute_score timed out after 30s"),
+    (FailureKind.REWARD_CODE, "TypeError: compute_score() got an unexpected keyword argument 'acme'"),
+    (FailureKind.REWARD_CODE, "TypeError: compute_score() missing 1 required positional argument: 'acme'"),
+    (FailureKind.REWARD_CODE, "TypeError: compute_score() takes 2 positional arguments but 4 were given"),
     (FailureKind.CONFIG_KEY, "ValueError: Rollout mode 'sync' has been removed. Please set it to async."),
     (FailureKind.ASSERTION, "AssertionError: batch size 3 != 4"),
 ]
@@ -91,6 +94,13 @@ OOM = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.20 GiB."
         ("WorkerDict.actor_rollout_generate_sequences", "in wake_up", OOM, FailureKind.ROLLOUT_MEMORY),
         ("WorkerDict.actor_rollout_init_model", "in load", OOM, FailureKind.GPU_MEMORY),
         ("TaskRunner.run", "in compute_score", "TypeError: expected string", FailureKind.REWARD_CODE),
+        (
+            "TaskRunner.run",
+            "in compute_score",
+            "json.decoder.JSONDecodeError: Expecting value",
+            FailureKind.REWARD_CODE,
+        ),
+        ("TaskRunner.run", "in read", "json.decoder.JSONDecodeError: Expecting value", FailureKind.DATA_INVALID),
         ("TaskRunner.run", "in compute_score", "ConnectionError: refused", FailureKind.REWARD_SERVER),
         ("RewardLoopWorker.compute_score_batch", "in run", "TimeoutError", FailureKind.REWARD_SERVER),
         ("TaskRunner.run", "in batch_search", "requests.exceptions.ConnectTimeout: x", FailureKind.TOOL_SERVER),
@@ -106,6 +116,9 @@ OOM = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 3.20 GiB."
         ("W.save", "in save_checkpoint", "RuntimeError: stream is broken", FailureKind.SAVE_FAILED),
         ("W.load", "in load_state_dict", OOM, FailureKind.GPU_MEMORY),
         ("EngineCore.run", "in add_lora", "ValueError: acme.weight is not supported", FailureKind.LORA_UNSUPPORTED),
+        ("EngineCore.run", "in load_weights", "KeyError: 'acme.0.lora_A.weight'", FailureKind.LORA_UNSUPPORTED),
+        ("EngineCore.run", "in load_weights", "KeyError: 'acme.0.base_layer.weight'", FailureKind.LORA_UNSUPPORTED),
+        ("EngineCore.run", "in load_weights", "KeyError: 'acme.0.weight'", FailureKind.MODEL_UNSUPPORTED),
         ("TaskRunner.run", "in fit", "TypeError: expected string", FailureKind.USER_CODE),
     ],
 )
