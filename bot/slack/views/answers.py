@@ -33,12 +33,13 @@ from bot.slack.views.mrkdwn import (
     mrkdwn,
     render_phrase,
     render_plural,
+    to_literal,
 )
 from bot.slack.views.progress_views import describe_metrics_origin, describe_time_parts, progress_line
 from bot.slack.views.run_table import build_run_table
 
-MAX_TASK_BLOCKS = 8
-"""Maximum blocks of a task in one view: 48,000 characters, three times the longest recipe that comes with the bot."""
+MAX_TASK_BLOCKS, TASK_BLOCK_CHARACTERS = 12, MAX_CODE_BLOCK_CHARACTERS // 2
+"""Maximum blocks of a task in a view, and characters of each, which Slack may count twice: twice a long recipe."""
 
 MAX_LISTED_RUNS = 25
 """Maximum runs of one answer: more are unreadable on a phone."""
@@ -90,8 +91,9 @@ def explain_unchanged_view() -> Answer:
 
 
 def render_task(run: Run, yaml: str) -> Answer:
-    """Return the exact task of a run in up to `MAX_TASK_BLOCKS` blocks, with a note if the rest is left out."""
-    pieces = [yaml[at : at + MAX_CODE_BLOCK_CHARACTERS] for at in range(0, len(yaml), MAX_CODE_BLOCK_CHARACTERS)]
+    """Return the exact task for a window, which has more room than a message, with a note if a rest is left out."""
+    text = to_literal(yaml)
+    pieces = [text[at : at + TASK_BLOCK_CHARACTERS] for at in range(0, len(text), TASK_BLOCK_CHARACTERS)]
     code_blocks = [code_block(piece) for piece in pieces[:MAX_TASK_BLOCKS]]
     cut_note = (
         [context(render_phrase("The rest is in the file in the run's thread."))]
@@ -103,7 +105,7 @@ def render_task(run: Run, yaml: str) -> Answer:
         run=wording.link_run(run),
         digest=code(run.plan.task_hash[:16]),
     )
-    return build_answer(render_phrase("Task of {run}", run=run.id), [section(head), *code_blocks, *cut_note])
+    return {"text": render_phrase("Task of {run}", run=run.id), "blocks": [section(head), *code_blocks, *cut_note]}
 
 
 def acknowledge_log_read(run: Run) -> Answer:

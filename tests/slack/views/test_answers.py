@@ -44,3 +44,20 @@ def test_a_stop_of_a_training_that_saves_says_that_it_saves_first() -> None:
     trained = running(checkpoints_ephemeral=True, progress=Progress(20))
     answer = answers.acknowledge_stop(trained.request_stop("U0ANA", at(60), save=True))
     assert "`ppo-7f3a` stops once it has saved a checkpoint" in answer["text"]
+
+
+@pytest.mark.parametrize(
+    ("yaml", "is_cut"),
+    [
+        pytest.param("run: |\n" + "  echo 1\n" * 1_800, False, id="longer than a message"),
+        pytest.param("# \N{ROCKET}\n" * 6_000, False, id="characters that Slack counts twice"),
+        pytest.param("run: |\n" + "  echo 1\n" * 9_000, True, id="longer than a window"),
+    ],
+)
+def test_an_approver_is_shown_every_character_of_a_task_or_told_where_the_rest_is(yaml: str, is_cut: bool) -> None:
+    _, *blocks = answers.render_task(running(), yaml)["blocks"]
+    code_blocks = [block["elements"][0]["elements"][0]["text"] for block in blocks if block["type"] == "rich_text"]
+    shown = "".join(code_blocks)
+    assert yaml.startswith(shown)
+    assert (shown != yaml) is is_cut
+    assert ("The rest is in the file" in str(blocks[-1])) is is_cut
